@@ -1,0 +1,103 @@
+"""What offsets change: two data sets that ship inside scikit-learn, before and after, on rows never seen.
+
+Run it with ``python examples/before_and_after.py [picture.png]``. It prints the metric and each class's recall and
+precision on test rows, and saves a picture.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.model_selection import train_test_split
+
+from skimbalance import TunedOffsetClassifierCV
+from skimbalance.metrics import geometric_mean_score
+
+BEFORE, AFTER = "#8a8f98", "#0b6e99"
+
+
+def thinned(X, y, sizes, *, seed=0):
+    """Keep `sizes[c]` random rows of each class c."""
+    rng = np.random.default_rng(seed)
+    kept = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:size] for c, size in sizes.items()])
+    return X[kept], y[kept]
+
+
+def long_tailed_digits():
+    """Digits from 100 rows of the nought down to 7 of the nine to train on; all ten equally frequent in the test."""
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+    sizes = {digit: round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)}
+    return *thinned(X, y, sizes), X_test, y_test
+
+
+def rare_cancer():
+    """Breast cancer with 20 malignant rows to 214 benign ones to train on, labels by name."""
+    data = load_breast_cancer()
+    X, y = data.data, data.target_names[data.target]
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+    return *thinned(X, y, {"benign": 214, "malignant": 20}), X_test, y_test
+
+
+def compare(name, data, *, objective, score):
+    """Fit without and with offsets, print and return what each achieves on the test rows."""
+    X, y, X_test, y_test = data
+    model = RandomForestClassifier(random_state=0)
+    plain = model.fit(X, y)
+    tuned = TunedOffsetClassifierCV(model, objective=objective).fit(X, y)
+    classes = tuned.classes_
+    tables = {}
+    print(f"\n{name}: {len(y)} rows to train on, {len(y_test)} to test, objective {objective!r}")
+    for label, fitted in (("before", plain), ("after", tuned)):
+        predicted = fitted.predict(X_test)
+        tables[label] = precision_recall_fscore_support(y_test, predicted, labels=classes, zero_division=0)
+        print(f"  {objective} {label:>6}: {score(y_test, predicted):.3f}")
+    print(f"  {'class':>10} {'in training':>11} {'recall':>16} {'precision':>16}")
+    for k, c in enumerate(classes):
+        recall, precision = (f"{tables['before'][i][k]:.2f} -> {tables['after'][i][k]:.2f}" for i in (1, 0))
+        print(f"  {c!s:>10} {(y == c).sum():>11} {recall:>16} {precision:>16}")
+    return classes, tables
+
+
+def draw(axes, title, classes, tables):
+    """Draw recall (left) and precision (right) of each class, before and after."""
+    for ax, measure, name in zip(axes, (1, 0), ("recall", "precision"), strict=True):
+        place = np.arange(len(classes))
+        before, after = tables["before"][measure], tables["after"][measure]
+        ax.hlines(place, before, after, color=BEFORE, linewidth=1.5, zorder=1)
+        ax.scatter(before, place, color="white", edgecolor=BEFORE, linewidth=1.5, s=46, label="before", zorder=2)
+        ax.scatter(after, place, color=AFTER, s=46, label="after", zorder=3)
+        ax.set(xlim=(-0.03, 1.03), xlabel=f"{name} on test rows", yticks=place, yticklabels=classes)
+        ax.set_ylim(len(classes) - 0.5, -0.5)
+        ax.grid(axis="x", alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_title(title, loc="left")
+
+
+def main():
+    """Compare on both data sets and save the picture."""
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "before_and_after.png")
+    digits = compare("Long-tailed digits", long_tailed_digits(), objective="f1_macro", score=macro_f1)
+    cancer = compare("Rare cancer", rare_cancer(), objective="geometric_mean", score=geometric_mean_score)
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6), height_ratios=(10, 3.2), layout="constrained")
+    draw(axes[0], "Long-tailed digits, offsets for macro-F1 (rarest class below)", *digits)
+    draw(axes[1], "Rare cancer, offsets for the geometric mean of the recalls", *cancer)
+    axes[0, 0].legend(loc="lower left", frameon=False)
+    figure.savefig(path, dpi=150)
+    print(f"\nPicture saved as {path}")
+
+
+def macro_f1(y_true, y_pred):
+    """Return the mean F1 of all classes."""
+    return f1_score(y_true, y_pred, average="macro")
+
+
+if __name__ == "__main__":
+    main()

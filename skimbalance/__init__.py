@@ -1,0 +1,7 @@
+"""Post-hoc adjustment of classifiers for imbalanced data: one offset per class, for the metric you name."""
+
+from skimbalance._version import __version__
+from skimbalance.classifier import FixedOffsetClassifier, TunedOffsetClassifierCV
+from skimbalance.tuner import OffsetTuner
+
+__all__ = ["FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__"]

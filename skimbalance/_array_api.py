@@ -1,0 +1,160 @@
+"""The only door to array libraries.
+
+Everything the numeric core needs beyond the array API standard stands here, with a fast path for NumPy and
+torch and a plain one, written in the standard alone, for the rest.
+"""
+
+from typing import Any
+
+import array_api_compat as compat
+import array_api_compat.numpy as compat_numpy
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._typing import Array, ArrayLike, Namespace
+
+__all__ = [
+    "as_array",
+    "block_rows",
+    "bring",
+    "count_codes",
+    "cumulative_minimum",
+    "cumulative_sum",
+    "device",
+    "group_order",
+    "namespace",
+    "put",
+    "small_codes",
+    "smallest_normal",
+    "to_numpy",
+    "transposed",
+]
+
+_BLOCK_CELLS = 1 << 18
+"""Cells that a blocked pass over a matrix holds at a time: two MiB of float64."""
+
+
+def namespace(x: Array) -> Namespace:
+    """Return the array library that `x` belongs to."""
+    if type(x) is np.ndarray:  # asked hundreds of times in a line search
+        return compat_numpy
+    return compat.array_namespace(x)
+
+
+def device(x: Array) -> Any:
+    """Return the device on which `x` lives."""
+    return compat.device(x)
+
+
+def as_array(x: ArrayLike) -> Array:
+    """Return `x` itself if it is an array already, without its gradient, and a NumPy array of it otherwise."""
+    if compat.is_torch_array(x):
+        return x.detach()
+    if compat.is_array_api_obj(x):
+        return x
+    return np.asarray(x)
+
+
+def to_numpy(x: ArrayLike) -> npt.NDArray[Any]:
+    """Copy `x` to the host."""
+    if compat.is_torch_array(x):
+        return np.asarray(x.detach().cpu())
+    return np.asarray(x)
+
+
+def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
+    """Return `x` in the library and on the device of `to`."""
+    xp = namespace(to)
+    if compat.is_array_api_obj(x) and namespace(x) is xp and compat.device(x) == compat.device(to):
+        return x if dtype is None else xp.astype(x, dtype, copy=False)
+    host = to_numpy(x)
+    if dtype is None and host.dtype == np.float64:
+        dtype = xp.float64
+    return xp.asarray(host.tolist() if host.ndim == 0 else host, dtype=dtype, device=compat.device(to))
+
+
+def smallest_normal(x: Array) -> float:
+    """Return the smallest positive normal number of the dtype of `x`."""
+    return float(namespace(x).finfo(x.dtype).smallest_normal)
+
+
+def block_rows(x: Array) -> list[slice]:
+    """Cut the rows of the matrix `x` into slices small enough to work on in cache."""
+    n_rows, n_columns = x.shape
+    step = max(1, _BLOCK_CELLS // max(1, n_columns))
+    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def transposed(x: Array) -> Array:
+    """Return the transpose of the matrix `x`, each of its rows contiguous in memory."""
+    if compat.is_numpy_array(x):
+        return np.ascontiguousarray(x.T)
+    if compat.is_torch_array(x):
+        return x.T.contiguous()
+    xp = namespace(x)
+    return xp.asarray(x.T, copy=True)
+
+
+def small_codes(codes: Array, n_classes: int) -> Array:
+    """Return integer codes below `n_classes` in the smallest signed type that holds them."""
+    xp = namespace(codes)
+    for dtype in (xp.int8, xp.int16, xp.int32):
+        if n_classes <= xp.iinfo(dtype).max:
+            return xp.astype(codes, dtype, copy=False)
+    return codes
+
+
+def cumulative_sum(x: Array) -> Array:
+    """Sum `x` cumulatively in float64; booleans count as zero and one."""
+    if type(x) is np.ndarray:
+        return np.cumsum(x, dtype=np.float64)
+    xp = namespace(x)
+    return xp.cumulative_sum(xp.astype(x, xp.float64, copy=False))
+
+
+def cumulative_minimum(x: Array) -> Array:
+    """Return the running minimum of the vector `x`."""
+    if compat.is_numpy_array(x):
+        return np.minimum.accumulate(x)
+    xp = namespace(x)
+    if compat.is_torch_array(x):
+        return xp.cummin(x, dim=0).values if x.shape[0] else x
+    reach = 1
+    while reach < x.shape[0]:
+        x = xp.concat([x[:reach], xp.minimum(x[reach:], x[:-reach])])
+        reach *= 2
+    return x
+
+
+def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
+    """Sum `weights` (ones where None) over the rows of each code, in float64."""
+    xp = namespace(codes)
+    if compat.is_numpy_array(codes):
+        return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
+    if compat.is_torch_array(codes):
+        return xp.bincount(codes, weights, minlength=n_bins).to(xp.float64)
+    order = xp.argsort(codes, stable=True)
+    ends = xp.searchsorted(codes[order], xp.arange(n_bins, dtype=codes.dtype), side="right")
+    mass = xp.ones(codes.shape, dtype=xp.float64) if weights is None else weights[order]
+    running = xp.cumulative_sum(mass, include_initial=True)
+    return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64))
+
+
+def group_order(codes: Array) -> Array:
+    """Return the stable order that gathers equal codes; NumPy sorts small integers by radix."""
+    return namespace(codes).argsort(codes, stable=True)
+
+
+def put(x: Array, rows: Array, values: Array) -> Array:
+    """Return `x` with `values` at the distinct `rows`; `x` itself may be overwritten."""
+    if compat.is_numpy_array(x) or compat.is_torch_array(x):
+        x[rows] = values
+        return x
+    xp = namespace(x)
+    if rows.shape[0] == 0:
+        return x
+    order = xp.argsort(rows)
+    sorted_rows = rows[order]
+    everyone = xp.arange(x.shape[0])
+    place = xp.minimum(xp.searchsorted(sorted_rows, everyone), xp.asarray(rows.shape[0] - 1))
+    return xp.where(sorted_rows[place] == everyone, values[order][place], x)

@@ -1,0 +1,45 @@
+"""The only door to private names of scikit-learn, each of them there from 1.6 on."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.validation import _check_method_params
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "RealNotInt",
+    "StrOptions",
+    "routing_enabled",
+    "take_params",
+    "take_rows",
+    "validates_parameters",
+]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def validates_parameters(fit: _Method) -> _Method:
+    """Check the parameters of the estimator against its `_parameter_constraints` before `fit` runs."""
+    wrapped: _Method = _fit_context(prefer_skip_nested_validation=False)(fit)
+    return wrapped
+
+
+def take_rows(X: Any, rows: Any) -> Any:
+    """Return the given rows of an array, a sparse matrix or a data frame."""
+    return _safe_indexing(X, rows)
+
+
+def take_params(X: Any, params: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+    """Return `params` with those that have a value for each row of `X` cut down to `rows`."""
+    taken: dict[str, Any] = _check_method_params(X, params, indices=rows)
+    return taken
+
+
+def routing_enabled() -> bool:
+    """Tell whether metadata routing is switched on."""
+    return bool(_routing_enabled())

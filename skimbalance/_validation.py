@@ -1,0 +1,223 @@
+"""Checks of what users hand in; each error names the argument, what came and what was expected."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import as_array, bring, namespace, to_numpy
+from skimbalance._typing import Array, ArrayLike, Kind, Label
+
+__all__ = [
+    "check_choice",
+    "check_label",
+    "check_labels",
+    "check_lengths",
+    "check_numbers",
+    "check_sample_weight",
+    "check_scores",
+]
+
+_SUM_TOLERANCE = 0.01
+"""How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise unless `value` is one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+
+
+def check_lengths(**arrays: Array) -> None:
+    """Raise unless all arrays have equally many rows, and at least one."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"these must have equally many rows: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
+    if 0 in lengths.values():
+        raise ValueError(f"{' and '.join(lengths)} must have at least one row; got none")
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Array | None:
+    """Return the weights as float64 beside `like`, one for each of its rows; None stays None."""
+    if sample_weight is None:
+        return None
+    xp = namespace(like)
+    weights = _numeric("sample_weight", as_array(sample_weight))
+    if weights.ndim != 1 or weights.shape[0] != like.shape[0]:
+        raise ValueError(f"sample_weight must have shape ({like.shape[0]},); got {tuple(weights.shape)}")
+    weights = bring(weights, to=like, dtype=xp.float64)
+    if not bool(xp.all(xp.isfinite(weights))):
+        raise ValueError("sample_weight must be finite; got NaN or infinite values")
+    if bool(xp.any(weights < 0)):
+        raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
+    if not bool(xp.any(weights > 0)):
+        raise ValueError("sample_weight must be positive somewhere; got zeros only")
+    return weights
+
+
+def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:
+    """Return `scores` as floating (n, K), or (n,) for two classes, if they are what `kind` says."""
+    x = _numeric("scores", as_array(scores))
+    xp = namespace(x)
+    if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
+        raise ValueError(
+            f"scores must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
+    columns = 2 if x.ndim == 1 else x.shape[1]
+    if n_classes is not None and columns != n_classes:
+        raise ValueError(f"scores must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
+    if not xp.isdtype(x.dtype, "real floating"):
+        x = xp.astype(x, xp.float64)
+    elif xp.finfo(x.dtype).bits < 32:
+        x = xp.astype(x, xp.float32)
+    _CHECKS[kind](x)
+    return x
+
+
+def _numeric(name: str, x: Array) -> Array:
+    xp = namespace(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind == "O":
+        try:
+            x = x.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
+    if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
+        raise ValueError(f"{name} must be numeric; got dtype {x.dtype}")
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise ValueError(f"{name} must be real. Complex data not supported; got dtype {x.dtype}")
+    return x
+
+
+def _check_no_nan(x: Array) -> None:
+    xp = namespace(x)
+    if bool(xp.any(xp.isnan(x))):
+        raise ValueError("scores must not contain NaN")
+
+
+def _check_proba(x: Array) -> None:
+    xp = namespace(x)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
+        _check_no_nan(x)
+        raise ValueError(
+            f"kind='proba' takes probabilities in [0, 1]; scores range from {low:g} to {high:g}. "
+            "If these are logits or log-probabilities, pass kind='logits' or kind='log_proba'"
+        )
+    if x.ndim == 2:
+        _check_sums(xp.sum(x, axis=1), "kind='proba'", "sum to one")
+
+
+def _check_log_proba(x: Array) -> None:
+    xp = namespace(x)
+    high = float(xp.max(x))
+    if not high <= _SUM_TOLERANCE:
+        _check_no_nan(x)
+        raise ValueError(
+            f"kind='log_proba' takes logarithms of probabilities, none above zero; the largest of scores is {high:g}. "
+            "If these are probabilities or logits, pass kind='proba' or kind='logits'"
+        )
+    if x.ndim == 2:
+        _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one")
+
+
+def _check_sums(sums: Array, kind: str, expected: str) -> None:
+    xp = namespace(sums)
+    off = xp.abs(sums - 1)
+    if not float(xp.max(off)) <= _SUM_TOLERANCE:
+        row = int(xp.argmax(off))
+        raise ValueError(f"{kind} takes rows that {expected}; row {row} of scores gives {float(sums[row]):g}")
+
+
+def _check_logits(x: Array) -> None:
+    xp = namespace(x)
+    if not bool(xp.all(xp.isfinite(x))):
+        _check_no_nan(x)
+        raise ValueError("kind='logits' takes finite scores; got infinite values")
+
+
+_CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}
+
+
+def check_labels(
+    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Return `y` as codes into the classes, and the classes, one for each of `n_classes` columns of scores."""
+    labels = to_numpy(y)
+    if labels.ndim != 1:
+        raise ValueError(f"y must have shape (n,), one label for each row; got {labels.shape}")
+    if labels.dtype.kind == "c":
+        raise ValueError(f"y must hold labels. Complex data not supported; got dtype {labels.dtype}")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("y must not contain NaN or infinity")
+    found, codes = _encode(labels)
+    if classes is None:
+        if len(found) < 2:
+            raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
+        if len(found) != n_classes:
+            raise ValueError(
+                f"scores have {n_classes} columns but y holds {len(found)} classes, {_abridged(found)}; if y lacks "
+                "some, pass classes=, the label of each column"
+            )
+        return codes, found
+    return _recode(found, codes, classes=classes, n_classes=n_classes)
+
+
+def _recode(
+    found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    columns = to_numpy(classes)
+    if columns.shape != (n_classes,) or len(set(columns.tolist())) != n_classes:
+        raise ValueError(
+            f"classes must hold {n_classes} distinct labels, one for each column; got {_abridged(columns)}"
+        )
+    place = {label: column for column, label in enumerate(columns.tolist())}
+    unknown = [label for label in found.tolist() if label not in place]
+    if unknown:
+        raise ValueError(f"y holds {_abridged(np.asarray(unknown))}, which classes lacks: {_abridged(columns)}")
+    if len(found) < 2:
+        raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
+    return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
+
+
+def _encode(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the sorted distinct labels, and the position of each label among them."""
+    if labels.dtype.kind in "bui" and labels.size > 0:
+        low, high = int(labels.min()), int(labels.max())
+        if high - low < 1 << 16:  # counting is several times faster than sorting
+            shifted = labels.astype(np.int64) - low
+            occurs = np.bincount(shifted, minlength=high - low + 1) > 0
+            found = (np.flatnonzero(occurs) + low).astype(labels.dtype)
+            return found, shifted if occurs.all() else (np.cumsum(occurs) - 1)[shifted]
+    try:
+        found, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y must hold labels of one type, all numbers or all strings; got a mixture") from error
+    return found, codes.reshape(-1).astype(np.int64, copy=False)
+
+
+def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
+    """Return the position of `label` in `classes`."""
+    matches = [position for position, known in enumerate(classes.tolist()) if known == label]
+    if not matches:
+        raise ValueError(f"{name}={label!r} is not a class; the classes are {_abridged(classes)}")
+    return matches[0]
+
+
+def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) finite float64."""
+    numbers = to_numpy(values)
+    if numbers.dtype.kind not in "biuf" or numbers.shape != (n_classes,):
+        raise ValueError(
+            f"{name} must be {n_classes} numbers, one for each class; got shape {numbers.shape}, dtype {numbers.dtype}"
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must be finite; got NaN or infinite values")
+    return numbers.astype(np.float64)
+
+
+def _abridged(labels: npt.NDArray[Any]) -> str:
+    shown = ", ".join(map(repr, labels[:8].tolist()))
+    return f"[{shown}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{shown}]"

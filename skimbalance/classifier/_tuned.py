@@ -1,0 +1,319 @@
+"""Offsets tuned on scores of rows that the classifier was not trained on."""
+
+from collections.abc import Mapping
+from numbers import Real
+from time import perf_counter
+from typing import Any, ClassVar, NamedTuple, Self
+from warnings import warn
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skimbalance._array_api import to_numpy
+from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
+from skimbalance._sklearn import (
+    Interval,
+    StrOptions,
+    routing_enabled,
+    take_params,
+    take_rows,
+    validates_parameters,
+)
+from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance._validation import check_sample_weight
+from skimbalance.classifier._base import OffsetClassifier, check_targets
+from skimbalance.metrics._base import Metric
+from skimbalance.tuner import OffsetTuner, bound_metric
+
+__all__ = ["TunedOffsetClassifierCV"]
+
+
+_Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+
+class _Fold(NamedTuple):
+    """A classifier fitted on one part, and what it says of the rows of another."""
+
+    estimator: Any
+    response: Response
+    rows: npt.NDArray[np.intp]
+
+
+class TunedOffsetClassifierCV(OffsetClassifier):
+    r"""Tune one offset per class for a metric of your choice, on scores of rows the classifier was not trained on.
+
+    The classifier is cross-validated, :class:`OffsetTuner` fits the offsets on the pooled out-of-fold scores, and
+    predictions are :math:`\operatorname{argmax}_k (s_k + b_k)`. `predict`, `predict_proba`, `predict_log_proba` and
+    `decision_function` all carry the offsets, so that voting, stacking, one-vs-rest and calibration around it
+    honour them.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A classifier with `predict_proba` or `decision_function`.
+    objective : str or metric, default="balanced_accuracy"
+        What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
+        ``FBeta(2.0)`` or ``Cost(matrix)``.
+    pos_label : label, default=None
+        The positive class of two-class metrics; None takes ``classes_[1]``.
+    estimate : {"empirical"}, default="empirical"
+        See :class:`OffsetTuner`.
+    solver : {"auto", "coordinate_ascent"}, default="auto"
+        See :class:`OffsetTuner`.
+    response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+        Where the scores come from; ``"auto"`` takes probabilities where there are any.
+    cv : int, splitter, iterable, float, "prefit" or None, default=None
+        Which rows the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of an
+        iterable of splits; a stratified share of the rows, for a float in (0, 1); or, for ``"prefit"``, all rows, by
+        the estimator as it is, which must not have been trained on them.
+    refit : bool, default=True
+        Whether to fit the classifier on all rows afterwards. False returns the very model whose scores were used,
+        and needs a single split.
+    n_jobs : int, default=None
+        How many folds are fitted in parallel.
+    verbose : int, default=0
+        Positive prints a line for each fold and each ascent.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the hold-out split and of the tuner; None is a fixed seed.
+    store_cv_results : bool, default=False
+        Whether to keep the scores that the offsets were fitted on.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier.
+    tuner_ : OffsetTuner
+        The fitted tuner; it takes the scores of `estimator_`.
+    offsets_ : array of shape (K,)
+        The offsets of the tuner.
+    threshold_ : float
+        Two classes only: the probability of ``classes_[1]`` above which it is predicted.
+    classes_ : ndarray of shape (K,)
+        The labels.
+    cv_results_ : dict
+        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X) and `fold`, one entry for each
+        scored row.
+
+    Raises
+    ------
+    ValueError
+        From :meth:`fit`, if fewer than two classes occur, ``refit=False`` meets several splits, or the tuner refuses
+        scores or objective.
+
+    See Also
+    --------
+    OffsetTuner : Fits offsets on scores you have.
+    FixedOffsetClassifier : Offsets in closed form.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skimbalance import TunedOffsetClassifierCV
+    >>> X, y = make_classification(600, weights=[0.9], class_sep=0.5, random_state=0)
+    >>> clf = TunedOffsetClassifierCV(LogisticRegression(), objective="f1").fit(X, y)
+    >>> clf.threshold_ < 0.5
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **OffsetClassifier._parameter_constraints,
+        **{name: OffsetTuner._parameter_constraints[name] for name in ("objective", "pos_label", "estimate", "solver")},
+        "response_method": [StrOptions(set(RESPONSE_METHODS))],
+        "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
+        "refit": ["boolean"],
+        "n_jobs": [int, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "store_cv_results": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        objective: str | Metric = "balanced_accuracy",
+        pos_label: Label = None,
+        estimate: str = "empirical",
+        solver: str = "auto",
+        response_method: str = "auto",
+        cv: Any = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+        store_cv_results: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.objective = objective
+        self.pos_label = pos_label
+        self.estimate = estimate
+        self.solver = solver
+        self.response_method = response_method
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+        self.store_cv_results = store_cv_results
+
+    @validates_parameters
+    def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
+        """Fit the classifier and its offsets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Labels.
+        **params : dict
+            Without metadata routing, parameters for the `fit` of the classifier, and `sample_weight`, which reaches
+            the tuner too. With metadata routing, what the classifier and the splitter request; `sample_weight` always
+            reaches the tuner.
+
+        Returns
+        -------
+        TunedOffsetClassifierCV
+            The fitted classifier itself.
+        """
+        X, y = indexable(X, y)
+        labels, classes = check_targets(y)
+        prefit = isinstance(self.cv, str)
+        if prefit:
+            check_is_fitted(self.estimator)
+            classes = to_numpy(self.estimator.classes_)
+        bound_metric(self.objective, classes, self.pos_label)  # a wrong objective fails before anything is fitted
+        weights = check_sample_weight(params.get("sample_weight"), like=np.zeros(len(labels)))
+        fit_params, split_params = self._route(params)
+        if prefit:
+            response = respond(self.estimator, X, response_method=self.response_method)
+            folds = [_Fold(self.estimator, response, np.arange(len(labels)))]
+        else:
+            folds = self._fit_folds(X, labels, splits=self._splits(X, labels, split_params), fit_params=fit_params)
+        refit = self.refit and not prefit
+        if not refit:
+            classes = to_numpy(folds[0].estimator.classes_)
+        scores, kind = pooled([(fold.response, to_numpy(fold.estimator.classes_)) for fold in folds], classes)
+        rows = np.concatenate([fold.rows for fold in folds])
+        row_weights = None if weights is None else weights[rows]
+        tuner = self._tuner(kind).fit(scores, labels[rows], classes=classes, sample_weight=row_weights)
+        self._adopt(clone(self.estimator).fit(X, labels, **fit_params) if refit else folds[0].estimator)
+        self.tuner_ = tuner
+        self.offsets_ = tuner.offsets_
+        if len(classes) == 2:
+            self.threshold_ = tuner.threshold_
+        if self.store_cv_results:
+            fold_numbers = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
+            self.cv_results_ = {
+                "scores": scores,
+                "y": labels[rows],
+                "sample_weight": row_weights,
+                "rows": rows,
+                "fold": fold_numbers,
+            }
+        return self
+
+    def _tuner(self, kind: Kind) -> OffsetTuner:
+        return OffsetTuner(
+            self.objective,
+            kind=kind,
+            pos_label=self.pos_label,
+            estimate=self.estimate,
+            solver=self.solver,
+            verbose=self.verbose,
+            random_state=self.random_state,
+        )
+
+    def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[_Split]:
+        """Return the rows to fit on and the rows to score, for each fold."""
+        if isinstance(self.cv, float):
+            seed = 0 if self.random_state is None else self.random_state
+            splitter = StratifiedShuffleSplit(n_splits=1, test_size=self.cv, random_state=seed)
+        else:
+            splitter = check_cv(self.cv, y, classifier=True)
+        splits = list(splitter.split(X, y, **split_params))
+        if not self.refit and len(splits) > 1:
+            raise ValueError(
+                f"refit=False returns the model whose scores were used, so cv must make one split; got "
+                f"{len(splits)}. Pass a float, such as cv=0.2, or leave refit=True"
+            )
+        return splits
+
+    def _fit_folds(
+        self, X: Any, y: npt.NDArray[Any], *, splits: list[_Split], fit_params: Mapping[str, Any]
+    ) -> list[_Fold]:
+        """Fit a clone on each fold and score the rows it has not seen."""
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_fold)(
+                clone(self.estimator),
+                X,
+                y,
+                split=split,
+                fit_params=fit_params,
+                response_method=self.response_method,
+                announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
+            )
+            for number, split in enumerate(splits, start=1)
+        )
+        return list(fitted)
+
+    def _route(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the parameters of the classifier's fit and those of the splitter."""
+        if routing_enabled():
+            routed = process_routing(self, "fit", **params)
+            return dict(routed.estimator.fit), dict(routed.splitter.split)
+        fit_params = dict(params)
+        if "sample_weight" in params and not has_fit_parameter(self.estimator, "sample_weight"):
+            del fit_params["sample_weight"]
+            warn(
+                f"{type(self.estimator).__name__}.fit takes no sample_weight: the weights reach the tuner alone. "
+                "Enable metadata routing, or pass the weights by the name of the step that takes them",
+                UserWarning,
+                stacklevel=3,
+            )
+        return fit_params, {}
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get the metadata routing of this object.
+
+        Returns
+        -------
+        MetadataRouter
+            Parameters of `fit` go to the `fit` of the classifier, the `split` of the splitter and the `fit` of the
+            tuner, as these request.
+        """
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        return (
+            MetadataRouter(owner=self)
+            .add(estimator=self.estimator, method_mapping=to_fit)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(tuner=OffsetTuner(), method_mapping=to_fit)
+        )
+
+
+def _fit_fold(
+    estimator: Any,
+    X: Any,
+    y: npt.NDArray[Any],
+    *,
+    split: _Split,
+    fit_params: Mapping[str, Any],
+    response_method: str,
+    announce: str | None,
+) -> _Fold:
+    train, test = split
+    begin = perf_counter()
+    estimator.fit(take_rows(X, train), y[train], **take_params(X, fit_params, train))
+    response = respond(estimator, take_rows(X, test), response_method=response_method)
+    if announce is not None:
+        print(
+            f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
+        )
+    return _Fold(estimator, response, np.asarray(test))

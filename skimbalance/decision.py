@@ -1,0 +1,49 @@
+"""The one argmax, its tie rule, and what offsets and thresholds have to do with each other."""
+
+import math
+
+from skimbalance._array_api import block_rows, bring, namespace
+from skimbalance._typing import Array, ArrayLike
+
+__all__ = ["centred", "decide", "log_softmax", "shifted", "softmax", "threshold_of"]
+
+
+def shifted(scores: Array, offsets: ArrayLike) -> Array:
+    """Return `scores + offsets`, (n, K), in the dtype of the scores."""
+    return scores + bring(offsets, to=scores, dtype=scores.dtype)
+
+
+def decide(scores: Array, offsets: ArrayLike) -> Array:
+    """Return `argmax_k(scores_k + offsets_k)` for each row, the first such k where several tie."""
+    xp = namespace(scores)
+    offsets = bring(offsets, to=scores, dtype=scores.dtype)
+    if scores.shape[1] == 2:
+        return xp.astype(scores[:, 1] + offsets[1] > scores[:, 0] + offsets[0], xp.int64)
+    return xp.concat([xp.argmax(scores[rows, :] + offsets, axis=1) for rows in block_rows(scores)])
+
+
+def centred(offsets: Array) -> Array:
+    """Return offsets that sum to zero and decide alike: only differences of offsets matter."""
+    return offsets - namespace(offsets).mean(offsets)
+
+
+def threshold_of(offsets: ArrayLike) -> float:
+    """Return the probability of the second of two classes above which it is predicted."""
+    difference = float(offsets[1]) - float(offsets[0])
+    if difference >= 0:
+        return math.exp(-difference) / (1 + math.exp(-difference))
+    return 1 / (1 + math.exp(difference))
+
+
+def log_softmax(scores: Array) -> Array:
+    """Return the logarithms of the probabilities that log-scores stand for."""
+    xp = namespace(scores)
+    lowered = scores - xp.max(scores, axis=1, keepdims=True)
+    return lowered - xp.log(xp.sum(xp.exp(lowered), axis=1, keepdims=True))
+
+
+def softmax(scores: Array) -> Array:
+    """Return the probabilities that log-scores stand for."""
+    xp = namespace(scores)
+    raised = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
+    return raised / xp.sum(raised, axis=1, keepdims=True)

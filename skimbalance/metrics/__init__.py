@@ -1,0 +1,15 @@
+"""Metrics of decisions."""
+
+from skimbalance.metrics._cost import Cost
+from skimbalance.metrics._functions import geometric_mean_score, imbalance_degree_score, worst_recall_score
+from skimbalance.metrics._overlap import FBeta
+from skimbalance.metrics._registry import get_metric_names
+
+__all__ = [
+    "Cost",
+    "FBeta",
+    "geometric_mean_score",
+    "get_metric_names",
+    "imbalance_degree_score",
+    "worst_recall_score",
+]

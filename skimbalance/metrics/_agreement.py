@@ -1,0 +1,69 @@
+"""Agreement over all classes at once: accuracy, Matthews' correlation, Cohen's kappa."""
+
+from dataclasses import dataclass
+
+from skimbalance._array_api import namespace
+from skimbalance._typing import Array
+from skimbalance.metrics._base import LinearMetric, PooledMetric, safe_ratio
+
+__all__ = ["Accuracy", "CohenKappa", "MatthewsCorrelation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy(LinearMetric):
+    """The share of rows that are hits."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "accuracy"
+
+    def utilities(self, support: Array) -> Array:
+        """Return `1 / n`."""
+        xp = namespace(support)
+        return xp.ones_like(support) / xp.sum(support)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement(PooledMetric):
+    """Functions of the hits `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
+
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return `c_k`, `p_k s_k`, `p_k^2`, `s_k^2` and `s_k`."""
+        steady = 0 * hits
+        return hits, predicted * support, predicted * predicted, support * support + steady, support + steady
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatthewsCorrelation(Agreement):
+    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` hits of `n` rows; zero where undefined."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "matthews_corrcoef"
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Return the correlation."""
+        hits, chance, predicted_squares, support_squares, total = pooled
+        xp = namespace(hits)
+        square = total * total
+        spread = (square - predicted_squares) * (square - support_squares)
+        # All rows in one class: the product is zero but for rounding.
+        defined = xp.astype(spread > 1e-12 * square * square, spread.dtype)
+        return safe_ratio(defined * (hits * total - chance), xp.sqrt(defined * spread))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohenKappa(Agreement):
+    """`(c n - sum p s) / (n^2 - sum p s)` with `c` hits of `n` rows; zero where undefined."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "cohen_kappa"
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Return the agreement beyond chance."""
+        hits, chance, _, _, total = pooled
+        return safe_ratio(hits * total - chance, total * total - chance)

@@ -1,0 +1,145 @@
+"""What a metric tells a solver about itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from skimbalance._array_api import device, namespace
+from skimbalance._typing import Array
+from skimbalance.metrics._counts import Counts
+
+__all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
+
+Trait = Literal["linear", "sum", "minimum"]
+Direction = Literal["maximize", "minimize", "zero"]
+
+
+def safe_ratio(numerator: Array, denominator: Array) -> Array:
+    """Return `numerator / denominator`, zero where both are; the caller sees to it that they are so together."""
+    empty = namespace(denominator).astype(denominator == 0, denominator.dtype)
+    return numerator / (denominator + empty)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A number computed from what decisions achieve, and what a solver may assume of it.
+
+    A metric is a frozen value. `label` restricts it to one class, by its code; metrics that need two classes are
+    given the code of the positive one by `bind`.
+    """
+
+    label: int | None = None
+
+    trait: ClassVar[Trait]
+    direction: ClassVar[Direction] = "maximize"
+    needs_confusion: ClassVar[bool] = False
+    needs_label: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name that messages use."""
+
+    @property
+    def two_class(self) -> bool:
+        """Whether the metric is of one positive class against one other."""
+        return self.needs_label
+
+    def bind(self, positive: int) -> Self:
+        """Return the metric with the code of the positive class filled in, where it takes one."""
+        return replace(self, label=positive) if self.two_class and self.label is None else self
+
+    def check(self, n_classes: int) -> None:
+        """Raise where the metric cannot be computed for `n_classes` classes."""
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """Return the metric for the classes `kept` alone, by their codes."""
+        if self.label is None:
+            return self
+        if self.label not in kept:
+            raise ValueError(f"{self.name} is about class {self.label}, by its code, which has no rows")
+        return replace(self, label=list(kept).index(self.label))
+
+    @abstractmethod
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+
+    def merit(self, value: Array) -> Array:
+        """Turn a value of the metric into one of which more is better."""
+        if self.direction == "zero":
+            return -namespace(value).abs(value)
+        return -value if self.direction == "minimize" else value
+
+    def rank(self, counts: Counts) -> float:
+        """Return what a solver maximises: the merit, or a refinement that also orders equal merits."""
+        xp = namespace(counts.hits)
+        return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearMetric(Metric):
+    """`sum_ck confusion[c, k] * utilities[c, k]`: each row adds its own, whatever the others do."""
+
+    trait: ClassVar[Trait] = "linear"
+
+    @abstractmethod
+    def utilities(self, support: Array) -> Array:
+        """Return the worth of a row of class c predicted as k: (K, K), or (K,) where only hits count."""
+
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+        xp = namespace(counts.hits)
+        cells = counts.confusion if self.needs_confusion else counts.hits
+        return float(xp.sum(cells * self.utilities(counts.support)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledMetric(Metric):
+    """`pool(sum_k terms(hits_k, predicted_k, support_k))`, or the minimum over k in place of the sum.
+
+    Each of `terms` is a function of one class alone. For the trait "minimum" there is one term, which grows
+    with the hits of its class and does not depend on `predicted`.
+    """
+
+    trait: ClassVar[Trait] = "sum"
+
+    @abstractmethod
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return what each class contributes; `chosen` is one for the classes that the metric is about."""
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms of `n_classes` classes into the value of the metric."""
+        return pooled[0]
+
+    def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms into what a solver maximises; see `Metric.rank`."""
+        return self.merit(self.pool(pooled, n_classes))
+
+    def counted(self, counts: Counts) -> Array:
+        """Return which classes the metric is about, as booleans: those that occur in truth or prediction."""
+        return (counts.support > 0) | (counts.predicted > 0)
+
+    def chosen(self, support: Array) -> Array:
+        """Return one for the classes that the metric is about, zero for the others."""
+        xp = namespace(support)
+        if self.label is None:
+            return xp.ones_like(support)
+        return xp.astype(xp.arange(support.shape[0], device=device(support)) == self.label, support.dtype)
+
+    def pooled(self, counts: Counts) -> tuple[tuple[Array, ...], int]:
+        """Return the pooled terms over all counted classes, and how many these are."""
+        xp = namespace(counts.hits)
+        counted = self.counted(counts) if self.label is None else xp.ones_like(counts.hits) > 0
+        columns = (counts.hits, counts.predicted, counts.support, self.chosen(counts.support))
+        terms = self.terms(*(column[counted] for column in columns))
+        reduce = xp.min if self.trait == "minimum" else xp.sum
+        return tuple(reduce(term) for term in terms), int(terms[0].shape[0])
+
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+        return float(self.pool(*self.pooled(counts)))
+
+    def rank(self, counts: Counts) -> float:
+        """Return what a solver maximises for the decisions that `counts` counts."""
+        return float(self.refine(*self.pooled(counts)))

@@ -1,0 +1,79 @@
+"""The mean cost of decisions, by a matrix of what each confusion costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._typing import Array, ArrayLike
+from skimbalance.metrics._base import Direction, LinearMetric
+
+__all__ = ["Cost"]
+
+
+@dataclass(frozen=True)
+class Cost(LinearMetric):
+    r"""The mean cost of a decision; less is better.
+
+    .. math:: \frac{1}{n} \sum_{ck} \mathrm{confusion}_{ck}\, \mathrm{matrix}_{ck}
+
+    Parameters
+    ----------
+    matrix : array-like of shape (K, K)
+        What it costs to predict class k (column) for a row of class c (row), classes in the order of `classes_`;
+        negative entries are gains.
+    label : None
+        Not used.
+
+    Raises
+    ------
+    ValueError
+        If `matrix` is not square, or not finite.
+
+    References
+    ----------
+    Elkan, *The foundations of cost-sensitive learning*, IJCAI 2001.
+
+    Examples
+    --------
+    A missed positive costs ten times as much as a false alarm:
+
+    >>> from skimbalance.metrics import Cost
+    >>> Cost([[0, 1], [10, 0]]).matrix
+    ((0.0, 1.0), (10.0, 0.0))
+    """
+
+    matrix: ArrayLike
+
+    direction: ClassVar[Direction] = "minimize"
+    needs_confusion: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        cells = np.asarray(to_numpy(self.matrix), dtype=np.float64)
+        if cells.ndim != 2 or cells.shape[0] != cells.shape[1]:
+            raise ValueError(f"matrix must be square, (K, K); got shape {cells.shape}")
+        if not np.isfinite(cells).all():
+            raise ValueError("matrix must be finite; got NaN or infinite entries")
+        object.__setattr__(self, "matrix", tuple(map(tuple, cells.tolist())))
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "cost"
+
+    def check(self, n_classes: int) -> None:
+        """Raise where the matrix is not of `n_classes` classes."""
+        size = len(self.matrix)
+        if size != n_classes:
+            raise ValueError(f"matrix must have one row and column for each of {n_classes} classes; got {size}")
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """Return the cost of confusing the classes `kept` with each other."""
+        return replace(self, matrix=np.asarray(self.matrix)[np.ix_(kept, kept)])
+
+    def utilities(self, support: Array) -> Array:
+        """Return `matrix / n`."""
+        xp = namespace(support)
+        return bring(np.asarray(self.matrix), to=support, dtype=xp.float64) / xp.sum(support)

@@ -1,0 +1,122 @@
+"""Functions of the recalls alone: balanced accuracy, one recall, their geometric mean, the worst, the fall-out."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from skimbalance._array_api import device, namespace
+from skimbalance._typing import Array
+from skimbalance.metrics._base import Direction, LinearMetric, PooledMetric, Trait, safe_ratio
+from skimbalance.metrics._counts import Counts
+
+__all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
+
+
+def _occurring(support: Array) -> Array:
+    xp = namespace(support)
+    return xp.astype(support > 0, xp.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancedAccuracy(LinearMetric):
+    """The mean recall of the classes that have rows."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "balanced_accuracy"
+
+    def utilities(self, support: Array) -> Array:
+        """Return `1 / (K support_k)`."""
+        occurring = _occurring(support)
+        return safe_ratio(occurring, support) / namespace(support).sum(occurring)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassRecall(LinearMetric):
+    """The recall of one class; zero where it has no rows."""
+
+    needs_label: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "recall"
+
+    def utilities(self, support: Array) -> Array:
+        """Return `1 / support_k` for the class, zero for the others."""
+        xp = namespace(support)
+        mine = xp.arange(support.shape[0], device=device(support)) == self.label
+        return safe_ratio(xp.astype(mine, xp.float64) * _occurring(support), support)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometricMean(PooledMetric):
+    """The geometric mean of the recalls of the classes that have rows."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "geometric_mean"
+
+    def counted(self, counts: Counts) -> Array:
+        """Return the classes that have rows."""
+        return counts.support > 0
+
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return the log of a positive recall, and one for a recall of zero."""
+        xp = namespace(hits)
+        # A running sum over soft labels ends at a rounding error where it should end at zero.
+        missed = xp.astype(hits <= 1e-12 * support, xp.float64)
+        return xp.log(xp.where(missed > 0, xp.ones_like(hits), hits / support)), missed
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Return zero if a class is missed altogether, and the exponential of the mean log otherwise."""
+        log_sum, missed = pooled
+        xp = namespace(log_sum)
+        return xp.where(missed > 0.5, xp.zeros_like(log_sum), xp.exp(log_sum / n_classes))
+
+    def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Order the zeros too: by the number of missed classes, then by the recalls of the others."""
+        log_sum, missed = pooled
+        return namespace(log_sum).exp(log_sum / n_classes) - missed
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstRecall(PooledMetric):
+    """The lowest recall of the classes that have rows."""
+
+    trait: ClassVar[Trait] = "minimum"
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "worst_recall"
+
+    def counted(self, counts: Counts) -> Array:
+        """Return the classes that have rows."""
+        return counts.support > 0
+
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return the recall."""
+        return (hits / support,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FalsePositiveRate(PooledMetric):
+    """The share of the rows of other classes that are predicted as the positive one; less is better."""
+
+    direction: ClassVar[Direction] = "minimize"
+    needs_label: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "false_positive_rate"
+
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return the false positives, and the rows that could be."""
+        return chosen * (predicted - hits), (1 - chosen) * support + 0 * hits
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Return the ratio of the two sums."""
+        return safe_ratio(*pooled)

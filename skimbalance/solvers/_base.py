@@ -1,0 +1,53 @@
+"""What is to be solved, and what a solver returns."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from skimbalance._array_api import transposed
+from skimbalance._typing import Array
+from skimbalance.decision import decide
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._counts import Counts, Truth
+
+__all__ = ["Problem", "Solution", "improves"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support."""
+
+    scores: Array
+    truth: Truth
+    metric: Metric
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes, K."""
+        return int(self.scores.shape[1])
+
+    @cached_property
+    def columns(self) -> Array:
+        """The scores once more, (K, n): a line search reads one class at a time."""
+        return transposed(self.scores)
+
+    def count(self, decisions: Array) -> Counts:
+        """Count what `decisions` achieve."""
+        return self.truth.count(decisions, confusion=self.metric.needs_confusion)
+
+    def rank(self, offsets: Array) -> float:
+        """Return what a solver maximises, for the decisions that `offsets` make."""
+        return self.metric.rank(self.count(decide(self.scores, offsets)))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Offsets (K,), the rank their decisions achieve, and how many sweeps over the classes it took."""
+
+    offsets: Array
+    rank: float
+    n_iter: int
+
+
+def improves(rank: float, on: float) -> bool:
+    """Tell whether `rank` is better than `on` by more than rounding."""
+    return rank > on if on == -float("inf") else rank > on + 1e-12 * abs(on)

@@ -1,0 +1,144 @@
+"""Coordinate ascent: the exact line search for one class after the other, until no class can gain.
+
+Two classes need one line search, which is the global optimum. With more, each line search is exact and each move
+is kept only if the decisions it makes are better, so the ascent is monotone and ends.
+"""
+
+from skimbalance._array_api import device, namespace, to_numpy
+from skimbalance._typing import Array
+from skimbalance.decision import centred
+from skimbalance.metrics._counts import Counts
+from skimbalance.solvers._base import Problem, Solution, improves
+from skimbalance.solvers._breakpoints import Change, Leaders
+from skimbalance.solvers._line_search import Walk, best_cut, ranks_along
+
+__all__ = ["ascend", "solve_two_classes"]
+
+_FULL_WALK = 4096
+"""Up to so many rows every walk takes all of them; beyond, only those that are near enough to switch."""
+
+_REACH = 512
+"""A walk over near rows takes at least so many, and at least four times the support of its class."""
+
+_SAMPLE = 1024
+"""Rows from which the reach of a walk is estimated."""
+
+_LEAST_REACH = 0.1
+"""How far above its present offset a class looks at the least."""
+
+_MANY_CLASSES = 100
+_LEAST_GAIN = 1e-3
+"""With more classes than that, a sweep over all of them that gains less than this share of the rank is the last."""
+
+
+def solve_two_classes(problem: Problem, start: Array) -> Solution:
+    """Return the global optimum for two classes: one walk over all rows."""
+    xp = namespace(problem.scores)
+    label = problem.metric.label
+    k = 1 if label is None else label
+    held, taken = problem.scores[:, 1 - k], problem.scores[:, k]
+    gaps = held - taken
+    rows = xp.argsort(gaps, stable=False)
+    walk = Walk(k, rows, gaps[rows], None, problem.truth.count_constant(1 - k))
+    scale = float(xp.max(xp.abs(xp.maximum(held, taken))))
+    begin = float(start[k]) - float(start[1 - k])
+    cut = best_cut(walk.gaps, ranks_along(walk, problem.truth, problem.metric), start=begin, scale=scale)
+    rank = problem.rank(start)
+    if cut is None:
+        return Solution(start, rank, 1)
+    offsets = centred(
+        xp.asarray([0.0, cut.offset] if k == 1 else [cut.offset, 0.0], dtype=gaps.dtype, device=device(gaps))
+    )
+    reached = problem.rank(offsets)
+    return Solution(start, rank, 1) if improves(rank, reached) else Solution(offsets, reached, 1)
+
+
+def ascend(problem: Problem, start: Array) -> Solution:
+    """Climb from `start` until no class can gain by its offset alone."""
+    if problem.n_classes == 2:
+        return solve_two_classes(problem, start)
+    climb = _Climb(problem, start)
+    everyone = [int(k) for k in to_numpy(namespace(start).argsort(problem.truth.support, stable=True))]
+    least_gain = _LEAST_GAIN if problem.n_classes > _MANY_CLASSES else 0.0
+    active, sweeps, last = everyone, 0, -float("inf")
+    while active:
+        sweeps += 1
+        active = [k for k in active if climb.step(k)]
+        climb.recount()
+        if not active and climb.rank > last + least_gain * abs(climb.rank):
+            # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
+            active, last = everyone, climb.rank
+    offsets = centred(climb.leaders.offsets)
+    return Solution(offsets, problem.rank(offsets), sweeps)
+
+
+class _Climb:
+    """An ascent under way: the leaders of each row, and what the decisions achieve."""
+
+    def __init__(self, problem: Problem, start: Array) -> None:
+        xp = namespace(problem.scores)
+        self.problem = problem
+        self.leaders = Leaders(problem.scores, problem.columns, start)
+        self.limits: dict[int, float] = {}
+        self.scale = float(xp.max(xp.abs(self.leaders.first_value)))
+        self.recount()
+
+    def recount(self) -> None:
+        """Count afresh, free of the rounding that updates pile up."""
+        self.counts = self.problem.count(self.leaders.first)
+        self.rank = self.problem.metric.rank(self.counts)
+
+    def step(self, k: int) -> bool:
+        """Move class `k` to its best offset; tell whether that gained anything."""
+        before = float(self.leaders.offsets[k])
+        walk = self._walk(k)
+        ranks = ranks_along(walk, self.problem.truth, self.problem.metric)
+        cut = best_cut(walk.gaps, ranks, start=before, above=self.rank, limit=self.limits[k], scale=self.scale)
+        if cut is None:
+            return False
+        change = self.leaders.move(k, cut.offset)
+        counts = self._recounted(change)
+        rank = self.problem.metric.rank(counts)
+        if not improves(rank, self.rank):  # a cut too fine for the arithmetic
+            self.leaders.move(k, before)
+            return False
+        self.counts, self.rank = counts, rank
+        return True
+
+    def _walk(self, k: int) -> Walk:
+        """Return the walk of class `k` over the rows that are near enough to switch."""
+        xp = namespace(self.problem.scores)
+        rows = self._near(k)
+        rivals, gaps = self.leaders.rivals(k, rows)
+        order = xp.argsort(gaps, stable=False)
+        rows, gaps, rivals = (x[order] for x in (rows, gaps, rivals))
+        holders = self.leaders.first[rows]
+        held = xp.nonzero(holders == k)[0]
+        change = Change(rows[held], holders[held], rivals[held])
+        return Walk(k, rows, gaps, rivals, self._recounted(change))
+
+    def _near(self, k: int) -> Array:
+        """Return the rows that class `k` holds, and several times as many that it would take next."""
+        xp = namespace(self.problem.scores)
+        n_rows = self.problem.scores.shape[0]
+        wanted = max(_REACH, 4 * int(max(self.counts.predicted[k], self.problem.truth.support[k])))
+        if n_rows <= max(_FULL_WALK, 2 * wanted):
+            self.limits[k] = float("inf")
+            return xp.arange(n_rows, device=device(self.problem.scores))
+        challenges = self.leaders.challenges(k)
+        rows = xp.nonzero(challenges < self.limits.get(k, -float("inf")))[0]
+        if not wanted / 2 <= rows.shape[0] <= 2 * wanted:
+            sample = xp.sort(challenges[:: max(1, n_rows // _SAMPLE)])
+            limit = float(sample[min(wanted * sample.shape[0] // n_rows, sample.shape[0] - 1)])
+            self.limits[k] = max(limit, float(self.leaders.offsets[k]) + _LEAST_REACH)
+            rows = xp.nonzero(challenges < self.limits[k])[0]
+        return rows
+
+    def _recounted(self, change: Change) -> Counts:
+        """Return the counts after `change`."""
+        count = self.problem.truth.count
+        confusion = self.problem.metric.needs_confusion
+        return self.counts.exchanged(
+            out=count(change.before, rows=change.rows, confusion=confusion),
+            into=count(change.after, rows=change.rows, confusion=confusion),
+        )

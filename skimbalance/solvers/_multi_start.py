@@ -1,0 +1,70 @@
+"""Coordinate ascent from several starts, as many as the size of the problem affords."""
+
+import numpy as np
+
+from skimbalance._array_api import bring, namespace
+from skimbalance._typing import Array, Progress
+from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._breakpoints import top_two
+from skimbalance.solvers._coordinate_ascent import ascend
+from skimbalance.solvers._prior import prior_offsets
+
+__all__ = ["solve"]
+
+_TAUS = (0.25, 0.5, 0.75, 1.25, 1.5)
+"""Multiples of `-log prior`, the best of which is a start, beside none and one."""
+
+_CELLS_FOR_ALL_STARTS = 1_000_000
+"""Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
+
+_CELLS_PER_LEAP = 20_000
+_MAX_LEAPS = 16
+"""Small problems are climbed again from random points, at most so often."""
+
+
+def solve(problem: Problem, *, seed: int = 0, report: Progress | None = None) -> Solution:
+    """Return the best offsets that coordinate ascent reaches; never worse than zero, `-log prior` or the best tau."""
+    best: Solution | None = None
+    for name, start in _starts(problem).items():
+        best = _better(best, ascend(problem, start), problem, name=name, report=report)
+    assert best is not None
+    for number, leap in enumerate(_leaps(problem, seed=seed), start=1):
+        best = _better(best, ascend(problem, best.offsets + leap), problem, name=f"leap {number}", report=report)
+    return best
+
+
+def _better(
+    best: Solution | None, solution: Solution, problem: Problem, *, name: str, report: Progress | None
+) -> Solution:
+    if report is not None:
+        report(f"{problem.metric.name} from {name}: {solution.n_iter} sweeps, rank {solution.rank:.6g}")
+    return solution if best is None or solution.rank > best.rank else best
+
+
+def _starts(problem: Problem) -> dict[str, Array]:
+    """Return where to climb from, by name."""
+    support = problem.truth.support
+    none = bring(support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    if problem.n_classes == 2:  # one line search finds the optimum from anywhere
+        return {"zero": none}
+    offsets = {
+        f"-{tau:g} log prior": bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
+        for tau in (1.0, *_TAUS)
+    }
+    best_tau = max(list(offsets)[1:], key=lambda name: problem.rank(offsets[name]))
+    starts = {"zero": none, "-1 log prior": offsets["-1 log prior"], best_tau: offsets[best_tau]}
+    if problem.scores.shape[0] * problem.n_classes <= _CELLS_FOR_ALL_STARTS:
+        return starts
+    best = max(starts, key=lambda name: problem.rank(starts[name]))
+    return {best: starts[best]}
+
+
+def _leaps(problem: Problem, *, seed: int) -> list[Array]:
+    """Return random displacements, on the scale of the margins by which rows are decided."""
+    count = min(_MAX_LEAPS, _CELLS_PER_LEAP // (problem.scores.shape[0] * problem.n_classes))
+    if count == 0 or problem.n_classes == 2:
+        return []
+    xp = namespace(problem.scores)
+    _, first, _, second = top_two(problem.scores)
+    leaps = np.random.default_rng(seed).normal(scale=float(xp.mean(first - second)), size=(count, problem.n_classes))
+    return [bring(leap, to=problem.scores, dtype=problem.scores.dtype) for leap in leaps]
