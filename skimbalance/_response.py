@@ -23,7 +23,7 @@ class Response(NamedTuple):
     kind: Kind
 
 
-def response_method_of(estimator: Any, response_method: str) -> str:
+def _method_of(estimator: Any, response_method: str) -> str:
     """Return the method to ask: probabilities where `"auto"` may choose, margins where there are none."""
     candidates = RESPONSE_METHODS[1:] if response_method == "auto" else (response_method,)
     for method in candidates:
@@ -37,7 +37,7 @@ def response_method_of(estimator: Any, response_method: str) -> str:
 
 def respond(estimator: Any, X: Any, *, response_method: str = "auto") -> Response:
     """Ask a fitted classifier for its scores of `X`."""
-    method = response_method_of(estimator, response_method)
+    method = _method_of(estimator, response_method)
     scores = as_array(getattr(estimator, method)(X))
     n_classes = len(estimator.classes_)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:

@@ -31,7 +31,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
 
 def check_lengths(**arrays: Array) -> None:
     """Raise unless all arrays have equally many rows, and at least one."""
-    lengths = {name: len(array) for name, array in arrays.items()}
+    lengths = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"these must have equally many rows: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
     if 0 in lengths.values():

@@ -20,7 +20,7 @@ from skimbalance.metrics._registry import get_metric
 from skimbalance.scores import KINDS, log_scores
 from skimbalance.solvers import Problem, Solution, solve
 
-__all__ = ["OffsetTuner"]
+__all__ = ["OffsetTuner", "bound_metric"]
 
 
 class OffsetTuner(BaseEstimator):

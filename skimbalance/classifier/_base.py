@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import Tags, column_or_1d, get_tags
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -121,6 +121,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def check_targets(y: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the labels as a vector, and the sorted distinct ones, at least two."""
+    if (numbers := np.asarray(y)).dtype.kind == "f":
+        assert_all_finite(numbers, input_name="y")
     check_classification_targets(y)
     labels = column_or_1d(y, warn=True)
     classes = np.unique(labels)

@@ -142,7 +142,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         if not (support > 0).all():
             raise ValueError(
                 f"offsets='prior' needs rows of positive sample_weight in every class; class "
-                f"{classes[support <= 0][0]!r} has none"
+                f"{classes[support <= 0].tolist()[0]!r} has none"
             )
         offsets: npt.NDArray[np.float64] = prior_offsets(support, tau=self.tau)
         if self.target_prior is None:

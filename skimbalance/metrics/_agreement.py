@@ -6,7 +6,7 @@ from skimbalance._array_api import namespace
 from skimbalance._typing import Array
 from skimbalance.metrics._base import LinearMetric, PooledMetric, safe_ratio
 
-__all__ = ["Accuracy", "CohenKappa", "MatthewsCorrelation"]
+__all__ = ["Accuracy", "Agreement", "CohenKappa", "MatthewsCorrelation"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,13 +21,6 @@ class Counts:
     support: Array
     confusion: Array | None = None
 
-    def exchanged(self, *, out: "Counts", into: "Counts") -> "Counts":
-        """Return the counts after some rows, counted as `out`, are decided anew and counted as `into`."""
-        moved = None if self.confusion is None else self.confusion - out.confusion + into.confusion
-        return Counts(
-            self.hits - out.hits + into.hits, self.predicted - out.predicted + into.predicted, self.support, moved
-        )
-
 
 @dataclass(frozen=True)
 class Truth:
@@ -72,6 +65,13 @@ class Truth:
     def n_classes(self) -> int:
         """The number of classes, K."""
         return int(self.support.shape[0])
+
+    def cleared(self, sums: Array) -> Array:
+        """Return running sums of row weights free of the rounding error they leave where they should be zero."""
+        if self.weights is None:
+            return sums
+        xp = namespace(sums)
+        return xp.where(sums > 1e-12 * xp.sum(self.support), sums, xp.zeros_like(sums))
 
     def weight(self, rows: Array) -> Array | None:
         """Return the weight of each of `rows`, None for ones."""
@@ -120,6 +120,15 @@ class Truth:
             predicted=count_codes(decisions, self.weight(rows), size),
             support=self.support,
             confusion=self._confusion(decisions, rows) if confusion else None,
+        )
+
+    def recount(self, counts: Counts, *, out: Counts, into: Counts) -> Counts:
+        """Return the counts after some rows, counted as `out`, are decided anew and counted as `into`."""
+        return Counts(
+            hits=self.cleared(counts.hits - out.hits + into.hits),
+            predicted=self.cleared(counts.predicted - out.predicted + into.predicted),
+            support=self.support,
+            confusion=None if counts.confusion is None else counts.confusion - out.confusion + into.confusion,
         )
 
     def count_constant(self, k: int) -> Counts:

@@ -99,10 +99,10 @@ class FBeta(Overlap):
     ----------
     beta : float, default=1.0
         Positive weight: recall counts `beta` times as much as precision.
-    average : {"binary", "macro", "weighted", "micro"}, default="binary"
-        How the scores of the classes are averaged; `"binary"` takes the positive class alone.
     label : int, optional
         Code of the class that `"binary"` is about; the tuner fills it in from `pos_label`.
+    average : {"binary", "macro", "weighted", "micro"}, default="binary"
+        How the scores of the classes are averaged; `"binary"` takes the positive class alone.
 
     Raises
     ------

@@ -65,8 +65,7 @@ class GeometricMean(PooledMetric):
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the log of a positive recall, and one for a recall of zero."""
         xp = namespace(hits)
-        # A running sum over soft labels ends at a rounding error where it should end at zero.
-        missed = xp.astype(hits <= 1e-12 * support, xp.float64)
+        missed = xp.astype(hits <= 0, xp.float64)
         return xp.log(xp.where(missed > 0, xp.ones_like(hits), hits / support)), missed
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:

@@ -136,9 +136,9 @@ class _Climb:
 
     def _recounted(self, change: Change) -> Counts:
         """Return the counts after `change`."""
-        count = self.problem.truth.count
-        confusion = self.problem.metric.needs_confusion
-        return self.counts.exchanged(
-            out=count(change.before, rows=change.rows, confusion=confusion),
-            into=count(change.after, rows=change.rows, confusion=confusion),
+        truth, confusion = self.problem.truth, self.problem.metric.needs_confusion
+        return truth.recount(
+            self.counts,
+            out=truth.count(change.before, rows=change.rows, confusion=confusion),
+            into=truth.count(change.after, rows=change.rows, confusion=confusion),
         )

@@ -174,7 +174,8 @@ def _departures(walk: Walk, truth: Truth) -> _Departures:
         left = xp.astype(position - starts, xp.float64)
     else:
         left = _within(cumulative_sum(weight), starts)
-    return _Departures(order, classes, opens, walk.base.hits[classes] - left_hits, walk.base.predicted[classes] - left)
+    hits = truth.cleared(walk.base.hits[classes] - left_hits)
+    return _Departures(order, classes, opens, hits, truth.cleared(walk.base.predicted[classes] - left))
 
 
 def _within(running: Array, starts: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace
+from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._breakpoints import top_two
@@ -18,8 +18,9 @@ _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
 
 _CELLS_PER_LEAP = 20_000
-_MAX_LEAPS = 16
-"""Small problems are climbed again from random points, at most so often."""
+_MAX_LEAPS = 48
+_LENGTHS = (1.0, 2.0, 4.0)
+"""Small problems are climbed again from random points near and far, at most so often."""
 
 
 def solve(problem: Problem, *, seed: int = 0, report: Progress | None = None) -> Solution:
@@ -66,5 +67,8 @@ def _leaps(problem: Problem, *, seed: int) -> list[Array]:
         return []
     xp = namespace(problem.scores)
     _, first, _, second = top_two(problem.scores)
-    leaps = np.random.default_rng(seed).normal(scale=float(xp.mean(first - second)), size=(count, problem.n_classes))
+    lengths = float(xp.mean(first - second)) * np.resize(_LENGTHS, (count, 1))
+    leaps = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
+    # The same class leaps alike wherever its column stands.
+    leaps = leaps[:, np.argsort(np.argsort(to_numpy(problem.truth.support), kind="stable"))]
     return [bring(leap, to=problem.scores, dtype=problem.scores.dtype) for leap in leaps]

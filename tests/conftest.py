@@ -1,0 +1,31 @@
+"""Fixtures that several tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+NAMESPACES = ("numpy", "array_api_strict", "torch")
+
+
+@pytest.fixture(params=NAMESPACES)
+def xp(request):
+    """Each array library in turn, those that are not installed skipped."""
+    return pytest.importorskip(request.param)
+
+
+@pytest.fixture
+def rng():
+    """A generator that starts anew for each test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """The folder with real data sets: `SKIMBALANCE_DATA`, or `shared/data` beside the project."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SKIMBALANCE_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}; set SKIMBALANCE_DATA")
+    return folder

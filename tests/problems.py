@@ -1,0 +1,46 @@
+"""Random problems, small enough for the oracles."""
+
+import numpy as np
+
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import Problem
+
+
+def labels(rng, n_rows, n_classes):
+    """Long-tailed labels in which every class occurs."""
+    prior = 0.5 ** np.arange(n_classes)
+    return np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_rows - n_classes, p=prior / prior.sum())])
+
+
+def log_proba(rng, y, n_classes, *, decimals=None):
+    """Log-probabilities that know something of `y`; few distinct ones where `decimals` is small."""
+    scores = rng.normal(size=(len(y), n_classes))
+    scores[np.arange(len(y)), y] += 1
+    proba = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    if decimals is not None:
+        proba = np.round(proba, decimals)
+    return np.log(np.clip(proba, 1e-300, None))
+
+
+def problem(seed, *, n_classes=3, n_rows=20, metric="f1_macro", decimals=None, weighted=False, soft=False):
+    """A problem with the metric of that name, the positive class being the last."""
+    rng = np.random.default_rng(seed)
+    y = labels(rng, n_rows, n_classes)
+    scores = log_proba(rng, y, n_classes, decimals=decimals)
+    weights = rng.integers(1, 4, size=n_rows) / 2 if weighted else None
+    if soft:
+        shares = 0.7 * np.eye(n_classes)[y] + 0.3 * rng.dirichlet(np.ones(n_classes), size=n_rows)
+        truth = Truth.from_shares(shares, weights=weights)
+    else:
+        truth = Truth.from_codes(y, n_classes=n_classes, weights=weights)
+    return Problem(scores, truth, METRICS[metric].bind(n_classes - 1))
+
+
+def in_namespace(here, xp):
+    """The same problem, of hard labels, in another array library."""
+    weights = None if here.truth.weights is None else xp.asarray(here.truth.weights)
+    codes = xp.asarray(here.truth.codes, dtype=xp.int64)
+    return Problem(
+        xp.asarray(here.scores), Truth.from_codes(codes, n_classes=here.n_classes, weights=weights), here.metric
+    )

@@ -1,0 +1,118 @@
+"""What holds of every solution, whatever the data."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import in_namespace, problem
+
+from skimbalance._array_api import to_numpy
+from skimbalance.decision import decide
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import Problem, _coordinate_ascent, solve
+from skimbalance.solvers._coordinate_ascent import ascend
+
+names = st.sampled_from(sorted(METRICS))
+seeds = st.integers(0, 10_000)
+sizes = st.integers(2, 5)
+
+
+def drawn(name, seed, n_classes):
+    n_classes = 2 if METRICS[name].two_class else n_classes
+    return problem(seed, n_classes=n_classes, n_rows=31 + seed % 10, metric=name, weighted=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(names, seeds, sizes)
+def test_offsets_sum_to_zero_and_achieve_what_is_reported(name, seed, n_classes):
+    setting = drawn(name, seed, n_classes)
+    solution = solve(setting)
+    assert float(solution.offsets.sum()) == pytest.approx(0, abs=1e-9)
+    assert solution.rank == setting.metric.rank(setting.count(decide(setting.scores, solution.offsets)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(names, seeds, sizes)
+def test_a_constant_in_a_row_changes_nothing(name, seed, n_classes):
+    setting = drawn(name, seed, n_classes)
+    shift = np.random.default_rng(seed).normal(size=(len(setting.scores), 1)).round(2)
+    moved = dataclasses.replace(setting, scores=setting.scores + shift)
+    assert solve(moved).rank == pytest.approx(solve(setting).rank, abs=1e-9)
+    np.testing.assert_allclose(solve(moved).offsets, solve(setting).offsets, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(sorted(name for name, metric in METRICS.items() if not metric.two_class)), seeds)
+def test_the_order_of_the_classes_does_not_matter(name, seed):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(4), [5, 7, 11, 13])  # no two classes are equally frequent
+    scores = rng.normal(size=(36, 4)) + np.eye(4)[y]
+    order = rng.permutation(4)
+    place = np.argsort(order)
+    one = solve(Problem(scores, Truth.from_codes(y, n_classes=4), METRICS[name]))
+    other = solve(Problem(scores[:, order], Truth.from_codes(place[y], n_classes=4), METRICS[name]))
+    assert other.rank == pytest.approx(one.rank, abs=1e-9)
+    np.testing.assert_allclose(other.offsets, one.offsets[order], atol=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(names, seeds, sizes)
+def test_a_weight_is_a_repetition(name, seed, n_classes):
+    base = drawn(name, seed, n_classes)
+    times = np.random.default_rng(seed).integers(1, 4, size=len(base.scores))
+    codes = base.truth.codes.astype(np.int64)
+    weighted = Truth.from_codes(codes, n_classes=base.n_classes, weights=times.astype(float))
+    repeated = Truth.from_codes(np.repeat(codes, times), n_classes=base.n_classes)
+    start = np.zeros(base.n_classes)
+    one = ascend(Problem(base.scores, weighted, base.metric), start)
+    other = ascend(Problem(np.repeat(base.scores, times, axis=0), repeated, base.metric), start)
+    assert other.rank == pytest.approx(one.rank, abs=1e-9)
+    np.testing.assert_allclose(other.offsets, one.offsets, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(names, seeds, sizes)
+def test_the_ascent_never_goes_down(name, seed, n_classes):
+    setting = drawn(name, seed, n_classes)
+    start = np.random.default_rng(seed).normal(size=setting.n_classes)
+    assert ascend(setting, start).rank >= setting.rank(start)
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_every_array_library_finds_the_same(name, xp):
+    n_classes = 2 if METRICS[name].two_class else 4
+    here = problem(7, n_classes=n_classes, n_rows=40, metric=name, weighted=True)
+    expected, got = solve(here), solve(in_namespace(here, xp))
+    assert got.rank == pytest.approx(expected.rank, abs=1e-12)
+    np.testing.assert_allclose(to_numpy(got.offsets), expected.offsets, atol=1e-9)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_float32_stays_float32(n_classes, soft):
+    base = problem(3, n_classes=n_classes, n_rows=50, metric="f1_macro", soft=soft)
+    single = dataclasses.replace(base, scores=base.scores.astype(np.float32))
+    solution = solve(single)
+    assert solution.offsets.dtype == np.float32
+    assert solution.rank == single.rank(solution.offsets)
+    assert solution.rank == pytest.approx(solve(base).rank, abs=0.02)
+
+
+def test_near_rows_are_enough_for_many(monkeypatch):
+    """Walks over near rows alone end where walks over all rows end."""
+    setting = problem(1, n_classes=30, n_rows=6000, metric="f1_macro")
+    near = ascend(setting, np.zeros(30))
+    monkeypatch.setattr(_coordinate_ascent, "_FULL_WALK", 10**9)
+    full = ascend(setting, np.zeros(30))
+    assert near.rank == pytest.approx(full.rank, rel=2e-3)
+
+
+def test_ten_thousand_ties():
+    scores = np.repeat([[0.0, 0.0, 0.0], [0.0, -1.0, -2.0]], 5000, axis=0)
+    truth = Truth.from_codes(np.arange(10_000) % 3, n_classes=3)
+    setting = Problem(scores, truth, METRICS["f1_macro"])
+    solution = solve(setting)
+    assert solution.rank == setting.rank(solution.offsets)

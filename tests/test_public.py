@@ -1,0 +1,82 @@
+"""The names a user sees, and what their documentation holds."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import skimbalance
+import skimbalance.metrics
+
+PUBLIC = {
+    "skimbalance": {"FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__"},
+    "skimbalance.metrics": {
+        "Cost",
+        "FBeta",
+        "geometric_mean_score",
+        "get_metric_names",
+        "imbalance_degree_score",
+        "worst_recall_score",
+    },
+}
+DOCUMENTED = [
+    getattr(importlib.import_module(module), name)
+    for module, names in PUBLIC.items()
+    for name in sorted(names)
+    if name != "__version__"
+]
+
+
+def modules():
+    """Every module of the package."""
+    return [importlib.import_module(m.name) for m in pkgutil.walk_packages(skimbalance.__path__, "skimbalance.")]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_all_is_exact(name):
+    assert set(importlib.import_module(name).__all__) == PUBLIC[name]
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__)
+def test_all_holds_what_a_module_defines_and_offers(module):
+    if module.__name__.endswith(("_typing", "_version")):
+        pytest.skip("names only")
+    for name in module.__all__:
+        assert hasattr(module, name)
+    defined = {
+        name
+        for name, thing in vars(module).items()
+        if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == module.__name__
+    }
+    assert {name for name in defined if not name.startswith("_")} <= set(module.__all__)
+
+
+@pytest.mark.parametrize("thing", DOCUMENTED, ids=lambda thing: thing.__name__)
+def test_public_names_have_an_example(thing):
+    assert ">>>" in thing.__doc__
+
+
+@pytest.mark.parametrize("thing", DOCUMENTED, ids=lambda thing: thing.__name__)
+def test_docstrings_are_numpydoc(thing):
+    validate = pytest.importorskip("numpydoc.validate").validate
+    # Not asked for: extended summaries, examples and "see also" everywhere, blank-line style of sections.
+    waived = {"ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "GL03", "RT02", "RT03", "RT04", "RT05", "SS06", "YD01"}
+    names = [f"{thing.__module__}.{thing.__qualname__}"]
+    if hasattr(thing, "get_params"):
+        names += [
+            f"{names[0]}.{name}"
+            for name, method in inspect.getmembers(thing, inspect.isfunction)
+            if not name.startswith("_") and "skimbalance" in method.__module__ and name in vars(thing)
+        ]
+    for name in names:
+        problems = [f"{code} {text}" for code, text in validate(name)["errors"] if code not in waived]
+        assert not problems, f"{name}: {problems}"
+
+
+@pytest.mark.parametrize("thing", DOCUMENTED, ids=lambda thing: thing.__name__)
+def test_at_most_two_positional_arguments(thing):
+    positional = [
+        p for p in inspect.signature(thing).parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+    assert len(positional) <= 2

@@ -1,0 +1,106 @@
+"""Log-scores, the one argmax, thresholds and offsets."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skimbalance import _array_api as door
+from skimbalance.decision import centred, decide, log_softmax, softmax, threshold_of
+from skimbalance.metrics._counts import Truth
+from skimbalance.scores import log_scores
+
+
+def test_lower_classes_win_ties(xp):
+    scores = xp.asarray(np.zeros((3, 4)))
+    np.testing.assert_array_equal(door.to_numpy(decide(scores, [0.0, 1.0, 1.0, 0.0])), [1, 1, 1])
+    np.testing.assert_array_equal(door.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [0, 0, 0])
+
+
+def test_decide_is_argmax_whatever_the_blocks(xp, monkeypatch):
+    monkeypatch.setattr(door, "_BLOCK_CELLS", 7)
+    rng = np.random.default_rng(0)
+    scores, offsets = np.round(rng.normal(size=(50, 4)), 1), np.round(rng.normal(size=4), 1)
+    got = decide(xp.asarray(scores), xp.asarray(offsets))
+    np.testing.assert_array_equal(door.to_numpy(got), (scores + offsets).argmax(axis=1))
+
+
+@given(st.floats(-700, 700))
+def test_a_threshold_is_the_logistic_of_the_difference(b):
+    offsets = centred(np.array([0.0, b]))
+    assert offsets.sum() == pytest.approx(0)
+    assert threshold_of(offsets) == pytest.approx(1 / (1 + math.exp(b)), rel=1e-9, abs=1e-300)
+
+
+def test_softmax_of_extreme_scores(xp):
+    scores = xp.asarray([[1000.0, 0.0, -1000.0], [-5.0, -5.0, -5.0]])
+    np.testing.assert_allclose(door.to_numpy(softmax(scores)), [[1, 0, 0], [1 / 3] * 3])
+    np.testing.assert_allclose(door.to_numpy(log_softmax(scores))[0], [0, -1000, -2000])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_zero_comes_last_but_finite(dtype):
+    scores = log_scores(np.array([[1, 0], [1 - 1e-6, 1e-6]], dtype=dtype), kind="proba")
+    assert scores.dtype == dtype
+    assert np.isfinite(scores).all()
+    assert scores[0, 1] < scores[1, 1]
+
+
+def test_one_column_and_two_say_the_same(xp):
+    p = xp.asarray([0.0, 0.25, 0.5, 1.0])
+    one = door.to_numpy(log_scores(p, kind="proba"))
+    two = door.to_numpy(log_scores(xp.stack([1 - p, p], axis=1), kind="proba"))
+    np.testing.assert_allclose(one, two)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(door.to_numpy(log_scores(xp.log(p), kind="log_proba")), two)
+
+
+class TestDoor:
+    """What the standard lacks, against NumPy."""
+
+    def test_count_codes(self, xp, rng):
+        codes, weights = rng.integers(0, 6, size=40), rng.random(40)
+        for w in (None, weights):
+            got = door.count_codes(xp.asarray(codes), None if w is None else xp.asarray(w), 8)
+            np.testing.assert_allclose(door.to_numpy(got), np.bincount(codes, w, minlength=8))
+
+    def test_cumulative_minimum(self, xp, rng):
+        for size in (0, 1, 2, 7, 64):
+            x = rng.normal(size=size)
+            np.testing.assert_array_equal(
+                door.to_numpy(door.cumulative_minimum(xp.asarray(x))), np.minimum.accumulate(x)
+            )
+
+    def test_put(self, xp, rng):
+        for size in (0, 1, 5):
+            rows = rng.permutation(9)[:size]
+            expected = np.arange(9.0)
+            expected[rows] = -rows
+            got = door.put(xp.arange(9, dtype=xp.float64), xp.asarray(rows), xp.asarray(-rows.astype(float)))
+            np.testing.assert_array_equal(door.to_numpy(got), expected)
+
+    def test_group_order_is_stable(self, xp, rng):
+        codes = rng.integers(0, 5, size=50)
+        got = door.group_order(door.small_codes(xp.asarray(codes), 5))
+        np.testing.assert_array_equal(door.to_numpy(got), np.argsort(codes, kind="stable"))
+
+    def test_small_codes(self):
+        codes = np.arange(3)
+        kinds = [door.small_codes(codes, n).dtype for n in (100, 1000, 100_000, 10**10)]
+        assert kinds == [np.int8, np.int16, np.int32, np.int64]
+
+    def test_transposed(self, xp):
+        x = np.arange(6.0).reshape(2, 3)
+        np.testing.assert_array_equal(door.to_numpy(door.transposed(xp.asarray(x))), x.T)
+
+
+def test_confusion_of_some_rows(xp, rng):
+    codes, decisions = rng.integers(0, 3, size=30), rng.integers(0, 3, size=30)
+    rows = rng.permutation(30)[:12]
+    truth = Truth.from_codes(xp.asarray(codes), n_classes=3)
+    got = truth.count(xp.asarray(decisions[rows]), rows=xp.asarray(rows), confusion=True).confusion
+    expected = np.zeros((3, 3))
+    np.add.at(expected, (codes[rows], decisions[rows]), 1)
+    np.testing.assert_array_equal(door.to_numpy(got), expected)

@@ -1,0 +1,365 @@
+"""The tuner: what it reports, what it returns and where, and what it refuses."""
+
+import pickle
+
+import numpy as np
+import pytest
+from problems import labels, log_proba
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import f1_score, get_scorer, matthews_corrcoef
+
+from skimbalance import OffsetTuner
+from skimbalance._array_api import to_numpy
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics._functions import score_labels
+from skimbalance.metrics._registry import METRICS
+
+NAMES = np.array(["ant", "bee", "cat", "dog"])
+
+
+def draw(seed=0, n_classes=3, n_rows=80, decimals=None):
+    """Probabilities (n, K) and string labels."""
+    rng = np.random.default_rng(seed)
+    y = labels(rng, n_rows, n_classes)
+    proba = np.exp(log_proba(rng, y, n_classes, decimals=decimals))
+    return proba / proba.sum(axis=1, keepdims=True), NAMES[y]
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_in_sample_score_is_the_metric_of_predict(name, decimals):
+    for seed in range(20):
+        proba, y = draw(seed, 2 if METRICS[name].two_class else 4, decimals=decimals)
+        tuner = OffsetTuner(name).fit(proba, y)
+        assert tuner.in_sample_score_ == score_labels(METRICS[name], y, tuner.predict(proba))
+
+
+@pytest.mark.parametrize("name", ["f1", "f1_macro", "balanced_accuracy", "matthews_corrcoef", "jaccard_macro"])
+def test_the_score_is_that_of_sklearns_scorer(name):
+    proba, y = draw(1, 2)
+    tuner = OffsetTuner(name, pos_label="bee").fit(proba, y)
+    score = get_scorer(name)._score_func
+    options = {**get_scorer(name)._kwargs, **({"pos_label": "bee"} if name == "f1" else {})}
+    assert tuner.in_sample_score_ == pytest.approx(score(y, tuner.predict(proba), **options), abs=1e-12)
+
+
+def test_pos_label_decides_which_class_is_positive():
+    proba, y = draw(2, 2)
+    for label in ("ant", "bee"):
+        tuner = OffsetTuner("f1", pos_label=label).fit(proba, y)
+        assert tuner.in_sample_score_ == pytest.approx(f1_score(y, tuner.predict(proba), pos_label=label))
+    assert OffsetTuner("f1").fit(proba, y).in_sample_score_ == tuner.in_sample_score_
+
+
+class TestKinds:
+    """Probabilities, their logarithms and logits are one and the same."""
+
+    @pytest.mark.parametrize("n_classes", [2, 4])
+    def test_columns(self, n_classes):
+        proba, y = draw(3, n_classes)
+        log = np.log(proba)
+        given = {"proba": proba, "log_proba": log, "logits": log + np.arange(len(y))[:, None] % 7}
+        tuners = {kind: OffsetTuner("f1_macro", kind=kind).fit(scores, y) for kind, scores in given.items()}
+        for kind, tuner in tuners.items():
+            assert tuner.in_sample_score_ == pytest.approx(tuners["proba"].in_sample_score_)
+            np.testing.assert_allclose(tuner.offsets_, tuners["proba"].offsets_, atol=1e-6)
+            np.testing.assert_allclose(
+                tuner.predict_proba(given[kind]), tuners["proba"].predict_proba(proba), atol=1e-6
+            )
+
+    def test_one_column_for_two_classes(self):
+        proba, y = draw(4, 2)
+        p = proba[:, 1]
+        given = {"proba": p, "log_proba": np.log(p), "logits": np.log(p) - np.log1p(-p)}
+        whole = OffsetTuner("f1").fit(proba, y)
+        for kind, scores in given.items():
+            tuner = OffsetTuner("f1", kind=kind).fit(scores, y)
+            assert tuner.threshold_ == pytest.approx(whole.threshold_)
+            np.testing.assert_array_equal(tuner.predict(scores), whole.predict(proba))
+            assert tuner.transform(scores).shape == (len(y), 2)
+
+    def test_the_threshold_is_on_the_probability_of_the_second_class(self):
+        for seed in range(50):
+            proba, y = draw(seed, 2, decimals=seed % 3 or None)
+            tuner = OffsetTuner("f1").fit(proba, y)
+            np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] > tuner.threshold_)
+
+    def test_three_classes_have_no_threshold(self):
+        assert not hasattr(OffsetTuner().fit(*draw(0, 3)), "threshold_")
+
+
+def test_predict_proba_is_proportional_to_proba_times_exp_offsets():
+    proba, y = draw(5, 4)
+    tuner = OffsetTuner("f1_macro").fit(proba, y)
+    expected = proba * np.exp(tuner.offsets_)
+    np.testing.assert_allclose(tuner.predict_proba(proba), expected / expected.sum(axis=1, keepdims=True))
+    np.testing.assert_array_equal(tuner.classes_[tuner.predict_proba(proba).argmax(axis=1)], tuner.predict(proba))
+    np.testing.assert_array_equal(tuner.classes_[tuner.transform(proba).argmax(axis=1)], tuner.predict(proba))
+
+
+def test_zeros_in_probabilities_are_ordinary():
+    """A class that all trees of a forest deny can still be reached, and comes last."""
+    proba = np.array([[1.0, 0.0], [1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.0, 1.0]])
+    tuner = OffsetTuner("f1").fit(proba, [0, 0, 1, 1, 1])
+    assert tuner.in_sample_score_ == 1.0
+    assert np.isfinite(tuner.transform(proba)).all()
+    assert 0.01 < tuner.threshold_ < 0.1
+    assert OffsetTuner("recall").fit(proba, [1, 0, 0, 0, 0]).in_sample_score_ == 1.0
+
+
+def test_log_probabilities_may_be_minus_infinity():
+    proba, y = draw(1, 3, decimals=1)
+    with np.errstate(divide="ignore"):
+        tuner = OffsetTuner("f1_macro", kind="log_proba").fit(np.log(proba), y)
+    assert tuner.in_sample_score_ == OffsetTuner("f1_macro").fit(proba, y).in_sample_score_
+
+
+class TestAbsentClasses:
+    """A class without rows is neither tuned nor forgotten."""
+
+    def fitted(self, **options):
+        proba, y = draw(6, 3)
+        padded = np.column_stack([proba * 0.9, np.full(len(y), 0.1)])
+        return OffsetTuner("f1_macro", **options).fit(padded, y, classes=NAMES), OffsetTuner("f1_macro").fit(proba, y)
+
+    def test_its_offset_is_zero_and_the_others_are_tuned_among_themselves(self):
+        tuner, without = self.fitted()
+        np.testing.assert_allclose(tuner.offsets_, [*without.offsets_, 0.0], atol=1e-9)
+        assert tuner.offsets_.sum() == pytest.approx(0)
+
+    def test_it_is_named(self):
+        assert any("'dog'" in note for note in self.fitted()[0].notes_)
+
+    def test_it_is_still_predicted(self):
+        assert self.fitted()[0].predict([[0.01, 0.01, 0.01, 0.97]]) == ["dog"]
+
+    def test_weights_of_zero_make_a_class_absent(self):
+        proba, y = draw(6, 3)
+        tuner = OffsetTuner("f1_macro").fit(proba, y, sample_weight=(y != "bee").astype(float))
+        assert tuner.offsets_[1] == 0
+        assert any("'bee'" in note for note in tuner.notes_)
+
+    def test_a_cost_matrix_keeps_its_rows_and_columns(self):
+        proba, y = draw(6, 3)
+        kept = y != "bee"
+        matrix = np.array([[0, 1, 5], [1, 0, 1], [9, 1, 0]])
+        tuner = OffsetTuner(Cost(matrix)).fit(proba[kept], y[kept], classes=NAMES[:3])
+        pair = proba[kept][:, [0, 2]]
+        two = OffsetTuner(Cost(matrix[np.ix_([0, 2], [0, 2])])).fit(pair / pair.sum(axis=1, keepdims=True), y[kept])
+        np.testing.assert_allclose(tuner.offsets_[[0, 2]], two.offsets_)
+
+    def test_nothing_absent_nothing_to_note(self):
+        assert OffsetTuner().fit(*draw(0)).notes_ == []
+
+
+def test_classes_give_the_order_of_the_columns():
+    proba, y = draw(7, 3)
+    order = [2, 0, 1]
+    tuner = OffsetTuner("f1_macro").fit(proba[:, order], y, classes=NAMES[:3][order])
+    np.testing.assert_array_equal(tuner.predict(proba[:, order]), OffsetTuner("f1_macro").fit(proba, y).predict(proba))
+
+
+def test_weights_count_in_the_score():
+    proba, y = draw(8, 2)
+    weights = np.random.default_rng(0).random(len(y))
+    tuner = OffsetTuner("matthews_corrcoef").fit(proba, y, sample_weight=weights)
+    expected = matthews_corrcoef(y, tuner.predict(proba), sample_weight=weights)
+    assert tuner.in_sample_score_ == pytest.approx(expected)
+
+
+class TestArrayLibraries:
+    """Results live where the input lives."""
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_results_are_of_the_library_of_the_scores(self, xp, dtype):
+        proba, y = draw(9, 3)
+        codes = np.searchsorted(NAMES[:3], y)
+        scores = xp.asarray(proba.astype(dtype))
+        tuner = OffsetTuner("f1_macro").fit(scores, xp.asarray(codes))
+        assert all(type(x) is type(scores) for x in (tuner.offsets_, tuner.predict(scores), tuner.transform(scores)))
+        assert (
+            tuner.offsets_.dtype == tuner.transform(scores).dtype == tuner.predict_proba(scores).dtype == scores.dtype
+        )
+        here = OffsetTuner("f1_macro").fit(proba.astype(dtype), codes)
+        np.testing.assert_array_equal(to_numpy(tuner.predict(scores)), here.predict(proba.astype(dtype)))
+        assert tuner.in_sample_score_ == here.in_sample_score_
+
+    def test_strings_come_back_as_numpy(self, xp):
+        proba, y = draw(9, 3)
+        predicted = OffsetTuner().fit(xp.asarray(proba), y).predict(xp.asarray(proba))
+        assert isinstance(predicted, np.ndarray)
+        assert set(predicted) <= set(NAMES)
+
+    def test_half_precision_and_gradients_of_torch(self):
+        torch = pytest.importorskip("torch")
+        proba, y = draw(9, 3)
+        half = torch.tensor(proba).half().requires_grad_()
+        tuner = OffsetTuner("f1_macro").fit(half, y)
+        assert tuner.offsets_.dtype == torch.float32
+        assert not tuner.transform(half).requires_grad
+
+    def test_fitted_in_one_library_used_in_another(self):
+        torch = pytest.importorskip("torch")
+        proba, y = draw(9, 3)
+        tuner = OffsetTuner("f1_macro").fit(proba, y)
+        np.testing.assert_array_equal(tuner.predict(torch.tensor(proba)), tuner.predict(proba))
+
+    def test_lists_frames_and_integers(self):
+        pd = pytest.importorskip("pandas")
+        proba, y = draw(9, 3)
+        expected = OffsetTuner().fit(proba, y).offsets_
+        np.testing.assert_array_equal(OffsetTuner().fit(proba.tolist(), y.tolist()).offsets_, expected)
+        frame = pd.DataFrame(proba, index=np.arange(len(y)) + 7)
+        np.testing.assert_array_equal(OffsetTuner().fit(frame, pd.Series(y)).offsets_, expected)
+        whole = np.round(np.log(proba) * 3).astype(int)
+        assert OffsetTuner(kind="logits").fit(whole, y).offsets_.dtype == np.float64
+
+
+class TestConventions:
+    """scikit-learn's contract."""
+
+    def test_clone_and_parameters(self):
+        tuner = OffsetTuner(FBeta(2), kind="logits", random_state=3)
+        assert clone(tuner).get_params() == tuner.get_params()
+        assert tuner.set_params(kind="proba").kind == "proba"
+
+    def test_pickling(self):
+        proba, y = draw(0)
+        tuner = OffsetTuner("f1_macro").fit(proba, y)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(tuner)).predict(proba), tuner.predict(proba))
+
+    def test_not_fitted(self):
+        with pytest.raises(NotFittedError):
+            OffsetTuner().predict([[0.5, 0.5]])
+
+    def test_fits_are_repeatable(self):
+        proba, y = draw(0, 4)
+        first, second = (OffsetTuner("f1_macro").fit(proba, y).offsets_ for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+        OffsetTuner("f1_macro", random_state=np.random.RandomState(3)).fit(proba, y)
+
+    def test_html(self):
+        assert "OffsetTuner" in OffsetTuner()._repr_html_()
+
+    def test_progress(self, capsys):
+        OffsetTuner("f1_macro", verbose=1).fit(*draw(0, 3))
+        assert "[OffsetTuner] f1_macro from zero: " in capsys.readouterr().out
+        OffsetTuner("f1_macro").fit(*draw(0, 3))
+        assert capsys.readouterr().out == ""
+
+    def test_parameters_are_left_alone(self):
+        tuner = OffsetTuner("f1_macro")
+        before = dict(tuner.get_params())
+        tuner.fit(*draw(0))
+        assert tuner.get_params() == before
+
+
+GOOD = ([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]], [0, 1, 0])
+HOSTILE = {
+    "NaN": ({}, [[np.nan, 0.1], [0.4, 0.6], [0.7, 0.3]], None, "scores must not contain NaN"),
+    "NaN logits": ({"kind": "logits"}, [[np.nan, 0.1], [4, 6], [7, 3]], None, "scores must not contain NaN"),
+    "NaN log": ({"kind": "log_proba"}, [[np.nan, 0.1], [4, 6], [7, 3]], None, "scores must not contain NaN"),
+    "infinite": ({"kind": "logits"}, [[np.inf, 0.1], [4, 6], [7, 3]], None, "finite scores; got infinite"),
+    "negative": ({}, [[-0.1, 1.1], [0.4, 0.6], [0.7, 0.3]], None, r"probabilities in \[0, 1\].*-0.1 to 1.1"),
+    "unnormalised": ({}, [[0.9, 0.1], [0.4, 0.9], [0.7, 0.3]], None, "sum to one; row 1 of scores gives 1.3"),
+    "logits as proba": ({}, [[3.0, -2.0], [0, 1], [5, 2]], None, "pass kind='logits'"),
+    "proba as log_proba": ({"kind": "log_proba"}, GOOD[0], None, "none above zero"),
+    "logits as log_proba": (
+        {"kind": "log_proba"},
+        [[-3.0, -5], [-2, -8], [-1, -2]],
+        None,
+        "exponentials that sum to one",
+    ),
+    "one-dimensional logits as proba": ({}, [3.0, -2, 1], None, "pass kind='logits'"),
+    "wrong K": ({}, [[0.5, 0.3, 0.2]] * 3, None, "scores have 3 columns but y holds 2 classes.*pass classes="),
+    "one column": ({}, [[0.5], [0.5], [0.5]], None, r"\(n, K\).*got \(3, 1\)"),
+    "three dimensions": ({}, np.ones((3, 2, 2)), None, r"got \(3, 2, 2\)"),
+    "empty": ({}, np.ones((0, 2)), [], "at least one row"),
+    "one class": ({}, GOOD[0], [1, 1, 1], "at least two classes; got one class"),
+    "lengths": ({}, GOOD[0], [0, 1], "scores has 3, y has 2"),
+    "complex": ({}, np.array(GOOD[0]) + 0j, None, "scores must be real"),
+    "strings": ({}, [["a", "b"]] * 3, None, "scores must be numeric"),
+    "objects": ({}, np.array([[{}, 1]] * 3, dtype=object), None, "scores must be numeric"),
+    "y of two columns": ({}, GOOD[0], [[0, 1]] * 3, r"y must have shape \(n,\)"),
+    "NaN in y": ({}, GOOD[0], [0, 1, np.nan], "y must not contain NaN"),
+    "mixed y": ({}, GOOD[0], np.array([0, "a", 1.5], dtype=object), "labels of one type"),
+    "complex y": ({}, GOOD[0], np.array([0, 1, 1j]), "y must hold labels"),
+    "unknown objective": ({"objective": "f1_makro"}, *GOOD, "did you mean 'f1_macro'"),
+    "roc_auc": ({"objective": "roc_auc"}, *GOOD, "judges scores, not decisions"),
+    "objective of no kind": ({"objective": 3}, *GOOD, "'objective' parameter of OffsetTuner must be"),
+    "unknown kind": ({"kind": "odds"}, *GOOD, "'kind' parameter of OffsetTuner must be a str among"),
+    "unknown solver": ({"solver": "magic"}, *GOOD, "'solver' parameter of OffsetTuner must be a str among"),
+    "unknown estimate": ({"estimate": "oracle"}, *GOOD, "'estimate' parameter of OffsetTuner must be a str among"),
+    "unknown pos_label": (
+        {"objective": "f1", "pos_label": "yes"},
+        *GOOD,
+        r"pos_label='yes' is not a class; .*\[0, 1\]",
+    ),
+    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is about two classes; y holds 3"),
+    "cost of wrong size": ({"objective": Cost([[0, 1], [1, 0]])}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "3 classes; got 2"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_input_is_refused_and_nothing_is_half_fitted(case):
+    options, scores, y, message = HOSTILE[case]
+    tuner = OffsetTuner(**options)
+    with pytest.raises(ValueError, match=message):
+        tuner.fit(scores, GOOD[1] if y is None else y)
+    assert not [name for name in vars(tuner) if name.endswith("_")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([0, 0, 0], "sample_weight must be positive somewhere; got zeros only"),
+        ([1, -1, 1], "sample_weight must not be negative; got -1.0"),
+        ([1, np.nan, 1], "sample_weight must be finite"),
+        ([1, 1], r"sample_weight must have shape \(3,\); got \(2,\)"),
+        ([[1], [1], [1]], r"sample_weight must have shape \(3,\)"),
+        (["a", "b", "c"], "sample_weight must be numeric"),
+        ([1, 0, 1], "at least two classes of positive sample_weight"),
+    ],
+)
+def test_hostile_weights(weights, message):
+    with pytest.raises(ValueError, match=message):
+        OffsetTuner().fit(*GOOD, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([0, 1, 2], "classes must hold 2 distinct labels"),
+        ([0, 0], "classes must hold 2 distinct labels"),
+        ([0, 5], r"y holds \[1\], which classes lacks: \[0, 5\]"),
+    ],
+)
+def test_hostile_classes(classes, message):
+    with pytest.raises(ValueError, match=message):
+        OffsetTuner().fit(*GOOD, classes=classes)
+
+
+def test_one_class_is_one_class_whatever_classes_says():
+    with pytest.raises(ValueError, match="at least two classes; got one class"):
+        OffsetTuner().fit(GOOD[0], [1, 1, 1], classes=[0, 1])
+
+
+def test_prediction_is_checked_too():
+    tuner = OffsetTuner().fit(*GOOD)
+    with pytest.raises(ValueError, match="scores must have 2 columns"):
+        tuner.predict([[0.2, 0.3, 0.5]])
+    with pytest.raises(ValueError, match="pass kind='logits'"):
+        tuner.predict_proba([[4.0, -3.0]])
+
+
+def test_a_long_list_of_labels_is_abridged():
+    with pytest.raises(ValueError, match=r"\.\.\. 20 in all"):
+        OffsetTuner().fit(np.full((20, 2), 0.5), np.arange(20))
+
+
+@pytest.mark.parametrize("labels_", [[True, False, True], [-5, 100_000_000, -5], [0.5, 1.5, 0.5], [7, 9, 7]])
+def test_labels_of_any_type(labels_):
+    tuner = OffsetTuner().fit(GOOD[0], labels_)
+    assert tuner.classes_.tolist() == sorted(set(labels_))
+    assert set(tuner.predict(GOOD[0]).tolist()) <= set(labels_)
