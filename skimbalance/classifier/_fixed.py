@@ -83,7 +83,7 @@ class FixedOffsetClassifier(OffsetClassifier):
     >>> X, y = make_classification(weights=[0.9], random_state=0)
     >>> clf = FixedOffsetClassifier(LogisticRegression()).fit(X, y)
     >>> round(clf.threshold_, 2), round(float((y == 1).mean()), 2)
-    (0.11, 0.11)
+    (0.09, 0.09)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

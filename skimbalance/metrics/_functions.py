@@ -148,7 +148,7 @@ def imbalance_degree_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     Examples
     --------
     >>> from skimbalance.metrics import imbalance_degree_score
-    >>> imbalance_degree_score([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1])
+    >>> round(imbalance_degree_score([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1]), 3)
     0.5
     """
     return score_labels(ImbalanceDegree(), y_true, y_pred, sample_weight=sample_weight)
