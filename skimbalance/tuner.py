@@ -168,10 +168,9 @@ class OffsetTuner(BaseEstimator):
         )
         columns = log_scores(x, kind=self.kind)
         solution, notes = self._solve(Problem(columns, truth, metric), labels)
-        achieved = truth.count(decide(columns, solution.offsets), confusion=metric.needs_confusion)
         self.classes_ = labels
         self.offsets_ = solution.offsets
-        self.in_sample_score_ = metric.value(achieved)
+        self.in_sample_score_ = metric.value(solution.counts)
         self.n_iter_ = solution.n_iter
         self.notes_ = notes
         if len(labels) == 2:
@@ -198,7 +197,7 @@ class OffsetTuner(BaseEstimator):
             f"No row of class {', '.join(map(repr, absent))} to tune on: its offset stays at zero, the mean of all, "
             "and the others were tuned among themselves."
         )
-        return Solution(offsets, solution.rank, solution.n_iter), [note]
+        return problem.solved(offsets, n_iter=solution.n_iter), [note]
 
     def _report(self, message: str) -> None:
         if self.verbose:

@@ -38,12 +38,18 @@ class Problem:
         """Return what a solver maximises, for the decisions that `offsets` make."""
         return self.metric.rank(self.count(decide(self.scores, offsets)))
 
+    def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
+        """Return the solution that `offsets` are, with what their decisions achieve."""
+        counts = self.count(decide(self.scores, offsets))
+        return Solution(offsets, counts, self.metric.rank(counts), n_iter)
+
 
 @dataclass(frozen=True)
 class Solution:
-    """Offsets (K,), the rank their decisions achieve, and how many sweeps over the classes it took."""
+    """Offsets (K,), what their decisions achieve, and how many sweeps over the classes it took."""
 
     offsets: Array
+    counts: Counts
     rank: float
     n_iter: int
 

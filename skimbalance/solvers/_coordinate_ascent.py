@@ -43,14 +43,12 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
     scale = float(xp.max(xp.abs(xp.maximum(held, taken))))
     begin = float(start[k]) - float(start[1 - k])
     cut = best_cut(walk.gaps, ranks_along(walk, problem.truth, problem.metric), start=begin, scale=scale)
-    rank = problem.rank(start)
-    if cut is None:
-        return Solution(start, rank, 1)
-    offsets = centred(
-        xp.asarray([0.0, cut.offset] if k == 1 else [cut.offset, 0.0], dtype=gaps.dtype, device=device(gaps))
-    )
-    reached = problem.rank(offsets)
-    return Solution(start, rank, 1) if improves(rank, reached) else Solution(offsets, reached, 1)
+    assert cut is not None  # nothing was asked of it
+    pair = [0.0, cut.offset] if k == 1 else [cut.offset, 0.0]
+    solution = problem.solved(centred(xp.asarray(pair, dtype=gaps.dtype, device=device(gaps))), n_iter=1)
+    if improves(cut.rank, solution.rank):  # a cut too fine for the arithmetic, perhaps: the start may be better
+        return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.rank)
+    return solution
 
 
 def ascend(problem: Problem, start: Array) -> Solution:
@@ -68,8 +66,7 @@ def ascend(problem: Problem, start: Array) -> Solution:
         if not active and climb.rank > last + least_gain * abs(climb.rank):
             # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
             active, last = everyone, climb.rank
-    offsets = centred(climb.leaders.offsets)
-    return Solution(offsets, problem.rank(offsets), sweeps)
+    return problem.solved(centred(climb.leaders.offsets), n_iter=sweeps)
 
 
 class _Climb:

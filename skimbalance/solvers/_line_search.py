@@ -197,24 +197,25 @@ def best_cut(
     limit: float = float("inf"),
     scale: float = 0.0,
 ) -> Cut | None:
-    """Return the offset with the best of `ranks`, None where none that can be cut out improves on `above`.
+    """Return the offset with the best of `ranks`, None where it does not improve on `above`.
 
     Of the best plateau it is the middle of the widest part, and of several best plateaus that nearest to `start`.
     No offset above `limit` is considered. `scale` is the size of the numbers whose differences the gaps are.
     """
     xp = namespace(gaps)
-    ends = xp.asarray([-float("inf"), limit], dtype=gaps.dtype, device=device(gaps))
-    edges = xp.concat([ends[:1], gaps, ends[1:]])
-    lows, highs = edges[:-1], edges[1:]
     resolution = 8 * float(xp.finfo(gaps.dtype).eps)
-    apart = highs - lows > resolution * (scale + xp.minimum(xp.abs(lows), xp.abs(highs)))
+    edge = xp.ones_like(gaps[:1]) > 0
+    top = limit - gaps[-1:] > resolution * scale
+    apart = xp.concat([edge, gaps[1:] - gaps[:-1] > resolution * (scale + xp.abs(gaps[1:])), top])
     best = float(xp.max(xp.where(apart, ranks, xp.full_like(ranks, -float("inf")))))
     if not improves(best, above):
         return None
     near = xp.nonzero(apart & (ranks >= best - 1e-12 * abs(best)))[0]
-    place = xp.cumulative_sum(xp.astype(apart, xp.int64))[near]
-    lows, highs, place = (to_numpy(x).astype(np.float64) for x in (lows[near], highs[near], place))
-    return Cut(_settle(lows, highs, place, start=start, limit=limit), best)
+    place = xp.cumulative_sum(xp.astype(apart, xp.int64))[near] if near.shape[0] > 1 else near
+    ends = xp.asarray([-float("inf"), limit], dtype=gaps.dtype, device=device(gaps))
+    lows = xp.where(near > 0, gaps[xp.clip(near - 1, 0)], ends[:1])
+    highs = xp.where(near < gaps.shape[0], gaps[xp.clip(near, None, gaps.shape[0] - 1)], ends[1:])
+    return Cut(_settle(*(to_numpy(x).astype(np.float64) for x in (lows, highs, place)), start=start, limit=limit), best)
 
 
 def _settle(lows: _Vector, highs: _Vector, place: _Vector, *, start: float, limit: float) -> float:

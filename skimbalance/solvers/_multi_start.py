@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._array_api import bring, device, namespace, to_numpy
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._breakpoints import top_two
@@ -16,6 +16,9 @@ _TAUS = (0.25, 0.5, 0.75, 1.25, 1.5)
 
 _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
+
+_CELLS_FOR_CHOICE = 5_000_000
+"""About so many scores, of evenly spaced rows, suffice to choose the multiple of `-log prior` to start from."""
 
 _CELLS_PER_LEAP = 20_000
 _MAX_LEAPS = 48
@@ -44,25 +47,44 @@ def _better(
 
 def _starts(problem: Problem) -> dict[str, Array]:
     """Return where to climb from, by name."""
-    support = problem.truth.support
-    none = bring(support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
     if problem.n_classes == 2:  # one line search finds the optimum from anywhere
         return {"zero": none}
-    offsets = {
-        f"-{tau:g} log prior": bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
-        for tau in (1.0, *_TAUS)
-    }
-    best_tau = max(list(offsets)[1:], key=lambda name: problem.rank(offsets[name]))
-    starts = {"zero": none, "-1 log prior": offsets["-1 log prior"], best_tau: offsets[best_tau]}
-    if problem.scores.shape[0] * problem.n_classes <= _CELLS_FOR_ALL_STARTS:
+    starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem)}
+    if _cells(problem) <= _CELLS_FOR_ALL_STARTS:
         return starts
     best = max(starts, key=lambda name: problem.rank(starts[name]))
     return {best: starts[best]}
 
 
+def _best_multiple(problem: Problem) -> dict[str, Array]:
+    """Return the best multiple of `-log prior`, chosen on a sample of the rows where there are many."""
+    step = max(1, _cells(problem) // _CELLS_FOR_CHOICE)
+    if step > 1:
+        every = namespace(problem.scores).arange(0, problem.scores.shape[0], step, device=device(problem.scores))
+        sample = problem.truth.take(every)
+        if bool(namespace(sample.support).all(sample.support > 0)):
+            problem = Problem(problem.scores[::step, :], sample, problem.metric)
+    offsets = _multiples(problem, _TAUS)
+    best = max(offsets, key=lambda name: problem.rank(offsets[name]))
+    return {best: offsets[best]}
+
+
+def _multiples(problem: Problem, taus: tuple[float, ...]) -> dict[str, Array]:
+    support = problem.truth.support
+    return {
+        f"-{tau:g} log prior": bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
+        for tau in taus
+    }
+
+
+def _cells(problem: Problem) -> int:
+    return int(problem.scores.shape[0]) * problem.n_classes
+
+
 def _leaps(problem: Problem, *, seed: int) -> list[Array]:
     """Return random displacements, on the scale of the margins by which rows are decided."""
-    count = min(_MAX_LEAPS, _CELLS_PER_LEAP // (problem.scores.shape[0] * problem.n_classes))
+    count = min(_MAX_LEAPS, _CELLS_PER_LEAP // _cells(problem))
     if count == 0 or problem.n_classes == 2:
         return []
     xp = namespace(problem.scores)

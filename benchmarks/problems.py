@@ -1,0 +1,147 @@
+"""Tuning problems from real data: out-of-fold scores to tune on, scores of test rows to judge by.
+
+Run ``python benchmarks/problems.py --data FOLDER`` to compute and cache them all; the leaderboard then starts at
+once. The run is resumable: what is cached is not computed again.
+"""
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+CACHE = Path(__file__).parent / ".cache"
+SEEDS = range(5)
+TUNING_ROWS = 2500
+TEST_ROWS = 5000
+NETS = ("fashion_lt100", "banking77_lt20")
+
+
+class TuningProblem(NamedTuple):
+    """Log-probabilities and labels of the rows to tune on and of those to judge by."""
+
+    data: str
+    model: str
+    seed: int
+    scores: npt.NDArray[np.float64]
+    y: npt.NDArray[np.int64]
+    scores_test: npt.NDArray[np.float64]
+    y_test: npt.NDArray[np.int64]
+
+    @property
+    def n_classes(self):
+        """The number of classes."""
+        return self.scores.shape[1]
+
+
+def models(seed):
+    """Return the classifiers whose decisions are tuned, by name."""
+    from lightgbm import LGBMClassifier
+
+    return {
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "forest": RandomForestClassifier(100, min_samples_leaf=2, random_state=seed, n_jobs=1),
+        "lightgbm": LGBMClassifier(
+            n_estimators=60, num_leaves=15, min_sum_hessian_in_leaf=1, random_state=seed, n_jobs=1, verbose=-1
+        ),
+    }
+
+
+def tabular(folder):
+    """Return the names of the tabular sets in the folder."""
+    return sorted(path.stem.removeprefix("tab_") for path in Path(folder).glob("tab_*.npz"))
+
+
+def split(folder, name, seed):
+    """Return features and labels of the rows to tune on and of the rows to judge by."""
+    with np.load(Path(folder) / f"tab_{name}.npz", allow_pickle=True) as data:
+        X, y = data["X"], data["y"].astype(np.int64)
+    rows = min(TUNING_ROWS, round(0.6 * len(y)))
+    X, X_test, y, y_test = train_test_split(X, y, train_size=rows, stratify=y, random_state=seed)
+    return X, y, X_test[:TEST_ROWS], y_test[:TEST_ROWS]
+
+
+def log(proba):
+    """Return log-probabilities, zeros lifted to the smallest normal number."""
+    return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+
+
+def tabular_problem(folder, name, model, seed):
+    """Compute out-of-fold scores, or load them."""
+    path = CACHE / f"{name}-{model}-{seed}.npz"
+    if not path.exists():
+        X, y, X_test, y_test = split(folder, name, seed)
+        estimator = models(seed)[model]
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = log(cross_val_predict(estimator, X, y, cv=folds, method="predict_proba"))
+            scores_test = log(clone(estimator).fit(X, y).predict_proba(X_test))
+        CACHE.mkdir(exist_ok=True)
+        np.savez_compressed(path, scores=scores, y=y, scores_test=scores_test, y_test=y_test)
+    with np.load(path) as cached:
+        return TuningProblem(name, model, seed, cached["scores"], cached["y"], cached["scores_test"], cached["y_test"])
+
+
+def net_problem(folder, name, seed):
+    """Return a net's logits; every seed draws its own four fifths of the validation rows, each class at least one."""
+    with np.load(Path(folder) / f"deep_{name}.npz", allow_pickle=True) as data:
+        logits, y = data["logits_val"].astype(np.float64), data["y_val"].astype(np.int64)
+        logits_test, y_test = data["logits_test"].astype(np.float64), data["y_test"].astype(np.int64)
+    rng = np.random.default_rng(seed)
+    kept = np.concatenate(
+        [
+            rng.permutation(rows)[: max(1, round(0.8 * len(rows)))]
+            for rows in (np.flatnonzero(y == c) for c in np.unique(y))
+        ]
+    )
+    return TuningProblem(name, "net", seed, logits[kept], y[kept], logits_test, y_test)
+
+
+def chest_problems(folder):
+    """Yield each X-ray finding against its absence, on the stored halves: neighbours are of the same patients."""
+    with np.load(Path(folder) / "deep_chestxray14_binary7.npz", allow_pickle=True) as data:
+        logits, y, names = data["logits"].astype(np.float64), data["y"].astype(np.int64), data["label_names"]
+        tune, test = data["cal_idx"], data["test_idx"]
+    for label, name in enumerate(names):
+        both = np.column_stack([np.zeros(len(logits)), logits[:, label]])
+        yield TuningProblem(f"chest_{name}", "net", 0, both[tune], y[tune, label], both[test], y[test, label])
+
+
+def all_problems(folder, *, seeds=SEEDS) -> Iterator[TuningProblem]:
+    """Yield every problem, sets in turn so that an early look sees all kinds."""
+    for seed in seeds:
+        for model in ("logistic", "forest", "lightgbm"):
+            for name in tabular(folder):
+                yield tabular_problem(folder, name, model, seed)
+        for name in NETS:
+            yield net_problem(folder, name, seed)
+    yield from chest_problems(folder)
+
+
+def main():
+    """Compute what is not cached yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the data sets")
+    options = parser.parse_args()
+    begin = perf_counter()
+    for number, problem in enumerate(all_problems(options.data), start=1):
+        shape = "x".join(map(str, problem.scores.shape))
+        print(
+            f"{number:4} {problem.data:25} {problem.model:10} seed {problem.seed} {shape:10} "
+            f"{perf_counter() - begin:6.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

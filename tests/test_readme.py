@@ -1,0 +1,29 @@
+"""The README's Python runs as it stands."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def test_python_blocks_run(block):
+    X, codes = make_classification(400, weights=[0.9], random_state=0)
+    y = np.array(["fine", "fraud"])[codes]
+    model = LogisticRegression()
+    logits = 5 * (codes - 0.5) + np.random.default_rng(0).normal(size=len(y)) * 3
+    names = {"model": model, "X": X, "y": y, "X_new": X, "GridSearchCV": GridSearchCV}
+    names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
+    exec(block, names)  # the blocks are ours
+
+
+def test_two_commands_of_one_line_each():
+    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    assert [block.count("\n") for block in blocks] == [1, 1]
+    assert all(block.startswith("python3 -m venv") for block in blocks)
