@@ -17,10 +17,11 @@ _BELOW = 36.0
 
 
 class Response(NamedTuple):
-    """Scores (n, K), or (n,) for two classes, and of which kind they are."""
+    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column."""
 
     scores: Array
     kind: Kind
+    classes: npt.NDArray[Any]
 
 
 def _method_of(estimator: Any, response_method: str) -> str:
@@ -30,8 +31,7 @@ def _method_of(estimator: Any, response_method: str) -> str:
         if hasattr(estimator, method):
             return method
     raise ValueError(
-        f"estimator {type(estimator).__name__} has no method {' or '.join(candidates)}, so there are no scores to "
-        "offset"
+        f"estimator {type(estimator).__name__} has no method {' or '.join(candidates)}: there are no scores to offset"
     )
 
 
@@ -42,23 +42,30 @@ def respond(estimator: Any, X: Any, *, response_method: str = "auto") -> Respons
     n_classes = len(estimator.classes_)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
         scores = scores[:, 0]
-    if scores.shape[1:] not in (((n_classes,), ()) if n_classes == 2 else ((n_classes,),)):
+    one_column = scores.ndim == 1 and n_classes == 2
+    margins_of_pairs = method == "decision_function" and n_classes > 2 and _compares_pairs(estimator)
+    if margins_of_pairs or not (one_column or scores.shape[1:] == (n_classes,)):
         raise ValueError(
-            f"{method} of estimator {type(estimator).__name__} must return one column for each of {n_classes} "
-            f"classes; got shape {tuple(scores.shape)}"
+            f"{method} of estimator {type(estimator).__name__} must return a score for each of {n_classes} classes; "
+            f"got {'margins of pairs of classes, ' if margins_of_pairs else ''}shape {tuple(scores.shape)}"
         )
-    return Response(scores, "proba" if method == "predict_proba" else "logits")
+    return Response(scores, "proba" if method == "predict_proba" else "logits", to_numpy(estimator.classes_))
 
 
-def pooled(responses: list[tuple[Response, npt.NDArray[Any]]], classes: npt.NDArray[Any]) -> Response:
-    """Stack the responses of models, each with the classes it knows, over all `classes`."""
-    kind = responses[0][0].kind
-    if all(len(known) == len(classes) for _, known in responses):
-        return Response(np.concatenate([to_numpy(response.scores) for response, _ in responses]), kind)
-    return Response(np.concatenate([_spread(response, known, classes) for response, known in responses]), kind)
+def _compares_pairs(estimator: Any) -> bool:
+    """Tell whether a support vector machine, perhaps at the end of a pipeline, returns margins of pairs of classes."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return getattr(last, "decision_function_shape", None) == "ovo"
 
 
-def _spread(response: Response, known: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
+def pooled(responses: list[Response], classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
+    """Stack the scores of models, each for the classes it knows, over all `classes`."""
+    if all(np.array_equal(response.classes, classes) for response in responses):
+        return np.concatenate([to_numpy(response.scores) for response in responses])
+    return np.concatenate([_spread(response, classes) for response in responses])
+
+
+def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
     """Return (n, K) scores over all `classes`: zero, or far below, for those that the model has never seen."""
     scores = to_numpy(response.scores)
     if scores.ndim == 1:
@@ -66,5 +73,6 @@ def _spread(response: Response, known: npt.NDArray[Any], classes: npt.NDArray[An
         scores = np.stack([other, scores], axis=1)
     fill = 0.0 if response.kind == "proba" else float(scores.min()) - _BELOW
     full = np.full((len(scores), len(classes)), fill, dtype=scores.dtype)
-    full[:, np.searchsorted(classes, known)] = scores
+    place = {label: column for column, label in enumerate(classes.tolist())}
+    full[:, [place[label] for label in response.classes.tolist()]] = scores
     return full

@@ -14,6 +14,7 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "forget_fit",
     "routing_enabled",
     "take_params",
     "take_rows",
@@ -38,6 +39,12 @@ def take_params(X: Any, params: Mapping[str, Any], rows: Any) -> dict[str, Any]:
     """Return `params` with those that have a value for each row of `X` cut down to `rows`."""
     taken: dict[str, Any] = _check_method_params(X, params, indices=rows)
     return taken
+
+
+def forget_fit(estimator: Any) -> None:
+    """Remove what an earlier fit has learnt, so that nothing of it outlives the next."""
+    for name in [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]:
+        delattr(estimator, name)
 
 
 def routing_enabled() -> bool:

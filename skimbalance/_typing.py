@@ -13,7 +13,6 @@ ArrayLike: TypeAlias = Any
 Namespace: TypeAlias = ModuleType | Any
 """The array library, as `array_api_compat` hands it out."""
 
-Scalar: TypeAlias = float
 Kind: TypeAlias = Literal["proba", "log_proba", "logits"]
 Label: TypeAlias = Any
 Progress: TypeAlias = Callable[[str], None]

@@ -1,6 +1,6 @@
 """Checks of what users hand in; each error names the argument, what came and what was expected."""
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from skimbalance._array_api import as_array, bring, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 
 __all__ = [
-    "check_choice",
+    "abridged",
     "check_label",
+    "check_label_pair",
     "check_labels",
     "check_lengths",
     "check_numbers",
@@ -22,11 +23,8 @@ __all__ = [
 _SUM_TOLERANCE = 0.01
 """How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
 
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise unless `value` is one of `choices`."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+_LARGEST_EXPONENT = 64
+"""Weights beyond two to this power, either way, are scaled."""
 
 
 def check_lengths(**arrays: Array) -> None:
@@ -53,12 +51,14 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
         raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
     if not bool(xp.any(weights > 0)):
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
-    return weights
+    _, exponent = math.frexp(float(xp.max(weights)))
+    # Products of sums must neither overflow nor vanish; a power of two changes no digit.
+    return weights if abs(exponent) < _LARGEST_EXPONENT else weights * 2.0 ** (-exponent)
 
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:
     """Return `scores` as floating (n, K), or (n,) for two classes, if they are what `kind` says."""
-    x = _numeric("scores", as_array(scores))
+    x = _numeric("scores", _rectangular("scores", scores))
     xp = namespace(x)
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
@@ -75,6 +75,13 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None)
         x = xp.astype(x, xp.float32)
     _CHECKS[kind](x)
     return x
+
+
+def _rectangular(name: str, values: ArrayLike) -> Array:
+    try:
+        return as_array(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array; got rows of different lengths") from error
 
 
 def _numeric(name: str, x: Array) -> Array:
@@ -158,7 +165,7 @@ def check_labels(
             raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
         if len(found) != n_classes:
             raise ValueError(
-                f"scores have {n_classes} columns but y holds {len(found)} classes, {_abridged(found)}; if y lacks "
+                f"scores have {n_classes} columns but y holds {len(found)} classes, {abridged(found)}; if y lacks "
                 "some, pass classes=, the label of each column"
             )
         return codes, found
@@ -170,13 +177,11 @@ def _recode(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     columns = to_numpy(classes)
     if columns.shape != (n_classes,) or len(set(columns.tolist())) != n_classes:
-        raise ValueError(
-            f"classes must hold {n_classes} distinct labels, one for each column; got {_abridged(columns)}"
-        )
+        raise ValueError(f"classes must hold {n_classes} distinct labels, one for each column; got {abridged(columns)}")
     place = {label: column for column, label in enumerate(columns.tolist())}
     unknown = [label for label in found.tolist() if label not in place]
     if unknown:
-        raise ValueError(f"y holds {_abridged(np.asarray(unknown))}, which classes lacks: {_abridged(columns)}")
+        raise ValueError(f"y holds {abridged(np.asarray(unknown))}, which classes lacks: {abridged(columns)}")
     if len(found) < 2:
         raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
     return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
@@ -200,9 +205,11 @@ def _encode(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.
 
 def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
     """Return the position of `label` in `classes`."""
+    if np.ndim(label) > 0:
+        raise ValueError(f"{name} must be one label; got {label!r}")
     matches = [position for position, known in enumerate(classes.tolist()) if known == label]
     if not matches:
-        raise ValueError(f"{name}={label!r} is not a class; the classes are {_abridged(classes)}")
+        raise ValueError(f"{name}={label!r} is not a class; the classes are {abridged(classes)}")
     return matches[0]
 
 
@@ -218,6 +225,22 @@ def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArra
     return numbers.astype(np.float64)
 
 
-def _abridged(labels: npt.NDArray[Any]) -> str:
+def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return two vectors of labels of the same type and length."""
+    vectors = {"y_true": to_numpy(y_true), "y_pred": to_numpy(y_pred)}
+    for name, labels in vectors.items():
+        if labels.ndim != 1:
+            raise ValueError(f"{name} must have shape (n,), one label for each row; got {labels.shape}")
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError(f"{name} must not contain NaN or infinity")
+    check_lengths(**vectors)
+    if len({labels.dtype.kind in "biuf" for labels in vectors.values()}) > 1:
+        kinds = ", ".join(f"{name} has dtype {labels.dtype}" for name, labels in vectors.items())
+        raise ValueError(f"y_true and y_pred must hold labels of the same type; {kinds}")
+    return vectors["y_true"], vectors["y_pred"]
+
+
+def abridged(labels: npt.NDArray[Any]) -> str:
+    """Return the labels as text, the first eight of them where there are more."""
     shown = ", ".join(map(repr, labels[:8].tolist()))
     return f"[{shown}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{shown}]"

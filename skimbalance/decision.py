@@ -2,7 +2,9 @@
 
 import math
 
-from skimbalance._array_api import block_rows, bring, namespace
+import numpy as np
+
+from skimbalance._array_api import block_rows, bring, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike
 
 __all__ = ["centred", "decide", "log_softmax", "shifted", "softmax", "threshold_of"]
@@ -24,15 +26,24 @@ def decide(scores: Array, offsets: ArrayLike) -> Array:
 
 def centred(offsets: Array) -> Array:
     """Return offsets that sum to zero and decide alike: only differences of offsets matter."""
-    return offsets - namespace(offsets).mean(offsets)
+    xp = namespace(offsets)
+    wide = xp.astype(offsets, xp.float64)
+    return xp.astype(wide - xp.mean(wide), offsets.dtype)
 
 
 def threshold_of(offsets: ArrayLike) -> float:
-    """Return the probability of the second of two classes above which it is predicted."""
+    """Return the probability of the second of two classes above which it is predicted.
+
+    It is minus infinity where even a probability of zero is enough, and below one as long as a probability of one
+    is.
+    """
     difference = float(offsets[1]) - float(offsets[0])
-    if difference >= 0:
-        return math.exp(-difference) / (1 + math.exp(-difference))
-    return 1 / (1 + math.exp(difference))
+    reach = -math.log(np.finfo(to_numpy(offsets).dtype).smallest_normal)
+    if difference > reach:
+        return -math.inf
+    odds = math.exp(-abs(difference))
+    threshold = (1 if difference < 0 else odds) / (1 + odds)
+    return threshold if difference < -reach else min(threshold, math.nextafter(1, 0))
 
 
 def log_softmax(scores: Array) -> Array:

@@ -10,15 +10,22 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
-from skimbalance._sklearn import StrOptions, validates_parameters
+from skimbalance._sklearn import StrOptions, forget_fit, validates_parameters
 from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import check_label, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance._validation import (
+    abridged,
+    check_label,
+    check_labels,
+    check_lengths,
+    check_sample_weight,
+    check_scores,
+)
 from skimbalance.decision import decide, shifted, softmax, threshold_of
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._registry import get_metric
 from skimbalance.scores import KINDS, log_scores
-from skimbalance.solvers import Problem, Solution, solve
+from skimbalance.solvers import Problem, Solution, solve, with_absent_classes
 
 __all__ = ["OffsetTuner", "bound_metric"]
 
@@ -168,6 +175,7 @@ class OffsetTuner(BaseEstimator):
         )
         columns = log_scores(x, kind=self.kind)
         solution, notes = self._solve(Problem(columns, truth, metric), labels)
+        forget_fit(self)
         self.classes_ = labels
         self.offsets_ = solution.offsets
         self.in_sample_score_ = metric.value(solution.counts)
@@ -178,26 +186,22 @@ class OffsetTuner(BaseEstimator):
         return self
 
     def _solve(self, problem: Problem, labels: npt.NDArray[Any]) -> tuple[Solution, list[str]]:
-        """Solve for the classes that have rows; the others keep the offset zero, the mean of all."""
+        """Solve for the classes that have rows, and put the others at a neutral level."""
         support = to_numpy(problem.truth.support)
         kept = np.flatnonzero(support > 0)
-        absent = labels[support <= 0].tolist()
         if len(kept) < 2:
             raise ValueError(
                 f"y must hold at least two classes of positive sample_weight; got one class, {labels[kept].tolist()!r}"
             )
         seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
-        solution = solve(_restricted(problem, kept), seed=seed, report=self._report)
-        if not absent:
-            return solution, []
-        spread = np.zeros(len(labels))
-        spread[kept] = to_numpy(solution.offsets)
-        offsets = bring(spread, to=problem.scores, dtype=problem.scores.dtype)
+        if len(kept) == len(labels):
+            return solve(problem, seed=seed, report=self._report), []
+        solution = with_absent_classes(problem, kept, seed=seed, report=self._report)
         note = (
-            f"No row of class {', '.join(map(repr, absent))} to tune on: its offset stays at zero, the mean of all, "
-            "and the others were tuned among themselves."
+            f"No row of {abridged(labels[support <= 0])} to tune on: the other classes were tuned among themselves, "
+            "and these are predicted for as many of the rows as without offsets."
         )
-        return problem.solved(offsets, n_iter=solution.n_iter), [note]
+        return solution, [note]
 
     def _report(self, message: str) -> None:
         if self.verbose:
@@ -270,13 +274,3 @@ def bound_metric(objective: str | Metric, labels: npt.NDArray[Any], pos_label: L
             "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
         )
     return metric.bind(positive)
-
-
-def _restricted(problem: Problem, kept: npt.NDArray[np.intp]) -> Problem:
-    """Return the problem of the classes `kept` alone."""
-    if len(kept) == problem.n_classes:
-        return problem
-    xp = namespace(problem.scores)
-    places = bring(kept, to=problem.scores, dtype=xp.int64)
-    scores = xp.take(problem.scores, places, axis=1)
-    return Problem(scores, problem.truth.restricted(places), problem.metric.restricted(kept.tolist()))

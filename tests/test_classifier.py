@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
+from skimbalance.exceptions import SkimbalanceWarning
 from skimbalance.metrics import Cost, geometric_mean_score
 
 COLOURS = np.array(["amber", "blue", "coral"])
@@ -111,6 +112,50 @@ class TestTuned:
         with pytest.raises(NotFittedError):
             TunedOffsetClassifierCV(logistic(), cv="prefit").fit(*draw())
 
+    @pytest.mark.parametrize("cv", [5, "prefit"])
+    @pytest.mark.parametrize("n_known", [2, 3])
+    def test_a_frozen_model_may_know_more_classes(self, cv, n_known):
+        X, y = draw()
+        model = logistic().fit(X, y)
+        kept = y != COLOURS[n_known - 2]
+        clf = TunedOffsetClassifierCV(FrozenEstimator(model), cv=cv).fit(X[kept], y[kept])
+        assert clf.classes_.tolist() == clf.tuner_.classes_.tolist() == COLOURS.tolist()
+        np.testing.assert_array_equal(clf.predict(X), clf.tuner_.predict(model.predict_proba(X)))
+
+    @pytest.mark.parametrize("cv", [5, "prefit"])
+    def test_a_frozen_model_must_know_the_labels(self, cv):
+        X, y = draw()
+        frozen = FrozenEstimator(logistic().fit(X, y))
+        with pytest.raises(ValueError, match="does not know: its classes are"):
+            TunedOffsetClassifierCV(frozen, cv=cv).fit(X, np.char.upper(y))
+        with pytest.raises(ValueError, match="does not know: its classes are"):
+            FixedOffsetClassifier(frozen).fit(X, np.char.upper(y))
+        with pytest.raises(ValueError, match="offsets='prior' needs rows"):
+            FixedOffsetClassifier(frozen).fit(X[y != "blue"], y[y != "blue"])
+
+    def test_nothing_of_an_earlier_fit_is_left(self):
+        pd = pytest.importorskip("pandas")
+        X, y = draw(2)
+        for clf in (TunedOffsetClassifierCV(logistic(), store_cv_results=True), FixedOffsetClassifier(logistic())):
+            clf.fit(pd.DataFrame(X, columns=list("abcdef")), y)
+            clf.set_params(**({"store_cv_results": False} if hasattr(clf, "cv_results_") else {})).fit(*draw(3))
+            assert not {"threshold_", "feature_names_in_", "cv_results_"} & set(vars(clf))
+
+    @pytest.mark.parametrize("cv", [[], iter([])])
+    def test_no_split(self, cv):
+        with pytest.raises(ValueError, match="cv must make at least one split"):
+            TunedOffsetClassifierCV(logistic(), cv=cv).fit(*draw())
+
+    def test_numbers_and_masks_of_any_type(self):
+        X, y = draw()
+        expected = TunedOffsetClassifierCV(logistic(), cv=0.25).fit(X, y).offsets_
+        got = TunedOffsetClassifierCV(logistic(), cv=np.float32(0.25), n_jobs=np.int64(1)).fit(X, y).offsets_
+        np.testing.assert_array_equal(got, expected)
+        half = np.arange(300) < 150
+        masks, places = ([(f(half), f(~half))] for f in (np.asarray, np.flatnonzero))
+        one, two = (TunedOffsetClassifierCV(logistic(), cv=cv).fit(X, y).offsets_ for cv in (masks, places))
+        np.testing.assert_array_equal(one, two)
+
     def test_a_frozen_model_is_not_refitted_by_folds(self):
         X, y = draw()
         model = logistic().fit(X[:150], y[:150])
@@ -139,8 +184,29 @@ class TestTuned:
 
     def test_margins_of_pairs_of_classes_are_refused(self):
         X, y = make_classification(200, 6, n_informative=5, n_redundant=0, n_classes=4, random_state=0)
-        with pytest.raises(ValueError, match=r"one column for each of 4 classes; got shape \(\d+, 6\)"):
+        with pytest.raises(
+            ValueError, match=r"a score for each of 4 classes; got margins of pairs of classes, shape \(\d+, 6\)"
+        ):
             TunedOffsetClassifierCV(SVC(decision_function_shape="ovo")).fit(X, y)
+
+    def test_margins_of_as_many_pairs_as_classes_are_refused(self):
+        with pytest.raises(ValueError, match="margins of pairs of classes"):
+            TunedOffsetClassifierCV(make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo"))).fit(*draw())
+
+    @pytest.mark.parametrize("objective", ["geometric_mean", "worst_recall", "f1_macro", "balanced_accuracy"])
+    def test_rows_of_a_class_their_model_never_saw_are_left_out(self, objective):
+        X, y = draw()
+        rare = np.flatnonzero(y == "coral")
+        rest = np.flatnonzero(y != "coral")
+        X, y = X[np.r_[rest, rare]], y[np.r_[rest, rare]]
+        splits = [(np.arange(100), np.arange(100, len(rest))), (np.arange(100, len(y)), np.arange(100))]
+        splits.append((np.arange(len(rest)), np.arange(len(rest), len(y))))
+        clf = TunedOffsetClassifierCV(logistic(), objective=objective, cv=splits, store_cv_results=True).fit(X, y)
+        assert "coral" not in clf.cv_results_["y"]
+        assert any(f"{len(rare)} rows were left out" in note for note in clf.tuner_.notes_)
+        assert any("'coral'" in note for note in clf.tuner_.notes_)
+        assert np.abs(clf.offsets_).max() < 10
+        assert 0 < (clf.predict(X) == "coral").sum() < len(y) / 2
 
     @pytest.mark.parametrize("estimator", [logistic(), LinearSVC(random_state=0)])
     def test_a_class_that_a_fold_lacks(self, estimator):
@@ -313,6 +379,22 @@ class TestWeights:
                 X, y, sample_weight=np.ones(len(y))
             )
 
+    def test_no_weights_or_nothing_to_fit_no_warning(self):
+        X, y = draw()
+        pipeline = make_pipeline(StandardScaler(), logistic())
+        TunedOffsetClassifierCV(pipeline).fit(X, y, sample_weight=None)
+        frozen = FrozenEstimator(logistic().fit(X, y))
+        for cv in (3, "prefit"):
+            clf = TunedOffsetClassifierCV(frozen, cv=cv).fit(X, y, sample_weight=np.ones(len(y)))
+            np.testing.assert_allclose(clf.offsets_, TunedOffsetClassifierCV(frozen, cv=cv).fit(X, y).offsets_)
+        with pytest.warns(SkimbalanceWarning, match="the weights reach the prior alone"):
+            FixedOffsetClassifier(pipeline).fit(X, y, sample_weight=np.ones(len(y)))
+
+    def test_one_class_of_positive_weight(self):
+        X, y = draw(2)
+        with pytest.raises(ValueError, match="at least two classes of positive sample_weight"):
+            TunedOffsetClassifierCV(SVC()).fit(X, y, sample_weight=(y == "blue").astype(float))
+
     def test_parameters_of_a_step(self):
         X, y = draw()
         weights = np.random.default_rng(0).random(len(y))
@@ -393,6 +475,7 @@ class TestFixed:
             ({"offsets": [1, 2, np.inf]}, "offsets must be finite"),
             ({"offsets": {"puce": 1}}, "offsets='puce' is not a class"),
             ({"offsets": "posterior"}, "'offsets' parameter of FixedOffsetClassifier"),
+            ({"tau": 1e308}, "tau must keep the offsets finite"),
             ({"tau": "big"}, "'tau' parameter of FixedOffsetClassifier"),
             ({"target_prior": [0.5, 0.5, 0]}, "target_prior must be positive for every class"),
             ({"target_prior": {"amber": 1.0}}, "target_prior must name every class"),

@@ -85,6 +85,14 @@ class TestKinds:
             tuner = OffsetTuner("f1").fit(proba, y)
             np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] > tuner.threshold_)
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("objective", ["f1", "precision", "recall", "false_positive_rate", "accuracy"])
+    def test_the_threshold_holds_at_zero_and_one(self, objective, dtype):
+        p = np.array([0, 0, 0.3, 0.6, 1, 1, 1 - 1e-16], dtype=dtype)
+        for y in ([1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1, 0]):
+            tuner = OffsetTuner(objective).fit(p, y)
+            np.testing.assert_array_equal(tuner.predict(p) == 1, p > dtype(tuner.threshold_))
+
     def test_three_classes_have_no_threshold(self):
         assert not hasattr(OffsetTuner().fit(*draw(0, 3)), "threshold_")
 
@@ -123,10 +131,21 @@ class TestAbsentClasses:
         padded = np.column_stack([proba * 0.9, np.full(len(y), 0.1)])
         return OffsetTuner("f1_macro", **options).fit(padded, y, classes=NAMES), OffsetTuner("f1_macro").fit(proba, y)
 
-    def test_its_offset_is_zero_and_the_others_are_tuned_among_themselves(self):
+    def test_the_others_are_tuned_among_themselves(self):
         tuner, without = self.fitted()
-        np.testing.assert_allclose(tuner.offsets_, [*without.offsets_, 0.0], atol=1e-9)
+        np.testing.assert_allclose(tuner.offsets_[:3] - tuner.offsets_[0], without.offsets_ - without.offsets_[0])
         assert tuner.offsets_.sum() == pytest.approx(0)
+
+    @pytest.mark.parametrize("name", ["accuracy", "f1_macro", "geometric_mean", "jaccard_macro"])
+    def test_it_wins_as_many_rows_as_without_offsets_and_never_costs_more_than_none(self, name):
+        for seed in range(40):
+            proba, y = draw(seed, 4)
+            kept = y != "bee"
+            scored, labelled = proba[kept], y[kept]
+            tuner = OffsetTuner(name).fit(scored, labelled, classes=NAMES)
+            plain = NAMES[scored.argmax(axis=1)]
+            assert tuner.in_sample_score_ >= score_labels(METRICS[name], labelled, plain)
+            assert (tuner.predict(scored) == "bee").sum() == (plain == "bee").sum()
 
     def test_it_is_named(self):
         assert any("'dog'" in note for note in self.fitted()[0].notes_)
@@ -137,7 +156,7 @@ class TestAbsentClasses:
     def test_weights_of_zero_make_a_class_absent(self):
         proba, y = draw(6, 3)
         tuner = OffsetTuner("f1_macro").fit(proba, y, sample_weight=(y != "bee").astype(float))
-        assert tuner.offsets_[1] == 0
+        assert (tuner.predict(proba) == "bee").sum() == (proba.argmax(axis=1) == 1).sum()
         assert any("'bee'" in note for note in tuner.notes_)
 
     def test_a_cost_matrix_keeps_its_rows_and_columns(self):
@@ -147,7 +166,18 @@ class TestAbsentClasses:
         tuner = OffsetTuner(Cost(matrix)).fit(proba[kept], y[kept], classes=NAMES[:3])
         pair = proba[kept][:, [0, 2]]
         two = OffsetTuner(Cost(matrix[np.ix_([0, 2], [0, 2])])).fit(pair / pair.sum(axis=1, keepdims=True), y[kept])
-        np.testing.assert_allclose(tuner.offsets_[[0, 2]], two.offsets_)
+        np.testing.assert_allclose(tuner.offsets_[0] - tuner.offsets_[2], two.offsets_[0] - two.offsets_[1])
+
+    def test_no_weight_on_the_last_class(self):
+        proba, y = draw(6, 3)
+        for objective in (Cost(1 - np.eye(3)), "imbalance_degree", "f1_macro"):
+            tuner = OffsetTuner(objective).fit(proba, y, sample_weight=(y != "cat").astype(float))
+            assert np.isfinite(tuner.offsets_).all()
+
+    def test_many_are_abridged(self):
+        proba = np.full((40, 500), 1 / 500)
+        tuner = OffsetTuner().fit(proba, np.arange(40) % 2, classes=np.arange(500))
+        assert len(tuner.notes_[0]) < 300
 
     def test_nothing_absent_nothing_to_note(self):
         assert OffsetTuner().fit(*draw(0)).notes_ == []
@@ -166,6 +196,36 @@ def test_weights_count_in_the_score():
     tuner = OffsetTuner("matthews_corrcoef").fit(proba, y, sample_weight=weights)
     expected = matthews_corrcoef(y, tuner.predict(proba), sample_weight=weights)
     assert tuner.in_sample_score_ == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("outlier", [1e4, 1e6])
+def test_an_outlier_does_not_blur_the_other_rows(outlier):
+    rng = np.random.default_rng(0)
+    logits = np.r_[rng.normal(size=200), outlier, -outlier].astype(np.float32)
+    y = np.r_[(rng.random(200) < 1 / (1 + np.exp(-2 * logits[:200]))).astype(int), 1, 0]
+    tuner = OffsetTuner("f1", kind="logits").fit(logits, y)
+    assert tuner.in_sample_score_ == max(f1_score(y, logits > cut) for cut in logits)
+
+
+def test_matthews_correlation_of_one_positive_in_millions():
+    n = 2_100_000
+    y, logits = np.zeros(n, dtype=np.int8), np.zeros(n)
+    y[0] = logits[0] = 1
+    assert OffsetTuner("matthews_corrcoef", kind="logits").fit(logits, y).in_sample_score_ == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["matthews_corrcoef", "cohen_kappa", "f1_macro"])
+@pytest.mark.parametrize("size", [1e-300, 1e-9, 1e200])
+def test_the_size_of_the_weights_does_not_matter(name, size):
+    proba, y = draw(8, 3)
+    expected = OffsetTuner(name).fit(proba, y)
+    tuner = OffsetTuner(name).fit(proba, y, sample_weight=np.full(len(y), size))
+    assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_)
+
+
+def test_nothing_of_an_earlier_fit_is_left():
+    tuner = OffsetTuner("f1_macro").fit(*draw(0, 2))
+    assert not hasattr(tuner.fit(*draw(0, 3)), "threshold_")
 
 
 class TestArrayLibraries:
@@ -273,6 +333,8 @@ HOSTILE = {
     ),
     "one-dimensional logits as proba": ({}, [3.0, -2, 1], None, "pass kind='logits'"),
     "wrong K": ({}, [[0.5, 0.3, 0.2]] * 3, None, "scores have 3 columns but y holds 2 classes.*pass classes="),
+    "rows of different lengths": ({}, [[0.5, 0.5], [1.0], [0.2, 0.8]], None, "scores must be a rectangular array"),
+    "several pos_labels": ({"objective": "f1", "pos_label": np.array([0, 1])}, *GOOD, "pos_label must be one label"),
     "one column": ({}, [[0.5], [0.5], [0.5]], None, r"\(n, K\).*got \(3, 1\)"),
     "three dimensions": ({}, np.ones((3, 2, 2)), None, r"got \(3, 2, 2\)"),
     "empty": ({}, np.ones((0, 2)), [], "at least one row"),

@@ -1,13 +1,16 @@
 """What all offset classifiers share: decisions by the shifted scores of another classifier."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
+from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._array_api import to_numpy
 from skimbalance._response import respond
@@ -15,11 +18,12 @@ from skimbalance._sklearn import (
     HasMethods,
 )
 from skimbalance._typing import Array, ArrayLike
-from skimbalance._validation import check_scores
+from skimbalance._validation import abridged, check_sample_weight, check_scores
 from skimbalance.decision import decide, log_softmax, shifted, softmax
+from skimbalance.exceptions import SkimbalanceWarning
 from skimbalance.scores import log_scores
 
-__all__ = ["OffsetClassifier", "check_targets"]
+__all__ = ["OffsetClassifier", "check_targets", "fit_parameters", "require_known"]
 
 
 class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -95,7 +99,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _columns(self, X: Any) -> Array:
         check_is_fitted(self)
-        scores, kind = respond(self.estimator_, X, response_method=self.response_method)
+        scores, kind, _ = respond(self.estimator_, X, response_method=self.response_method)
         return log_scores(check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind=kind)
 
     def _adopt(self, estimator: Any) -> None:
@@ -114,18 +118,54 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.positive_only = inner.input_tags.positive_only
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.no_validation = inner.no_validation
         if inner.classifier_tags is not None:
             tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+            tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
         return tags
 
 
-def check_targets(y: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the labels as a vector, and the sorted distinct ones, at least two."""
+def check_targets(
+    y: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64] | None]:
+    """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
     if (numbers := np.asarray(y)).dtype.kind == "f":
         assert_all_finite(numbers, input_name="y")
     check_classification_targets(y)
     labels = column_or_1d(y, warn=True)
+    weights: npt.NDArray[np.float64] | None = check_sample_weight(sample_weight, like=np.zeros(len(labels)))
     classes = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes; got one class, {classes.tolist()!r}")
-    return labels, classes
+    if weights is not None and len(np.unique(labels[weights > 0])) < 2:
+        raise ValueError("y must hold at least two classes of positive sample_weight; got one class")
+    return labels, classes, weights
+
+
+def fit_parameters(estimator: Any, params: Mapping[str, Any], *, weighs: str) -> dict[str, Any]:
+    """Return the parameters for the `fit` of `estimator`, without weights it cannot take; metadata routing is off."""
+    passed = dict(params)
+    weights = passed.pop("sample_weight", None)
+    if weights is None or isinstance(estimator, FrozenEstimator):
+        return passed
+    if has_fit_parameter(estimator, "sample_weight"):
+        return {**passed, "sample_weight": weights}
+    warn(
+        f"{type(estimator).__name__}.fit takes no sample_weight: the weights reach {weighs} alone. Enable metadata "
+        "routing, or pass the weights by the name of the step that takes them",
+        SkimbalanceWarning,
+        stacklevel=4,
+    )
+    return passed
+
+
+def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:
+    """Return the classes that the fitted `estimator` knows; those of `y` must be among them."""
+    known = to_numpy(estimator.classes_)
+    unknown = [label for label in classes.tolist() if label not in set(known.tolist())]
+    if unknown:
+        raise ValueError(
+            f"y holds {abridged(np.asarray(unknown))}, which the fitted estimator does not know: its classes are "
+            f"{abridged(known)}"
+        )
+    return known

@@ -13,12 +13,13 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
+    forget_fit,
     routing_enabled,
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import check_label, check_numbers, check_sample_weight
-from skimbalance.classifier._base import OffsetClassifier, check_targets
+from skimbalance._validation import check_label, check_numbers
+from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
 from skimbalance.decision import centred, threshold_of
 from skimbalance.solvers._prior import prior_offsets
 
@@ -125,12 +126,19 @@ class FixedOffsetClassifier(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        labels, classes = check_targets(y)
-        fit_params = process_routing(self, "fit", **params).estimator.fit if routing_enabled() else params
-        weights = check_sample_weight(fit_params.get("sample_weight"), like=np.zeros(len(labels)))
-        support = np.bincount(np.searchsorted(classes, labels), weights, minlength=len(classes)).astype(np.float64)
+        labels, present, weights = check_targets(y, params.get("sample_weight"))
+        if routing_enabled():
+            fit_params = process_routing(self, "fit", **params).estimator.fit
+        else:
+            fit_params = fit_parameters(self.estimator, params, weighs="the prior")
+        estimator = clone(self.estimator).fit(X, labels, **fit_params)
+        classes = require_known(present, estimator)
+        place = {label: k for k, label in enumerate(classes.tolist())}
+        codes = [place[label] for label in labels.tolist()]
+        support = np.bincount(codes, weights, minlength=len(classes)).astype(np.float64)
         offsets = self._closed_form(support, classes)
-        self._adopt(clone(self.estimator).fit(X, labels, **fit_params))
+        forget_fit(self)
+        self._adopt(estimator)
         self.offsets_ = offsets
         if len(classes) == 2:
             self.threshold_ = threshold_of(offsets)
@@ -144,7 +152,10 @@ class FixedOffsetClassifier(OffsetClassifier):
                 f"offsets='prior' needs rows of positive sample_weight in every class; class "
                 f"{classes[support <= 0].tolist()[0]!r} has none"
             )
-        offsets: npt.NDArray[np.float64] = prior_offsets(support, tau=self.tau)
+        with np.errstate(over="ignore", invalid="ignore"):
+            offsets: npt.NDArray[np.float64] = prior_offsets(support, tau=self.tau)
+        if not np.isfinite(offsets).all():
+            raise ValueError(f"tau must keep the offsets finite; got {self.tau!r}")
         if self.target_prior is None:
             return offsets
         target = _per_class("target_prior", self.target_prior, classes, missing=None)

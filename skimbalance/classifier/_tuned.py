@@ -1,10 +1,9 @@
 """Offsets tuned on scores of rows that the classifier was not trained on."""
 
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
-from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +12,20 @@ from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import to_numpy
 from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
+    forget_fit,
     routing_enabled,
     take_params,
     take_rows,
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_sample_weight
-from skimbalance.classifier._base import OffsetClassifier, check_targets
+from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
 from skimbalance.metrics._base import Metric
 from skimbalance.tuner import OffsetTuner, bound_metric
 
@@ -128,7 +126,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         "response_method": [StrOptions(set(RESPONSE_METHODS))],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
         "refit": ["boolean"],
-        "n_jobs": [int, None],
+        "n_jobs": [Integral, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
         "store_cv_results": ["boolean"],
@@ -184,40 +182,33 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        labels, classes = check_targets(y)
+        labels, present, weights = check_targets(y, params.get("sample_weight"))
         prefit = isinstance(self.cv, str)
         if prefit:
             check_is_fitted(self.estimator)
-            classes = to_numpy(self.estimator.classes_)
-        bound_metric(self.objective, classes, self.pos_label)  # a wrong objective fails before anything is fitted
-        weights = check_sample_weight(params.get("sample_weight"), like=np.zeros(len(labels)))
-        fit_params, split_params = self._route(params)
+            present = require_known(present, self.estimator)
+        bound_metric(self.objective, present, self.pos_label)  # a wrong objective fails before anything is fitted
         if prefit:
             response = respond(self.estimator, X, response_method=self.response_method)
             folds = [_Fold(self.estimator, response, np.arange(len(labels)))]
+            final = self.estimator
         else:
+            fit_params, split_params = self._route(params)
             folds = self._fit_folds(X, labels, splits=self._splits(X, labels, split_params), fit_params=fit_params)
-        refit = self.refit and not prefit
-        if not refit:
-            classes = to_numpy(folds[0].estimator.classes_)
-        scores, kind = pooled([(fold.response, to_numpy(fold.estimator.classes_)) for fold in folds], classes)
-        rows = np.concatenate([fold.rows for fold in folds])
-        row_weights = None if weights is None else weights[rows]
-        tuner = self._tuner(kind).fit(scores, labels[rows], classes=classes, sample_weight=row_weights)
-        self._adopt(clone(self.estimator).fit(X, labels, **fit_params) if refit else folds[0].estimator)
+            final = clone(self.estimator).fit(X, labels, **fit_params) if self.refit else folds[0].estimator
+        classes = require_known(present, final)
+        judged = _judged(folds, labels, weights, classes)
+        tuner = self._tuner(folds[0].response.kind)
+        tuner.fit(judged["scores"], judged["y"], classes=classes, sample_weight=judged["sample_weight"])
+        tuner.notes_ += _notes(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
+        forget_fit(self)
+        self._adopt(final)
         self.tuner_ = tuner
         self.offsets_ = tuner.offsets_
         if len(classes) == 2:
             self.threshold_ = tuner.threshold_
         if self.store_cv_results:
-            fold_numbers = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
-            self.cv_results_ = {
-                "scores": scores,
-                "y": labels[rows],
-                "sample_weight": row_weights,
-                "rows": rows,
-                "fold": fold_numbers,
-            }
+            self.cv_results_ = judged
         return self
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
@@ -233,16 +224,19 @@ class TunedOffsetClassifierCV(OffsetClassifier):
 
     def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[_Split]:
         """Return the rows to fit on and the rows to score, for each fold."""
-        if isinstance(self.cv, float):
+        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
             seed = 0 if self.random_state is None else self.random_state
-            splitter = StratifiedShuffleSplit(n_splits=1, test_size=self.cv, random_state=seed)
+            splitter = StratifiedShuffleSplit(n_splits=1, test_size=float(self.cv), random_state=seed)
         else:
             splitter = check_cv(self.cv, y, classifier=True)
-        splits = list(splitter.split(X, y, **split_params))
+        every = np.arange(len(y))
+        splits = [(every[train], every[test]) for train, test in splitter.split(X, y, **split_params)]
+        if not splits:
+            raise ValueError(f"cv must make at least one split; got none from {self.cv!r}")
         if not self.refit and len(splits) > 1:
             raise ValueError(
-                f"refit=False returns the model whose scores were used, so cv must make one split; got "
-                f"{len(splits)}. Pass a float, such as cv=0.2, or leave refit=True"
+                f"refit=False returns the model whose scores were used, so cv must make one split; got {len(splits)}. "
+                "Pass a float, such as cv=0.2, or leave refit=True"
             )
         return splits
 
@@ -269,16 +263,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if routing_enabled():
             routed = process_routing(self, "fit", **params)
             return dict(routed.estimator.fit), dict(routed.splitter.split)
-        fit_params = dict(params)
-        if "sample_weight" in params and not has_fit_parameter(self.estimator, "sample_weight"):
-            del fit_params["sample_weight"]
-            warn(
-                f"{type(self.estimator).__name__}.fit takes no sample_weight: the weights reach the tuner alone. "
-                "Enable metadata routing, or pass the weights by the name of the step that takes them",
-                UserWarning,
-                stacklevel=3,
-            )
-        return fit_params, {}
+        return fit_parameters(self.estimator, params, weighs="the tuner"), {}
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get the metadata routing of this object.
@@ -317,3 +302,28 @@ def _fit_fold(
             f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
         )
     return _Fold(estimator, response, np.asarray(test))
+
+
+def _judged(
+    folds: list[_Fold],
+    labels: npt.NDArray[Any],
+    weights: npt.NDArray[np.float64] | None,
+    classes: npt.NDArray[Any],
+) -> dict[str, Any]:
+    """Return the scored rows, but those of a class that the model of their fold had never seen."""
+    seen = [np.isin(labels[fold.rows], fold.response.classes) for fold in folds]
+    kept = np.concatenate(seen)
+    rows = np.concatenate([fold.rows for fold in folds])[kept]
+    return {
+        "scores": pooled([fold.response for fold in folds], classes)[kept],
+        "y": labels[rows],
+        "sample_weight": None if weights is None else weights[rows],
+        "rows": rows,
+        "fold": np.repeat(np.arange(len(folds)), [int(mask.sum()) for mask in seen]),
+    }
+
+
+def _notes(*, n_scored: int, n_judged: int) -> list[str]:
+    if n_scored == n_judged:
+        return []
+    return [f"{n_scored - n_judged} rows were left out: the model of their fold had never seen their class."]

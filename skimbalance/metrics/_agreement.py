@@ -8,6 +8,9 @@ from skimbalance.metrics._base import LinearMetric, PooledMetric, safe_ratio
 
 __all__ = ["Accuracy", "Agreement", "CohenKappa", "MatthewsCorrelation"]
 
+_ROUNDING = 1e-14
+"""Differences of squared totals below this share of them are rounding: real ones are at least 2 / n."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(LinearMetric):
@@ -48,10 +51,11 @@ class MatthewsCorrelation(Agreement):
         hits, chance, predicted_squares, support_squares, total = pooled
         xp = namespace(hits)
         square = total * total
-        spread = (square - predicted_squares) * (square - support_squares)
-        # All rows in one class: the product is zero but for rounding.
-        defined = xp.astype(spread > 1e-12 * square * square, spread.dtype)
-        return safe_ratio(defined * (hits * total - chance), xp.sqrt(defined * spread))
+        spreads = (square - predicted_squares, square - support_squares)
+        # With all rows in one class a spread is zero but for rounding.
+        defined = xp.astype((spreads[0] > _ROUNDING * square) & (spreads[1] > _ROUNDING * square), total.dtype)
+        scale = xp.sqrt(defined * spreads[0]) * xp.sqrt(defined * spreads[1])
+        return safe_ratio(defined * (hits * total - chance), scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,4 +70,6 @@ class CohenKappa(Agreement):
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the agreement beyond chance."""
         hits, chance, _, _, total = pooled
-        return safe_ratio(hits * total - chance, total * total - chance)
+        square = total * total
+        defined = namespace(hits).astype(square - chance > _ROUNDING * square, hits.dtype)
+        return safe_ratio(defined * (hits * total - chance), defined * (square - chance))

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 from skimbalance._array_api import device, namespace
@@ -25,16 +26,15 @@ def safe_ratio(numerator: Array, denominator: Array) -> Array:
 class Metric(ABC):
     """A number computed from what decisions achieve, and what a solver may assume of it.
 
-    A metric is a frozen value. `label` restricts it to one class, by its code; metrics that need two classes are
-    given the code of the positive one by `bind`.
+    A metric is a frozen value. `label` is the code of the one class it is about, None for all; metrics of one
+    positive class are given it by `bind`.
     """
 
-    label: int | None = None
+    label: int | None = field(default=None, init=False)
 
     trait: ClassVar[Trait]
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
-    needs_label: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -44,22 +44,28 @@ class Metric(ABC):
     @property
     def two_class(self) -> bool:
         """Whether the metric is of one positive class against one other."""
-        return self.needs_label
+        return False
+
+    @property
+    def companion(self) -> "Metric | None":
+        """A metric whose optimum is a good place to start from, where the metric itself has wide plateaus."""
+        return None
 
     def bind(self, positive: int) -> Self:
         """Return the metric with the code of the positive class filled in, where it takes one."""
-        return replace(self, label=positive) if self.two_class and self.label is None else self
+        return self._about(positive) if self.two_class else self
+
+    def _about(self, label: int) -> Self:
+        bound = copy(self)
+        object.__setattr__(bound, "label", label)
+        return bound
 
     def check(self, n_classes: int) -> None:
         """Raise where the metric cannot be computed for `n_classes` classes."""
 
     def restricted(self, kept: Sequence[int]) -> Self:
         """Return the metric for the classes `kept` alone, by their codes."""
-        if self.label is None:
-            return self
-        if self.label not in kept:
-            raise ValueError(f"{self.name} is about class {self.label}, by its code, which has no rows")
-        return replace(self, label=list(kept).index(self.label))
+        return self if self.label is None else self._about(list(kept).index(self.label))
 
     @abstractmethod
     def value(self, counts: Counts) -> float:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike
@@ -24,8 +26,6 @@ class Cost(LinearMetric):
     matrix : array-like of shape (K, K)
         What it costs to predict class k (column) for a row of class c (row), classes in the order of `classes_`;
         negative entries are gains.
-    label : None
-        Not used.
 
     Raises
     ------
@@ -51,12 +51,19 @@ class Cost(LinearMetric):
     needs_confusion: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        cells = np.asarray(to_numpy(self.matrix), dtype=np.float64)
+        try:
+            cells = np.asarray(to_numpy(self.matrix)).astype(np.float64, casting="same_kind")
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"matrix must hold real numbers, (K, K); got {self.matrix!r}") from error
         if cells.ndim != 2 or cells.shape[0] != cells.shape[1]:
             raise ValueError(f"matrix must be square, (K, K); got shape {cells.shape}")
         if not np.isfinite(cells).all():
             raise ValueError("matrix must be finite; got NaN or infinite entries")
         object.__setattr__(self, "matrix", tuple(map(tuple, cells.tolist())))
+
+    @cached_property
+    def _cells(self) -> npt.NDArray[np.float64]:
+        return np.asarray(self.matrix)
 
     @property
     def name(self) -> str:
@@ -71,9 +78,9 @@ class Cost(LinearMetric):
 
     def restricted(self, kept: Sequence[int]) -> Self:
         """Return the cost of confusing the classes `kept` with each other."""
-        return replace(self, matrix=np.asarray(self.matrix)[np.ix_(kept, kept)])
+        return replace(self, matrix=self._cells[np.ix_(kept, kept)])
 
     def utilities(self, support: Array) -> Array:
         """Return `matrix / n`."""
         xp = namespace(support)
-        return bring(np.asarray(self.matrix), to=support, dtype=xp.float64) / xp.sum(support)
+        return bring(self._cells, to=support, dtype=xp.float64) / xp.sum(support)

@@ -148,6 +148,7 @@ class HardTruth(Truth):
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
         xp = namespace(kept)
         places = xp.searchsorted(kept, xp.arange(self.n_classes, device=device(kept)))
+        places = xp.clip(places, None, kept.shape[0] - 1)  # any class will do for rows that weigh nothing
         codes = small_codes(places[xp.astype(self.codes, xp.int64)], kept.shape[0])
         return HardTruth(self.weights, self.support[kept], codes)
 

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import check_lengths, check_sample_weight
+from skimbalance._validation import check_label, check_label_pair, check_sample_weight
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._imbalance import ImbalanceDegree
@@ -23,12 +22,10 @@ def score_labels(
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Compute `metric` from labels of any type."""
-    truth, pred = to_numpy(y_true), to_numpy(y_pred)
-    check_lengths(y_true=truth, y_pred=pred)
+    truth, pred = check_label_pair(y_true, y_pred)
     classes: npt.NDArray[np.generic] = np.union1d(truth, pred)
     if metric.two_class:
-        positive = int(np.searchsorted(classes, classes[-1] if pos_label is None else pos_label))
-        metric = metric.bind(positive)
+        metric = metric.bind(len(classes) - 1 if pos_label is None else check_label("pos_label", pos_label, classes))
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
     owned = Truth.from_codes(np.searchsorted(classes, truth), n_classes=len(classes), weights=weights)
     counts = owned.count(np.searchsorted(classes, pred), confusion=metric.needs_confusion)

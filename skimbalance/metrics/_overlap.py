@@ -99,8 +99,6 @@ class FBeta(Overlap):
     ----------
     beta : float, default=1.0
         Positive weight: recall counts `beta` times as much as precision.
-    label : int, optional
-        Code of the class that `"binary"` is about; the tuner fills it in from `pos_label`.
     average : {"binary", "macro", "weighted", "micro"}, default="binary"
         How the scores of the classes are averaged; `"binary"` takes the positive class alone.
 
@@ -124,7 +122,11 @@ class FBeta(Overlap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.beta < float("inf"):
+        try:
+            positive = 0 < self.beta < float("inf")
+        except TypeError:
+            positive = False
+        if not positive:
             raise ValueError(f"beta must be a positive finite number; got {self.beta!r}")
 
     @property

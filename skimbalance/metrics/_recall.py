@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from skimbalance._array_api import device, namespace
 from skimbalance._typing import Array
-from skimbalance.metrics._base import Direction, LinearMetric, PooledMetric, Trait, safe_ratio
+from skimbalance.metrics._base import Direction, LinearMetric, Metric, PooledMetric, Trait, safe_ratio
 from skimbalance.metrics._counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
@@ -35,12 +35,15 @@ class BalancedAccuracy(LinearMetric):
 class ClassRecall(LinearMetric):
     """The recall of one class; zero where it has no rows."""
 
-    needs_label: ClassVar[bool] = True
-
     @property
     def name(self) -> str:
         """The name that messages use."""
         return "recall"
+
+    @property
+    def two_class(self) -> bool:
+        """Whether the metric is of one positive class against one other."""
+        return True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
@@ -91,6 +94,11 @@ class WorstRecall(PooledMetric):
         """The name that messages use."""
         return "worst_recall"
 
+    @property
+    def companion(self) -> Metric:
+        """The geometric mean gains by every class, the worst recall by the worst alone."""
+        return GeometricMean()
+
     def counted(self, counts: Counts) -> Array:
         """Return the classes that have rows."""
         return counts.support > 0
@@ -105,12 +113,16 @@ class FalsePositiveRate(PooledMetric):
     """The share of the rows of other classes that are predicted as the positive one; less is better."""
 
     direction: ClassVar[Direction] = "minimize"
-    needs_label: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
         """The name that messages use."""
         return "false_positive_rate"
+
+    @property
+    def two_class(self) -> bool:
+        """Whether the metric is of one positive class against one other."""
+        return True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the rows that could be."""

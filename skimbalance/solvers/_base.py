@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from skimbalance._array_api import transposed
 from skimbalance._typing import Array
 from skimbalance.decision import decide
-from skimbalance.metrics._base import Metric
+from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
 
 __all__ = ["Problem", "Solution", "improves"]
@@ -29,6 +30,11 @@ class Problem:
     def columns(self) -> Array:
         """The scores once more, (K, n): a line search reads one class at a time."""
         return transposed(self.scores)
+
+    @cached_property
+    def utilities(self) -> Array:
+        """The worth of a row of class c predicted as k, where the metric is linear."""
+        return cast("LinearMetric", self.metric).utilities(self.truth.support)
 
     def count(self, decisions: Array) -> Counts:
         """Count what `decisions` achieve."""

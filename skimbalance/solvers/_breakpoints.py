@@ -48,14 +48,15 @@ class Leaders:
         """Return how much class `k`, offset aside, lacks to win each row; `offsets[k]` where it leads already."""
         return self.first_value - self._columns[k, :]
 
-    def rivals(self, k: int, rows: Array) -> tuple[Array, Array]:
-        """Return which class holds each of `rows` without class `k`, and the gap at which `k` takes it."""
+    def rivals(self, k: int, rows: Array) -> tuple[Array, Array, Array]:
+        """Return which class holds each of `rows` without class `k`, the gap at which `k` takes it, and its size."""
         xp = self._xp
         first = self.first[rows]
         held = first == k
         rival = xp.where(held, self.second[rows], first)
         value = xp.where(held, self.second_value[rows], self.first_value[rows])
-        return rival, value - self._columns[k, :][rows]
+        mine = self._columns[k, :][rows]
+        return rival, value - mine, xp.abs(value) + xp.abs(mine)
 
     def move(self, k: int, offset: float) -> Change:
         """Give class `k` another offset."""

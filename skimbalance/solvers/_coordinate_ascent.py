@@ -27,7 +27,7 @@ _LEAST_REACH = 0.1
 """How far above its present offset a class looks at the least."""
 
 _MANY_CLASSES = 100
-_LEAST_GAIN = 1e-3
+_LEAST_GAIN = 2e-3
 """With more classes than that, a sweep over all of them that gains less than this share of the rank is the last."""
 
 
@@ -39,14 +39,18 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
     held, taken = problem.scores[:, 1 - k], problem.scores[:, k]
     gaps = held - taken
     rows = xp.argsort(gaps, stable=False)
-    walk = Walk(k, rows, gaps[rows], None, problem.truth.count_constant(1 - k))
-    scale = float(xp.max(xp.abs(xp.maximum(held, taken))))
+    sizes = (xp.abs(held) + xp.abs(taken))[rows]
+    walk = Walk(k, rows, gaps[rows], sizes, None, problem.truth.count_constant(1 - k))
+    ranks = ranks_along(walk, problem)
     begin = float(start[k]) - float(start[1 - k])
-    cut = best_cut(walk.gaps, ranks_along(walk, problem.truth, problem.metric), start=begin, scale=scale)
+    cut = best_cut(walk, ranks, start=begin)
     assert cut is not None  # nothing was asked of it
     pair = [0.0, cut.offset] if k == 1 else [cut.offset, 0.0]
     solution = problem.solved(centred(xp.asarray(pair, dtype=gaps.dtype, device=device(gaps))), n_iter=1)
-    if improves(cut.rank, solution.rank):  # a cut too fine for the arithmetic, perhaps: the start may be better
+    here = xp.asarray([begin], dtype=gaps.dtype, device=device(gaps))
+    beside = (int(xp.searchsorted(walk.gaps, here, side=side)[0]) for side in ("left", "right"))
+    if improves(max(cut.rank, *(float(ranks[place]) for place in beside)), solution.rank):
+        # Where a cut was too fine for the arithmetic, the start may be better.
         return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.rank)
     return solution
 
@@ -73,11 +77,9 @@ class _Climb:
     """An ascent under way: the leaders of each row, and what the decisions achieve."""
 
     def __init__(self, problem: Problem, start: Array) -> None:
-        xp = namespace(problem.scores)
         self.problem = problem
         self.leaders = Leaders(problem.scores, problem.columns, start)
         self.limits: dict[int, float] = {}
-        self.scale = float(xp.max(xp.abs(self.leaders.first_value)))
         self.recount()
 
     def recount(self) -> None:
@@ -89,8 +91,8 @@ class _Climb:
         """Move class `k` to its best offset; tell whether that gained anything."""
         before = float(self.leaders.offsets[k])
         walk = self._walk(k)
-        ranks = ranks_along(walk, self.problem.truth, self.problem.metric)
-        cut = best_cut(walk.gaps, ranks, start=before, above=self.rank, limit=self.limits[k], scale=self.scale)
+        ranks = ranks_along(walk, self.problem)
+        cut = best_cut(walk, ranks, start=before, above=self.rank, limit=self.limits[k])
         if cut is None:
             return False
         change = self.leaders.move(k, cut.offset)
@@ -106,13 +108,13 @@ class _Climb:
         """Return the walk of class `k` over the rows that are near enough to switch."""
         xp = namespace(self.problem.scores)
         rows = self._near(k)
-        rivals, gaps = self.leaders.rivals(k, rows)
+        rivals, gaps, sizes = self.leaders.rivals(k, rows)
         order = xp.argsort(gaps, stable=False)
-        rows, gaps, rivals = (x[order] for x in (rows, gaps, rivals))
+        rows, gaps, sizes, rivals = (x[order] for x in (rows, gaps, sizes, rivals))
         holders = self.leaders.first[rows]
         held = xp.nonzero(holders == k)[0]
         change = Change(rows[held], holders[held], rivals[held])
-        return Walk(k, rows, gaps, rivals, self._recounted(change))
+        return Walk(k, rows, gaps, sizes, rivals, self._recounted(change))
 
     def _near(self, k: int) -> Array:
         """Return the rows that class `k` holds, and several times as many that it would take next."""

@@ -22,9 +22,9 @@ from skimbalance._array_api import (
     to_numpy,
 )
 from skimbalance._typing import Array
-from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
+from skimbalance.metrics._base import PooledMetric
 from skimbalance.metrics._counts import Counts, Truth
-from skimbalance.solvers._base import improves
+from skimbalance.solvers._base import Problem, improves
 
 __all__ = ["Cut", "Walk", "best_cut", "ranks_along"]
 
@@ -38,13 +38,15 @@ _MARGIN = 1.0
 class Walk:
     """Rows in the order in which class `k` takes them, and what stands before it takes the first.
 
-    `gaps` (m,) are sorted; `rivals` (m,) hold the rows without `k`, None where there are two classes only. `base`
-    counts the decisions in which all of `rows` are the rivals'.
+    `gaps` (m,) are sorted, and `sizes` (m,) the magnitude of the numbers that each is the difference of; `rivals` (m,)
+    hold the rows without `k`, None where there are two classes only. `base` counts the decisions in which all of
+    `rows` are the rivals'.
     """
 
     k: int
     rows: Array
     gaps: Array
+    sizes: Array
     rivals: Array | None
     base: Counts
 
@@ -63,14 +65,14 @@ class Cut:
     rank: float
 
 
-def ranks_along(walk: Walk, truth: Truth, metric: Metric) -> Array:
-    """Return the rank (m + 1,) of `metric` before the first row of the walk and after each."""
-    return _TRACES[metric.trait](walk, truth, metric)
+def ranks_along(walk: Walk, problem: Problem) -> Array:
+    """Return the rank (m + 1,) before the first row of the walk and after each."""
+    return _TRACES[problem.metric.trait](walk, problem)
 
 
-def _trace_linear(walk: Walk, truth: Truth, metric: Metric) -> Array:
+def _trace_linear(walk: Walk, problem: Problem) -> Array:
     xp = namespace(walk.gaps)
-    utilities = cast(LinearMetric, metric).utilities(truth.support)
+    truth, metric, utilities = problem.truth, problem.metric, problem.utilities
     rivals = walk.rivals_array()
     if utilities.ndim == 1:
         gained = utilities[walk.k] * xp.astype(truth.mass(walk.k, walk.rows), xp.float64)
@@ -81,14 +83,14 @@ def _trace_linear(walk: Walk, truth: Truth, metric: Metric) -> Array:
     return metric.merit(metric.value(walk.base) + _from_zero(cumulative_sum(gained - lost)))
 
 
-def _trace_sum(walk: Walk, truth: Truth, metric: Metric) -> Array:
-    pooled = cast(PooledMetric, metric)
+def _trace_sum(walk: Walk, problem: Problem) -> Array:
+    truth, pooled = problem.truth, cast("PooledMetric", problem.metric)
     xp = namespace(walk.gaps)
     chosen = pooled.chosen(truth.support)
     before = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
     own = pooled.terms(*_own_counts(walk, truth), truth.support[walk.k], chosen[walk.k])
     steady = [xp.sum(term) - term[walk.k] for term in before]
-    if metric.label == walk.k:  # no other class matters to the metric
+    if pooled.label == walk.k:  # no other class matters to the metric
         return pooled.refine(tuple(mine + rest for mine, rest in zip(own, steady, strict=True)), truth.n_classes)
     departures = _departures(walk, truth)
     sums = []
@@ -100,8 +102,8 @@ def _trace_sum(walk: Walk, truth: Truth, metric: Metric) -> Array:
     return pooled.refine(tuple(sums), truth.n_classes)
 
 
-def _trace_minimum(walk: Walk, truth: Truth, metric: Metric) -> Array:
-    pooled = cast(PooledMetric, metric)
+def _trace_minimum(walk: Walk, problem: Problem) -> Array:
+    truth, pooled = problem.truth, cast("PooledMetric", problem.metric)
     xp = namespace(walk.gaps)
     chosen = pooled.chosen(truth.support)
     (before,) = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
@@ -189,24 +191,19 @@ def _from_zero(running: Array) -> Array:
 
 
 def best_cut(
-    gaps: Array,
-    ranks: Array,
-    *,
-    start: float,
-    above: float = -float("inf"),
-    limit: float = float("inf"),
-    scale: float = 0.0,
+    walk: Walk, ranks: Array, *, start: float, above: float = -float("inf"), limit: float = float("inf")
 ) -> Cut | None:
     """Return the offset with the best of `ranks`, None where it does not improve on `above`.
 
-    Of the best plateau it is the middle of the widest part, and of several best plateaus that nearest to `start`.
-    No offset above `limit` is considered. `scale` is the size of the numbers whose differences the gaps are.
+    Of the best plateau it is the middle of the widest part, and of several best plateaus that nearest to `start`. Gaps
+    closer than rounding are not cut apart, and no offset above `limit` is considered.
     """
+    gaps = walk.gaps
     xp = namespace(gaps)
-    resolution = 8 * float(xp.finfo(gaps.dtype).eps)
+    rounding = 8 * float(xp.finfo(gaps.dtype).eps) * walk.sizes
     edge = xp.ones_like(gaps[:1]) > 0
-    top = limit - gaps[-1:] > resolution * scale
-    apart = xp.concat([edge, gaps[1:] - gaps[:-1] > resolution * (scale + xp.abs(gaps[1:])), top])
+    inner = gaps[1:] - gaps[:-1] > xp.maximum(rounding[1:], rounding[:-1])
+    apart = xp.concat([edge, inner, limit - gaps[-1:] > rounding[-1:]])
     best = float(xp.max(xp.where(apart, ranks, xp.full_like(ranks, -float("inf")))))
     if not improves(best, above):
         return None

@@ -1,10 +1,12 @@
 """Coordinate ascent from several starts, as many as the size of the problem affords."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skimbalance._array_api import bring, device, namespace, to_numpy
 from skimbalance._typing import Array, Progress
-from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._breakpoints import top_two
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._prior import prior_offsets
@@ -42,7 +44,7 @@ def _better(
 ) -> Solution:
     if report is not None:
         report(f"{problem.metric.name} from {name}: {solution.n_iter} sweeps, rank {solution.rank:.6g}")
-    return solution if best is None or solution.rank > best.rank else best
+    return solution if best is None or improves(solution.rank, best.rank) else best
 
 
 def _starts(problem: Problem) -> dict[str, Array]:
@@ -50,11 +52,18 @@ def _starts(problem: Problem) -> dict[str, Array]:
     none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
     if problem.n_classes == 2:  # one line search finds the optimum from anywhere
         return {"zero": none}
-    starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem)}
+    starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem), **_companion(problem)}
     if _cells(problem) <= _CELLS_FOR_ALL_STARTS:
         return starts
-    best = max(starts, key=lambda name: problem.rank(starts[name]))
-    return {best: starts[best]}
+    return _best(problem, starts)
+
+
+def _companion(problem: Problem) -> dict[str, Array]:
+    """Return the offsets that are best by the metric's companion, where it has one."""
+    companion = problem.metric.companion
+    if companion is None:
+        return {}
+    return {f"the best {companion.name}": solve(replace(problem, metric=companion)).offsets}
 
 
 def _best_multiple(problem: Problem) -> dict[str, Array]:
@@ -65,9 +74,17 @@ def _best_multiple(problem: Problem) -> dict[str, Array]:
         sample = problem.truth.take(every)
         if bool(namespace(sample.support).all(sample.support > 0)):
             problem = Problem(problem.scores[::step, :], sample, problem.metric)
-    offsets = _multiples(problem, _TAUS)
-    best = max(offsets, key=lambda name: problem.rank(offsets[name]))
-    return {best: offsets[best]}
+    return _best(problem, _multiples(problem, _TAUS))
+
+
+def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
+    """Return the start with the best rank, the first of equals."""
+    chosen, best = "", -float("inf")
+    for name, offsets in starts.items():
+        rank = problem.rank(offsets)
+        if improves(rank, best):
+            chosen, best = name, rank
+    return {chosen: starts[chosen]}
 
 
 def _multiples(problem: Problem, taus: tuple[float, ...]) -> dict[str, Array]:

@@ -150,6 +150,9 @@ def test_names():
     [
         (lambda: FBeta(0), "beta must be a positive finite number; got 0"),
         (lambda: FBeta(np.inf), "beta must be"),
+        (lambda: FBeta("2"), "beta must be a positive finite number; got '2'"),
+        (lambda: Cost("abc"), "matrix must hold real numbers"),
+        (lambda: Cost([[0, 1j], [1, 0]]), "matrix must hold real numbers"),
         (lambda: FBeta(1, average="samples"), "average must be one of 'binary', 'macro', 'weighted', 'micro'"),
         (lambda: Cost([1, 2]), r"matrix must be square, \(K, K\); got shape \(2,\)"),
         (lambda: Cost([[0, np.nan], [1, 0]]), "matrix must be finite"),
@@ -159,6 +162,25 @@ def test_names():
 def test_parameters_are_checked(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        ([0, 1], ["a", "b"], "labels of the same type"),
+        ([0, 1, 1], ["0", "1", "1"], "labels of the same type"),
+        ([0, np.nan], [0, 1], "y_true must not contain NaN"),
+        ([0, 1], [[0, 1], [1, 0]], r"y_pred must have shape \(n,\)"),
+    ],
+)
+def test_labels_are_checked(y_true, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        geometric_mean_score(y_true, y_pred)
+
+
+def test_a_label_is_not_a_parameter():
+    with pytest.raises(TypeError):
+        FBeta(1.0, label=0)
 
 
 def test_lengths_are_checked():

@@ -6,11 +6,12 @@ from problems import in_namespace, problem
 
 from skimbalance._array_api import to_numpy
 from skimbalance.metrics import Cost
+from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._registry import METRICS
 from skimbalance.solvers import Problem
 from skimbalance.solvers._breakpoints import Leaders, top_two
 from skimbalance.solvers._coordinate_ascent import _Climb
-from skimbalance.solvers._line_search import best_cut, ranks_along
+from skimbalance.solvers._line_search import Walk, best_cut, ranks_along
 
 COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
 
@@ -28,7 +29,7 @@ def test_ranks_along_equals_counting_afresh(name, truth):
     climb = _Climb(setting, start)
     for k in range(4):
         walk = climb._walk(k)
-        ranks = ranks_along(walk, setting.truth, setting.metric)
+        ranks = ranks_along(walk, setting)
         cuts = np.concatenate([[walk.gaps[0] - 1], (walk.gaps[1:] + walk.gaps[:-1]) / 2, [walk.gaps[-1] + 1]])
         for cut, rank in zip(cuts, ranks, strict=True):
             offsets = start.copy()
@@ -41,8 +42,8 @@ def test_the_walk_is_the_same_in_every_array_library(xp):
         here = problem(2, n_classes=4, n_rows=25, metric=name, weighted=True)
         there = in_namespace(here, xp)
         for k in range(4):
-            expected = ranks_along(_Climb(here, np.zeros(4))._walk(k), here.truth, here.metric)
-            got = ranks_along(_Climb(there, xp.zeros(4, dtype=xp.float64))._walk(k), there.truth, there.metric)
+            expected = ranks_along(_Climb(here, np.zeros(4))._walk(k), here)
+            got = ranks_along(_Climb(there, xp.zeros(4, dtype=xp.float64))._walk(k), there)
             np.testing.assert_allclose(to_numpy(got), expected, atol=1e-12)
 
 
@@ -70,7 +71,10 @@ class TestBestCut:
     """Which of the best cuts is taken."""
 
     def cut(self, gaps, ranks, **options):
-        return best_cut(np.array(gaps, dtype=float), np.array(ranks, dtype=float), **{"start": 0.0, **options})
+        gaps = np.array(gaps, dtype=float)
+        rows = np.arange(len(gaps))
+        walk = Walk(1, rows, gaps, np.abs(gaps), None, Truth.from_codes(rows % 2, n_classes=2).count_constant(0))
+        return best_cut(walk, np.array(ranks, dtype=float), **{"start": 0.0, **options})
 
     def test_middle_of_a_narrow_interval(self):
         assert self.cut([1, 1.5, 4], [0, 1, 0, 0]).offset == pytest.approx(1.25)

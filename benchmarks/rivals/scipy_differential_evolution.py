@@ -1,0 +1,61 @@
+"""scipy's differential evolution over one offset per class, the usual way without a library."""
+
+from dataclasses import dataclass
+from time import process_time
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from rivals._base import Codes, Fitted, Proba, Rival, two_columns, value_of
+from rivals._evolution import hopeless
+
+__all__ = ["ScipyDifferentialEvolution"]
+
+
+@dataclass(frozen=True)
+class ScipyDifferentialEvolution(Rival):
+    """Offsets on log-probabilities, that of class 0 fixed, within the spread of the log priors.
+
+    It starts from no offsets and stops after the generation that ends later than `cap_s` seconds.
+    """
+
+    cap_s: float = 60.0
+
+    name: ClassVar[str] = "scipy differential_evolution"
+    distribution: ClassVar[str] = "scipy"
+
+    def refusal(self, proba: Proba) -> str | None:
+        """Keep away from problems where a generation takes minutes."""
+        return hopeless(proba)
+
+    def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
+        """Tune offsets with the defaults of scipy, seeded, without the polish by gradients that do not exist."""
+        from scipy.optimize import differential_evolution
+
+        scores = _log(proba)
+        n_classes = scores.shape[1]
+
+        def loss(free: npt.NDArray[np.float64]) -> float:
+            return -value_of(objective, y, _decide(scores, free), n_classes=n_classes)
+
+        reach = max(1.0, float(np.ptp(np.log(np.bincount(y, minlength=n_classes).clip(1)))))
+        end = process_time() + self.cap_s
+        result = differential_evolution(
+            loss,
+            [(-reach, reach)] * (n_classes - 1),
+            x0=np.zeros(n_classes - 1),
+            rng=0,
+            polish=False,
+            callback=lambda *_, **__: process_time() > end,
+        )
+        note = f"stopped at its cap of {self.cap_s:g} s" if process_time() > end else ""
+        return Fitted(lambda new: _decide(_log(new), result.x), note)
+
+
+def _log(proba: Proba) -> Proba:
+    return np.log(two_columns(proba).clip(np.finfo(proba.dtype).tiny))
+
+
+def _decide(scores: Proba, free: npt.NDArray[np.float64]) -> Codes:
+    return (scores + np.concatenate([[0.0], free])).argmax(1)

@@ -1,0 +1,72 @@
+"""xCOLUMNs: Frank-Wolfe over classifiers that weigh probabilities, mixed at random."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rivals._base import Codes, Fitted, Proba, Rival, two_columns
+
+__all__ = ["XColumnsFrankWolfe", "XColumnsFrankWolfePrior"]
+
+_DRAW = 20_240_601
+"""Seed of the mixture, unlike any seed of data: equal seeds draw equal streams, and the mixture would know the
+labels."""
+
+
+@dataclass(frozen=True)
+class XColumnsFrankWolfe(Rival):
+    """`find_classifier_using_fw` as it comes, one label for each row.
+
+    The wrapper for macro-F1 raises TypeError in 0.0.2, so the metric is handed over as a function of the confusion
+    matrix. Arrays are float32, its working type, twice as fast as float64. One-hot labels are part of the fit.
+    """
+
+    name: ClassVar[str] = "xCOLUMNs Frank-Wolfe"
+    distribution: ClassVar[str] = "xcolumns"
+
+    def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
+        """Find the mixture; to decide is to draw one of its classifiers for each row."""
+        from xcolumns.frank_wolfe import find_classifier_using_fw
+
+        columns = _float32(proba)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mixture = find_classifier_using_fw(
+                np.eye(columns.shape[1], dtype=np.float32)[y],
+                columns,
+                _metric(objective),
+                k=1,
+                init_classifier=self._start(y, columns.shape[1]),
+                skip_tn=True,
+                seed=0,
+            )
+        return Fitted(lambda new: mixture.predict(_float32(new), seed=_DRAW).argmax(1), f"mixture of {len(mixture.p)}")
+
+    def _start(self, y: Codes, n_classes: int) -> Any:
+        return "random"
+
+
+class XColumnsFrankWolfePrior(XColumnsFrankWolfe):
+    """The same from the classifier that divides probabilities by the class prior, a far better start."""
+
+    name: ClassVar[str] = "xCOLUMNs Frank-Wolfe, prior start"
+
+    def _start(self, y: Codes, n_classes: int) -> Any:
+        weights = 1 / np.bincount(y, minlength=n_classes).clip(1)
+        return (weights / weights.sum()).astype(np.float32), np.zeros(n_classes, dtype=np.float32)
+
+
+def _float32(proba: Proba) -> Proba:
+    return two_columns(proba).astype(np.float32, copy=False)
+
+
+def _metric(objective: str) -> Callable[..., Any]:
+    """Return the metric as a function of true and false positives and negatives, (K,) each."""
+    from xcolumns.metrics import binary_f1_score_on_conf_matrix, macro_f1_score_on_conf_matrix
+
+    if objective == "f1_macro":
+        return macro_f1_score_on_conf_matrix
+    return lambda tp, fp, fn, tn: binary_f1_score_on_conf_matrix(tp[1], fp[1], fn[1], tn[1])
