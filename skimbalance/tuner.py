@@ -66,7 +66,8 @@ class OffsetTuner(BaseEstimator):
     offsets_ : array of shape (K,)
         The offsets, which sum to zero; in the library, on the device and in the precision of the scores.
     threshold_ : float
-        Two classes only: the probability of ``classes_[1]`` above which it is predicted.
+        Two classes only: the probability of ``classes_[1]`` above which it is predicted; minus infinity where even
+        zero is enough. For logits, the logistic function of the log-odds above which it is.
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the rows of the fit, exactly. It is optimistic for new rows.
     n_iter_ : int
@@ -238,7 +239,7 @@ class OffsetTuner(BaseEstimator):
         Returns
         -------
         array of shape (n, K)
-            Probabilities whose argmax is the prediction.
+            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
         """
         return softmax(self.transform(scores))
 

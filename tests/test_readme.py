@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -18,7 +17,7 @@ def test_python_blocks_run(block):
     y = np.array(["fine", "fraud"])[codes]
     model = LogisticRegression()
     logits = 5 * (codes - 0.5) + np.random.default_rng(0).normal(size=len(y)) * 3
-    names = {"model": model, "X": X, "y": y, "X_new": X, "GridSearchCV": GridSearchCV}
+    names = {"model": model, "X": X, "y": y, "X_new": X}
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
     exec(block, names)  # the blocks are ours
 

@@ -78,7 +78,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, K)
-            Probabilities whose argmax is the prediction.
+            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
         """
         return softmax(shifted(self._columns(X), self.offsets_))
 

@@ -91,7 +91,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     offsets_ : array of shape (K,)
         The offsets of the tuner.
     threshold_ : float
-        Two classes only: the probability of ``classes_[1]`` above which it is predicted.
+        Two classes only: the probability of ``classes_[1]`` above which it is predicted, or the logistic function of
+        the margin above which it is.
     classes_ : ndarray of shape (K,)
         The labels.
     cv_results_ : dict

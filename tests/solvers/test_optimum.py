@@ -13,6 +13,8 @@ from skimbalance.solvers._multi_start import _starts
 
 TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]])}
 THREE = sorted(name for name, metric in METRICS.items() if not metric.two_class)
+ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall_weighted", "recall_macro"}
+"""With three classes that all occur these are accuracy, or balanced accuracy, by another formula."""
 
 
 @pytest.mark.parametrize("name", sorted(TWO))
@@ -39,7 +41,7 @@ def test_two_classes_reach_the_optimum_of_every_cut(name):
 def test_three_classes_reach_the_optimum_of_every_cell(name):
     """At least 95% of 200 problems exactly, 99.5% of the value on average, and never below a start."""
     exact, shares = 0, []
-    for seed in range(200):
+    for seed in range(20 if name in ALIKE else 200):
         setting = problem(seed, n_rows=10 + seed % 9, metric=name, decimals=1 if seed % 2 else None)
         if name == "imbalance_degree" and np.ptp(setting.truth.support) == 0:
             continue
