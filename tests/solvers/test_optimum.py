@@ -11,6 +11,8 @@ from skimbalance.metrics._registry import METRICS
 from skimbalance.solvers import Problem, solve
 from skimbalance.solvers._multi_start import _starts
 
+pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
+
 TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]])}
 THREE = sorted(name for name, metric in METRICS.items() if not metric.two_class)
 ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall_weighted", "recall_macro"}
@@ -50,7 +52,7 @@ def test_three_classes_reach_the_optimum_of_every_cell(name):
         )
         solution = solve(setting)
         assert solution.rank <= best + 1e-9
-        assert all(solution.rank >= setting.rank(start) for start in _starts(setting).values())
+        assert all(solution.rank >= setting.rank(start) - 1e-12 for start in _starts(setting).values())
         hit = solution.rank >= best - 1e-9
         exact += hit
         shares.append(1.0 if hit or best <= 0 else solution.rank / best)
