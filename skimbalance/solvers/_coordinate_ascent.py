@@ -27,7 +27,7 @@ _LEAST_REACH = 0.1
 """How far above its present offset a class looks at the least."""
 
 _MANY_CLASSES = 100
-_LEAST_GAIN = 2e-3
+_LEAST_GAIN = 3e-3
 """With more classes than that, a sweep over all of them that gains less than this share of the rank is the last."""
 
 
