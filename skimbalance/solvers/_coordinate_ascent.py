@@ -20,6 +20,9 @@ _FULL_WALK = 4096
 _REACH = 512
 """A walk over near rows takes at least so many, and at least four times the support of its class."""
 
+_MAX_SWEEPS = 1000
+"""Never reached but where rounding makes gains out of nothing."""
+
 _SAMPLE = 1024
 """Rows from which the reach of a walk is estimated."""
 
@@ -63,7 +66,7 @@ def ascend(problem: Problem, start: Array) -> Solution:
     everyone = [int(k) for k in to_numpy(namespace(start).argsort(problem.truth.support, stable=True))]
     least_gain = _LEAST_GAIN if problem.n_classes > _MANY_CLASSES else 0.0
     active, sweeps, last = everyone, 0, -float("inf")
-    while active:
+    while active and sweeps < _MAX_SWEEPS:
         sweeps += 1
         active = [k for k in active if climb.step(k)]
         climb.recount()

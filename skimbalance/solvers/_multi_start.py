@@ -59,11 +59,12 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 
 def _companion(problem: Problem) -> dict[str, Array]:
-    """Return the offsets that are best by the metric's companion, where it has one."""
+    """Return where an ascent by the metric's companion ends, where it has one."""
     companion = problem.metric.companion
     if companion is None:
         return {}
-    return {f"the best {companion.name}": solve(replace(problem, metric=companion)).offsets}
+    start = bring(prior_offsets(problem.truth.support), to=problem.scores, dtype=problem.scores.dtype)
+    return {f"the best {companion.name}": ascend(replace(problem, metric=companion), start).offsets}
 
 
 def _best_multiple(problem: Problem) -> dict[str, Array]:
