@@ -121,10 +121,10 @@ class TestXCOLUMNs:
     def test_predictions_are_deterministic_and_labels_are_vectors(self):
         rng = np.random.default_rng(0)
         y = labels(rng, 200, 4)
-        tuner = OffsetTuner("f1_macro", kind="log_proba")
-        scores = log_proba(rng, y, 4)
-        tuner.fit(scores, y)
-        np.testing.assert_array_equal(tuner.predict(scores), tuner.predict(scores))
+        scores, fresh = log_proba(rng, y, 4), log_proba(rng, y, 4)
+        one, two = (OffsetTuner("f1_macro", kind="log_proba").fit(scores, y) for _ in range(2))
+        np.testing.assert_array_equal(one.predict(fresh), two.predict(fresh))
+        np.testing.assert_array_equal(one.predict(fresh), (fresh + one.offsets_).argmax(axis=1))
 
 
 class TestTunethresholds:

@@ -94,10 +94,7 @@ def _trace_sum(walk: Walk, problem: Problem) -> Array:
         return pooled.refine(tuple(mine + rest for mine, rest in zip(own, steady, strict=True)), truth.n_classes)
     departures = _departures(walk, truth)
     sums = []
-    after = pooled.terms(
-        departures.hits, departures.predicted, truth.support[departures.classes], chosen[departures.classes]
-    )
-    for mine, rest, start, end in zip(own, steady, before, after, strict=True):
+    for mine, rest, start, end in zip(own, steady, before, departures.terms(pooled, truth, chosen), strict=True):
         sums.append(mine + rest + _from_zero(cumulative_sum(departures.steps(start, end))))
     return pooled.refine(tuple(sums), truth.n_classes)
 
@@ -109,9 +106,7 @@ def _trace_minimum(walk: Walk, problem: Problem) -> Array:
     (before,) = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
     (own,) = pooled.terms(*_own_counts(walk, truth), truth.support[walk.k], chosen[walk.k])
     departures = _departures(walk, truth)
-    (after,) = pooled.terms(
-        departures.hits, departures.predicted, truth.support[departures.classes], chosen[departures.classes]
-    )
+    (after,) = departures.terms(pooled, truth, chosen)
     others = xp.concat([before[: walk.k], before[walk.k + 1 :]])
     worst = cumulative_minimum(xp.concat([xp.min(others, keepdims=True), departures.in_walk(after)]))
     return pooled.refine((xp.minimum(own, worst),), truth.n_classes)
@@ -146,6 +141,10 @@ class _Departures:
     opens: Array
     hits: Array
     predicted: Array
+
+    def terms(self, metric: PooledMetric, truth: Truth, chosen: Array) -> tuple[Array, ...]:
+        """Return the terms of each row's rival right after the row has left it."""
+        return metric.terms(self.hits, self.predicted, truth.support[self.classes], chosen[self.classes])
 
     def steps(self, start: Array, after: Array) -> Array:
         """Return by how much each departure changes a term, in the order of the walk."""

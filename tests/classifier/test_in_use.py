@@ -32,7 +32,9 @@ class TestOuterEstimators:
         fixed = FixedOffsetClassifier(logistic(), offsets={"blue": 2.0}).fit(X, y)
         stack = StackingClassifier([("a", FrozenEstimator(fixed))], cv="prefit", passthrough=False).fit(X, y)
         np.testing.assert_allclose(stack.transform(X)[:, 0], fixed.predict_proba(X)[:, 1])
-        CalibratedClassifierCV(TunedOffsetClassifierCV(logistic())).fit(X, y)
+        calibrated = CalibratedClassifierCV(FrozenEstimator(fixed), method="isotonic").fit(X, y)
+        rises = np.diff(calibrated.predict_proba(X)[:, 1][np.argsort(fixed.decision_function(X))])
+        assert rises.min() >= -1e-12  # a monotone map of the shifted scores
 
 
 class TestRealData:
