@@ -43,6 +43,17 @@ class TuningProblem(NamedTuple):
         """The number of classes."""
         return self.scores.shape[1]
 
+    @property
+    def test_weight(self) -> npt.NDArray[np.float64] | None:
+        """What each test row must count for, so that its classes are as frequent as among the rows tuned on.
+
+        None where they are so already: the nets alone come with balanced test rows and long-tailed others.
+        """
+        if self.data not in NETS:
+            return None
+        shares, test_shares = (np.bincount(y, minlength=self.n_classes) / len(y) for y in (self.y, self.y_test))
+        return (shares / test_shares.clip(1 / len(self.y_test)))[self.y_test]
+
 
 def models(seed):
     """Return the classifiers whose decisions are tuned, by name."""
@@ -118,15 +129,19 @@ def chest_problems(folder):
         yield TuningProblem(f"chest_{name}", "net", 0, both[tune], y[tune, label], both[test], y[test, label])
 
 
-def all_problems(folder, *, seeds=SEEDS) -> Iterator[TuningProblem]:
-    """Yield every problem, sets in turn so that an early look sees all kinds."""
+def all_problems(folder, *, seeds=SEEDS, sets=None) -> Iterator[TuningProblem]:
+    """Yield every problem of the named sets, or of all, sets in turn so that an early look sees all kinds."""
     for seed in seeds:
         for model in ("logistic", "forest", "lightgbm"):
-            for name in tabular(folder):
+            for name in _among(tabular(folder), sets):
                 yield tabular_problem(folder, name, model, seed)
-        for name in NETS:
+        for name in _among(NETS, sets):
             yield net_problem(folder, name, seed)
-    yield from chest_problems(folder)
+    yield from (problem for problem in chest_problems(folder) if _among([problem.data], sets))
+
+
+def _among(names, sets):
+    return [name for name in names if sets is None or name in sets]
 
 
 def main():

@@ -184,7 +184,8 @@ def _floor(workload: Workload) -> None:
 
 
 def _tuner(workload: Workload) -> rivals.Fitted:
-    tuner = OffsetTuner(workload.objective, kind="logits", estimate="empirical").fit(workload.scores, workload.y)
+    tuner = OffsetTuner(workload.objective, kind="logits", estimate="empirical", confidence_level=None)
+    tuner.fit(workload.scores, workload.y)
     return rivals.Fitted(lambda on: tuner.predict(on.scores), f"sweeps: {tuner.n_iter_}")
 
 
@@ -202,7 +203,7 @@ def _rival(rival: rivals.Rival, workload: Workload) -> Entry:
 
     installed = rival.version()
     entry = Entry(rival.name, f"{rival.distribution} {installed or ''}".strip(), run)
-    refusal = "not installed" if installed is None else rival.refusal(workload.proba)
+    refusal = "not installed" if installed is None else rival.refusal(workload.proba, objective=workload.objective)
     if refusal is not None:
         entry.over, entry.note = True, refusal if installed is None else f"skipped: {refusal}"
     return entry

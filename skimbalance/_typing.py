@@ -1,8 +1,8 @@
 """Names for the types that recur in annotations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 Array: TypeAlias = Any
 """An array of any library that follows the array API standard."""
@@ -16,3 +16,12 @@ Namespace: TypeAlias = ModuleType | Any
 Kind: TypeAlias = Literal["proba", "log_proba", "logits"]
 Label: TypeAlias = Any
 Progress: TypeAlias = Callable[[str], None]
+
+_Result = TypeVar("_Result")
+
+
+class Run(Protocol):
+    """Calls independent functions, in parallel or not, and returns their results in order."""
+
+    def __call__(self, jobs: Iterable[Callable[[], _Result]], /) -> list[_Result]:
+        """Return what each of `jobs` returns."""

@@ -31,7 +31,7 @@ def problem(seed, *, n_classes=3, n_rows=20, metric="f1_macro", decimals=None, w
     weights = rng.integers(1, 4, size=n_rows) / 2 if weighted else None
     if soft:
         shares = 0.7 * np.eye(n_classes)[y] + 0.3 * rng.dirichlet(np.ones(n_classes), size=n_rows)
-        truth = Truth.from_shares(shares, weights=weights)
+        truth = Truth.from_shares(shares.T, weights=weights)
     else:
         truth = Truth.from_codes(y, n_classes=n_classes, weights=weights)
     return Problem(scores, truth, METRICS[metric].bind(n_classes - 1))

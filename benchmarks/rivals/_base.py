@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Decide", "Fitted", "Rival", "two_columns", "value_of"]
+__all__ = ["Codes", "Decide", "Fitted", "Proba", "Promise", "Rival", "log_columns", "two_columns"]
 
 Proba = npt.NDArray[np.floating]
 """(n, K), or (n,) for two classes: the probability of class 1."""
@@ -19,15 +19,24 @@ Codes = npt.NDArray[np.int64]
 Decide = Callable[[Proba], Codes]
 
 
+class Promise(NamedTuple):
+    """What a method says it will score on new rows: an estimate and an interval."""
+
+    score: float
+    low: float
+    high: float
+
+
 class Fitted(NamedTuple):
-    """How to decide from probabilities, and what a reader of the table should know about the fit."""
+    """How to decide from probabilities, what a reader of the table should know about the fit, what it promises."""
 
     decide: Decide
     note: str = ""
+    promise: Promise | None = None
 
 
 class Rival(ABC):
-    """One way of another library to tune decisions; the library is imported by `fit`, not before."""
+    """One way to tune decisions; the library it comes from is imported by `fit`, not before."""
 
     name: ClassVar[str]
     distribution: ClassVar[str]
@@ -39,13 +48,13 @@ class Rival(ABC):
         except PackageNotFoundError:
             return None
 
-    def refusal(self, proba: Proba) -> str | None:
+    def refusal(self, proba: Proba, *, objective: str) -> str | None:
         """Return why `fit` is not even tried on such a problem, None where it is."""
         return None
 
     @abstractmethod
     def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
-        """Tune on these rows for `objective`, which is ``"f1"`` (of class 1) or ``"f1_macro"``."""
+        """Tune on these rows for `objective`, one of `OBJECTIVES` that `refusal` has nothing against."""
 
 
 def two_columns(proba: Proba) -> Proba:
@@ -53,8 +62,6 @@ def two_columns(proba: Proba) -> Proba:
     return np.column_stack([1 - proba, proba]) if proba.ndim == 1 else proba
 
 
-def value_of(objective: str, y: Codes, decisions: Codes, *, n_classes: int) -> float:
-    """Return F1 of class 1 or macro-F1, by counting: as fast as a rival's objective function can be."""
-    hits = np.bincount(y[y == decisions], minlength=n_classes)
-    f1 = 2 * hits / (np.bincount(y, minlength=n_classes) + np.bincount(decisions, minlength=n_classes))
-    return float(f1[1] if objective == "f1" else f1.mean())
+def log_columns(proba: Proba) -> Proba:
+    """Return their logarithms as (n, K), zeros lifted to the smallest normal number."""
+    return np.log(two_columns(proba).clip(np.finfo(proba.dtype).tiny))

@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from rivals._base import Codes, Fitted, Proba, Rival, two_columns, value_of
+from rivals._base import Codes, Fitted, Proba, Rival, log_columns
 from rivals._evolution import hopeless
+from rivals._metrics import value_of
 
 __all__ = ["ScipyDifferentialEvolution"]
 
@@ -25,7 +26,7 @@ class ScipyDifferentialEvolution(Rival):
     name: ClassVar[str] = "scipy differential_evolution"
     distribution: ClassVar[str] = "scipy"
 
-    def refusal(self, proba: Proba) -> str | None:
+    def refusal(self, proba: Proba, *, objective: str) -> str | None:
         """Keep away from problems where a generation takes minutes."""
         return hopeless(proba)
 
@@ -33,7 +34,7 @@ class ScipyDifferentialEvolution(Rival):
         """Tune offsets with the defaults of scipy, seeded, without the polish by gradients that do not exist."""
         from scipy.optimize import differential_evolution
 
-        scores = _log(proba)
+        scores = log_columns(proba)
         n_classes = scores.shape[1]
 
         def loss(free: npt.NDArray[np.float64]) -> float:
@@ -50,11 +51,7 @@ class ScipyDifferentialEvolution(Rival):
             callback=lambda *_, **__: process_time() > end,
         )
         note = f"stopped at its cap of {self.cap_s:g} s" if process_time() > end else ""
-        return Fitted(lambda new: _decide(_log(new), result.x), note)
-
-
-def _log(proba: Proba) -> Proba:
-    return np.log(two_columns(proba).clip(np.finfo(proba.dtype).tiny))
+        return Fitted(lambda new: _decide(log_columns(new), result.x), note)
 
 
 def _decide(scores: Proba, free: npt.NDArray[np.float64]) -> Codes:

@@ -13,16 +13,16 @@ class SklearnPrecisionRecallCurve(Rival):
     name = "sklearn precision_recall_curve"
     distribution = "scikit-learn"
 
-    def refusal(self, proba: Proba) -> str | None:
-        """Keep away from more than two classes."""
-        return None if proba.ndim == 1 else "two classes only"
+    def refusal(self, proba: Proba, *, objective: str) -> str | None:
+        """Keep away from more than two classes, and from all but F1."""
+        if proba.ndim == 2:
+            return "two classes only"
+        return None if objective == "f1" else "f1 of class 1 only"
 
     def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
         """Tune the threshold for the F1 of class 1."""
         from sklearn.metrics import precision_recall_curve
 
-        if objective != "f1":
-            raise ValueError(f"the curve gives f1 of class 1, not {objective}")
         precision, recall, thresholds = precision_recall_curve(y, proba)
         f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
         threshold = thresholds[f1[:-1].argmax()]

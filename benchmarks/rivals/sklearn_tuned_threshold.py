@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from rivals._base import Codes, Fitted, Proba, Rival, two_columns
+from rivals._metrics import value_of
 
 __all__ = ["SklearnTunedThreshold"]
 
@@ -22,12 +23,12 @@ class _StoredScores(ClassifierMixin, BaseEstimator):
 
 
 class SklearnTunedThreshold(Rival):
-    """A grid of 100 thresholds, its default, with ``cv="prefit"``: nothing is fitted but the threshold."""
+    """A grid of 100 thresholds, its default, with `cv="prefit"`: nothing is fitted but the threshold."""
 
     name = "sklearn TunedThresholdClassifierCV"
     distribution = "scikit-learn"
 
-    def refusal(self, proba: Proba) -> str | None:
+    def refusal(self, proba: Proba, *, objective: str) -> str | None:
         """Keep away from more than two classes."""
         return None if proba.ndim == 1 else "two classes only"
 
@@ -36,5 +37,13 @@ class SklearnTunedThreshold(Rival):
         from sklearn.model_selection import TunedThresholdClassifierCV
 
         model = _StoredScores().fit(None, None)
-        tuned = TunedThresholdClassifierCV(model, scoring=objective, cv="prefit", refit=False).fit(proba[:, None], y)
+        scoring = _geometric_mean_scorer() if objective == "geometric_mean" else objective
+        tuned = TunedThresholdClassifierCV(model, scoring=scoring, cv="prefit", refit=False).fit(proba[:, None], y)
         return Fitted(lambda new: tuned.predict(new[:, None]))
+
+
+def _geometric_mean_scorer() -> Any:
+    """Return a scorer for the one objective that scikit-learn has none for."""
+    from sklearn.metrics import make_scorer
+
+    return make_scorer(lambda y, decisions: value_of("geometric_mean", y, decisions, n_classes=2))

@@ -15,6 +15,8 @@ _DRAW = 20_240_601
 """Seed of the mixture, unlike any seed of data: equal seeds draw equal streams, and the mixture would know the
 labels."""
 
+_EPSILON = 1e-6
+
 
 @dataclass(frozen=True)
 class XColumnsFrankWolfe(Rival):
@@ -50,7 +52,7 @@ class XColumnsFrankWolfe(Rival):
 
 
 class XColumnsFrankWolfePrior(XColumnsFrankWolfe):
-    """The same from the classifier that divides probabilities by the class prior, a far better start."""
+    """Started from the classifier that divides probabilities by the class prior: far better than a random start."""
 
     name: ClassVar[str] = "xCOLUMNs Frank-Wolfe, prior start"
 
@@ -64,9 +66,33 @@ def _float32(proba: Proba) -> Proba:
 
 
 def _metric(objective: str) -> Callable[..., Any]:
-    """Return the metric as a function of true and false positives and negatives, (K,) each."""
+    """Return the metric as a function of true and false positives and negatives, (K,) each, as shares of the rows.
+
+    The gradient is autograd's, so that sums and roots are too. Epsilons are the library's own.
+    """
     from xcolumns.metrics import binary_f1_score_on_conf_matrix, macro_f1_score_on_conf_matrix
 
-    if objective == "f1_macro":
-        return macro_f1_score_on_conf_matrix
-    return lambda tp, fp, fn, tn: binary_f1_score_on_conf_matrix(tp[1], fp[1], fn[1], tn[1])
+    return {
+        "f1": lambda tp, fp, fn, tn: binary_f1_score_on_conf_matrix(tp[1], fp[1], fn[1], tn[1]),
+        "f1_macro": macro_f1_score_on_conf_matrix,
+        "geometric_mean": _geometric_mean,
+        "balanced_accuracy": lambda tp, _fp, fn, _tn: _recalls(tp, fn).mean(),
+        "matthews_corrcoef": _matthews_corrcoef,
+    }[objective]
+
+
+def _recalls(tp: Any, fn: Any) -> Any:
+    return tp / (tp + fn + _EPSILON)
+
+
+def _geometric_mean(tp: Any, _fp: Any, fn: Any, _tn: Any) -> Any:
+    from autograd import numpy as anp
+
+    return anp.exp(anp.log(_recalls(tp, fn) + _EPSILON).mean())
+
+
+def _matthews_corrcoef(tp: Any, fp: Any, fn: Any, _tn: Any) -> Any:
+    """Return R_K, which needs no more than each class's hits, predictions and rows."""
+    support, predicted = tp + fn, tp + fp
+    spreads = (1 - (support**2).sum()) * (1 - (predicted**2).sum())
+    return (tp.sum() - (support * predicted).sum()) / (spreads + _EPSILON) ** 0.5

@@ -21,7 +21,7 @@ from skimbalance._typing import ArrayLike, Label
 from skimbalance._validation import check_label, check_numbers
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
 from skimbalance.decision import centred, threshold_of
-from skimbalance.solvers._prior import prior_offsets
+from skimbalance.solvers import prior_offsets
 
 __all__ = ["FixedOffsetClassifier"]
 

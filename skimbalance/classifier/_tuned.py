@@ -60,7 +60,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         ``FBeta(2.0)`` or ``Cost(matrix)``.
     pos_label : label, default=None
         The positive class of two-class metrics; None takes ``classes_[1]``.
-    estimate : {"empirical"}, default="empirical"
+    estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
     solver : {"auto", "coordinate_ascent"}, default="auto"
         See :class:`OffsetTuner`.
@@ -74,7 +74,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Whether to fit the classifier on all rows afterwards. False returns the very model whose scores were used,
         and needs a single split.
     n_jobs : int, default=None
-        How many folds are fitted in parallel.
+        How many folds are fitted in parallel, and how many threads the tuner takes.
     verbose : int, default=0
         Positive prints a line for each fold and each ascent.
     random_state : int, RandomState instance or None, default=None
@@ -95,6 +95,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         the margin above which it is.
     classes_ : ndarray of shape (K,)
         The labels.
+    score_ : float
+        What the objective is expected to be on new rows; see :class:`OffsetTuner`.
+    score_interval_ : tuple of float
+        Within which bounds it is expected to be on as many new rows, with probability 0.9.
     cv_results_ : dict
         If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X) and `fold`, one entry for each
         scored row.
@@ -139,7 +143,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         *,
         objective: str | Metric = "balanced_accuracy",
         pos_label: Label = None,
-        estimate: str = "empirical",
+        estimate: str = "robust",
         solver: str = "auto",
         response_method: str = "auto",
         cv: Any = None,
@@ -206,6 +210,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self._adopt(final)
         self.tuner_ = tuner
         self.offsets_ = tuner.offsets_
+        self.score_ = tuner.score_
+        self.score_interval_ = tuner.score_interval_
         if len(classes) == 2:
             self.threshold_ = tuner.threshold_
         if self.store_cv_results:
@@ -219,6 +225,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             pos_label=self.pos_label,
             estimate=self.estimate,
             solver=self.solver,
+            n_jobs=self.n_jobs,
             verbose=self.verbose,
             random_state=self.random_state,
         )

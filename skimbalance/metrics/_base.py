@@ -33,6 +33,7 @@ class Metric(ABC):
     label: int | None = field(default=None, init=False)
 
     trait: ClassVar[Trait]
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
 
@@ -62,6 +63,9 @@ class Metric(ABC):
 
     def check(self, n_classes: int) -> None:
         """Raise where the metric cannot be computed for `n_classes` classes."""
+
+    def check_support(self, support: Array) -> None:
+        """Raise where the metric is undefined for classes of these sizes (K,)."""
 
     def restricted(self, kept: Sequence[int]) -> Self:
         """Return the metric for the classes `kept` alone, by their codes."""

@@ -1,5 +1,6 @@
 """The mean cost of decisions, by a matrix of what each confusion costs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,6 +48,7 @@ class Cost(LinearMetric):
 
     matrix: ArrayLike
 
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     direction: ClassVar[Direction] = "minimize"
     needs_confusion: ClassVar[bool] = True
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from skimbalance._array_api import count_codes, device, namespace, small_codes, transposed
+from skimbalance._array_api import count_codes, device, namespace, small_codes
 from skimbalance._typing import Array
 
 __all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
@@ -38,16 +38,18 @@ class Truth(ABC):
 
     @staticmethod
     def from_shares(shares: Array, *, weights: Array | None = None) -> "Truth":
-        """Let row i belong to class k by `shares[i, k]`, each row summing to one, with weight `weights[i]`."""
-        xp = namespace(shares)
-        shares = xp.astype(shares, xp.float64, copy=False)
-        mass = shares if weights is None else shares * weights[:, None]
-        return SoftTruth(xp.sum(mass, axis=1), xp.sum(mass, axis=0), transposed(mass))
+        """Let row i belong to class k by `shares[k, i]`, each row summing to one, with weight `weights[i]`."""
+        return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     @property
     def n_classes(self) -> int:
         """The number of classes, K."""
         return int(self.support.shape[0])
+
+    @property
+    @abstractmethod
+    def is_counted(self) -> bool:
+        """Whether all sums are numbers of rows, free of rounding."""
 
     @abstractmethod
     def mass(self, k: int, rows: Array) -> Array:
@@ -79,7 +81,7 @@ class Truth(ABC):
 
     def cleared(self, sums: Array) -> Array:
         """Return running sums of row weights free of the rounding error they leave where they should be zero."""
-        if self.weights is None:
+        if self.is_counted:
             return sums
         xp = namespace(sums)
         return xp.where(sums > 1e-12 * xp.sum(self.support), sums, xp.zeros_like(sums))
@@ -117,6 +119,11 @@ class HardTruth(Truth):
     """Each row belongs to one class: `codes` (n,)."""
 
     codes: Array
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether all sums are numbers of rows, free of rounding."""
+        return self.weights is None
 
     def mass(self, k: int, rows: Array) -> Array:
         """Return by how much each of `rows` belongs to class `k`; booleans where rows weigh one."""
@@ -163,13 +170,22 @@ class HardTruth(Truth):
 
 @dataclass(frozen=True)
 class SoftTruth(Truth):
-    """Each row belongs to every class by a share: `shares` (K, n), times the weight of the row."""
+    """Each row belongs to every class by a share, `shares` (K, n), of its weight."""
 
     shares: Array
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether all sums are numbers of rows, free of rounding."""
+        return False
+
+    def weighted(self, weights: Array) -> "SoftTruth":
+        """Return the same shares of other weights (n,)."""
+        return SoftTruth(weights, _soft_support(self.shares, weights), self.shares)
+
     def mass(self, k: int, rows: Array) -> Array:
         """Return by how much each of `rows` belongs to class `k`."""
-        return self.shares[k, :][rows]
+        return self._weigh(self.shares[k, :][rows], rows)
 
     def mass_at(self, classes: Array, rows: Array | None) -> Array:
         """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
@@ -177,18 +193,18 @@ class SoftTruth(Truth):
         n_rows = self.shares.shape[1]
         if rows is None:
             rows = xp.arange(n_rows, device=device(classes))
-        return xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_rows + rows]
+        return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_rows + rows], rows)
 
     def reward(self, utilities: Array, classes: Array, rows: Array) -> Array:
         """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`; `utilities` is (K, K)."""
         xp = namespace(rows)
-        return xp.sum(xp.take(self.shares, rows, axis=1) * xp.take(utilities, classes, axis=1), axis=0)
+        gained = xp.sum(xp.take(self.shares, rows, axis=1) * xp.take(utilities, classes, axis=1), axis=0)
+        return self._weigh(gained, rows)
 
     def take(self, rows: Array) -> Truth:
         """Return the truth about `rows` alone."""
-        xp = namespace(rows)
-        shares = xp.take(self.shares, rows, axis=1)
-        return SoftTruth(self.weight(rows), xp.sum(shares, axis=1), shares)
+        shares, weights = namespace(rows).take(self.shares, rows, axis=1), self.weight(rows)
+        return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
@@ -196,6 +212,18 @@ class SoftTruth(Truth):
 
     def confusion(self, decisions: Array, rows: Array | None) -> Array:
         """Return the weighted confusion matrix (K, K) of `decisions` on `rows`, all where None."""
-        size = self.n_classes
-        owned = self.shares if rows is None else namespace(rows).take(self.shares, rows, axis=1)
-        return namespace(owned).stack([count_codes(decisions, owned[c, :], size) for c in range(size)])
+        xp = namespace(decisions)
+        rows = xp.arange(self.shares.shape[1], device=device(decisions)) if rows is None else rows
+        masses = (xp.astype(self.mass(c, rows), xp.float64) for c in range(self.n_classes))
+        return xp.stack([count_codes(decisions, mass, self.n_classes) for mass in masses])
+
+    def _weigh(self, mass: Array, rows: Array) -> Array:
+        return mass if self.weights is None else mass * self.weights[rows]
+
+
+def _soft_support(shares: Array, weights: Array | None) -> Array:
+    """Return the total of each class (K,), of shares (K, n), in float64."""
+    xp = namespace(shares)
+    if weights is None:
+        return xp.sum(shares, axis=1, dtype=xp.float64)
+    return xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])

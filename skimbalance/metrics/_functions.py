@@ -29,6 +29,7 @@ def score_labels(
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
     owned = Truth.from_codes(np.searchsorted(classes, truth), n_classes=len(classes), weights=weights)
     counts = owned.count(np.searchsorted(classes, pred), confusion=metric.needs_confusion)
+    metric.check_support(counts.support)
     return metric.value(counts)
 
 

@@ -1,5 +1,6 @@
 """The imbalance of decisions, as one signed number."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +9,9 @@ from skimbalance._typing import Array
 from skimbalance.metrics._base import Direction, LinearMetric, safe_ratio
 
 __all__ = ["ImbalanceDegree"]
+
+_EQUAL = 1e-12
+"""Log priors that differ by no more are equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +22,7 @@ class ImbalanceDegree(LinearMetric):
     over classes of how the rows of each are predicted.
     """
 
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     direction: ClassVar[Direction] = "zero"
     needs_confusion: ClassVar[bool] = True
 
@@ -26,16 +31,25 @@ class ImbalanceDegree(LinearMetric):
         """The name that messages use."""
         return "imbalance_degree"
 
-    def utilities(self, support: Array) -> Array:
-        """Return `(log pi_k - mean log pi) / ((max log pi - mean log pi) K support_c)`."""
-        xp = namespace(support)
-        occurring = support > 0
-        n_occurring = xp.sum(xp.astype(occurring, xp.float64))
-        log_prior = xp.log(xp.where(occurring, support, xp.ones_like(support)))
-        mean = xp.sum(xp.where(occurring, log_prior, 0 * log_prior)) / n_occurring
-        worth = xp.where(occurring, log_prior - mean, 0 * log_prior)
-        span = float(xp.max(worth))
-        if span <= 1e-12:
+    def check_support(self, support: Array) -> None:
+        """Raise where all classes are equally frequent."""
+        if float(namespace(support).max(_prevalence(support))) <= _EQUAL:
             raise ValueError("imbalance_degree is undefined where all classes are equally frequent")
-        each = safe_ratio(xp.astype(occurring, xp.float64), support) / n_occurring
-        return each[:, None] * worth[None, :] / span
+
+    def utilities(self, support: Array) -> Array:
+        """Return `(log pi_k - mean log pi) / ((max log pi - mean log pi) K support_c)`; zero where undefined."""
+        xp = namespace(support)
+        occurring = xp.astype(support > 0, xp.float64)
+        each = safe_ratio(occurring, support) / xp.sum(occurring)
+        worth = _prevalence(support)
+        span = float(xp.max(worth))
+        return each[:, None] * worth[None, :] / (span if span > _EQUAL else math.inf)
+
+
+def _prevalence(support: Array) -> Array:
+    """Return the log prior of each class that has rows, above the mean of all; zero for the others."""
+    xp = namespace(support)
+    occurring = support > 0
+    log_prior = xp.log(xp.where(occurring, support, xp.ones_like(support)))
+    mean = xp.sum(xp.where(occurring, log_prior, 0 * log_prior)) / xp.sum(xp.astype(occurring, xp.float64))
+    return xp.where(occurring, log_prior - mean, 0 * log_prior)

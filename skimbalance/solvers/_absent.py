@@ -6,35 +6,35 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import bring, namespace, to_numpy
-from skimbalance._typing import Array, Progress
+from skimbalance._typing import Array
 from skimbalance.decision import centred, shifted
-from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._base import Fit, Problem, Solution, improves
 
-__all__ = ["with_absent_classes"]
+__all__ = ["among_present"]
 
 
-def with_absent_classes(
-    problem: Problem, kept: npt.NDArray[np.intp], *, seed: int, report: Progress | None = None
-) -> Solution:
-    """Tune the classes `kept` among themselves, and let the others win as many rows as they do without offsets.
+def among_present(problem: Problem, fit: Fit) -> Solution:
+    """Fit the classes that have rows among themselves, and let the others win as many rows as without offsets.
 
     Every row that an absent class wins counts as an error here, so that any search would push it out for good.
     """
-    xp = namespace(problem.scores)
-    places = bring(kept, to=problem.scores, dtype=xp.int64)
-    scores = xp.take(problem.scores, places, axis=1)
-    present = Problem(scores, problem.truth.restricted(places), problem.metric.restricted(kept.tolist()))
-    tuned = solve(present, seed=seed, report=report)
+    kept = np.flatnonzero(to_numpy(problem.truth.support) > 0)
+    if kept.size == problem.n_classes:
+        return fit(problem)
+    none = problem.solved(_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
+    if kept.size < 2:
+        return none
+    present = problem.restricted(kept.tolist())
+    tuned = fit(present)
     absent = np.setdiff1d(np.arange(problem.n_classes), kept)
+    xp = namespace(problem.scores)
     lead = xp.max(xp.take(problem.scores, bring(absent, to=problem.scores, dtype=xp.int64), axis=1), axis=1)
     offsets = np.zeros(problem.n_classes)
     offsets[absent] = _neutral_level(
-        to_numpy(xp.max(shifted(scores, tuned.offsets), axis=1) - lead), n_rows=_rows_won(scores, lead)
+        to_numpy(xp.max(shifted(present.scores, tuned.offsets), axis=1) - lead), n_rows=_rows_won(present.scores, lead)
     )
     offsets[kept] = to_numpy(tuned.offsets)
     solution = problem.solved(_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
-    none = problem.solved(_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
     return none if improves(none.rank, solution.rank) else solution
 
 

@@ -1,16 +1,19 @@
 """What is to be solved, and what a solver returns."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
-from skimbalance._array_api import transposed
+import numpy as np
+
+from skimbalance._array_api import bring, namespace, transposed
 from skimbalance._typing import Array
 from skimbalance.decision import decide
 from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
 
-__all__ = ["Problem", "Solution", "improves"]
+__all__ = ["Fit", "Problem", "Solution", "improves"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,38 @@ class Problem:
         return transposed(self.scores)
 
     @cached_property
+    def lineup(self) -> tuple[int, Array, Array, Array]:
+        """Two classes only: the class to move, and the rows that it takes one by one, their gaps, and their sizes."""
+        xp = namespace(self.scores)
+        k = 1 if self.metric.label is None else self.metric.label
+        held, taken = self.scores[:, 1 - k], self.scores[:, k]
+        gaps = held - taken
+        rows = xp.argsort(gaps, stable=False)
+        return k, rows, gaps[rows], (xp.abs(held) + xp.abs(taken))[rows]
+
+    @cached_property
     def utilities(self) -> Array:
         """The worth of a row of class c predicted as k, where the metric is linear."""
         return cast("LinearMetric", self.metric).utilities(self.truth.support)
+
+    def with_truth(self, truth: Truth) -> "Problem":
+        """Return the problem of the same scores with another truth; what is known of the scores is kept."""
+        other = replace(self, truth=truth)
+        shared = "lineup" if self.n_classes == 2 else "columns"
+        vars(other)[shared] = getattr(self, shared)
+        return other
+
+    def take(self, rows: Array) -> "Problem":
+        """Return the problem of `rows` alone."""
+        scores = namespace(self.scores).take(self.scores, rows, axis=0)
+        return Problem(scores, self.truth.take(rows), self.metric)
+
+    def restricted(self, kept: Sequence[int]) -> "Problem":
+        """Return the problem of the classes `kept` alone; rows of the others must weigh nothing."""
+        xp = namespace(self.scores)
+        places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
+        scores = xp.take(self.scores, places, axis=1)
+        return Problem(scores, self.truth.restricted(places), self.metric.restricted(kept))
 
     def count(self, decisions: Array) -> Counts:
         """Count what `decisions` achieve."""
@@ -58,6 +90,10 @@ class Solution:
     counts: Counts
     rank: float
     n_iter: int
+
+
+Fit = Callable[[Problem], Solution]
+"""A way to find offsets for a problem whose every class has support."""
 
 
 def improves(rank: float, on: float) -> bool:

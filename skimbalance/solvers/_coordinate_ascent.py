@@ -37,13 +37,8 @@ _LEAST_GAIN = 3e-3
 def solve_two_classes(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes: one walk over all rows."""
     xp = namespace(problem.scores)
-    label = problem.metric.label
-    k = 1 if label is None else label
-    held, taken = problem.scores[:, 1 - k], problem.scores[:, k]
-    gaps = held - taken
-    rows = xp.argsort(gaps, stable=False)
-    sizes = (xp.abs(held) + xp.abs(taken))[rows]
-    walk = Walk(k, rows, gaps[rows], sizes, None, problem.truth.count_constant(1 - k))
+    k, rows, gaps, sizes = problem.lineup
+    walk = Walk(k, rows, gaps, sizes, None, problem.truth.count_constant(1 - k))
     ranks = ranks_along(walk, problem)
     begin = float(start[k]) - float(start[1 - k])
     cut = best_cut(walk, ranks, start=begin)

@@ -111,7 +111,7 @@ def test_soft_labels_that_are_hard_count_the_same(name):
     truth, prediction, weights = draw(1)
     metric = METRICS[name].bind(3)
     hard = Truth.from_codes(truth, n_classes=4, weights=weights).count(prediction, confusion=True)
-    soft = Truth.from_shares(np.eye(4)[truth], weights=weights).count(prediction, confusion=True)
+    soft = Truth.from_shares(np.eye(4)[:, truth], weights=weights).count(prediction, confusion=True)
     assert metric.value(soft) == pytest.approx(metric.value(hard), abs=1e-12)
 
 

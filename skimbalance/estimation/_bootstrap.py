@@ -1,0 +1,31 @@
+"""Bayesian bootstraps that keep the total of each class: no class is ever lost, however few rows it has."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skimbalance._array_api import bring, count_codes, namespace
+from skimbalance._typing import Array
+from skimbalance.estimation._condense import Sample
+
+__all__ = ["bootstrap_weights"]
+
+
+def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
+    """Yield random weights (n,): exponential for each row that a row of the sample stands for (Rubin, 1981)."""
+    xp = namespace(sample.problem.scores)
+    truth, rng = sample.truth, np.random.default_rng(seed)
+    codes = xp.astype(truth.codes, xp.int64)
+    for _ in range(count):
+        weights = bring(_draw(sample, rng), to=sample.problem.scores, dtype=xp.float64)
+        if truth.weights is not None:
+            weights = weights * truth.weights
+        totals = count_codes(codes, weights, truth.n_classes)
+        yield weights * (truth.support / totals)[codes]
+
+
+def _draw(sample: Sample, rng: np.random.Generator) -> Array:
+    """Return the mean of as many standard exponentials as each row of the sample stands for."""
+    if sample.sizes is None:
+        return rng.exponential(size=sample.problem.scores.shape[0])
+    return rng.gamma(sample.sizes) / sample.sizes

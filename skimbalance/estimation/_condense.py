@@ -1,0 +1,66 @@
+"""Many rows of two classes, merged into few that weigh more.
+
+With two classes only the difference of the scores matters. Neighbours in its order are merged, class by class, into
+blocks that hold a small share of either class: what a cut achieves is kept to within that share.
+"""
+
+from typing import NamedTuple, cast
+
+from skimbalance._array_api import count_codes, cumulative_sum, namespace
+from skimbalance._typing import Array
+from skimbalance.metrics._counts import HardTruth, Truth
+from skimbalance.solvers import Problem
+
+__all__ = ["Sample", "condensed"]
+
+_BLOCKS = 4096
+"""A block holds at most this fraction of the rows of either class."""
+
+
+class Sample(NamedTuple):
+    """A problem with labels, and how many rows each of its rows stands for: `sizes` (n,), None for one."""
+
+    problem: Problem
+    sizes: Array | None
+
+    @property
+    def truth(self) -> HardTruth:
+        """The labels."""
+        return cast(HardTruth, self.problem.truth)
+
+    @property
+    def n_rows(self) -> float:
+        """The number of rows that the sample stands for."""
+        if self.sizes is None:
+            return float(self.problem.scores.shape[0])
+        return float(namespace(self.sizes).sum(self.sizes))
+
+
+def condensed(problem: Problem) -> Sample:
+    """Return a sample of few rows that stands for all rows of a large problem of two classes; others as they are."""
+    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS:
+        return Sample(problem, None)
+    xp = namespace(problem.scores)
+    margins = problem.scores[:, 1] - problem.scores[:, 0]
+    order = xp.argsort(margins, stable=False)
+    truth = cast(HardTruth, problem.truth)
+    codes, weights = xp.astype(truth.codes[order], xp.int64), truth.weight(order)
+    blocks = sum(_share(codes, weights, c, truth.support[c]) for c in (0, 1))
+    n_blocks = 2 * _BLOCKS + 1
+    cells = 2 * blocks + codes
+    counts = count_codes(cells, None, 2 * n_blocks)
+    kept = xp.nonzero(counts > 0)[0]
+    middle = count_codes(blocks, xp.astype(margins[order], xp.float64), n_blocks)[kept // 2]
+    middle = xp.astype(middle / count_codes(blocks, None, n_blocks)[kept // 2], margins.dtype)
+    mass = counts if weights is None else count_codes(cells, weights, 2 * n_blocks)
+    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass[kept])
+    sizes = counts if weights is None else mass * mass / count_codes(cells, weights * weights, 2 * n_blocks)
+    return Sample(Problem(xp.stack([0 * middle, middle], axis=1), few, problem.metric), sizes[kept])
+
+
+def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:
+    """Return in which of equal parts of class `label` the walk along sorted rows stands, from zero."""
+    xp = namespace(codes)
+    owned = codes == label
+    running = cumulative_sum(owned if weights is None else xp.where(owned, weights, 0 * weights))
+    return xp.astype(xp.floor(running * (_BLOCKS / total) * (1 - 1e-9)), xp.int64)

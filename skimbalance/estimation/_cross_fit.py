@@ -1,0 +1,144 @@
+"""How good offsets will be on rows not seen, and how much of them to believe.
+
+Offsets are fitted on all folds but one and judged on that one, for each fold in turn: no row is judged by offsets it
+helped to fit.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
+
+from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._typing import Run
+from skimbalance.decision import decide
+from skimbalance.estimation._redraw import Codes, Floats, redrawn
+from skimbalance.metrics._counts import Counts, HardTruth, Truth
+from skimbalance.solvers import Fit, Problem, among_present
+
+__all__ = ["CrossFit", "cross_fit"]
+
+_FOLDS = 5
+_FEW_FOLDS = 3
+_CELLS_FOR_ALL_FOLDS = 1_000_000
+"""Beyond so many scores few folds tell as much as more do of few rows."""
+
+_WIDTH = 2.0
+"""By how much intervals are wider than the bootstrap of the rows at hand says. As many new rows vary as much again,
+which is a factor of sqrt(2); so do, together, the model and the offsets, which a bootstrap of judged rows does not see
+(Bates, Hastie and Tibshirani 2021). Measured on real data in `benchmarks/leaderboard.py`."""
+
+
+def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run) -> "CrossFit":
+    """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
+    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
+    fold_of = _folds(codes, n_classes=problem.n_classes, seed=seed)
+    jobs = (partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(int(fold_of.max()) + 1))
+    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
+    return CrossFit(problem, codes, weights, fold_of, np.stack(run(jobs)), seed)
+
+
+def _folds(codes: Codes, *, n_classes: int, seed: int) -> Codes:
+    """Return the fold of each row, every class spread evenly over the folds."""
+    n_folds = min(_FOLDS if codes.size * n_classes <= _CELLS_FOR_ALL_FOLDS else _FEW_FOLDS, codes.size)
+    shuffled = np.random.default_rng(seed).permutation(codes.size)
+    order = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    fold_of = np.empty(codes.size, dtype=np.int64)
+    fold_of[order] = np.arange(codes.size) % n_folds
+    return fold_of
+
+
+def _fit_outside(problem: Problem, fit: Fit, outside: npt.NDArray[np.bool_]) -> Floats:
+    xp = namespace(problem.scores)
+    rest = problem.take(bring(np.flatnonzero(outside), to=problem.scores, dtype=xp.int64))
+    return to_numpy(among_present(rest, fit).offsets).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Offsets (folds, K) fitted without each fold, and the rows of a problem by fold, on the host."""
+
+    problem: Problem
+    codes: Codes
+    weights: Floats | None
+    fold_of: Codes
+    offsets: Floats
+    seed: int
+
+    def decisions(self, *, strength: float = 1.0) -> Codes:
+        """Decide each row by `strength` times the offsets fitted without its fold."""
+        scores = self.problem.scores
+        xp = namespace(scores)
+        decided = np.empty(self.codes.size, dtype=np.int64)
+        for fold, offsets in enumerate(self.offsets):
+            rows = np.flatnonzero(self.fold_of == fold)
+            held_out = xp.take(scores, bring(rows, to=scores, dtype=xp.int64), axis=0)
+            decided[rows] = to_numpy(decide(held_out, strength * offsets))
+        return decided
+
+    def strength(self) -> float:
+        """Return how much of the offsets to believe, from zero to one.
+
+        With z their gain over none in units of its standard error, it is one for a gain, and falls to zero at a
+        loss of one standard error.
+        """
+        metric = self.problem.metric
+        without, full = self.decisions(strength=0.0), self.decisions()
+        gain = metric.rank(self._count(full)) - metric.rank(self._count(without))
+        if gain >= 0:
+            return 1.0
+        before, after = ([metric.rank(counts) for counts in each] for each in self._redrawn(without, full))
+        error = float(np.std(np.subtract(after, before)))
+        return max(0.0, 1 + gain / error) if error > 0 else 0.0
+
+    def score(self, *, strength: float, level: float | None) -> tuple[float, tuple[float, float] | None]:
+        """Return the score of the held-out decisions, and within which bounds that of as many new rows should be.
+
+        A class without a single hit is given half a one: a geometric mean of zero would say that no row of it will
+        ever be hit.
+        """
+        metric = self.problem.metric
+        decisions = self.decisions(strength=strength)
+        score = metric.value(self._with_half_hits(self._count(decisions)))
+        if level is None:
+            return score, None
+        (drawn,) = self._redrawn(decisions)
+        tail = (1 - level) / 2
+        low, middle, high = np.quantile([metric.value(counts) for counts in drawn], [tail, 0.5, 1 - tail])
+        least, most = metric.bounds
+        below, above = score - _WIDTH * (middle - low), score + _WIDTH * (high - middle)
+        return score, (float(max(least, below)), float(min(most, above)))
+
+    def offsets_error(self, *, level: float) -> Floats:
+        """Return half the width (K,) of an interval for the offsets: the jackknife over folds, by Student's t."""
+        n_folds = len(self.offsets)
+        variance = (n_folds - 1) ** 2 / n_folds * self.offsets.var(axis=0, ddof=1)
+        width: Floats = student.ppf((1 + level) / 2, n_folds - 1) * np.sqrt(variance)
+        return width
+
+    def _with_half_hits(self, counts: Counts) -> Counts:
+        """Turn half a row of each class without a hit into one."""
+        n_rows = np.bincount(self.codes, minlength=self.problem.n_classes)
+        missed = (counts.hits == 0) & (n_rows > 0)
+        half = np.where(missed, counts.support / np.maximum(2 * n_rows, 1), 0.0)
+        confusion = counts.confusion
+        if confusion is not None:
+            confusion = confusion + np.diag(half)
+        return Counts(counts.hits + half, counts.predicted + half, counts.support, confusion)
+
+    def _count(self, decisions: Codes) -> Counts:
+        truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
+        return truth.count(decisions, confusion=self.problem.metric.needs_confusion)
+
+    def _redrawn(self, *decisions: Codes) -> list[list[Counts]]:
+        return redrawn(
+            self.codes,
+            self.weights,
+            decisions,
+            n_classes=self.problem.n_classes,
+            confusion=self.problem.metric.needs_confusion,
+            seed=self.seed,
+        )

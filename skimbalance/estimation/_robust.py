@@ -1,0 +1,103 @@
+"""Offsets for rows not seen: the variance of the optimum on the rows at hand is what costs most, so reduce it.
+
+Two estimates err in different ways and are averaged: the optimum for calibrated soft labels, which has no noise of
+single labels but trusts the calibration, and the median optimum over Bayesian bootstraps of labels half soft, which has
+little of either. With several classes the mean is drawn towards the best multiple of `-log prior`, which is one number.
+"""
+
+from functools import partial
+from typing import cast
+
+from skimbalance._array_api import bring, device, namespace
+from skimbalance._typing import Array, Run
+from skimbalance.decision import centred
+from skimbalance.estimation._bootstrap import bootstrap_weights
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import Sample, condensed
+from skimbalance.metrics._counts import SoftTruth, Truth
+from skimbalance.solvers import Problem, Solution, ascend, prior_offsets
+
+__all__ = ["plugin", "robust"]
+
+_TAUS = tuple(tau / 8 for tau in range(17))
+
+_CELLS_PER_BOOTSTRAP = 400_000
+"""Where there is much to average over already, fewer bootstraps do."""
+
+
+def plugin(problem: Problem) -> Solution:
+    """Return the optimum for calibrated soft labels."""
+    sample = condensed(problem)
+    found = _optimum(_soft(sample, calibrated_shares(sample)))
+    return problem.solved(found.offsets, n_iter=found.n_iter)
+
+
+def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run) -> Solution:
+    """Return the mean of the plug-in and the bootstrapped optimum, shrunk to the best multiple of `-log prior`."""
+    sample = condensed(problem)
+    shares = calibrated_shares(sample)
+    plug = _optimum(_soft(sample, shares))
+    mixed = _soft(sample, (shares + _one_hot(sample)) / 2)
+    start = plug.offsets if problem.n_classes == 2 else _best_multiple(mixed)
+    middle = ascend(mixed, start).offsets if problem.n_classes > 2 else start
+    weights = bootstrap_weights(sample, count=_affordable(problem, n_bootstraps), seed=seed)
+    drawn = run(partial(_reweighted, mixed, w, middle) for w in weights)
+    offsets = (centred(plug.offsets) + _median(drawn)) / 2
+    if problem.n_classes > 2:  # two classes have no other offsets than these multiples
+        offsets = _shrunk(offsets, towards=centred(start), drawn=drawn)
+    return problem.solved(centred(offsets), n_iter=plug.n_iter)
+
+
+def _soft(sample: Sample, shares: Array) -> Problem:
+    return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
+
+
+def _one_hot(sample: Sample) -> Array:
+    scores = sample.problem.scores
+    xp = namespace(scores)
+    codes = xp.astype(sample.truth.codes, xp.int64)
+    every = xp.arange(scores.shape[1], device=device(scores))
+    return xp.astype(codes[None, :] == every[:, None], scores.dtype)
+
+
+def _optimum(problem: Problem) -> Solution:
+    """Return the optimum that the best multiple of `-log prior` leads to."""
+    start = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    return ascend(problem, start if problem.n_classes == 2 else _best_multiple(problem))
+
+
+def _reweighted(problem: Problem, weights: Array, start: Array) -> Array:
+    truth = cast(SoftTruth, problem.truth)
+    return centred(ascend(problem.with_truth(truth.weighted(weights)), start).offsets)
+
+
+def _median(drawn: list[Array]) -> Array:
+    """Return the median (K,) of several offsets: one draw far out moves nothing."""
+    xp = namespace(drawn[0])
+    ordered = xp.sort(xp.stack(drawn), axis=0)
+    return (ordered[(len(drawn) - 1) // 2, :] + ordered[len(drawn) // 2, :]) / 2
+
+
+def _shrunk(offsets: Array, *, towards: Array, drawn: list[Array]) -> Array:
+    """Shrink the offset of each class by the share that is noise: empirical Bayes, as Efron and Morris (1975) do.
+
+    The deviations of the classes are taken to vary as much as they do in the mean; half of each label is soft, so that
+    whole labels would have four times the variance of the bootstraps.
+    """
+    xp = namespace(offsets)
+    deviations = offsets - towards
+    spread = xp.mean(deviations * deviations)
+    noise = 4 * xp.var(xp.stack(drawn), axis=0, correction=1)
+    return towards + deviations * spread / (spread + noise + xp.finfo(offsets.dtype).tiny)
+
+
+def _affordable(problem: Problem, n_bootstraps: int) -> int:
+    cells = problem.scores.shape[0] * problem.n_classes
+    return max(2, min(n_bootstraps, 2 + 8 * _CELLS_PER_BOOTSTRAP // cells)) if problem.n_classes > 2 else n_bootstraps
+
+
+def _best_multiple(problem: Problem) -> Array:
+    """Return the best multiple of `-log prior` on a grid, the smallest of equals."""
+    support = problem.truth.support
+    offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
+    return max(offsets, key=problem.rank)
