@@ -38,12 +38,13 @@ def threshold_of(offsets: ArrayLike) -> float:
     is.
     """
     difference = float(offsets[1]) - float(offsets[0])
-    reach = -math.log(np.finfo(to_numpy(offsets).dtype).smallest_normal)
+    dtype = to_numpy(offsets).dtype.type
+    reach = -math.log(np.finfo(dtype).smallest_normal)
     if difference > reach:
         return -math.inf
     odds = math.exp(-abs(difference))
     threshold = (1 if difference < 0 else odds) / (1 + odds)
-    return threshold if difference < -reach else min(threshold, math.nextafter(1, 0))
+    return threshold if difference < -reach else min(threshold, float(np.nextafter(dtype(1), dtype(0))))
 
 
 def log_softmax(scores: Array) -> Array:

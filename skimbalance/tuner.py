@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
-from skimbalance._typing import Array, ArrayLike, Kind, Label, Run
+from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
     abridged,
     check_label,
@@ -79,7 +79,7 @@ class OffsetTuner(BaseEstimator):
     verbose : int, default=0
         Positive prints a line for each search and each fold.
     random_state : int, RandomState instance or None, default=None
-        Seed of bootstraps, folds and random restarts. None is a fixed seed: fits are repeatable by default.
+        Seed of bootstraps, folds and random restarts. None is the seed 0: fits are repeatable by default.
 
     Attributes
     ----------
@@ -240,27 +240,30 @@ class OffsetTuner(BaseEstimator):
 
     def _fit_offsets(self, problem: Problem, labels: npt.NDArray[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the fitted attributes, and notes on what was decided on the way."""
-        seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
+        random_state = check_random_state(0 if self.random_state is None else self.random_state)
+        seed = int(random_state.randint(2**31 - 1))
         notes = _notes_on_support(problem, labels)
-        solution = among_present(problem, self._estimate(seed, self.n_bootstraps, self._run))
+        fit = self._estimate(seed)
         if self.confidence_level is None and self.estimate != "robust":
-            return _in_sample(problem, solution), notes
-        fit_fold = self._estimate(seed, max(2, self.n_bootstraps // 4), _in_turn)
-        crossed = cross_fit(problem, fit_fold, seed=seed, run=self._run)
+            return _in_sample(problem, among_present(problem, fit)), notes
+        crossed = cross_fit(problem, self._estimate(seed, fold=True), seed=seed, run=self._run, report=self._report)
         strength = crossed.strength() if self.estimate == "robust" else 1.0
         if strength < 1:
-            solution = problem.solved(strength * solution.offsets, n_iter=solution.n_iter)
-            notes.append(f"Held-out rows gave the offsets less than none would: only {strength:.0%} of them were kept.")
+            fit = partial(_scaled, fit, strength)
+            notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {strength:.2f}.")
+        solution = among_present(problem, fit)
         return _in_sample(problem, solution) | self._expected(crossed, solution, strength), notes
 
-    def _estimate(self, seed: int, n_bootstraps: int, run: Run) -> Fit:
-        """Return the way from a problem to offsets that `estimate` names."""
-        fits: dict[str, Fit] = {
-            "robust": partial(robust, n_bootstraps=n_bootstraps, seed=seed, run=run),
-            "empirical": partial(solve, seed=seed, report=self._report),
-            "plugin": plugin,
-        }
-        return fits[self.estimate]
+    def _estimate(self, seed: int, *, fold: bool = False) -> Fit:
+        """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
+        report = None if fold else self._report
+        if self.estimate == "plugin":
+            return partial(plugin, report=report)
+        if self.estimate == "empirical":
+            return partial(solve, seed=seed, report=report)
+        n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps
+        run = _in_turn if fold else self._run
+        return partial(robust, n_bootstraps=n_bootstraps, seed=seed, run=run, report=report)
 
     def _expected(self, crossed: CrossFit, solution: Solution, strength: float) -> dict[str, Any]:
         """Return what is expected on new rows."""
@@ -341,6 +344,11 @@ class OffsetTuner(BaseEstimator):
 
 def _in_turn(jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
     return [job() for job in jobs]
+
+
+def _scaled(fit: Fit, strength: float, problem: Problem) -> Solution:
+    solution = fit(problem)
+    return problem.solved(strength * solution.offsets, n_iter=solution.n_iter)
 
 
 def _in_sample(problem: Problem, solution: Solution) -> dict[str, Any]:

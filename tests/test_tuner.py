@@ -26,12 +26,17 @@ def draw(seed=0, n_classes=3, n_rows=80, decimals=None):
     return proba / proba.sum(axis=1, keepdims=True), NAMES[y]
 
 
+EXACT = {"estimate": "empirical", "confidence_level": None}
+"""A single search for the optimum on the rows of the fit."""
+
+
 @pytest.mark.parametrize("decimals", [None, 1])
 @pytest.mark.parametrize("name", sorted(METRICS))
-def test_in_sample_score_is_the_metric_of_predict(name, decimals):
-    for seed in range(20):
+@pytest.mark.parametrize(("estimate", "n_draws"), [("robust", 2), ("plugin", 2), ("empirical", 20)])
+def test_in_sample_score_is_the_metric_of_predict(name, decimals, estimate, n_draws):
+    for seed in range(n_draws):
         proba, y = draw(seed, 2 if METRICS[name].two_class else 4, decimals=decimals)
-        tuner = OffsetTuner(name).fit(proba, y)
+        tuner = OffsetTuner(name, estimate=estimate, confidence_level=None).fit(proba, y)
         assert tuner.in_sample_score_ == score_labels(METRICS[name], y, tuner.predict(proba))
 
 
@@ -142,10 +147,13 @@ class TestAbsentClasses:
             proba, y = draw(seed, 4)
             kept = y != "bee"
             scored, labelled = proba[kept], y[kept]
-            tuner = OffsetTuner(name).fit(scored, labelled, classes=NAMES)
+            tuner = OffsetTuner(name, **EXACT).fit(scored, labelled, classes=NAMES)
             plain = NAMES[scored.argmax(axis=1)]
             assert tuner.in_sample_score_ >= score_labels(METRICS[name], labelled, plain)
             assert (tuner.predict(scored) == "bee").sum() == (plain == "bee").sum()
+            if seed < 5:
+                robust = OffsetTuner(name).fit(scored, labelled, classes=NAMES)
+                assert (robust.predict(scored) == "bee").sum() == (plain == "bee").sum()
 
     def test_it_is_named(self):
         assert any("'dog'" in note for note in self.fitted()[0].notes_)
@@ -155,17 +163,21 @@ class TestAbsentClasses:
 
     def test_weights_of_zero_make_a_class_absent(self):
         proba, y = draw(6, 3)
-        tuner = OffsetTuner("f1_macro").fit(proba, y, sample_weight=(y != "bee").astype(float))
-        assert (tuner.predict(proba) == "bee").sum() == (proba.argmax(axis=1) == 1).sum()
+        kept = y != "bee"
+        tuner = OffsetTuner("f1_macro").fit(proba, y, sample_weight=kept.astype(float))
+        without = OffsetTuner("f1_macro").fit(proba[kept], y[kept], classes=NAMES[:3])
+        np.testing.assert_array_equal(tuner.offsets_, without.offsets_)
+        assert (tuner.predict(proba[kept]) == "bee").sum() == (proba[kept].argmax(axis=1) == 1).sum()
         assert any("'bee'" in note for note in tuner.notes_)
 
     def test_a_cost_matrix_keeps_its_rows_and_columns(self):
         proba, y = draw(6, 3)
         kept = y != "bee"
         matrix = np.array([[0, 1, 5], [1, 0, 1], [9, 1, 0]])
-        tuner = OffsetTuner(Cost(matrix)).fit(proba[kept], y[kept], classes=NAMES[:3])
+        tuner = OffsetTuner(Cost(matrix), **EXACT).fit(proba[kept], y[kept], classes=NAMES[:3])
         pair = proba[kept][:, [0, 2]]
-        two = OffsetTuner(Cost(matrix[np.ix_([0, 2], [0, 2])])).fit(pair / pair.sum(axis=1, keepdims=True), y[kept])
+        cost = Cost(matrix[np.ix_([0, 2], [0, 2])])
+        two = OffsetTuner(cost, **EXACT).fit(pair / pair.sum(axis=1, keepdims=True), y[kept])
         np.testing.assert_allclose(tuner.offsets_[0] - tuner.offsets_[2], two.offsets_[0] - two.offsets_[1])
 
     def test_no_weight_on_the_last_class(self):
@@ -203,7 +215,7 @@ def test_an_outlier_does_not_blur_the_other_rows(outlier):
     rng = np.random.default_rng(0)
     logits = np.r_[rng.normal(size=200), outlier, -outlier].astype(np.float32)
     y = np.r_[(rng.random(200) < 1 / (1 + np.exp(-2 * logits[:200]))).astype(int), 1, 0]
-    tuner = OffsetTuner("f1", kind="logits").fit(logits, y)
+    tuner = OffsetTuner("f1", kind="logits", **EXACT).fit(logits, y)
     assert tuner.in_sample_score_ == max(f1_score(y, logits > cut) for cut in logits)
 
 
@@ -211,7 +223,8 @@ def test_matthews_correlation_of_one_positive_in_millions():
     n = 2_100_000
     y, logits = np.zeros(n, dtype=np.int8), np.zeros(n)
     y[0] = logits[0] = 1
-    assert OffsetTuner("matthews_corrcoef", kind="logits").fit(logits, y).in_sample_score_ == pytest.approx(1.0)
+    tuner = OffsetTuner("matthews_corrcoef", kind="logits", **EXACT).fit(logits, y)
+    assert tuner.in_sample_score_ == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["matthews_corrcoef", "cohen_kappa", "f1_macro"])
@@ -304,6 +317,11 @@ class TestConventions:
 
     def test_progress(self, capsys):
         OffsetTuner("f1_macro", verbose=1).fit(*draw(0, 3))
+        lines = capsys.readouterr().out.splitlines()
+        for line, said in zip(lines, ("without each of 5 folds", "of soft labels", "8 bootstraps"), strict=True):
+            assert line.startswith("[OffsetTuner] f1_macro")
+            assert said in line
+        OffsetTuner("f1_macro", verbose=1, **EXACT).fit(*draw(0, 3))
         assert "[OffsetTuner] f1_macro from zero: " in capsys.readouterr().out
         OffsetTuner("f1_macro").fit(*draw(0, 3))
         assert capsys.readouterr().out == ""

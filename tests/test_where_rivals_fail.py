@@ -30,7 +30,7 @@ class TestGridsOfThresholds:
         y = (rng.random(100_000) < 0.002).astype(int)
         margin = rng.normal(size=len(y)) + 2 * y - 6.2
         proba = 1 / (1 + np.exp(-margin))
-        tuner = OffsetTuner("f1").fit(proba, y)
+        tuner = OffsetTuner("f1", estimate="empirical", confidence_level=None).fit(proba, y)
         assert tuner.in_sample_score_ == pytest.approx(best_f1(proba, y), abs=1e-12)
         assert tuner.in_sample_score_ == pytest.approx(f1_score(y, tuner.predict(proba)), abs=1e-12)
         on_grid = max(f1_score(y, proba > t, zero_division=0) for t in np.linspace(proba.min(), proba.max(), 100))
@@ -77,6 +77,20 @@ class TestTunedThresholdClassifierCV:
         rows = clf.cv_results_["rows"]
         assert clf.tuner_.in_sample_score_ == f1_score(y[rows], clf.predict(X[rows]))
 
+    def test_the_score_it_reports_is_that_on_fresh_rows(self):
+        reported, in_sample, achieved = [], [], []
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            y = (rng.random(11_000) < 0.05).astype(int)
+            proba = 1 / (1 + np.exp(-(rng.normal(size=len(y)) + 1.3 * y - 3.5)))
+            tuner = OffsetTuner("f1").fit(proba[:1000], y[:1000])
+            exact = OffsetTuner("f1", estimate="empirical", confidence_level=None).fit(proba[:1000], y[:1000])
+            reported.append(tuner.score_)
+            in_sample.append(exact.in_sample_score_)
+            achieved.append(f1_score(y[1000:], tuner.predict(proba[1000:])))
+        assert np.mean(in_sample) > np.mean(achieved) + 0.025
+        assert np.mean(reported) == pytest.approx(np.mean(achieved), abs=0.02)
+
     def test_three_classes(self):
         X, y = make_classification(600, 8, n_informative=6, n_classes=3, weights=[0.8, 0.15], random_state=0)
         X, X_test, y, y_test = train_test_split(X, y, stratify=y, random_state=0)
@@ -100,7 +114,7 @@ class TestOptimalCutoffs:
             rng = np.random.default_rng(seed)
             y = labels(rng, 40, 2)
             proba = np.clip(np.round(0.3 * y + rng.random(40) * 0.7, 1), 0, 1)
-            tuner = OffsetTuner("f1").fit(proba, y)
+            tuner = OffsetTuner("f1", estimate="empirical", confidence_level=None).fit(proba, y)
             assert tuner.in_sample_score_ == pytest.approx(best_f1(proba, y), abs=1e-12)
 
     def test_matthews_correlation_of_logits_with_string_labels(self):

@@ -78,7 +78,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     verbose : int, default=0
         Positive prints a line for each fold and each ascent.
     random_state : int, RandomState instance or None, default=None
-        Seed of the hold-out split and of the tuner; None is a fixed seed.
+        Seed of the hold-out split and of the tuner; None is the seed 0.
     store_cv_results : bool, default=False
         Whether to keep the scores that the offsets were fitted on.
 

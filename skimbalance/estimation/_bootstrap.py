@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skimbalance._array_api import bring, count_codes, namespace
+from skimbalance._array_api import bring, count_codes, namespace, to_numpy
 from skimbalance._typing import Array
 from skimbalance.estimation._condense import Sample
 
@@ -28,4 +28,5 @@ def _draw(sample: Sample, rng: np.random.Generator) -> Array:
     """Return the mean of as many standard exponentials as each row of the sample stands for."""
     if sample.sizes is None:
         return rng.exponential(size=sample.problem.scores.shape[0])
-    return rng.gamma(sample.sizes) / sample.sizes
+    sizes = to_numpy(sample.sizes)
+    return rng.gamma(sizes) / sizes

@@ -76,6 +76,5 @@ def _fit(log_proba: Array, codes: Array, weights: Array | None) -> _Vector:
         gradient = np.concatenate([[slope * by_slope], by_bias]) + _RIDGE * parameters
         return float(_RIDGE / 2 * (parameters @ parameters) - likelihood), gradient
 
-    start, options = np.zeros(1 + n_classes), {"ftol": _PRECISION}
-    found: _Vector = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    found: _Vector = minimize(loss, np.zeros(1 + n_classes), jac=True, method="L-BFGS-B", tol=_PRECISION).x
     return found

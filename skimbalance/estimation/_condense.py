@@ -52,10 +52,12 @@ def condensed(problem: Problem) -> Sample:
     kept = xp.nonzero(counts > 0)[0]
     middle = count_codes(blocks, xp.astype(margins[order], xp.float64), n_blocks)[kept // 2]
     middle = xp.astype(middle / count_codes(blocks, None, n_blocks)[kept // 2], margins.dtype)
-    mass = counts if weights is None else count_codes(cells, weights, 2 * n_blocks)
-    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass[kept])
-    sizes = counts if weights is None else mass * mass / count_codes(cells, weights * weights, 2 * n_blocks)
-    return Sample(Problem(xp.stack([0 * middle, middle], axis=1), few, problem.metric), sizes[kept])
+    mass = sizes = counts[kept]
+    if weights is not None:
+        mass = count_codes(cells, weights, 2 * n_blocks)[kept]
+        sizes = mass * mass / count_codes(cells, weights * weights, 2 * n_blocks)[kept]
+    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
+    return Sample(Problem(xp.stack([0 * middle, middle], axis=1), few, problem.metric), sizes)
 
 
 def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:

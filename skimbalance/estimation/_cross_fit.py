@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.stats import t as student
 
 from skimbalance._array_api import bring, namespace, to_numpy
-from skimbalance._typing import Run
+from skimbalance._typing import Progress, Run
 from skimbalance.decision import decide
 from skimbalance.estimation._redraw import Codes, Floats, redrawn
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
@@ -32,13 +32,16 @@ which is a factor of sqrt(2); so do, together, the model and the offsets, which 
 (Bates, Hastie and Tibshirani 2021). Measured on real data in `benchmarks/leaderboard.py`."""
 
 
-def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run) -> "CrossFit":
+def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
     """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     fold_of = _folds(codes, n_classes=problem.n_classes, seed=seed)
-    jobs = (partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(int(fold_of.max()) + 1))
+    n_folds = int(fold_of.max()) + 1
+    offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
+    if report is not None:
+        report(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return CrossFit(problem, codes, weights, fold_of, np.stack(run(jobs)), seed)
+    return CrossFit(problem, codes, weights, fold_of, np.stack(offsets), seed)
 
 
 def _folds(codes: Codes, *, n_classes: int, seed: int) -> Codes:

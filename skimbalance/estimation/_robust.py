@@ -8,8 +8,8 @@ little of either. With several classes the mean is drawn towards the best multip
 from functools import partial
 from typing import cast
 
-from skimbalance._array_api import bring, device, namespace
-from skimbalance._typing import Array, Run
+from skimbalance._array_api import bring, device, namespace, smallest_normal
+from skimbalance._typing import Array, Progress, Run
 from skimbalance.decision import centred
 from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._calibration import calibrated_shares
@@ -25,26 +25,30 @@ _CELLS_PER_BOOTSTRAP = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
 
-def plugin(problem: Problem) -> Solution:
+def plugin(problem: Problem, *, report: Progress | None = None) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample)))
+    found = _optimum(_soft(sample, calibrated_shares(sample)), report=report)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 
-def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run) -> Solution:
+def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, report: Progress | None = None) -> Solution:
     """Return the mean of the plug-in and the bootstrapped optimum, shrunk to the best multiple of `-log prior`."""
     sample = condensed(problem)
     shares = calibrated_shares(sample)
-    plug = _optimum(_soft(sample, shares))
+    plug = _optimum(_soft(sample, shares), report=report)
     mixed = _soft(sample, (shares + _one_hot(sample)) / 2)
-    start = plug.offsets if problem.n_classes == 2 else _best_multiple(mixed)
-    middle = ascend(mixed, start).offsets if problem.n_classes > 2 else start
+    # Two classes have no other offsets than the multiples of -log prior, and one search finds the best of them.
+    several = problem.n_classes > 2
+    multiple = _best_multiple(mixed) if several else plug.offsets
+    start = ascend(mixed, multiple).offsets if several else multiple
     weights = bootstrap_weights(sample, count=_affordable(problem, n_bootstraps), seed=seed)
-    drawn = run(partial(_reweighted, mixed, w, middle) for w in weights)
+    drawn = run(partial(_reweighted, mixed, w, start) for w in weights)
+    if report is not None:
+        report(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
     offsets = (centred(plug.offsets) + _median(drawn)) / 2
-    if problem.n_classes > 2:  # two classes have no other offsets than these multiples
-        offsets = _shrunk(offsets, towards=centred(start), drawn=drawn)
+    if several:
+        offsets = _shrunk(offsets, towards=centred(multiple), drawn=drawn)
     return problem.solved(centred(offsets), n_iter=plug.n_iter)
 
 
@@ -60,10 +64,13 @@ def _one_hot(sample: Sample) -> Array:
     return xp.astype(codes[None, :] == every[:, None], scores.dtype)
 
 
-def _optimum(problem: Problem) -> Solution:
+def _optimum(problem: Problem, *, report: Progress | None) -> Solution:
     """Return the optimum that the best multiple of `-log prior` leads to."""
-    start = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
-    return ascend(problem, start if problem.n_classes == 2 else _best_multiple(problem))
+    none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    found = ascend(problem, none if problem.n_classes == 2 else _best_multiple(problem))
+    if report is not None:
+        report(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.rank:.6g}")
+    return found
 
 
 def _reweighted(problem: Problem, weights: Array, start: Array) -> Array:
@@ -88,7 +95,7 @@ def _shrunk(offsets: Array, *, towards: Array, drawn: list[Array]) -> Array:
     deviations = offsets - towards
     spread = xp.mean(deviations * deviations)
     noise = 4 * xp.var(xp.stack(drawn), axis=0, correction=1)
-    return towards + deviations * spread / (spread + noise + xp.finfo(offsets.dtype).tiny)
+    return towards + deviations * spread / (spread + noise + smallest_normal(offsets))
 
 
 def _affordable(problem: Problem, n_bootstraps: int) -> int:

@@ -23,11 +23,14 @@ from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifie
 class TestTuned:
     def test_the_offsets_are_those_of_the_pooled_out_of_fold_scores(self):
         X, y = draw()
-        clf = TunedOffsetClassifierCV(logistic(), objective="f1_macro").fit(X, y)
+        clf = TunedOffsetClassifierCV(logistic(), objective="f1_macro", store_cv_results=True).fit(X, y)
         proba = cross_val_predict(logistic(), X, y, method="predict_proba", cv=5)
-        tuner = OffsetTuner("f1_macro").fit(proba, y)
+        rows = clf.cv_results_["rows"]
+        tuner = OffsetTuner("f1_macro").fit(proba[rows], y[rows])
         np.testing.assert_allclose(clf.offsets_, tuner.offsets_, atol=1e-9)
         assert clf.tuner_.in_sample_score_ == tuner.in_sample_score_
+        assert clf.score_ == tuner.score_
+        assert clf.score_interval_ == tuner.score_interval_
         np.testing.assert_allclose(clf.estimator_.coef_, logistic().fit(X, y).coef_)
 
     @pytest.mark.parametrize("n_classes", [2, 3])
@@ -194,7 +197,7 @@ class TestTuned:
         TunedOffsetClassifierCV(logistic(), cv=3, verbose=1).fit(*draw())
         out = capsys.readouterr().out
         assert "[TunedOffsetClassifierCV] fold 3/3: fitted on 200 rows, scored 100" in out
-        assert "[OffsetTuner] balanced_accuracy from" in out
+        assert "[OffsetTuner] balanced_accuracy of soft labels" in out
 
     def test_a_wrong_objective_fails_before_anything_is_fitted(self):
         class Counting(LogisticRegression):

@@ -1,0 +1,94 @@
+"""Calibrated soft labels: against a plain minimiser, and on scores that are wrong in known ways."""
+
+import numpy as np
+import pytest
+from problems import in_namespace, labels, log_proba
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from skimbalance._array_api import to_numpy
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import Sample
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import Problem
+
+
+def sample(scores, y, weights=None):
+    truth = Truth.from_codes(y, n_classes=scores.shape[1], weights=weights)
+    return Sample(Problem(scores, truth, METRICS["accuracy"]), None)
+
+
+def plain(scores, y):
+    """The same penalised likelihood, straightforwardly, without a gradient."""
+    log = np.maximum(log_softmax(scores, axis=1), -np.log(2 * len(y)))
+
+    def loss(p):
+        fitted = log_softmax(np.exp(p[0]) * log + p[1:], axis=1)
+        return -fitted[np.arange(len(y)), y].sum() + 2 * (p @ p)
+
+    best = minimize(loss, np.zeros(1 + scores.shape[1]), tol=1e-12).x
+    return softmax(np.exp(best[0]) * log + best[1:], axis=1).T
+
+
+def draw(seed, n_classes=3, n_rows=60):
+    rng = np.random.default_rng(seed)
+    y = labels(rng, n_rows, n_classes)
+    return 3 * log_proba(rng, y, n_classes) + np.arange(n_classes), y
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_it_maximises_the_penalised_likelihood(n_classes):
+    for seed in range(20):
+        scores, y = draw(seed, n_classes)
+        np.testing.assert_allclose(calibrated_shares(sample(scores, y)), plain(scores, y), atol=5e-3)
+
+
+def test_wrong_temperature_and_biases_are_undone():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 3)) + np.log([0.7, 0.25, 0.05])
+    true = softmax(logits, axis=1)
+    y = (rng.random(20_000)[:, None] > true.cumsum(axis=1)).sum(axis=1)
+    shares = calibrated_shares(sample(2.5 * logits + [1.0, -2.0, 0.5], y))
+    assert np.quantile(np.abs(shares - true.T), 0.99) < 0.03  # what is below 1 / 2n is not told apart
+    np.testing.assert_allclose(shares.sum(axis=1), np.bincount(y), rtol=0.01)
+
+
+def test_weights_count_as_repetition():
+    scores, y = draw(1)
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    rows = np.repeat(np.arange(len(y)), times)
+    repeated = calibrated_shares(sample(scores[rows], y[rows]))
+    weighted = calibrated_shares(Sample(sample(scores, y, times.astype(float)).problem, times.astype(float)))
+    np.testing.assert_allclose(weighted[:, np.repeat(np.arange(len(y)), times)], repeated, atol=2e-3)
+
+
+def test_labels_that_the_scores_tell_for_sure_are_believed_but_not_without_bounds():
+    y = np.arange(40) % 2
+    scores = np.where(y[:, None] == np.arange(2), 0.0, -700.0)
+    shares = calibrated_shares(sample(scores, y))
+    assert np.isfinite(shares).all()
+    assert 0.95 < shares[0, y == 0].min() < 1
+
+
+def test_a_class_of_one_row_moves_little():
+    scores, y = draw(2, n_rows=200)
+    y = np.where(y == 2, 0, y)
+    y[0] = 2
+    assert 1 < calibrated_shares(sample(scores, y))[2].sum() < softmax(scores, axis=1)[:, 2].sum() / 4
+
+
+def test_many_rows_are_sampled_evenly():
+    rng = np.random.default_rng(0)
+    y = (rng.random(150_000) < 0.1).astype(int)
+    scores = np.column_stack([np.zeros(len(y)), rng.normal(size=len(y)) + 2 * y - 3])
+    whole = calibrated_shares(sample(scores, y))
+    third = calibrated_shares(sample(scores[::3], y[::3]))
+    np.testing.assert_allclose(whole[:, ::3], third, atol=1e-3)
+
+
+def test_every_library(xp):
+    scores, y = draw(3)
+    here = calibrated_shares(sample(scores, y))
+    there = Sample(in_namespace(sample(scores, y).problem, xp), None)
+    np.testing.assert_allclose(to_numpy(calibrated_shares(there)), here, atol=1e-5)
