@@ -1,13 +1,10 @@
 """The tuner: from scores and labels to offsets."""
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self, TypeVar, cast
-from warnings import warn
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
@@ -15,31 +12,27 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
+from skimbalance._request import bound_metric, notes_on_estimate, notes_on_support, requirements_of
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
-    abridged,
-    check_label,
     check_labels,
     check_lengths,
     check_sample_weight,
     check_scores,
 )
 from skimbalance.decision import decide, shifted, softmax, threshold_of
-from skimbalance.estimation import CrossFit, cross_fit, plugin, robust
-from skimbalance.exceptions import FewRowsWarning
+from skimbalance.estimation import ESTIMATES, Estimated, Estimation, in_turn
+from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import HardTruth, Truth
+from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._registry import get_metric
 from skimbalance.scores import KINDS, log_scores
-from skimbalance.solvers import Fit, Problem, Solution, among_present, solve
+from skimbalance.solvers import Problem
 
-__all__ = ["OffsetTuner", "bound_metric"]
+__all__ = ["OffsetTuner"]
 
 _Result = TypeVar("_Result")
-
-_FEW_ROWS = 10
-"""A class with fewer rows to tune on is warned about."""
 
 
 class OffsetTuner(BaseEstimator):
@@ -57,6 +50,10 @@ class OffsetTuner(BaseEstimator):
     objective : str or metric, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``.
+    constraints : sequence of AtLeast, AtMost or Near, default=()
+        What must hold besides, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. Among the offsets
+        that meet all of them the objective decides. If none do, those that miss by the least are taken, with a
+        warning that says what can be reached.
     kind : {"proba", "log_proba", "logits"}, default="proba"
         What the scores are. It is never guessed.
     pos_label : label, default=None
@@ -116,6 +113,8 @@ class OffsetTuner(BaseEstimator):
     -----
     FewRowsWarning
         If a class has fewer than ten rows to tune on.
+    UnreachableGoalWarning
+        If no offsets meet the constraints.
 
     See Also
     --------
@@ -153,7 +152,8 @@ class OffsetTuner(BaseEstimator):
         "objective": [str, Metric],
         "kind": [StrOptions(set(KINDS))],
         "pos_label": [object],
-        "estimate": [StrOptions({"robust", "empirical", "plugin"})],
+        "constraints": [list, tuple],
+        "estimate": [StrOptions(set(ESTIMATES))],
         "solver": [StrOptions({"auto", "coordinate_ascent"})],
         "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
@@ -166,6 +166,7 @@ class OffsetTuner(BaseEstimator):
         self,
         objective: str | Metric = "balanced_accuracy",
         *,
+        constraints: Sequence[Constraint] = (),
         kind: Kind = "proba",
         pos_label: Label = None,
         estimate: str = "robust",
@@ -177,6 +178,7 @@ class OffsetTuner(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.objective = objective
+        self.constraints = constraints
         self.kind = kind
         self.pos_label = pos_label
         self.estimate = estimate
@@ -226,61 +228,49 @@ class OffsetTuner(BaseEstimator):
         truth = Truth.from_codes(
             xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
         )
-        problem = _weighing(Problem(log_scores(x, kind=self.kind), truth, metric))
+        requirements = requirements_of(self.constraints, labels, self.pos_label)
+        problem = _weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
-        fitted, notes = self._fit_offsets(problem, labels)
+        notes = notes_on_support(problem, labels)
+        estimated = self._estimated(problem)
+        notes += notes_on_estimate(estimated, problem, self.constraints)
         forget_fit(self)
         self.classes_ = labels
         self.notes_ = notes
-        for name, value in fitted.items():
-            setattr(self, name, value)
+        self._adopt(estimated, metric)
         if len(labels) == 2:
             self.threshold_ = threshold_of(self.offsets_)
         return self
 
-    def _fit_offsets(self, problem: Problem, labels: npt.NDArray[Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return the fitted attributes, and notes on what was decided on the way."""
+    def _estimated(self, problem: Problem) -> Estimated:
         random_state = check_random_state(0 if self.random_state is None else self.random_state)
-        seed = int(random_state.randint(2**31 - 1))
-        notes = _notes_on_support(problem, labels)
-        fit = self._estimate(seed)
-        if self.confidence_level is None and self.estimate != "robust":
-            return _in_sample(problem, among_present(problem, fit)), notes
-        crossed = cross_fit(problem, self._estimate(seed, fold=True), seed=seed, run=self._run, report=self._report)
-        strength = crossed.strength() if self.estimate == "robust" else 1.0
-        if strength < 1:
-            fit = partial(_scaled, fit, strength)
-            notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {strength:.2f}.")
-        solution = among_present(problem, fit)
-        return _in_sample(problem, solution) | self._expected(crossed, solution, strength), notes
+        estimation = Estimation(
+            estimate=self.estimate,
+            n_bootstraps=self.n_bootstraps,
+            confidence_level=self.confidence_level,
+            seed=int(random_state.randint(2**31 - 1)),
+            run=self._run,
+            report=self._report,
+        )
+        return estimation(problem, [constraint.confidence for constraint in self.constraints])
 
-    def _estimate(self, seed: int, *, fold: bool = False) -> Fit:
-        """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
-        report = None if fold else self._report
-        if self.estimate == "plugin":
-            return partial(plugin, report=report)
-        if self.estimate == "empirical":
-            return partial(solve, seed=seed, report=report)
-        n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps
-        run = _in_turn if fold else self._run
-        return partial(robust, n_bootstraps=n_bootstraps, seed=seed, run=run, report=report)
-
-    def _expected(self, crossed: CrossFit, solution: Solution, strength: float) -> dict[str, Any]:
-        """Return what is expected on new rows."""
-        level = self.confidence_level
-        score, interval = crossed.score(strength=strength, level=level)
-        fitted: dict[str, Any] = {"score_": score}
-        if level is not None:
-            offsets = solution.offsets
-            fitted["score_interval_"] = interval
-            error = bring(strength * crossed.offsets_error(level=level), to=offsets, dtype=offsets.dtype)
-            fitted["offsets_interval_"] = namespace(offsets).stack([offsets - error, offsets + error])
-        return fitted
+    def _adopt(self, estimated: Estimated, metric: Metric) -> None:
+        """Take over the offsets, and what is expected of them."""
+        solution = estimated.solution
+        self.offsets_ = solution.offsets
+        self.in_sample_score_ = metric.value(solution.counts)
+        self.n_iter_ = solution.n_iter
+        if estimated.score is not None:
+            self.score_ = estimated.score
+        if estimated.offsets_error is not None:
+            error = bring(estimated.offsets_error, to=solution.offsets, dtype=solution.offsets.dtype)
+            self.score_interval_ = estimated.score_interval
+            self.offsets_interval_ = namespace(error).stack([self.offsets_ - error, self.offsets_ + error])
 
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
         """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""
         pool = Parallel(n_jobs=self.n_jobs, prefer="threads")
-        return _in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
+        return in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
 
     def _report(self, message: str) -> None:
         if self.verbose:
@@ -342,63 +332,9 @@ class OffsetTuner(BaseEstimator):
         return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)
 
 
-def _in_turn(jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
-    return [job() for job in jobs]
-
-
-def _scaled(fit: Fit, strength: float, problem: Problem) -> Solution:
-    solution = fit(problem)
-    return problem.solved(strength * solution.offsets, n_iter=solution.n_iter)
-
-
-def _in_sample(problem: Problem, solution: Solution) -> dict[str, Any]:
-    return {
-        "offsets_": solution.offsets,
-        "in_sample_score_": problem.metric.value(solution.counts),
-        "n_iter_": solution.n_iter,
-    }
-
-
 def _weighing(problem: Problem) -> Problem:
     """Return the problem without the rows that weigh nothing."""
     weights = problem.truth.weights
     if weights is None or bool(namespace(weights).all(weights > 0)):
         return problem
     return problem.take(namespace(weights).nonzero(weights > 0)[0])
-
-
-def _notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
-    """Return what is to be said of classes without rows, and warn of those with few."""
-    n_rows = np.bincount(to_numpy(cast(HardTruth, problem.truth).codes), minlength=len(labels))
-    if np.count_nonzero(n_rows) < 2:
-        one = labels[n_rows > 0].tolist()
-        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one!r}")
-    notes = []
-    if n_rows.min() == 0:
-        notes.append(
-            f"No row of {abridged(labels[n_rows == 0])} to tune on: the other classes were tuned among themselves, "
-            "and these are predicted for as many of the rows as without offsets."
-        )
-    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
-    if few.size:
-        counts = ", ".join(f"{labels[k].item()!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])
-        more = f" and {few.size - 5} more classes fewer than {_FEW_ROWS}" if few.size > 5 else ""
-        notes.append(
-            f"Few rows to tune on: {counts}{more}. So few say little about an offset, or a score that depends on it; "
-            "look at offsets_interval_ and score_interval_, and tune on more rows of these classes if there are any."
-        )
-        warn(notes[-1], FewRowsWarning, stacklevel=5)
-    return notes
-
-
-def bound_metric(objective: str | Metric, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
-    """Return the metric that `objective` asks for over these classes, the positive one filled in."""
-    metric = get_metric(objective)
-    metric.check(len(labels))
-    positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
-    if metric.two_class and metric.label is None and len(labels) != 2:
-        raise ValueError(
-            f"objective {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
-            "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
-        )
-    return metric.bind(positive)

@@ -1,6 +1,6 @@
 """Offsets tuned on scores of rows that the classifier was not trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._request import bound_metric, requirements_of
 from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
 from skimbalance._sklearn import (
     Interval,
@@ -26,8 +27,9 @@ from skimbalance._sklearn import (
 )
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
+from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
-from skimbalance.tuner import OffsetTuner, bound_metric
+from skimbalance.tuner import OffsetTuner
 
 __all__ = ["TunedOffsetClassifierCV"]
 
@@ -58,6 +60,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     objective : str or metric, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``.
+    constraints : sequence of AtLeast, AtMost or Near, default=()
+        What must hold besides; see :class:`OffsetTuner`.
     pos_label : label, default=None
         The positive class of two-class metrics; None takes ``classes_[1]``.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
@@ -127,7 +131,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
-        **{name: OffsetTuner._parameter_constraints[name] for name in ("objective", "pos_label", "estimate", "solver")},
+        **{
+            name: OffsetTuner._parameter_constraints[name]
+            for name in ("objective", "constraints", "pos_label", "estimate", "solver")
+        },
         "response_method": [StrOptions(set(RESPONSE_METHODS))],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
         "refit": ["boolean"],
@@ -142,6 +149,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         estimator: Any,
         *,
         objective: str | Metric = "balanced_accuracy",
+        constraints: Sequence[Constraint] = (),
         pos_label: Label = None,
         estimate: str = "robust",
         solver: str = "auto",
@@ -155,6 +163,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     ) -> None:
         self.estimator = estimator
         self.objective = objective
+        self.constraints = constraints
         self.pos_label = pos_label
         self.estimate = estimate
         self.solver = solver
@@ -192,7 +201,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if prefit:
             check_is_fitted(self.estimator)
             present = require_known(present, self.estimator)
-        bound_metric(self.objective, present, self.pos_label)  # a wrong objective fails before anything is fitted
+        # A wrong goal fails before anything is fitted.
+        bound_metric(self.objective, present, self.pos_label)
+        requirements_of(self.constraints, present, self.pos_label)
         if prefit:
             response = respond(self.estimator, X, response_method=self.response_method)
             folds = [_Fold(self.estimator, response, np.arange(len(labels)))]
@@ -221,6 +232,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     def _tuner(self, kind: Kind) -> OffsetTuner:
         return OffsetTuner(
             self.objective,
+            constraints=self.constraints,
             kind=kind,
             pos_label=self.pos_label,
             estimate=self.estimate,

@@ -4,6 +4,7 @@ With two classes only the difference of the scores matters. Neighbours in its or
 blocks that hold a small share of either class: what a cut achieves is kept to within that share.
 """
 
+from dataclasses import replace
 from typing import NamedTuple, cast
 
 from skimbalance._array_api import count_codes, cumulative_sum, namespace
@@ -57,7 +58,7 @@ def condensed(problem: Problem) -> Sample:
         mass = count_codes(cells, weights, 2 * n_blocks)[kept]
         sizes = mass * mass / count_codes(cells, weights * weights, 2 * n_blocks)[kept]
     few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
-    return Sample(Problem(xp.stack([0 * middle, middle], axis=1), few, problem.metric), sizes)
+    return Sample(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 
 
 def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:

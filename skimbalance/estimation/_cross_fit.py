@@ -4,6 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -16,17 +17,18 @@ from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Progress, Run
 from skimbalance.decision import decide
 from skimbalance.estimation._redraw import Codes, Floats, redrawn
+from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
-__all__ = ["CrossFit", "cross_fit"]
+__all__ = ["WIDTH", "CrossFit", "cross_fit"]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
 _CELLS_FOR_ALL_FOLDS = 1_000_000
 """Beyond so many scores few folds tell as much as more do of few rows."""
 
-_WIDTH = 2.0
+WIDTH = 2.0
 """By how much intervals are wider than the bootstrap of the rows at hand says. As many new rows vary as much again,
 which is a factor of sqrt(2); so do, together, the model and the offsets, which a bootstrap of judged rows does not see
 (Bates, Hastie and Tibshirani 2021). Measured on real data in `benchmarks/leaderboard.py`."""
@@ -112,8 +114,15 @@ class CrossFit:
         tail = (1 - level) / 2
         low, middle, high = np.quantile([metric.value(counts) for counts in drawn], [tail, 0.5, 1 - tail])
         least, most = metric.bounds
-        below, above = score - _WIDTH * (middle - low), score + _WIDTH * (high - middle)
+        below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
         return score, (float(max(least, below)), float(min(most, above)))
+
+    def values(self, metrics: Sequence[Metric], *, strength: float) -> tuple[float, ...]:
+        """Return what the held-out decisions achieve by each of `metrics`."""
+        if not metrics:
+            return ()
+        counts = self._count(self.decisions(strength=strength))
+        return tuple(metric.value(counts) for metric in metrics)
 
     def offsets_error(self, *, level: float) -> Floats:
         """Return half the width (K,) of an interval for the offsets: the jackknife over folds, by Student's t."""
@@ -134,7 +143,7 @@ class CrossFit:
 
     def _count(self, decisions: Codes) -> Counts:
         truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
-        return truth.count(decisions, confusion=self.problem.metric.needs_confusion)
+        return truth.count(decisions, confusion=self.problem.needs_confusion)
 
     def _redrawn(self, *decisions: Codes) -> list[list[Counts]]:
         return redrawn(
@@ -142,6 +151,6 @@ class CrossFit:
             self.weights,
             decisions,
             n_classes=self.problem.n_classes,
-            confusion=self.problem.metric.needs_confusion,
+            confusion=self.problem.needs_confusion,
             seed=self.seed,
         )

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from skimbalance.metrics._counts import Counts
 
-__all__ = ["redrawn"]
+__all__ = ["Codes", "Floats", "redrawn"]
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

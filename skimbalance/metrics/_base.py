@@ -86,6 +86,18 @@ class Metric(ABC):
         xp = namespace(counts.hits)
         return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
 
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms of `n_classes` classes into the value of the metric."""
+        return pooled[0]
+
+    def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms into what a solver maximises; see `rank`."""
+        return self.merit(self.pool(pooled, n_classes))
+
+    def worst_rank(self, n_classes: int) -> float:
+        """Return what no rank falls below."""
+        return -float(n_classes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinearMetric(Metric):
@@ -117,14 +129,6 @@ class PooledMetric(Metric):
     @abstractmethod
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return what each class contributes; `chosen` is one for the classes that the metric is about."""
-
-    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the pooled terms of `n_classes` classes into the value of the metric."""
-        return pooled[0]
-
-    def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the pooled terms into what a solver maximises; see `Metric.rank`."""
-        return self.merit(self.pool(pooled, n_classes))
 
     def counted(self, counts: Counts) -> Array:
         """Return which classes the metric is about, as booleans: those that occur in truth or prediction."""

@@ -82,6 +82,10 @@ class Cost(LinearMetric):
         """Return the cost of confusing the classes `kept` with each other."""
         return replace(self, matrix=self._cells[np.ix_(kept, kept)])
 
+    def worst_rank(self, n_classes: int) -> float:
+        """Return what no rank falls below."""
+        return -float(np.abs(self._cells).max())
+
     def utilities(self, support: Array) -> Array:
         """Return `matrix / n`."""
         xp = namespace(support)

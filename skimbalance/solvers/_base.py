@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
 from skimbalance._array_api import bring, namespace, transposed
 from skimbalance._typing import Array
 from skimbalance.decision import decide
+from skimbalance.goals import Requirement
 from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
 
@@ -18,11 +18,15 @@ __all__ = ["Fit", "Problem", "Solution", "improves"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support."""
+    """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support.
+
+    Offsets that meet all `requirements` are better than any that do not, and of those the ones that miss by less.
+    """
 
     scores: Array
     truth: Truth
     metric: Metric
+    requirements: tuple[Requirement, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -45,9 +49,19 @@ class Problem:
         return k, rows, gaps[rows], (xp.abs(held) + xp.abs(taken))[rows]
 
     @cached_property
-    def utilities(self) -> Array:
-        """The worth of a row of class c predicted as k, where the metric is linear."""
-        return cast("LinearMetric", self.metric).utilities(self.truth.support)
+    def _utilities(self) -> dict[Metric, Array]:
+        return {}
+
+    def utilities(self, metric: LinearMetric) -> Array:
+        """Return the worth of a row of class c predicted as k, by a linear metric."""
+        if metric not in self._utilities:
+            self._utilities[metric] = metric.utilities(self.truth.support)
+        return self._utilities[metric]
+
+    @cached_property
+    def needs_confusion(self) -> bool:
+        """Whether hits do not suffice for the metric, or for one that is required."""
+        return any(metric.needs_confusion for metric in (self.metric, *(r.metric for r in self.requirements)))
 
     def with_truth(self, truth: Truth) -> "Problem":
         """Return the problem of the same scores with another truth; what is known of the scores is kept."""
@@ -59,27 +73,51 @@ class Problem:
     def take(self, rows: Array) -> "Problem":
         """Return the problem of `rows` alone."""
         scores = namespace(self.scores).take(self.scores, rows, axis=0)
-        return Problem(scores, self.truth.take(rows), self.metric)
+        return replace(self, scores=scores, truth=self.truth.take(rows))
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
         """Return the problem of the classes `kept` alone; rows of the others must weigh nothing."""
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
         scores = xp.take(self.scores, places, axis=1)
-        return Problem(scores, self.truth.restricted(places), self.metric.restricted(kept))
+        return Problem(
+            scores,
+            self.truth.restricted(places),
+            self.metric.restricted(kept),
+            tuple(
+                required.restricted(kept) for required in self.requirements if required.metric.label in {None, *kept}
+            ),
+        )
 
     def count(self, decisions: Array) -> Counts:
         """Count what `decisions` achieve."""
-        return self.truth.count(decisions, confusion=self.metric.needs_confusion)
+        return self.truth.count(decisions, confusion=self.needs_confusion)
 
     def rank(self, offsets: Array) -> float:
         """Return what a solver maximises, for the decisions that `offsets` make."""
-        return self.metric.rank(self.count(decide(self.scores, offsets)))
+        return self.rank_of(self.count(decide(self.scores, offsets)))
+
+    def rank_of(self, counts: Counts) -> float:
+        """Return what a solver maximises, for the decisions that `counts` counts."""
+        rank = self.metric.rank(counts)
+        if not self.requirements:
+            return rank
+        ranks = namespace(counts.hits).asarray([rank], dtype=counts.hits.dtype)
+        return float(self.constrained(ranks, ranks * 0 + self.missed(counts))[0])
+
+    def missed(self, counts: Counts) -> float:
+        """Return by how much the decisions that `counts` counts miss the requirements, zero if they meet them."""
+        return sum(required.missed(counts) for required in self.requirements)
+
+    def constrained(self, ranks: Array, missed: Array) -> Array:
+        """Return the ranks where nothing is missed, and lower ones where something is, the more the lower."""
+        lowest = self.metric.worst_rank(self.n_classes) - 1
+        return namespace(ranks).where(missed > 0, lowest - missed, ranks)
 
     def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
         """Return the solution that `offsets` are, with what their decisions achieve."""
         counts = self.count(decide(self.scores, offsets))
-        return Solution(offsets, counts, self.metric.rank(counts), n_iter)
+        return Solution(offsets, counts, self.rank_of(counts), n_iter)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class _Climb:
     def recount(self) -> None:
         """Count afresh, free of the rounding that updates pile up."""
         self.counts = self.problem.count(self.leaders.first)
-        self.rank = self.problem.metric.rank(self.counts)
+        self.rank = self.problem.rank_of(self.counts)
 
     def step(self, k: int) -> bool:
         """Move class `k` to its best offset; tell whether that gained anything."""
@@ -95,7 +95,7 @@ class _Climb:
             return False
         change = self.leaders.move(k, cut.offset)
         counts = self._recounted(change)
-        rank = self.problem.metric.rank(counts)
+        rank = self.problem.rank_of(counts)
         if not improves(rank, self.rank):  # a cut too fine for the arithmetic
             self.leaders.move(k, before)
             return False
@@ -133,7 +133,7 @@ class _Climb:
 
     def _recounted(self, change: Change) -> Counts:
         """Return the counts after `change`."""
-        truth, confusion = self.problem.truth, self.problem.metric.needs_confusion
+        truth, confusion = self.problem.truth, self.problem.needs_confusion
         return truth.recount(
             self.counts,
             out=truth.count(change.before, rows=change.rows, confusion=confusion),

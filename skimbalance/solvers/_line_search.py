@@ -22,7 +22,7 @@ from skimbalance._array_api import (
     to_numpy,
 )
 from skimbalance._typing import Array
-from skimbalance.metrics._base import PooledMetric
+from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.solvers._base import Problem, improves
 
@@ -67,12 +67,25 @@ class Cut:
 
 def ranks_along(walk: Walk, problem: Problem) -> Array:
     """Return the rank (m + 1,) before the first row of the walk and after each."""
-    return _TRACES[problem.metric.trait](walk, problem)
+    n_classes = problem.n_classes
+    ranks = problem.metric.refine(_trace(walk, problem, problem.metric), n_classes)
+    if not problem.requirements:
+        return ranks
+    missed = (
+        required.violation(required.metric.pool(_trace(walk, problem, required.metric), n_classes))
+        for required in problem.requirements
+    )
+    return problem.constrained(ranks, sum(missed))
 
 
-def _trace_linear(walk: Walk, problem: Problem) -> Array:
+def _trace(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+    """Return the pooled terms of a metric (m + 1,) each."""
+    return _TRACES[metric.trait](walk, problem, metric)
+
+
+def _trace_linear(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     xp = namespace(walk.gaps)
-    truth, metric, utilities = problem.truth, problem.metric, problem.utilities
+    truth, utilities = problem.truth, problem.utilities(cast("LinearMetric", metric))
     rivals = walk.rivals_array()
     if utilities.ndim == 1:
         gained = utilities[walk.k] * xp.astype(truth.mass(walk.k, walk.rows), xp.float64)
@@ -80,27 +93,27 @@ def _trace_linear(walk: Walk, problem: Problem) -> Array:
     else:
         gained = truth.reward(utilities, xp.zeros_like(walk.rows) + walk.k, walk.rows)
         lost = truth.reward(utilities, rivals, walk.rows)
-    return metric.merit(metric.value(walk.base) + _from_zero(cumulative_sum(gained - lost)))
+    return (metric.value(walk.base) + _from_zero(cumulative_sum(gained - lost)),)
 
 
-def _trace_sum(walk: Walk, problem: Problem) -> Array:
-    truth, pooled = problem.truth, cast("PooledMetric", problem.metric)
+def _trace_sum(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+    truth, pooled = problem.truth, cast("PooledMetric", metric)
     xp = namespace(walk.gaps)
     chosen = pooled.chosen(truth.support)
     before = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
     own = pooled.terms(*_own_counts(walk, truth), truth.support[walk.k], chosen[walk.k])
     steady = [xp.sum(term) - term[walk.k] for term in before]
     if pooled.label == walk.k:  # no other class matters to the metric
-        return pooled.refine(tuple(mine + rest for mine, rest in zip(own, steady, strict=True)), truth.n_classes)
+        return tuple(mine + rest for mine, rest in zip(own, steady, strict=True))
     departures = _departures(walk, truth)
     sums = []
     for mine, rest, start, end in zip(own, steady, before, departures.terms(pooled, truth, chosen), strict=True):
         sums.append(mine + rest + _from_zero(cumulative_sum(departures.steps(start, end))))
-    return pooled.refine(tuple(sums), truth.n_classes)
+    return tuple(sums)
 
 
-def _trace_minimum(walk: Walk, problem: Problem) -> Array:
-    truth, pooled = problem.truth, cast("PooledMetric", problem.metric)
+def _trace_minimum(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+    truth, pooled = problem.truth, cast("PooledMetric", metric)
     xp = namespace(walk.gaps)
     chosen = pooled.chosen(truth.support)
     (before,) = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
@@ -109,7 +122,7 @@ def _trace_minimum(walk: Walk, problem: Problem) -> Array:
     (after,) = departures.terms(pooled, truth, chosen)
     others = xp.concat([before[: walk.k], before[walk.k + 1 :]])
     worst = cumulative_minimum(xp.concat([xp.min(others, keepdims=True), departures.in_walk(after)]))
-    return pooled.refine((xp.minimum(own, worst),), truth.n_classes)
+    return (xp.minimum(own, worst),)
 
 
 _TRACES = {"linear": _trace_linear, "sum": _trace_sum, "minimum": _trace_minimum}

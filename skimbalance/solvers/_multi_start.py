@@ -16,6 +16,9 @@ __all__ = ["solve"]
 _TAUS = (0.25, 0.5, 0.75, 1.25, 1.5)
 """Multiples of `-log prior`, the best of which is a start, beside none and one."""
 
+_WIDE_TAUS = (-1.0, -0.5, 2.0, 3.0)
+"""Further multiples to start from where something is required that no metric is best at."""
+
 _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
 
@@ -53,6 +56,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
     if problem.n_classes == 2:  # one line search finds the optimum from anywhere
         return {"zero": none}
     starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem), **_companion(problem)}
+    starts |= _feasible(problem)
     if _cells(problem) <= _CELLS_FOR_ALL_STARTS:
         return starts
     return _best(problem, starts)
@@ -67,6 +71,17 @@ def _companion(problem: Problem) -> dict[str, Array]:
     return {f"the best {companion.name}": ascend(replace(problem, metric=companion), start).offsets}
 
 
+def _feasible(problem: Problem) -> dict[str, Array]:
+    """Return where ascents by each requirement alone end."""
+    if not problem.requirements:
+        return {}
+    start = bring(prior_offsets(problem.truth.support), to=problem.scores, dtype=problem.scores.dtype)
+    return {
+        f"requirement {number}": ascend(replace(problem, requirements=(required,)), start).offsets
+        for number, required in enumerate(problem.requirements, start=1)
+    } | _multiples(problem, _WIDE_TAUS)
+
+
 def _best_multiple(problem: Problem) -> dict[str, Array]:
     """Return the best multiple of `-log prior`, chosen on a sample of the rows where there are many."""
     step = max(1, _cells(problem) // _CELLS_FOR_CHOICE)
@@ -74,7 +89,7 @@ def _best_multiple(problem: Problem) -> dict[str, Array]:
         every = namespace(problem.scores).arange(0, problem.scores.shape[0], step, device=device(problem.scores))
         sample = problem.truth.take(every)
         if bool(namespace(sample.support).all(sample.support > 0)):
-            problem = Problem(problem.scores[::step, :], sample, problem.metric)
+            problem = replace(problem, scores=problem.scores[::step, :], truth=sample)
     return _best(problem, _multiples(problem, _TAUS))
 
 

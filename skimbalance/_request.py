@@ -1,0 +1,110 @@
+"""What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from warnings import warn
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance._typing import Label
+from skimbalance._validation import abridged, check_label
+from skimbalance.estimation import Estimated
+from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
+from skimbalance.goals import Constraint, Requirement
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._counts import HardTruth
+from skimbalance.metrics._registry import get_metric
+from skimbalance.solvers import Problem, reachable
+
+__all__ = ["bound_metric", "notes_on_estimate", "notes_on_support", "requirements_of"]
+
+_FEW_ROWS = 10
+"""A class with fewer rows to tune on is warned about."""
+
+
+def bound_metric(objective: str | Metric, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+    """Return the metric that `objective` asks for over these classes, the positive one filled in."""
+    metric = get_metric(objective)
+    metric.check(len(labels))
+    positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
+    if metric.two_class and metric.label is None and len(labels) != 2:
+        raise ValueError(
+            f"objective {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
+            "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
+        )
+    return metric.bind(positive)
+
+
+def requirements_of(
+    constraints: Sequence[Constraint], labels: npt.NDArray[Any], pos_label: Label
+) -> tuple[Requirement, ...]:
+    """Return the constraints as a solver sees them."""
+    for constraint in constraints:
+        if not isinstance(constraint, Constraint):
+            raise TypeError(
+                "constraints must hold AtLeast, AtMost or Near of skimbalance.goals, such as AtLeast('recall', 0.9); "
+                f"got {constraint!r}"
+            )
+    return tuple(Requirement(_constrained_metric(c, labels, pos_label), *c.bounds()) for c in constraints)
+
+
+def _constrained_metric(constraint: Constraint, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+    if constraint.label is None:
+        return bound_metric(constraint.metric, labels, pos_label)
+    metric = get_metric(constraint.metric)
+    if not metric.two_class:
+        raise ValueError(
+            f"label={constraint.label!r} needs a metric of one class, such as 'recall' or 'precision'; {metric.name!r} "
+            "is about all classes"
+        )
+    return metric.bind(check_label("label", constraint.label, labels))
+
+
+def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
+    """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
+    notes = []
+    if estimated.strength < 1:
+        notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {estimated.strength:.2f}.")
+    if not (estimated.reached and estimated.promised):
+        notes.append(_out_of_reach(problem, constraints, reached=estimated.reached))
+        warn(notes[-1], UnreachableGoalWarning, stacklevel=5)
+    for constraint, value in zip(constraints, estimated.required, strict=False):
+        notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
+    return notes
+
+
+def _out_of_reach(problem: Problem, constraints: Sequence[Constraint], *, reached: bool) -> str:
+    spans = [reachable(problem, required.metric) for required in problem.requirements]
+    bounds = "; ".join(
+        f"{constraint}, where offsets reach from {low:.4g} to {high:.4g}"
+        for constraint, (low, high) in zip(constraints, spans, strict=True)
+    )
+    together = " together" if len(spans) > 1 else ""
+    where = "on new rows with the confidence asked for" if reached else "on these rows"
+    return f"No offsets meet{together} {where}: {bounds}. Those that miss by the least were taken."
+
+
+def notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
+    """Return what is to be said of classes without rows, and warn of those with few."""
+    n_rows = np.bincount(to_numpy(cast(HardTruth, problem.truth).codes), minlength=len(labels))
+    if np.count_nonzero(n_rows) < 2:
+        one = labels[n_rows > 0].tolist()
+        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one!r}")
+    notes = []
+    if n_rows.min() == 0:
+        notes.append(
+            f"No row of {abridged(labels[n_rows == 0])} to tune on: the other classes were tuned among themselves, "
+            "and these are predicted for as many of the rows as without offsets."
+        )
+    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
+    if few.size:
+        counts = ", ".join(f"{labels[k].item()!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])
+        more = f" and {few.size - 5} more classes fewer than {_FEW_ROWS}" if few.size > 5 else ""
+        notes.append(
+            f"Few rows to tune on: {counts}{more}. So few say little about an offset, or a score that depends on it; "
+            "look at offsets_interval_ and score_interval_, and tune on more rows of these classes if there are any."
+        )
+        warn(notes[-1], FewRowsWarning, stacklevel=5)
+    return notes

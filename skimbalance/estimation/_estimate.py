@@ -1,0 +1,129 @@
+"""The one way in: from a problem to offsets, by the estimate that the user names, and to what these will be worth."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from skimbalance._typing import Progress, Run
+from skimbalance.estimation._cross_fit import cross_fit
+from skimbalance.estimation._margin import margins
+from skimbalance.estimation._redraw import Floats
+from skimbalance.estimation._robust import plugin, robust
+from skimbalance.goals import Requirement
+from skimbalance.solvers import Fit, Problem, Solution, among_present, solve
+
+__all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
+
+ESTIMATES = ("robust", "empirical", "plugin")
+
+_Result = TypeVar("_Result")
+
+_MARGIN_ROUNDS = 6
+"""A bound is raised by what the decisions that meet it may lose on new rows; so often it is found what that is."""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Offsets and what they achieve; on new rows, where that was asked for; and what the way to them was.
+
+    `required` are the metrics that requirements are about, on held-out rows; `reached` tells whether offsets can meet
+    the requirements on the rows at hand, `promised` whether with the confidence asked for.
+    """
+
+    solution: Solution
+    score: float | None = None
+    score_interval: tuple[float, float] | None = None
+    offsets_error: Floats | None = None
+    required: tuple[float, ...] = ()
+    strength: float = 1.0
+    reached: bool = True
+    promised: bool = True
+
+
+@dataclass(frozen=True)
+class Estimation:
+    """How to estimate: the parameters of the tuner that have a say in it."""
+
+    estimate: str
+    n_bootstraps: int
+    confidence_level: float | None
+    seed: int
+    run: Run
+    report: Progress
+
+    def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
+        """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
+        reached = promised = self._reaches(problem)
+        if reached and any(confidences):
+            problem, promised = self._with_margins(problem, confidences)
+        estimated = self._foretold(problem, exactly=not promised)
+        return replace(estimated, reached=reached, promised=promised)
+
+    def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
+        """Fit and cross-fit; `exactly` on the rows at hand, where only that comes nearest to the requirements."""
+        fit = self._fit(exactly=exactly)
+        if self.confidence_level is None and self.estimate != "robust":
+            return Estimated(among_present(problem, fit))
+        fold_fit = self._fit(exactly=exactly, fold=True)
+        crossed = cross_fit(problem, fold_fit, seed=self.seed, run=self.run, report=self.report)
+        strength = crossed.strength() if self.estimate == "robust" and not problem.requirements else 1.0
+        if strength < 1:
+            fit = partial(_scaled, fit, strength)
+        level = self.confidence_level
+        score, interval = crossed.score(strength=strength, level=level)
+        error = None if level is None else strength * crossed.offsets_error(level=level)
+        required = crossed.values(tuple(required.metric for required in problem.requirements), strength=strength)
+        return Estimated(among_present(problem, fit), score, interval, error, required, strength)
+
+    def _fit(self, *, exactly: bool = False, fold: bool = False) -> Fit:
+        """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
+        report = None if fold else self.report
+        if self.estimate == "empirical" or exactly:
+            return partial(solve, seed=self.seed, report=report)
+        if self.estimate == "plugin":
+            return partial(plugin, report=report)
+        n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps
+        run = in_turn if fold else self.run
+        return partial(robust, n_bootstraps=n_bootstraps, seed=self.seed, run=run, report=report)
+
+    def _reaches(self, problem: Problem) -> bool:
+        """Tell whether there are offsets that meet the requirements on these rows."""
+        if not problem.requirements:
+            return True
+        solution = among_present(problem, partial(solve, seed=self.seed))
+        return problem.missed(solution.counts) == 0
+
+    def _with_margins(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool]:
+        """Raise the bounds until they hold on new rows with the confidence asked for; tell whether they can be met."""
+        spare = np.zeros((len(confidences), 2))
+        for _ in range(_MARGIN_ROUNDS):
+            solution = among_present(_tightened(problem, spare), self._fit())
+            needed = [
+                self._margins(problem, solution, *each) for each in zip(problem.requirements, confidences, strict=True)
+            ]
+            spare = (spare + needed) / 2  # the nearer to one a rate, the less it varies: undamped, this would swing
+        raised = _tightened(problem, spare)
+        return raised, self._reaches(raised)
+
+    def _margins(self, problem: Problem, solution: Solution, required: Requirement, confidence: float | None) -> Floats:
+        if confidence is None:
+            return np.zeros(2)
+        return margins(problem, solution, required.metric, confidence=confidence, seed=self.seed)
+
+
+def _tightened(problem: Problem, spare: Floats) -> Problem:
+    pairs = zip(problem.requirements, spare, strict=True)
+    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
+
+
+def in_turn(jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
+    """Call independent functions one after the other."""
+    return [job() for job in jobs]
+
+
+def _scaled(fit: Fit, strength: float, problem: Problem) -> Solution:
+    solution = fit(problem)
+    return problem.solved(strength * solution.offsets, n_iter=solution.n_iter)

@@ -1,0 +1,35 @@
+"""By how much a bound must be exceeded on the rows at hand to hold on new ones."""
+
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance.decision import decide
+from skimbalance.estimation._cross_fit import WIDTH
+from skimbalance.estimation._redraw import redrawn
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._counts import HardTruth
+from skimbalance.solvers import Problem, Solution
+
+__all__ = ["margins"]
+
+
+def margins(
+    problem: Problem, solution: Solution, metric: Metric, *, confidence: float, seed: int
+) -> npt.NDArray[np.float64]:
+    """Return how far below and how far above what these decisions achieve as many new rows stay with `confidence`."""
+    truth = cast(HardTruth, problem.truth)
+    decided = to_numpy(decide(problem.scores, solution.offsets)).astype(np.int64)
+    (drawn,) = redrawn(
+        to_numpy(truth.codes).astype(np.int64),
+        None if truth.weights is None else to_numpy(truth.weights),
+        [decided],
+        n_classes=problem.n_classes,
+        confusion=metric.needs_confusion,
+        seed=seed,
+    )
+    values = [metric.value(counts) for counts in drawn]
+    low, middle, high = np.quantile(values, [1 - confidence, 0.5, confidence])
+    return WIDTH * np.array([middle - low, high - middle])
