@@ -100,7 +100,7 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
         )
     few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
     if few.size:
-        counts = ", ".join(f"{labels[k].item()!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])
+        counts = ", ".join(f"{labels[[k]].tolist()[0]!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])
         more = f" and {few.size - 5} more classes fewer than {_FEW_ROWS}" if few.size > 5 else ""
         notes.append(
             f"Few rows to tune on: {counts}{more}. So few say little about an offset, or a score that depends on it; "

@@ -18,6 +18,7 @@ __all__ = [
     "routing_enabled",
     "take_params",
     "take_rows",
+    "validate_parameters",
     "validates_parameters",
 ]
 
@@ -28,6 +29,11 @@ def validates_parameters(fit: _Method) -> _Method:
     """Check the parameters of the estimator against its `_parameter_constraints` before `fit` runs."""
     wrapped: _Method = _fit_context(prefer_skip_nested_validation=False)(fit)
     return wrapped
+
+
+def validate_parameters(estimator: Any) -> None:
+    """Check the parameters of the estimator against its `_parameter_constraints`."""
+    estimator._validate_params()
 
 
 def take_rows(X: Any, rows: Any) -> Any:

@@ -1,6 +1,7 @@
 """Checks of what users hand in; each error names the argument, what came and what was expected."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,17 @@ from skimbalance._typing import Array, ArrayLike, Kind, Label
 
 __all__ = [
     "abridged",
+    "check_codes",
+    "check_column_labels",
+    "check_distribution",
     "check_label",
     "check_label_pair",
     "check_labels",
     "check_lengths",
     "check_numbers",
+    "check_per_class",
+    "check_positive",
+    "check_proba",
     "check_sample_weight",
     "check_scores",
 ]
@@ -130,12 +137,12 @@ def _check_log_proba(x: Array) -> None:
         _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one")
 
 
-def _check_sums(sums: Array, kind: str, expected: str) -> None:
+def _check_sums(sums: Array, kind: str, expected: str, name: str = "scores") -> None:
     xp = namespace(sums)
     off = xp.abs(sums - 1)
     if not float(xp.max(off)) <= _SUM_TOLERANCE:
         row = int(xp.argmax(off))
-        raise ValueError(f"{kind} takes rows that {expected}; row {row} of scores gives {float(sums[row]):g}")
+        raise ValueError(f"{kind} takes rows that {expected}; row {row} of {name} gives {float(sums[row]):g}")
 
 
 def _check_logits(x: Array) -> None:
@@ -187,7 +194,7 @@ def _recode(
     return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
 
 
-def _encode(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Return the sorted distinct labels, and the position of each label among them."""
     if labels.dtype.kind in "bui" and labels.size > 0:
         low, high = int(labels.min()), int(labels.max())
@@ -199,7 +206,7 @@ def _encode(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.
     try:
         found, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        raise ValueError("y must hold labels of one type, all numbers or all strings; got a mixture") from error
+        raise ValueError(f"{name} must hold labels of one type, all numbers or all strings; got a mixture") from error
     return found, codes.reshape(-1).astype(np.int64, copy=False)
 
 
@@ -223,6 +230,91 @@ def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArra
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} must be finite; got NaN or infinite values")
     return numbers.astype(np.float64)
+
+
+def check_per_class(
+    name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None = None
+) -> npt.NDArray[np.float64]:
+    """Return a number for each class, from a vector or from a mapping of labels."""
+    if not isinstance(values, Mapping):
+        return check_numbers(name, values, n_classes=len(classes))
+    places = {check_label(name, label, classes): value for label, value in values.items()}
+    if missing is None and len(places) < len(classes):
+        raise ValueError(f"{name} must name every class; got {sorted(map(str, values))} for {len(classes)} classes")
+    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
+
+
+def check_positive(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) positive float64."""
+    numbers = check_numbers(name, values, n_classes=n_classes)
+    if not numbers.min() > 0:
+        raise ValueError(f"{name} must be positive for each class; got {numbers.min():g}")
+    return numbers
+
+
+def check_distribution(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) positive float64 that sum to one."""
+    shares = check_positive(name, values, n_classes=n_classes)
+    total = float(shares.sum())
+    if not abs(total - 1) <= _SUM_TOLERANCE:
+        raise ValueError(f"{name} must sum to one; got a sum of {total:g}")
+    distribution: npt.NDArray[np.float64] = shares / total
+    return distribution
+
+
+def check_proba(name: str, values: ArrayLike) -> Array:
+    """Return the probabilities `values`, of the second class where they are (n,), as floating (n, K)."""
+    x = _numeric(name, _rectangular(name, values))
+    xp = namespace(x)
+    if x.ndim not in (1, 2) or x.shape[0] == 0 or (x.ndim == 2 and x.shape[1] < 2):
+        raise ValueError(
+            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two, and at least one "
+            f"row; got {tuple(x.shape)}"
+        )
+    if not xp.isdtype(x.dtype, "real floating"):
+        x = xp.astype(x, xp.float64)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
+        raise ValueError(f"{name} must hold probabilities in [0, 1]; values range from {low:g} to {high:g}")
+    if x.ndim == 1:
+        return xp.stack([1 - x, x], axis=1)
+    _check_sums(xp.sum(x, axis=1), f"as probabilities, {name}", "sum to one", name)
+    return x
+
+
+def check_column_labels(
+    labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
+) -> npt.NDArray[Any]:
+    """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
+    given = _encode(_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels)
+    if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
+        raise ValueError(f"{of if labels is not None else y_name} must hold at least two distinct labels; got {given}")
+    if n_columns is not None and len(given) != n_columns:
+        source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
+        raise ValueError(
+            f"{columns} has {n_columns} columns but {source}, {abridged(given)}; pass {of}=, the label of each column"
+        )
+    return given
+
+
+def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the position among `labels` of each of `values`."""
+    found, codes = _encode(_vector(name, values), name)
+    place = {label: column for column, label in enumerate(labels.tolist())}
+    unknown = [label for label in found.tolist() if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged(np.asarray(unknown))}, which is none of {abridged(labels)}")
+    return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes]
+
+
+def _vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
+    """Return labels as a vector without NaN."""
+    vector = to_numpy(labels)
+    if vector.ndim != 1 or len(vector) == 0:
+        raise ValueError(f"{name} must have shape (n,), one label for each row; got {vector.shape}")
+    if vector.dtype.kind == "f" and not np.isfinite(vector).all():
+        raise ValueError(f"{name} must not contain NaN or infinity")
+    return vector
 
 
 def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

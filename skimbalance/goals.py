@@ -119,6 +119,11 @@ class Near(Constraint):
 
     tol: float = 0.01
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (_is_number(self.tol) and self.tol >= 0):
+            raise ValueError(f"tol must not be negative; got {self.tol!r}")
+
     def bounds(self) -> tuple[float, float]:
         """Return `value - tol` and `value + tol`."""
         return self.value - self.tol, self.value + self.tol

@@ -1,10 +1,11 @@
 """The tuner: from scores and labels to offsets."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
@@ -18,6 +19,7 @@ from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
     check_labels,
     check_lengths,
+    check_per_class,
     check_sample_weight,
     check_scores,
 )
@@ -58,6 +60,10 @@ class OffsetTuner(BaseEstimator):
         What the scores are. It is never guessed.
     pos_label : label, default=None
         The positive class of two-class metrics; None takes ``classes_[1]``.
+    class_prior : array-like of shape (K,) or dict, default=None
+        Share of each class among the rows to be predicted, in the order of `classes_` or by label, where it differs
+        from that among the rows of the fit. Rows are weighted accordingly, so that objective, constraints and scores
+        are those of the deployment. A class without rows is left out.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         ``"robust"`` is made for new rows: the mean of the optimum for calibrated soft labels and the median optimum
         over Bayesian bootstraps of labels half soft, with several classes each offset shrunk by its noise towards the
@@ -139,8 +145,8 @@ class OffsetTuner(BaseEstimator):
     >>> tuner = OffsetTuner("f1").fit(proba, y)
     >>> tuner.predict([0.1, 0.3])
     array(['no', 'yes'], dtype='<U3')
-    >>> f"{tuner.score_:.2f}, in the sample {tuner.in_sample_score_:.2f}"
-    ''
+    >>> round(tuner.score_, 2), [round(bound, 2) for bound in tuner.score_interval_]
+    (0.69, [0.49, 0.82])
     """
 
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"scores": UNUSED, "sample_weight": True}
@@ -152,6 +158,7 @@ class OffsetTuner(BaseEstimator):
         "objective": [str, Metric],
         "kind": [StrOptions(set(KINDS))],
         "pos_label": [object],
+        "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
         "solver": [StrOptions({"auto", "coordinate_ascent"})],
@@ -169,6 +176,7 @@ class OffsetTuner(BaseEstimator):
         constraints: Sequence[Constraint] = (),
         kind: Kind = "proba",
         pos_label: Label = None,
+        class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
         solver: str = "auto",
         n_bootstraps: int = 8,
@@ -181,6 +189,7 @@ class OffsetTuner(BaseEstimator):
         self.constraints = constraints
         self.kind = kind
         self.pos_label = pos_label
+        self.class_prior = class_prior
         self.estimate = estimate
         self.solver = solver
         self.n_bootstraps = n_bootstraps
@@ -223,6 +232,9 @@ class OffsetTuner(BaseEstimator):
         check_lengths(scores=x, y=as_array(y))
         codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
         weights = check_sample_weight(sample_weight, like=x)
+        if self.class_prior is not None:
+            prior = check_per_class("class_prior", self.class_prior, labels)
+            weights = bring(_deployed(codes, weights, prior), to=x, dtype=namespace(x).float64)
         metric = bound_metric(self.objective, labels, self.pos_label)
         xp = namespace(x)
         truth = Truth.from_codes(
@@ -330,6 +342,20 @@ class OffsetTuner(BaseEstimator):
     def _columns(self, scores: ArrayLike) -> Array:
         check_is_fitted(self)
         return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)
+
+
+def _deployed(
+    codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return weights under which each class that has rows has the share that `prior` gives it among these."""
+    if not (prior >= 0).all() or not prior.any():
+        raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
+    host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
+    totals = np.bincount(codes, host, minlength=len(prior))
+    factors = np.divide(prior, totals, out=np.zeros(len(prior)), where=totals > 0)
+    deployed = host * factors[codes]
+    scaled: npt.NDArray[np.float64] = deployed * (host.sum() / deployed.sum())
+    return scaled
 
 
 def _weighing(problem: Problem) -> Problem:

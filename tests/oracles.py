@@ -2,6 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import softmax
 
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
@@ -53,3 +55,21 @@ def decisions_of_three(scores: Matrix) -> npt.NDArray[np.int64]:
 def best_of_three(scores: Matrix, truth: Truth, metric: Metric) -> float:
     """Best rank for three classes, over every cell."""
     return max(rank_of(metric, decisions, truth) for decisions in decisions_of_three(scores))
+
+
+def offsets_of_state(scores: Matrix, target: Matrix, weights: Matrix | None = None, *, sweeps: int = 200) -> Matrix:
+    """Offsets that give a state, by finding the root for one class after the other, over and over."""
+    offsets = np.zeros(scores.shape[1])
+    reach = 2 * np.ptp(scores) + 60
+
+    def excess(offset: float, k: int) -> float:
+        moved = np.where(np.arange(len(offsets)) == k, offset, offsets)
+        return float(np.average(softmax(scores + moved, axis=1)[:, k], weights=weights) - target[k])
+
+    for _ in range(sweeps):
+        before = offsets.copy()
+        for k in range(len(offsets)):
+            offsets[k] = brentq(excess, offsets[k] - reach, offsets[k] + reach, args=(k,), xtol=1e-13)
+        if np.allclose(before, offsets, atol=1e-13):
+            break
+    return offsets - offsets.mean()

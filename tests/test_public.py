@@ -17,15 +17,13 @@ PUBLIC = {
         "geometric_mean_score",
         "get_metric_names",
         "imbalance_degree_score",
+        "imbalance_state",
         "worst_recall_score",
     },
+    "skimbalance.scorers": {"imbalance_degree_scorer", "imbalance_state_scorer"},
 }
-DOCUMENTED = [
-    getattr(importlib.import_module(module), name)
-    for module, names in PUBLIC.items()
-    for name in sorted(names)
-    if name != "__version__"
-]
+NAMED = [getattr(importlib.import_module(module), name) for module, names in PUBLIC.items() for name in sorted(names)]
+DOCUMENTED = [thing for thing in NAMED if inspect.isclass(thing) or inspect.isfunction(thing)]
 
 
 def modules():

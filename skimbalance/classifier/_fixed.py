@@ -18,7 +18,7 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import check_label, check_numbers
+from skimbalance._validation import check_per_class
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
 from skimbalance.decision import centred, threshold_of
 from skimbalance.solvers import prior_offsets
@@ -146,7 +146,7 @@ class FixedOffsetClassifier(OffsetClassifier):
 
     def _closed_form(self, support: npt.NDArray[np.float64], classes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         if not isinstance(self.offsets, str):
-            return _per_class("offsets", self.offsets, classes, missing=0.0)
+            return check_per_class("offsets", self.offsets, classes, missing=0.0)
         if not (support > 0).all():
             raise ValueError(
                 f"offsets='prior' needs rows of positive sample_weight in every class; class "
@@ -158,7 +158,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             raise ValueError(f"tau must keep the offsets finite; got {self.tau!r}")
         if self.target_prior is None:
             return offsets
-        target = _per_class("target_prior", self.target_prior, classes, missing=None)
+        target = check_per_class("target_prior", self.target_prior, classes, missing=None)
         if not (target > 0).all():
             raise ValueError(f"target_prior must be positive for every class; got {target.tolist()}")
         wanted: npt.NDArray[np.float64] = centred(offsets + np.log(target))
@@ -175,15 +175,3 @@ class FixedOffsetClassifier(OffsetClassifier):
         return MetadataRouter(owner=self).add(
             estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
         )
-
-
-def _per_class(
-    name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None
-) -> npt.NDArray[np.float64]:
-    """Return a number for each class, from a vector or from a mapping of labels."""
-    if not isinstance(values, Mapping):
-        return check_numbers(name, values, n_classes=len(classes))
-    places = {check_label(name, label, classes): value for label, value in values.items()}
-    if missing is None and len(places) < len(classes):
-        raise ValueError(f"{name} must name every class; got {sorted(map(str, values))} for {len(classes)} classes")
-    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))

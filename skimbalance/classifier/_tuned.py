@@ -1,6 +1,7 @@
 """Offsets tuned on scores of rows that the classifier was not trained on."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -23,6 +24,7 @@ from skimbalance._sklearn import (
     routing_enabled,
     take_params,
     take_rows,
+    validate_parameters,
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
@@ -64,6 +66,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         What must hold besides; see :class:`OffsetTuner`.
     pos_label : label, default=None
         The positive class of two-class metrics; None takes ``classes_[1]``.
+    class_prior : array-like of shape (K,) or dict, default=None
+        Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
     solver : {"auto", "coordinate_ascent"}, default="auto"
@@ -133,7 +137,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         **OffsetClassifier._parameter_constraints,
         **{
             name: OffsetTuner._parameter_constraints[name]
-            for name in ("objective", "constraints", "pos_label", "estimate", "solver")
+            for name in ("objective", "constraints", "pos_label", "class_prior", "estimate", "solver")
         },
         "response_method": [StrOptions(set(RESPONSE_METHODS))],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
@@ -151,6 +155,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         objective: str | Metric = "balanced_accuracy",
         constraints: Sequence[Constraint] = (),
         pos_label: Label = None,
+        class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
         solver: str = "auto",
         response_method: str = "auto",
@@ -165,6 +170,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.objective = objective
         self.constraints = constraints
         self.pos_label = pos_label
+        self.class_prior = class_prior
         self.estimate = estimate
         self.solver = solver
         self.response_method = response_method
@@ -219,15 +225,84 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         tuner.notes_ += _notes(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
         forget_fit(self)
         self._adopt(final)
+        self._take_offsets(tuner)
+        if self.store_cv_results:
+            self.cv_results_ = judged
+        return self
+
+    def retune(
+        self,
+        X: Any = None,
+        y: ArrayLike | None = None,
+        *,
+        objective: str | Metric | None = None,
+        constraints: Sequence[Constraint] | None = None,
+        class_prior: ArrayLike | Mapping[Label, float] | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Give the same fitted model another goal: fit nothing but offsets, and leave this classifier as it is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), default=None
+            Rows that the model was not trained on, to tune on. None takes the out-of-fold scores of :meth:`fit`,
+            which ``store_cv_results=True`` has kept.
+        y : array-like of shape (n_samples,), default=None
+            Their labels.
+        objective : str or metric, default=None
+            What to optimise; None keeps the objective.
+        constraints : sequence of AtLeast, AtMost or Near, default=None
+            What must hold besides; None keeps the constraints, ``()`` drops them.
+        class_prior : array-like of shape (K,) or dict, default=None
+            Share of each class among the rows to be predicted; None keeps what was set.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows of `X`.
+
+        Returns
+        -------
+        TunedOffsetClassifierCV
+            Another classifier, fitted: with this one's model, and offsets for the goal.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows to tune on, only one of `X` and `y` is given, or the tuner refuses the goal.
+        """
+        check_is_fitted(self)
+        other = copy(self)
+        goals = {"objective": objective, "constraints": constraints, "class_prior": class_prior}
+        for name, goal in goals.items():
+            if goal is not None:
+                setattr(other, name, goal)
+        validate_parameters(other)
+        tuner = other._tuner(self.tuner_.kind)
+        rows = self._rows_to_retune(X, y, sample_weight)
+        tuner.fit(rows["scores"], rows["y"], classes=self.classes_, sample_weight=rows["sample_weight"])
+        other._take_offsets(tuner)
+        return other
+
+    def _rows_to_retune(self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None) -> dict[str, Any]:
+        if (X is None) != (y is None):
+            raise ValueError("X and y must be given together, or neither; got one of them")
+        if X is not None:
+            response = respond(self.estimator_, X, response_method=self.response_method)
+            return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
+        if sample_weight is not None:
+            raise ValueError("sample_weight goes with X and y; the stored scores have the weights of fit")
+        if not hasattr(self, "cv_results_"):
+            raise ValueError(
+                "retune needs rows to tune on: pass X and y that the model was not trained on, or fit with "
+                "store_cv_results=True"
+            )
+        return self.cv_results_
+
+    def _take_offsets(self, tuner: OffsetTuner) -> None:
         self.tuner_ = tuner
         self.offsets_ = tuner.offsets_
         self.score_ = tuner.score_
         self.score_interval_ = tuner.score_interval_
-        if len(classes) == 2:
+        if len(tuner.classes_) == 2:
             self.threshold_ = tuner.threshold_
-        if self.store_cv_results:
-            self.cv_results_ = judged
-        return self
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
         return OffsetTuner(
@@ -235,6 +310,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             constraints=self.constraints,
             kind=kind,
             pos_label=self.pos_label,
+            class_prior=self.class_prior,
             estimate=self.estimate,
             solver=self.solver,
             n_jobs=self.n_jobs,

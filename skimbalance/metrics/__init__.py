@@ -4,6 +4,7 @@ from skimbalance.metrics._cost import Cost
 from skimbalance.metrics._functions import geometric_mean_score, imbalance_degree_score, worst_recall_score
 from skimbalance.metrics._overlap import FBeta
 from skimbalance.metrics._registry import get_metric_names
+from skimbalance.metrics._state import imbalance_state
 
 __all__ = [
     "Cost",
@@ -11,5 +12,6 @@ __all__ = [
     "geometric_mean_score",
     "get_metric_names",
     "imbalance_degree_score",
+    "imbalance_state",
     "worst_recall_score",
 ]

@@ -9,6 +9,7 @@ from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._imbalance import ImbalanceDegree
 from skimbalance.metrics._recall import GeometricMean, WorstRecall
+from skimbalance.metrics._state import degree_of_flow
 
 __all__ = ["geometric_mean_score", "imbalance_degree_score", "score_labels", "worst_recall_score"]
 
@@ -109,21 +110,42 @@ def worst_recall_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: A
     return score_labels(WorstRecall(), y_true, y_pred, sample_weight=sample_weight)
 
 
-def imbalance_degree_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+def imbalance_degree_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    soft: bool = False,
+    labels: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     r"""Degree by which decisions flow from the rare classes to the frequent ones; zero is balanced, one the most.
 
     .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
 
-    with :math:`\pi_k` the share of class k in `y_true`, and :math:`q_k` the mean over the K classes of the share of
-    their rows that is predicted as k. `D = 1` says that all rows go to the most frequent class, `D < 0` that the rare
-    classes are favoured. For two classes it is the recall of the frequent class minus that of the rare one.
+    with :math:`\pi_k` the prior of class k, and :math:`q_k` the mean over the classes of `y_true` of the share of their
+    rows that is predicted as k, or with ``soft=True`` of its mean probability. `D = 1` says that all rows go to the
+    most frequent class, zero that there is no net flow towards frequent classes, `D < 0` that the rare ones are
+    favoured. For two classes it is the recall of the frequent class minus that of the rare one, in [-1, 1]. For more
+    the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all rows at the
+    rarest class, and never below :math:`-(K - 1)`.
+
+    Zero is not perfection: flows in both directions may cancel, and random decisions have it too. Degrees compare only
+    where the prior is the same: between a fold and another, pass `prior`.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         True labels.
-    y_pred : array-like of shape (n_samples,)
-        Predicted labels.
+    y_pred : array-like of shape (n_samples,), or (n_samples, K) where soft
+        Predicted labels; where ``soft=True`` probabilities, those of the second class if one-dimensional.
+    soft : bool, default=False
+        Whether `y_pred` holds probabilities.
+    labels : array-like of shape (K,), optional
+        Label of each entry of `prior` and each column of `y_pred`, by default the sorted labels of `y_true`.
+    prior : array-like of shape (K,), optional
+        Reference prior, such as the class shares or counts of the training set; by default that of `y_true`. Only
+        ratios matter.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the samples.
 
@@ -135,8 +157,9 @@ def imbalance_degree_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     Raises
     ------
     ValueError
-        If all classes are equally frequent, which leaves the degree undefined; if the lengths differ, or weights
-        are negative, not finite or all zero.
+        If the classes of the prior are all equally frequent, which leaves the degree undefined; if labels or columns do
+        not match, `y_pred` is not probabilities where it should be, lengths differ, or weights are negative, not
+        finite or all zero.
 
     References
     ----------
@@ -148,5 +171,9 @@ def imbalance_degree_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     >>> from skimbalance.metrics import imbalance_degree_score
     >>> round(imbalance_degree_score([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1]), 3)
     0.5
+    >>> round(imbalance_degree_score([0, 0, 1, 1], [0.1, 0.3, 0.4, 0.8], soft=True, prior=[0.9, 0.1]), 3)
+    0.2
     """
+    if soft or labels is not None or prior is not None:
+        return degree_of_flow(y_true, y_pred, soft=soft, labels=labels, prior=prior, sample_weight=sample_weight)
     return score_labels(ImbalanceDegree(), y_true, y_pred, sample_weight=sample_weight)

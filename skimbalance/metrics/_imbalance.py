@@ -8,7 +8,7 @@ from skimbalance._array_api import namespace
 from skimbalance._typing import Array
 from skimbalance.metrics._base import Direction, LinearMetric, safe_ratio
 
-__all__ = ["ImbalanceDegree"]
+__all__ = ["ImbalanceDegree", "prevalence", "require_imbalance"]
 
 _EQUAL = 1e-12
 """Log priors that differ by no more are equal."""
@@ -22,7 +22,7 @@ class ImbalanceDegree(LinearMetric):
     over classes of how the rows of each are predicted.
     """
 
-    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)  # -(K - 1)
     direction: ClassVar[Direction] = "zero"
     needs_confusion: ClassVar[bool] = True
 
@@ -33,20 +33,25 @@ class ImbalanceDegree(LinearMetric):
 
     def check_support(self, support: Array) -> None:
         """Raise where all classes are equally frequent."""
-        if float(namespace(support).max(_prevalence(support))) <= _EQUAL:
-            raise ValueError("imbalance_degree is undefined where all classes are equally frequent")
+        require_imbalance(support)
 
     def utilities(self, support: Array) -> Array:
         """Return `(log pi_k - mean log pi) / ((max log pi - mean log pi) K support_c)`; zero where undefined."""
         xp = namespace(support)
         occurring = xp.astype(support > 0, xp.float64)
         each = safe_ratio(occurring, support) / xp.sum(occurring)
-        worth = _prevalence(support)
+        worth = prevalence(support)
         span = float(xp.max(worth))
         return each[:, None] * worth[None, :] / (span if span > _EQUAL else math.inf)
 
 
-def _prevalence(support: Array) -> Array:
+def require_imbalance(support: Array) -> None:
+    """Raise where all classes are equally frequent."""
+    if float(namespace(support).max(prevalence(support))) <= _EQUAL:
+        raise ValueError("imbalance_degree is undefined where all classes are equally frequent")
+
+
+def prevalence(support: Array) -> Array:
     """Return the log prior of each class that has rows, above the mean of all; zero for the others."""
     xp = namespace(support)
     occurring = support > 0

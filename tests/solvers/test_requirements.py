@@ -1,0 +1,118 @@
+"""Requirements in the line search: met wherever offsets can meet them, and the objective best among those."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracles import between, decisions_of_three
+from problems import in_namespace, problem
+
+from skimbalance._array_api import to_numpy
+from skimbalance.decision import decide
+from skimbalance.goals import Requirement
+from skimbalance.metrics import Cost
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import reachable, solve
+
+PARTS = ("recall", "precision", "balanced_accuracy", "accuracy", "worst_recall", "false_positive_rate", "f1")
+
+
+def required(rng, n_classes):
+    """One to three bounds on random metrics, some of one class."""
+    drawn = []
+    for _ in range(rng.integers(1, 4)):
+        name = PARTS[rng.integers(len(PARTS))]
+        metric = METRICS[name].bind(int(rng.integers(n_classes)))
+        bound = float(rng.choice([0.2, 0.5, 0.7, 0.9]))
+        low, high = [(bound, np.inf), (-np.inf, bound), (bound - 0.05, bound + 0.05)][rng.integers(3)]
+        drawn.append(Requirement(metric, low=low, high=high))
+    return tuple(drawn)
+
+
+def lowest_met(setting):
+    """What no rank falls below that meets the requirements."""
+    return setting.metric.worst_rank(setting.n_classes)
+
+
+@pytest.mark.parametrize("objective", ["f1", "precision", "accuracy", "geometric_mean", "matthews_corrcoef"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_two_classes_are_exact(objective, soft):
+    met = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        drawn = problem(seed, n_classes=2, n_rows=8 + seed % 20, metric=objective, decimals=seed % 3 or None, soft=soft)
+        setting = replace(drawn, requirements=required(rng, 2))
+        gaps = setting.scores[:, 0] - setting.scores[:, 1]
+        best = max(setting.rank_of(setting.count((gaps < cut).astype(np.int64))) for cut in between(gaps))
+        assert solve(setting).rank == pytest.approx(best, abs=1e-9)
+        met += best >= lowest_met(setting)
+    assert 10 < met < 100
+
+
+def test_three_classes_meet_what_can_be_met():
+    met, shares = 0, []
+    for seed in range(200):
+        name = ("f1_macro", "accuracy", "geometric_mean", "precision_macro")[seed % 4]
+        drawn = problem(seed, n_rows=8 + seed % 6, metric=name, decimals=1 if seed % 2 else None)
+        setting = replace(drawn, requirements=required(np.random.default_rng(seed), 3))
+        best = max(setting.rank_of(setting.count(d)) for d in decisions_of_three(setting.scores))
+        found = solve(setting).rank
+        if best >= lowest_met(setting):
+            met += 1
+            assert found >= lowest_met(setting)
+        shares.append(found >= best - 1e-9)
+    assert met > 60
+    assert np.mean(shares) >= 0.95
+
+
+def test_what_is_reported_is_what_is_achieved():
+    for seed in range(30):
+        drawn = problem(seed, n_rows=60, n_classes=4)
+        setting = replace(drawn, requirements=required(np.random.default_rng(seed), 4))
+        solution = solve(setting)
+        assert solution.rank == setting.rank_of(setting.count(decide(setting.scores, solution.offsets)))
+
+
+def test_missing_by_less_is_better_and_meeting_is_best():
+    setting = replace(problem(0), requirements=(Requirement(METRICS["accuracy"], low=0.9),))
+    truth = to_numpy(setting.truth.codes).astype(np.int64)
+    ranks = []
+    for n_wrong in (0, 1, 5, 10):
+        decided = truth.copy()
+        decided[:n_wrong] = (decided[:n_wrong] + 1) % 3
+        ranks.append(setting.rank_of(setting.count(decided)))
+    assert ranks[0] > ranks[1] >= lowest_met(setting) > ranks[2] > ranks[3]
+
+
+def test_a_cost_of_any_size_never_outweighs_a_requirement():
+    matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    for seed in range(20):
+        drawn = problem(seed, n_rows=30)
+        requirement = Requirement(METRICS["recall"].bind(2), low=0.8)
+        setting = replace(drawn, metric=Cost(matrix), requirements=(requirement,))
+        assert setting.missed(solve(setting).counts) == 0
+
+
+def test_classes_that_are_left_out_take_their_requirements_along():
+    setting = replace(problem(0), requirements=tuple(Requirement(METRICS["recall"].bind(c), low=0.5) for c in range(3)))
+    weights = (to_numpy(setting.truth.codes) != 1).astype(float)
+    truth = type(setting.truth).from_codes(setting.truth.codes, n_classes=3, weights=weights)
+    kept = replace(setting, truth=truth).restricted([0, 2])
+    assert [required.metric.label for required in kept.requirements] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["recall", "precision", "accuracy", "imbalance_degree"])
+def test_reachable_bounds_are_those_of_brute_force(name):
+    for seed in range(20):
+        setting = problem(seed, n_rows=12, metric="accuracy")
+        metric = METRICS[name].bind(1)
+        values = [metric.value(setting.truth.count(d, confusion=True)) for d in decisions_of_three(setting.scores)]
+        low, high = reachable(setting, metric)
+        assert (low, high) == pytest.approx((min(values), max(values)), abs=0.02)
+
+
+def test_every_library(xp):
+    here = problem(3, n_rows=80)
+    requirements = (Requirement(METRICS["recall"].bind(2), low=0.7), Requirement(METRICS["worst_recall"], low=0.2))
+    there = replace(in_namespace(here, xp), requirements=requirements)
+    assert solve(there).rank == pytest.approx(solve(replace(here, requirements=requirements)).rank)
