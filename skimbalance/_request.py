@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
-from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ from skimbalance._array_api import to_numpy
 from skimbalance._typing import Label
 from skimbalance._validation import abridged, check_label
 from skimbalance.estimation import Estimated
-from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
+from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, Requirement
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import HardTruth
@@ -69,7 +68,7 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
         notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {estimated.strength:.2f}.")
     if not (estimated.reached and estimated.promised):
         notes.append(_out_of_reach(problem, constraints, reached=estimated.reached))
-        warn(notes[-1], UnreachableGoalWarning, stacklevel=5)
+        warn_user(notes[-1], UnreachableGoalWarning)
     for constraint, value in zip(constraints, estimated.required, strict=False):
         notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
     return notes
@@ -104,7 +103,7 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
         more = f" and {few.size - 5} more classes fewer than {_FEW_ROWS}" if few.size > 5 else ""
         notes.append(
             f"Few rows to tune on: {counts}{more}. So few say little about an offset, or a score that depends on it; "
-            "look at offsets_interval_ and score_interval_, and tune on more rows of these classes if there are any."
+            "tune on more rows of these classes if there are any."
         )
-        warn(notes[-1], FewRowsWarning, stacklevel=5)
+        warn_user(notes[-1], FewRowsWarning)
     return notes

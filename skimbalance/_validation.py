@@ -59,8 +59,11 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
     if not bool(xp.any(weights > 0)):
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
     _, exponent = math.frexp(float(xp.max(weights)))
-    # Products of sums must neither overflow nor vanish; a power of two changes no digit.
-    return weights if abs(exponent) < _LARGEST_EXPONENT else weights * 2.0 ** (-exponent)
+    if abs(exponent) < _LARGEST_EXPONENT:
+        return weights
+    # Products of sums must neither overflow nor vanish; powers of two change no digit, and two of them any scale.
+    half = -exponent // 2
+    return weights * 2.0**half * 2.0 ** (-exponent - half)
 
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:

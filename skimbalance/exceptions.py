@@ -1,6 +1,11 @@
 """Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`."""
 
-__all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning"]
+import sys
+import warnings
+
+__all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning", "warn_user"]
+
+_INNER = {"skimbalance", "sklearn", "joblib"}
 
 
 class SkimbalanceWarning(UserWarning):
@@ -13,3 +18,11 @@ class FewRowsWarning(SkimbalanceWarning):
 
 class UnreachableGoalWarning(SkimbalanceWarning):
     """No offsets meet the constraints on the rows tuned on; those that miss them by the least were taken."""
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

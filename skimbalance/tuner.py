@@ -73,14 +73,15 @@ class OffsetTuner(BaseEstimator):
     solver : {"auto", "coordinate_ascent"}, default="auto"
         How to search; ``"auto"`` is coordinate ascent.
     n_bootstraps : int, default=8
-        How many bootstraps the robust estimate takes the median of; beyond 400,000 scores it takes fewer.
+        How many bootstraps the robust estimate takes the median of, at least two; with several classes and more than
+        400,000 scores it takes fewer.
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and `offsets_interval_`. None computes no interval and, unless the robust estimate
         needs it anyway, no `score_` either: a fit is then a single search.
     n_jobs : int, default=None
         How many threads fit bootstraps and folds; the result is the same for any number.
     verbose : int, default=0
-        Positive prints a line for each search and each fold.
+        Positive prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of bootstraps, folds and random restarts. None is the seed 0: fits are repeatable by default.
 
@@ -96,6 +97,7 @@ class OffsetTuner(BaseEstimator):
     score_ : float
         What the metric is expected to be on new rows: offsets are fitted on four fifths of the rows and judged on the
         fifth, for each in turn (thirds beyond a million scores), so that no row is judged by offsets it helped to fit.
+        In a geometric mean a class without a hit counts as half a hit: it would be zero on few rows, whatever is true.
     score_interval_ : tuple of float
         Within which bounds the metric is expected to be on as many new rows, with probability `confidence_level`.
     offsets_interval_ : array of shape (2, K)
@@ -162,7 +164,7 @@ class OffsetTuner(BaseEstimator):
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
         "solver": [StrOptions({"auto", "coordinate_ascent"})],
-        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+        "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from skimbalance._sklearn import (
 from skimbalance._typing import Array, ArrayLike
 from skimbalance._validation import abridged, check_sample_weight, check_scores
 from skimbalance.decision import decide, log_softmax, shifted, softmax
-from skimbalance.exceptions import SkimbalanceWarning
+from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.scores import log_scores
 
 __all__ = ["OffsetClassifier", "check_targets", "fit_parameters", "require_known"]
@@ -150,11 +149,10 @@ def fit_parameters(estimator: Any, params: Mapping[str, Any], *, weighs: str) ->
         return passed
     if has_fit_parameter(estimator, "sample_weight"):
         return {**passed, "sample_weight": weights}
-    warn(
+    warn_user(
         f"{type(estimator).__name__}.fit takes no sample_weight: the weights reach {weighs} alone. Enable metadata "
         "routing, or pass the weights by the name of the step that takes them",
         SkimbalanceWarning,
-        stacklevel=4,
     )
     return passed
 

@@ -56,7 +56,9 @@ def condensed(problem: Problem) -> Sample:
     mass = sizes = counts[kept]
     if weights is not None:
         mass = count_codes(cells, weights, 2 * n_blocks)[kept]
-        sizes = mass * mass / count_codes(cells, weights * weights, 2 * n_blocks)[kept]
+        squares = count_codes(cells, weights * weights, 2 * n_blocks)[kept]
+        # Squares of tiny weights vanish: such rows then count as alike.
+        sizes = xp.where(squares > 0, mass * mass / xp.where(squares > 0, squares, squares + 1), sizes)
     few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
     return Sample(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 

@@ -4,7 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -28,10 +28,9 @@ _FEW_FOLDS = 3
 _CELLS_FOR_ALL_FOLDS = 1_000_000
 """Beyond so many scores few folds tell as much as more do of few rows."""
 
-WIDTH = 2.0
-"""By how much intervals are wider than the bootstrap of the rows at hand says. As many new rows vary as much again,
-which is a factor of sqrt(2); so do, together, the model and the offsets, which a bootstrap of judged rows does not see
-(Bates, Hastie and Tibshirani 2021). Measured on real data in `benchmarks/leaderboard.py`."""
+WIDTH = np.sqrt(2.0)
+"""By how much intervals are wider than new rows alone make them: model and offsets vary about as much again, which a
+redraw of judged rows does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
 
 
 def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
@@ -95,24 +94,21 @@ class CrossFit:
         gain = metric.rank(self._count(full)) - metric.rank(self._count(without))
         if gain >= 0:
             return 1.0
-        before, after = ([metric.rank(counts) for counts in each] for each in self._redrawn(without, full))
-        error = float(np.std(np.subtract(after, before)))
+        gains = [metric.rank(after) - metric.rank(before) for before, after in self._redrawn(without, full)]
+        error = float(np.std(gains))
         return max(0.0, 1 + gain / error) if error > 0 else 0.0
 
     def score(self, *, strength: float, level: float | None) -> tuple[float, tuple[float, float] | None]:
-        """Return the score of the held-out decisions, and within which bounds that of as many new rows should be.
-
-        A class without a single hit is given half a one: a geometric mean of zero would say that no row of it will
-        ever be hit.
-        """
+        """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
         metric = self.problem.metric
         decisions = self.decisions(strength=strength)
-        score = metric.value(self._with_half_hits(self._count(decisions)))
+        counts = self._count(decisions)
+        score = metric.value(self._with_half_hits(counts) if metric.vanishes else counts)
         if level is None:
             return score, None
-        (drawn,) = self._redrawn(decisions)
         tail = (1 - level) / 2
-        low, middle, high = np.quantile([metric.value(counts) for counts in drawn], [tail, 0.5, 1 - tail])
+        drawn = [metric.value(counts) for (counts,) in self._redrawn(decisions, anew=True, tail=tail)]
+        low, middle, high = np.quantile(drawn, [tail, 0.5, 1 - tail])
         least, most = metric.bounds
         below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
         return score, (float(max(least, below)), float(min(most, above)))
@@ -132,20 +128,17 @@ class CrossFit:
         return width
 
     def _with_half_hits(self, counts: Counts) -> Counts:
-        """Turn half a row of each class without a hit into one."""
+        """Turn half a row of each class without a hit into one: that no row was hit does not say that none will be."""
         n_rows = np.bincount(self.codes, minlength=self.problem.n_classes)
         missed = (counts.hits == 0) & (n_rows > 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_rows, 1), 0.0)
-        confusion = counts.confusion
-        if confusion is not None:
-            confusion = confusion + np.diag(half)
-        return Counts(counts.hits + half, counts.predicted + half, counts.support, confusion)
+        return Counts(counts.hits + half, counts.predicted, counts.support)
 
     def _count(self, decisions: Codes) -> Counts:
         truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
         return truth.count(decisions, confusion=self.problem.needs_confusion)
 
-    def _redrawn(self, *decisions: Codes) -> list[list[Counts]]:
+    def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
         return redrawn(
             self.codes,
             self.weights,
@@ -153,4 +146,6 @@ class CrossFit:
             n_classes=self.problem.n_classes,
             confusion=self.problem.needs_confusion,
             seed=self.seed,
+            anew=anew,
+            tail=tail,
         )

@@ -74,7 +74,7 @@ class Estimation:
             fit = partial(_scaled, fit, strength)
         level = self.confidence_level
         score, interval = crossed.score(strength=strength, level=level)
-        error = None if level is None else strength * crossed.offsets_error(level=level)
+        error = None if level is None else crossed.offsets_error(level=level)
         required = crossed.values(tuple(required.metric for required in problem.requirements), strength=strength)
         return Estimated(among_present(problem, fit), score, interval, error, required, strength)
 

@@ -22,14 +22,17 @@ def margins(
     """Return how far below and how far above what these decisions achieve as many new rows stay with `confidence`."""
     truth = cast(HardTruth, problem.truth)
     decided = to_numpy(decide(problem.scores, solution.offsets)).astype(np.int64)
-    (drawn,) = redrawn(
+    drawn = redrawn(
         to_numpy(truth.codes).astype(np.int64),
         None if truth.weights is None else to_numpy(truth.weights),
         [decided],
         n_classes=problem.n_classes,
         confusion=metric.needs_confusion,
         seed=seed,
+        anew=True,
+        tail=1 - confidence,
     )
-    values = [metric.value(counts) for counts in drawn]
+    values = [metric.value(counts) for (counts,) in drawn]
     low, middle, high = np.quantile(values, [1 - confidence, 0.5, confidence])
-    return WIDTH * np.array([middle - low, high - middle])
+    widths: npt.NDArray[np.float64] = WIDTH * np.array([middle - low, high - middle])
+    return widths

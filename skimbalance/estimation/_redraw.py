@@ -1,11 +1,10 @@
 """What counts might have been, had other rows of the same kind been drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from skimbalance.metrics._counts import Counts
 
@@ -15,6 +14,9 @@ Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _DRAWS = 100
+_MOST_DRAWS = 2000
+_BEYOND = 5
+"""So many draws are to fall beyond a quantile, within those limits."""
 
 _PRIOR = 0.5
 """Rows added to the hits and to the misses of each class (Jeffreys): no rate of few rows is certain."""
@@ -30,20 +32,31 @@ class _Kinds(NamedTuple):
 
 
 def redrawn(
-    codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, n_classes: int, confusion: bool, seed: int
-) -> list[list[Counts]]:
-    """Return the counts of each vector of decisions under the same Bayesian bootstraps of the rows.
+    codes: Codes,
+    weights: Floats | None,
+    decisions: Sequence[Codes],
+    *,
+    n_classes: int,
+    confusion: bool,
+    seed: int,
+    anew: bool = False,
+    tail: float = 0.05,
+) -> Iterator[list[Counts]]:
+    """Yield counts of each vector of decisions under Bayesian bootstraps of the rows, enough of them for such a tail.
 
-    Rows of one kind count alike, so that their exponential weights are drawn as one gamma.
+    Rows of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` as many new
+    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much.
     """
     kinds = _with_prior(_kinds(codes, weights, decisions, n_classes=n_classes), n_classes=n_classes)
     rng = np.random.default_rng(seed)
-    drawn = rng.gamma(kinds.sizes, size=(_DRAWS, len(kinds.sizes))) * (kinds.mass / kinds.sizes)
-    support = _sums(drawn, kinds.truth, n_classes)
-    return [
-        _counts(drawn, kinds.truth, decided, support, n_classes=n_classes, confusion=confusion)
-        for decided in kinds.decisions
-    ]
+    for _ in range(int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))):
+        rates = rng.gamma(kinds.sizes)
+        if anew:
+            drawn = rng.poisson(rates)
+            rates = drawn if drawn.any() else rates
+        mass = rates * (kinds.mass / kinds.sizes)
+        support = _totals(kinds.truth, mass, n_classes)
+        yield [_counts(mass, kinds.truth, decided, support, confusion=confusion) for decided in kinds.decisions]
 
 
 def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, n_classes: int) -> _Kinds:
@@ -51,10 +64,13 @@ def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, 
     for decided in decisions:
         kind = kind * n_classes + decided
     _, first, inverse = np.unique(kind, return_index=True, return_inverse=True)
-    mass = sizes = np.bincount(inverse).astype(np.float64)
+    sizes = np.bincount(inverse).astype(np.float64)
+    mass = sizes
     if weights is not None:
         mass = np.bincount(inverse, weights).astype(np.float64)
-        sizes = mass * mass / np.bincount(inverse, weights * weights)
+        squares = np.bincount(inverse, weights * weights)
+        # Squares of tiny weights vanish: such rows then count as alike.
+        sizes = np.divide(mass * mass, squares, out=sizes, where=squares > 0)
     return _Kinds(codes[first], [decided[first] for decided in decisions], mass, sizes)
 
 
@@ -76,20 +92,15 @@ def _with_prior(kinds: _Kinds, *, n_classes: int) -> _Kinds:
     )
 
 
-def _counts(
-    drawn: Floats, truth: Codes, decided: Codes, support: Floats, *, n_classes: int, confusion: bool
-) -> list[Counts]:
+def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, confusion: bool) -> Counts:
+    n_classes = len(support)
     correct = truth == decided
-    hits = _sums(drawn[:, correct], truth[correct], n_classes)
-    predicted = _sums(drawn, decided, n_classes)
-    if not confusion:
-        return [Counts(*each) for each in zip(hits, predicted, support, strict=True)]
-    tables = _sums(drawn, truth * n_classes + decided, n_classes**2).reshape(-1, n_classes, n_classes)
-    return [Counts(*each) for each in zip(hits, predicted, support, tables, strict=True)]
+    table = None
+    if confusion:
+        table = _totals(truth * n_classes + decided, mass, n_classes * n_classes).reshape(n_classes, n_classes)
+    hits = _totals(truth[correct], mass[correct], n_classes)
+    return Counts(hits, _totals(decided, mass, n_classes), support, table)
 
 
-def _sums(drawn: Floats, labels: Codes, n_labels: int) -> Floats:
-    """Sum the columns of equal label: (draws, n_labels)."""
-    n_columns = len(labels)
-    gather = csr_array((np.ones(n_columns), (labels, np.arange(n_columns))), shape=(n_labels, n_columns))
-    return np.ascontiguousarray((gather @ drawn.T).T)
+def _totals(labels: Codes, mass: Floats, n_labels: int) -> Floats:
+    return np.bincount(labels, mass, minlength=n_labels).astype(np.float64, copy=False)

@@ -21,7 +21,7 @@ __all__ = ["plugin", "robust"]
 
 _TAUS = tuple(tau / 8 for tau in range(17))
 
-_CELLS_PER_BOOTSTRAP = 400_000
+_CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
 
@@ -99,8 +99,10 @@ def _shrunk(offsets: Array, *, towards: Array, drawn: list[Array]) -> Array:
 
 
 def _affordable(problem: Problem, n_bootstraps: int) -> int:
-    cells = problem.scores.shape[0] * problem.n_classes
-    return max(2, min(n_bootstraps, 2 + 8 * _CELLS_PER_BOOTSTRAP // cells)) if problem.n_classes > 2 else n_bootstraps
+    cells = int(problem.scores.shape[0]) * problem.n_classes
+    if problem.n_classes == 2 or cells <= _CELLS_FOR_ALL_BOOTSTRAPS:
+        return n_bootstraps
+    return max(2, n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // cells)
 
 
 def _best_multiple(problem: Problem) -> Array:

@@ -36,6 +36,7 @@ class Metric(ABC):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
+    vanishes: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
 
     @property
     @abstractmethod

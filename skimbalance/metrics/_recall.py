@@ -56,6 +56,8 @@ class ClassRecall(LinearMetric):
 class GeometricMean(PooledMetric):
     """The geometric mean of the recalls of the classes that have rows."""
 
+    vanishes: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """The name that messages use."""

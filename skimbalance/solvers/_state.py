@@ -37,7 +37,7 @@ _AIM, _RELATIVE_AIM = 1e-9, 1e-6
 """What is aimed at, and as a share of the target: at 1e-8 the offset of a class of target 1e-6 would be loose."""
 
 _STEPS = 60
-"""Newton's steps before the search gives up; none of 20,000 random problems of up to ten classes took twenty."""
+"""Newton's steps before the search gives up; of 20,000 random problems of up to ten classes one took twenty."""
 
 _SWEEPS = 5
 """Sinkhorn's steps at a time."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from problems import in_namespace, labels, log_proba
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from skimbalance._array_api import to_numpy
 from skimbalance.estimation._calibration import calibrated_shares
@@ -21,14 +21,17 @@ def sample(scores, y, weights=None):
 
 def plain(scores, y):
     """The same penalised likelihood, straightforwardly, without a gradient."""
-    log = np.maximum(log_softmax(scores, axis=1), -np.log(2 * len(y)))
+    log = log_softmax(scores, axis=1)
+    prior = np.bincount(y) / len(y)
+
+    def shares(p):
+        lapse = expit(p[1] - np.log(2 * len(y)))
+        return (1 - lapse) * softmax(np.exp(p[0]) * log + p[2:], axis=1) + lapse * prior
 
     def loss(p):
-        fitted = log_softmax(np.exp(p[0]) * log + p[1:], axis=1)
-        return -fitted[np.arange(len(y)), y].sum() + 2 * (p @ p)
+        return -np.log(shares(p)[np.arange(len(y)), y]).sum() + (p[:2] @ p[:2]) / 2 + 2 * (p[2:] @ p[2:])
 
-    best = minimize(loss, np.zeros(1 + scores.shape[1]), tol=1e-12).x
-    return softmax(np.exp(best[0]) * log + best[1:], axis=1).T
+    return shares(minimize(loss, np.zeros(2 + scores.shape[1]), tol=1e-12).x).T
 
 
 def draw(seed, n_classes=3, n_rows=60):
@@ -78,13 +81,37 @@ def test_a_class_of_one_row_moves_little():
     assert 1 < calibrated_shares(sample(scores, y))[2].sum() < softmax(scores, axis=1)[:, 2].sum() / 4
 
 
-def test_many_rows_are_sampled_evenly():
+@pytest.mark.parametrize("scale", [0.1, 10.0, 30.0, 100.0])
+def test_any_temperature_is_undone(scale):
     rng = np.random.default_rng(0)
-    y = (rng.random(150_000) < 0.1).astype(int)
-    scores = np.column_stack([np.zeros(len(y)), rng.normal(size=len(y)) + 2 * y - 3])
-    whole = calibrated_shares(sample(scores, y))
-    third = calibrated_shares(sample(scores[::3], y[::3]))
-    np.testing.assert_allclose(whole[:, ::3], third, atol=1e-3)
+    y = (rng.random(3000) < 0.1).astype(int)
+    margin = rng.normal(size=3000) + 2 * y
+    shares = [calibrated_shares(sample(np.column_stack([np.zeros(3000), factor * margin]), y)) for factor in (1, scale)]
+    np.testing.assert_allclose(shares[1], shares[0], atol=0.01)
+
+
+def test_zeros_that_say_nothing_do_not_hide_what_the_others_say():
+    """A fifth of the rows has a probability of zero, whatever the label."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(20_000) < 0.1).astype(int)
+    margin = rng.normal(size=len(y)) + 2 * y - 2
+    zero = rng.random(len(y)) < 0.2
+    shares = calibrated_shares(sample(np.column_stack([np.zeros(len(y)), np.where(zero, -708.0, margin)]), y))
+    true = 1 / (1 + np.exp(-(2 * margin + 2 + np.log(0.1 / 0.9))))
+    assert np.corrcoef(shares[1][~zero], true[~zero])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_many_rows_are_sampled_from_every_class(ordered):
+    """Whatever the order of the rows, and however few rows a class has."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(150_000) < 0.1, 1, 0)
+    y[:300] = 2
+    y = np.sort(y) if ordered else y
+    scores = rng.normal(size=(len(y), 3))
+    scores[np.arange(len(y)), y] += 2
+    shares = calibrated_shares(sample(scores, y))
+    np.testing.assert_allclose(shares.sum(axis=1), np.bincount(y), rtol=0.15)
 
 
 def test_every_library(xp):

@@ -109,7 +109,7 @@ class TestScore:
         crossed = cross_fitted(problem, partial(fixed, [0.0, 0.0]))
         score, (low, high) = crossed.score(strength=1.0, level=0.9)
         assert score == pytest.approx(np.sqrt(0.5 / 4))
-        assert 0 <= low < score < high <= 1
+        assert 0 <= low <= score <= high <= 1
 
     def test_a_higher_level_is_wider_and_bounds_are_kept(self):
         problem = drawn_problem(5, n_rows=40)
@@ -144,7 +144,7 @@ class TestRedrawn:
     def test_moments_are_those_of_row_weights(self, weighted):
         codes, weights, decided = self.setting()
         weights = weights if weighted else None
-        counts = redrawn(codes, weights, decided, n_classes=3, confusion=True, seed=0)
+        counts = zip(*redrawn(codes, weights, decided, n_classes=3, confusion=True, seed=0), strict=True)
         rng = np.random.default_rng(1)
         rows = rng.exponential(size=(2000, 400)) * (1 if weights is None else weights)
         for each, decision in zip(counts, decided, strict=True):
@@ -157,7 +157,7 @@ class TestRedrawn:
 
     def test_counts_agree_with_each_other(self):
         codes, weights, decided = self.setting()
-        for each in redrawn(codes, weights, decided, n_classes=3, confusion=True, seed=0):
+        for each in redrawn(codes, weights, decided, n_classes=3, confusion=True, seed=0, anew=True):
             for counts in each:
                 np.testing.assert_allclose(counts.confusion.sum(axis=1), counts.support)
                 np.testing.assert_allclose(counts.confusion.sum(axis=0), counts.predicted)
@@ -165,12 +165,38 @@ class TestRedrawn:
 
     def test_equal_decisions_get_equal_draws(self):
         codes, weights, decided = self.setting()
-        one, two = redrawn(codes, weights, [decided[0], decided[0]], n_classes=3, confusion=False, seed=0)
-        np.testing.assert_array_equal([c.hits for c in one], [c.hits for c in two])
+        for one, two in redrawn(codes, weights, [decided[0], decided[0]], n_classes=3, confusion=False, seed=0):
+            np.testing.assert_array_equal(one.hits, two.hits)
 
     def test_no_recall_is_certain(self):
         codes = np.repeat([0, 1], [50, 3])
-        (each,) = redrawn(codes, None, [codes], n_classes=2, confusion=False, seed=0)
-        recalls = np.array([c.hits[1] / c.support[1] for c in each])
+        drawn = redrawn(codes, None, [codes], n_classes=2, confusion=False, seed=0)
+        recalls = np.array([counts.hits[1] / counts.support[1] for (counts,) in drawn])
         assert recalls.std() > 0.05
         assert recalls.max() < 1
+
+    def test_new_rows_vary_twice_as_much_and_there_may_be_none_of_a_class(self):
+        codes, _, decided = self.setting()
+        old, new = (
+            np.array(
+                [
+                    counts.support
+                    for (counts,) in redrawn(
+                        codes, None, decided[:1], n_classes=3, confusion=False, seed=0, anew=anew, tail=0.005
+                    )
+                ]
+            )
+            for anew in (False, True)
+        )
+        assert len(new) == 1000
+        np.testing.assert_allclose(new.var(axis=0) / old.var(axis=0), 2, rtol=0.2)
+        few = redrawn(
+            np.array([0] * 30 + [1, 1]),
+            None,
+            [np.zeros(32, dtype=int)],
+            n_classes=2,
+            confusion=False,
+            seed=0,
+            anew=True,
+        )
+        assert min(counts.support[1] for (counts,) in few) == 0
