@@ -333,6 +333,55 @@ class TestConventions:
         assert tuner.get_params() == before
 
 
+class TestClassPrior:
+    """Where the rows to be predicted have other shares of the classes, every metric is theirs."""
+
+    def test_it_weighs_the_rows(self):
+        proba, y = draw(0, 3, n_rows=300)
+        prior = np.array([0.2, 0.3, 0.5])
+        shares = np.unique(y, return_counts=True)[1] / 300
+        weights = (prior / shares)[np.searchsorted(NAMES[:3], y)]
+        expected = OffsetTuner("f1_macro").fit(proba, y, sample_weight=weights)
+        for given in (prior, 7 * prior, dict(zip(NAMES[:3], prior, strict=True))):
+            tuner = OffsetTuner("f1_macro", class_prior=given).fit(proba, y)
+            np.testing.assert_allclose(tuner.offsets_, expected.offsets_, atol=1e-6)
+            assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_)
+
+    def test_the_accuracy_of_a_calibrated_model_is_that_of_the_shifted_posterior(self):
+        rng = np.random.default_rng(0)
+        margin = rng.normal(size=20_000) - 2
+        y = (rng.random(20_000) < 1 / (1 + np.exp(-margin))).astype(int)
+        tuner = OffsetTuner("accuracy", kind="logits", class_prior=[0.5, 0.5]).fit(margin, y)
+        assert np.diff(tuner.offsets_)[0] == pytest.approx(np.log((1 - y.mean()) / y.mean()), abs=0.15)
+
+    def test_weights_count_besides(self):
+        proba, y = draw(1, 2, n_rows=200)
+        weights = np.random.default_rng(0).random(200)
+        tuner = OffsetTuner("accuracy", class_prior=[0.5, 0.5]).fit(proba, y, sample_weight=weights)
+        expected = OffsetTuner("balanced_accuracy").fit(proba, y, sample_weight=weights)
+        assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_, abs=0.05)
+
+    def test_classes_without_rows_are_left_out(self):
+        proba, y = draw(2, 3)
+        kept = y != "cat"
+        tuner = OffsetTuner("accuracy", class_prior=[0.4, 0.3, 0.3]).fit(proba[kept], y[kept], classes=NAMES[:3])
+        assert np.isfinite(tuner.offsets_).all()
+
+    @pytest.mark.parametrize(
+        ("prior", "message"),
+        [
+            ([0.5, -0.5], "class_prior must not be negative"),
+            ([0.0, 0.0], "positive somewhere"),
+            ([0.5, 0.3, 0.2], "class_prior must"),
+            ({"ant": 1.0}, "class_prior must name every class"),
+            ({"ant": 0.5, "eel": 0.5}, "class_prior='eel' is not a class"),
+        ],
+    )
+    def test_hostile_priors(self, prior, message):
+        with pytest.raises(ValueError, match=message):
+            OffsetTuner("accuracy", class_prior=prior).fit(*draw(0, 2))
+
+
 GOOD = ([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]], [0, 1, 0])
 HOSTILE = {
     "NaN": ({}, [[np.nan, 0.1], [0.4, 0.6], [0.7, 0.3]], None, "scores must not contain NaN"),
