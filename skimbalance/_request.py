@@ -1,6 +1,7 @@
 """What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,18 +10,57 @@ import numpy.typing as npt
 from skimbalance._array_api import to_numpy
 from skimbalance._typing import Label
 from skimbalance._validation import abridged, check_label
-from skimbalance.estimation import Estimated
+from skimbalance.decision import decide
+from skimbalance.estimation import Estimated, StateEstimate
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
-from skimbalance.goals import Constraint, Requirement
+from skimbalance.goals import Constraint, ImbalanceState, Requirement
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import HardTruth
 from skimbalance.metrics._registry import get_metric
 from skimbalance.solvers import Problem, reachable
 
-__all__ = ["bound_metric", "notes_on_estimate", "notes_on_support", "requirements_of"]
+__all__ = [
+    "bound_metric",
+    "check_goals",
+    "notes_on_estimate",
+    "notes_on_state",
+    "notes_on_support",
+    "require_room",
+    "requirements_of",
+]
 
 _FEW_ROWS = 10
 """A class with fewer rows to tune on is warned about."""
+
+
+_TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
+
+
+def require_room(objective: str | Metric | ImbalanceState, constraints: Sequence[Constraint]) -> None:
+    """Raise where the objective is unknown, or leaves no room for constraints."""
+    if not isinstance(objective, ImbalanceState):
+        get_metric(objective)
+    elif constraints:
+        raise ValueError(
+            "constraints cannot go with an ImbalanceState, which alone fixes every offset and leaves them nothing to "
+            f"choose; got {', '.join(map(str, constraints))}. Name a metric as the objective instead"
+        )
+
+
+def check_goals(
+    objective: str | Metric | ImbalanceState,
+    constraints: Sequence[Constraint],
+    *,
+    labels: npt.NDArray[Any],
+    pos_label: Label,
+) -> None:
+    """Raise where objective or constraints do not fit these classes, all of which have rows."""
+    require_room(objective, constraints)
+    if isinstance(objective, ImbalanceState):
+        objective.over(labels, np.ones(len(labels)))
+    else:
+        bound_metric(objective, labels, pos_label)
+    requirements_of(constraints, labels, pos_label)
 
 
 def bound_metric(objective: str | Metric, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
@@ -85,7 +125,27 @@ def _out_of_reach(problem: Problem, constraints: Sequence[Constraint], *, reache
     return f"No offsets meet{together} {where}: {bounds}. Those that miss by the least were taken."
 
 
-def notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
+def notes_on_state(estimate: StateEstimate, problem: Problem) -> list[str]:
+    """Return what is to be said of a state, which says nothing of decisions."""
+    notes = []
+    if not estimate.converged:
+        notes.append(
+            "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
+            f"it were taken, which miss by {estimate.distance:.2g}."
+        )
+    for name in _TOLD_OF_STATES:
+        problem = replace(problem, metric=get_metric(name))
+        without, reached = (
+            problem.metric.value(problem.count(decide(problem.scores, offsets)))
+            for offsets in (0 * estimate.offsets, estimate.offsets)
+        )
+        notes.append(
+            f"The state was asked for, no metric: {name} is {reached:.4g} on these rows, {without:.4g} without offsets."
+        )
+    return notes
+
+
+def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
     """Return what is to be said of classes without rows, and warn of those with few."""
     n_rows = np.bincount(to_numpy(cast(HardTruth, problem.truth).codes), minlength=len(labels))
     if np.count_nonzero(n_rows) < 2:
@@ -93,10 +153,13 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
         raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one!r}")
     notes = []
     if n_rows.min() == 0:
-        notes.append(
-            f"No row of {abridged(labels[n_rows == 0])} to tune on: the other classes were tuned among themselves, "
-            "and these are predicted for as many of the rows as without offsets."
+        done = (
+            "the share asked for was given to them all the same."
+            if state
+            else "the other classes were tuned among themselves, and these are predicted for as many of the rows as "
+            "without offsets."
         )
+        notes.append(f"No row of {abridged(labels[n_rows == 0])} to tune on: {done}")
     few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
     if few.size:
         counts = ", ".join(f"{labels[[k]].tolist()[0]!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])

@@ -1,12 +1,14 @@
 """The only door to private names of scikit-learn, each of them there from 1.6 on."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_method_params
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "forget_fit",
+    "one_blas_thread",
     "routing_enabled",
     "take_params",
     "take_rows",
@@ -51,6 +54,12 @@ def forget_fit(estimator: Any) -> None:
     """Remove what an earlier fit has learnt, so that nothing of it outlives the next."""
     for name in [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]:
         delattr(estimator, name)
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Keep the linear algebra of small matrices on one thread: on a busy machine threads wait longer than they work."""
+    limited: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
+    return limited
 
 
 def routing_enabled() -> bool:

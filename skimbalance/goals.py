@@ -1,17 +1,21 @@
-"""What a user asks for besides the objective, as frozen values."""
+"""What a user asks for besides a metric, as frozen values."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from skimbalance._array_api import namespace
-from skimbalance._typing import Array, Label
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import namespace, to_numpy
+from skimbalance._typing import Array, ArrayLike, Label
+from skimbalance._validation import abridged, check_distribution, check_per_class
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts
 
-__all__ = ["AtLeast", "AtMost", "Constraint", "Near", "Requirement"]
+__all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near", "Requirement"]
 
 _ROUNDING = 1e-12
 """A bound missed by no more is met."""
@@ -127,6 +131,95 @@ class Near(Constraint):
     def bounds(self) -> tuple[float, float]:
         """Return `value - tol` and `value + tol`."""
         return self.value - self.tol, self.value + self.tol
+
+
+@dataclass(frozen=True)
+class ImbalanceState:
+    r"""The mean predicted distribution over the classes is to be `target`: an objective that fixes every offset.
+
+    .. math:: \frac{\sum_i w_i\, \operatorname{softmax}(s_i + b)_k}{\sum_i w_i} = r_k
+
+    has one solution b up to a constant, whatever the scores, and it is a convex problem. A calibrated model has the
+    class prior as its state, whatever its bias in recall: on imbalanced rows ``"uniform"`` therefore favours rare
+    classes beyond measure. With ``class_balanced=True`` each class counts alike in the mean, and ``"uniform"`` gives a
+    calibrated model the offsets ``-log prior``.
+
+    Parameters
+    ----------
+    target : {"uniform", "prior"}, array-like of shape (K,), dict or float
+        The share of each class, in the order of the classes or by label; ``"prior"`` are the shares among the rows of
+        the fit. For two classes a float: the share of the class with fewer of these rows, the second of equals. No
+        share may be zero, for no offsets reach it.
+    class_balanced : bool, default=False
+        Whether each class that has rows counts alike in the mean, rather than each row.
+
+    Raises
+    ------
+    ValueError
+        If the target is not one of these, or not a distribution without zeros.
+
+    References
+    ----------
+    Equation 4 of *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024. The
+    class-balanced form is this project's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance import OffsetTuner
+    >>> from skimbalance.goals import ImbalanceState
+    >>> proba = np.array([0.05, 0.1, 0.2, 0.3, 0.6, 0.1, 0.2, 0.05])
+    >>> y = np.array([0, 0, 0, 1, 1, 0, 0, 0])
+    >>> tuner = OffsetTuner(ImbalanceState(0.4), confidence_level=None).fit(proba, y)
+    >>> tuner.predict_proba(proba).mean(axis=0).round(6)
+    array([0.6, 0.4])
+    """
+
+    target: str | float | ArrayLike | Mapping[Label, float] = field(hash=False)
+    class_balanced: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.class_balanced, bool | np.bool_):
+            raise TypeError(f"class_balanced must be True or False; got {self.class_balanced!r}")
+        object.__setattr__(self, "target", _frozen_target(self.target))
+
+    def over(self, labels: npt.NDArray[Any], support: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the share (K,) of each of the classes, whose rows weigh `support`."""
+        target = self.target
+        if target == "prior":
+            if not support.min() > 0:
+                raise ValueError(
+                    f"target='prior' needs rows of every class; there are none of {abridged(labels[support == 0])}. "
+                    "Name a share for each class"
+                )
+            target = support / support.sum()
+        elif isinstance(target, str):
+            target = np.full(len(labels), 1 / len(labels))
+        elif isinstance(target, float):
+            if len(labels) != 2:
+                raise ValueError(f"target={target:g} is for two classes; got {len(labels)}. Name a share for each")
+            target = (1 - target, target) if support[1] <= support[0] else (target, 1 - target)
+        return check_distribution("target", check_per_class("target", target, labels), n_classes=len(labels))
+
+
+def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label, float]:
+    """Return the target of a state as plain Python values, if it can be one."""
+    if isinstance(target, str):
+        if target in {"uniform", "prior"}:
+            return target
+    elif isinstance(target, Mapping):
+        check_distribution("target", list(target.values()), n_classes=len(target))
+        return {label: float(share) for label, share in target.items()}
+    elif not isinstance(target, bool) and (shares := to_numpy(target)).dtype.kind in "iuf":
+        if shares.ndim > 0:
+            check_distribution("target", shares, n_classes=shares.size)
+            return tuple(shares.astype(np.float64).tolist())
+        if 0 < shares < 1:
+            return float(shares)
+    raise ValueError(
+        "target must be 'uniform', 'prior', a share above zero for each class, or for two classes the share of the "
+        f"rarer, between 0 and 1; got {target!r}"
+    )
 
 
 def _is_number(value: Any) -> bool:

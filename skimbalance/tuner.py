@@ -13,8 +13,15 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
-from skimbalance._request import bound_metric, notes_on_estimate, notes_on_support, requirements_of
-from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
+from skimbalance._request import (
+    bound_metric,
+    notes_on_estimate,
+    notes_on_state,
+    notes_on_support,
+    require_room,
+    requirements_of,
+)
+from skimbalance._sklearn import Interval, StrOptions, forget_fit, one_blas_thread, validates_parameters
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
     check_labels,
@@ -24,17 +31,19 @@ from skimbalance._validation import (
     check_scores,
 )
 from skimbalance.decision import decide, shifted, softmax, threshold_of
-from skimbalance.estimation import ESTIMATES, Estimated, Estimation, in_turn
-from skimbalance.goals import Constraint
+from skimbalance.estimation import ESTIMATES, Estimated, Estimation, StateEstimate, StateProblem, in_turn
+from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import get_metric
 from skimbalance.scores import KINDS, log_scores
 from skimbalance.solvers import Problem
 
 __all__ = ["OffsetTuner"]
 
 _Result = TypeVar("_Result")
+
+_BESIDES_STATE = "balanced_accuracy"
+"""The metric of the problem where a state is asked for and no metric."""
 
 
 class OffsetTuner(BaseEstimator):
@@ -49,9 +58,11 @@ class OffsetTuner(BaseEstimator):
 
     Parameters
     ----------
-    objective : str or metric, default="balanced_accuracy"
+    objective : str, metric or ImbalanceState, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
-        ``FBeta(2.0)`` or ``Cost(matrix)``.
+        ``FBeta(2.0)`` or ``Cost(matrix)``. Or the mean predicted distribution to be reached, as an
+        :class:`~skimbalance.goals.ImbalanceState`: that fixes every offset, so that constraints, `pos_label`,
+        `estimate` and `solver` have no say.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         What must hold besides, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. Among the offsets
         that meet all of them the objective decides. If none do, those that miss by the least are taken, with a
@@ -70,8 +81,10 @@ class OffsetTuner(BaseEstimator):
         best multiple of ``-log prior``, and all of them towards zero as far as they lose to no offsets on held-out
         rows. ``"empirical"`` optimises the metric on the rows given: for two classes the exact optimum, for more
         the best of several coordinate ascents, each line search exact. ``"plugin"`` does so for calibrated soft labels.
-    solver : {"auto", "coordinate_ascent"}, default="auto"
-        How to search; ``"auto"`` is coordinate ascent.
+    solver : {"auto", "coordinate_ascent", "imbalance_state"}, default="auto"
+        How to search; ``"auto"`` is coordinate ascent. ``"imbalance_state"`` is Bias Adjustment as published, a
+        baseline: it tries imbalance states coarse to fine and takes the one whose decisions are best on the rows of the
+        fit, whatever `estimate` says; for two classes 45 states. Cross-fitting judges it like any other.
     n_bootstraps : int, default=8
         How many bootstraps the robust estimate takes the median of, at least two; with several classes and more than
         400,000 scores it takes fewer.
@@ -102,11 +115,15 @@ class OffsetTuner(BaseEstimator):
         Within which bounds the metric is expected to be on as many new rows, with probability `confidence_level`.
     offsets_interval_ : array of shape (2, K)
         Confidence interval of each offset, by the jackknife over the folds.
+        For an imbalance state `score_` and `in_sample_score_` are the largest absolute difference between the state and
+        its target, `score_` that expected on as many new rows, from held-out folds; `score_interval_` is what
+        it is expected to stay within where both these rows and the new ones are drawn at random.
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the rows of the fit, exactly. It is optimistic for new rows; see
         `score_`.
     n_iter_ : int
-        Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels.
+        Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Newton's
+        steps for an imbalance state, states tried where the solver is ``"imbalance_state"``.
     notes_ : list of str
         Plain sentences on every automatic choice and every doubt.
 
@@ -157,13 +174,13 @@ class OffsetTuner(BaseEstimator):
     __metadata_request__transform: ClassVar[dict[str, Any]] = {"scores": UNUSED}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "objective": [str, Metric],
+        "objective": [str, Metric, ImbalanceState],
         "kind": [StrOptions(set(KINDS))],
         "pos_label": [object],
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
-        "solver": [StrOptions({"auto", "coordinate_ascent"})],
+        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state"})],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
@@ -173,7 +190,7 @@ class OffsetTuner(BaseEstimator):
 
     def __init__(
         self,
-        objective: str | Metric = "balanced_accuracy",
+        objective: str | Metric | ImbalanceState = "balanced_accuracy",
         *,
         constraints: Sequence[Constraint] = (),
         kind: Kind = "proba",
@@ -229,7 +246,7 @@ class OffsetTuner(BaseEstimator):
         OffsetTuner
             The fitted tuner itself.
         """
-        get_metric(self.objective)  # a wrong name fails first, whatever the scores
+        require_room(self.objective, self.constraints)  # a wrong goal fails first, whatever the scores
         x = check_scores(scores, kind=self.kind)
         check_lengths(scores=x, y=as_array(y))
         codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
@@ -237,7 +254,8 @@ class OffsetTuner(BaseEstimator):
         if self.class_prior is not None:
             prior = check_per_class("class_prior", self.class_prior, labels)
             weights = bring(_deployed(codes, weights, prior), to=x, dtype=namespace(x).float64)
-        metric = bound_metric(self.objective, labels, self.pos_label)
+        state = self.objective if isinstance(self.objective, ImbalanceState) else None
+        metric = bound_metric(self.objective if state is None else _BESIDES_STATE, labels, self.pos_label)
         xp = namespace(x)
         truth = Truth.from_codes(
             xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
@@ -245,39 +263,60 @@ class OffsetTuner(BaseEstimator):
         requirements = requirements_of(self.constraints, labels, self.pos_label)
         problem = _weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
-        notes = notes_on_support(problem, labels)
-        estimated = self._estimated(problem)
-        notes += notes_on_estimate(estimated, problem, self.constraints)
-        forget_fit(self)
+        notes = notes_on_support(problem, labels, state=state is not None)
+        notes += self._fit_metric(problem) if state is None else self._fit_state(state, problem, labels)
         self.classes_ = labels
         self.notes_ = notes
-        self._adopt(estimated, metric)
         if len(labels) == 2:
             self.threshold_ = threshold_of(self.offsets_)
         return self
 
-    def _estimated(self, problem: Problem) -> Estimated:
+    def _fit_metric(self, problem: Problem) -> list[str]:
+        """Fit offsets for the metric of the problem; return what is to be said of them."""
+        estimated = self._estimated(problem)
+        notes = notes_on_estimate(estimated, problem, self.constraints)
+        forget_fit(self)
+        self._adopt(estimated.solution.offsets, estimated)
+        self.in_sample_score_ = problem.metric.value(estimated.solution.counts)
+        self.n_iter_ = estimated.solution.n_iter
+        return notes
+
+    def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
+        """Fit offsets for an imbalance state; return what is to be said of them."""
+        target = goal.over(labels, to_numpy(problem.truth.support))
+        rows = StateProblem.of(problem.scores, problem.truth, target, class_balanced=goal.class_balanced)
+        estimate = rows.estimate(level=self.confidence_level, seed=self._seed(), run=self._run)
+        notes = notes_on_state(estimate, problem)
+        forget_fit(self)
+        self._adopt(bring(estimate.offsets, to=problem.scores, dtype=problem.scores.dtype), estimate)
+        self.in_sample_score_ = estimate.distance
+        self.n_iter_ = estimate.n_iter
+        return notes
+
+    def _seed(self) -> int:
         random_state = check_random_state(0 if self.random_state is None else self.random_state)
+        return int(random_state.randint(2**31 - 1))
+
+    def _estimated(self, problem: Problem) -> Estimated:
         estimation = Estimation(
             estimate=self.estimate,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
-            seed=int(random_state.randint(2**31 - 1)),
+            seed=self._seed(),
             run=self._run,
             report=self._report,
+            solver=self.solver,
         )
-        return estimation(problem, [constraint.confidence for constraint in self.constraints])
+        with one_blas_thread():
+            return estimation(problem, [constraint.confidence for constraint in self.constraints])
 
-    def _adopt(self, estimated: Estimated, metric: Metric) -> None:
+    def _adopt(self, offsets: Array, estimated: Estimated | StateEstimate) -> None:
         """Take over the offsets, and what is expected of them."""
-        solution = estimated.solution
-        self.offsets_ = solution.offsets
-        self.in_sample_score_ = metric.value(solution.counts)
-        self.n_iter_ = solution.n_iter
+        self.offsets_ = offsets
         if estimated.score is not None:
             self.score_ = estimated.score
         if estimated.offsets_error is not None:
-            error = bring(estimated.offsets_error, to=solution.offsets, dtype=solution.offsets.dtype)
+            error = bring(estimated.offsets_error, to=offsets, dtype=offsets.dtype)
             self.score_interval_ = estimated.score_interval
             self.offsets_interval_ = namespace(error).stack([self.offsets_ - error, self.offsets_ + error])
 

@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._request import bound_metric, requirements_of
+from skimbalance._request import check_goals
 from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
 from skimbalance._sklearn import (
     Interval,
@@ -29,7 +29,7 @@ from skimbalance._sklearn import (
 )
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
-from skimbalance.goals import Constraint
+from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.tuner import OffsetTuner
 
@@ -59,9 +59,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     ----------
     estimator : classifier
         A classifier with `predict_proba` or `decision_function`.
-    objective : str or metric, default="balanced_accuracy"
+    objective : str, metric or ImbalanceState, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
-        ``FBeta(2.0)`` or ``Cost(matrix)``.
+        ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         What must hold besides; see :class:`OffsetTuner`.
     pos_label : label, default=None
@@ -70,7 +70,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
-    solver : {"auto", "coordinate_ascent"}, default="auto"
+    solver : {"auto", "coordinate_ascent", "imbalance_state"}, default="auto"
         See :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
@@ -152,7 +152,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self,
         estimator: Any,
         *,
-        objective: str | Metric = "balanced_accuracy",
+        objective: str | Metric | ImbalanceState = "balanced_accuracy",
         constraints: Sequence[Constraint] = (),
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
@@ -208,8 +208,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             check_is_fitted(self.estimator)
             present = require_known(present, self.estimator)
         # A wrong goal fails before anything is fitted.
-        bound_metric(self.objective, present, self.pos_label)
-        requirements_of(self.constraints, present, self.pos_label)
+        check_goals(self.objective, self.constraints, labels=present, pos_label=self.pos_label)
         if prefit:
             response = respond(self.estimator, X, response_method=self.response_method)
             folds = [_Fold(self.estimator, response, np.arange(len(labels)))]
@@ -235,7 +234,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X: Any = None,
         y: ArrayLike | None = None,
         *,
-        objective: str | Metric | None = None,
+        objective: str | Metric | ImbalanceState | None = None,
         constraints: Sequence[Constraint] | None = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         sample_weight: ArrayLike | None = None,
@@ -249,7 +248,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             which ``store_cv_results=True`` has kept.
         y : array-like of shape (n_samples,), default=None
             Their labels.
-        objective : str or metric, default=None
+        objective : str, metric or ImbalanceState, default=None
             What to optimise; None keeps the objective.
         constraints : sequence of AtLeast, AtMost or Near, default=None
             What must hold besides; None keeps the constraints, ``()`` drops them.

@@ -3,5 +3,17 @@
 from skimbalance.estimation._cross_fit import CrossFit, cross_fit
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
 from skimbalance.estimation._robust import plugin, robust
+from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
 
-__all__ = ["ESTIMATES", "CrossFit", "Estimated", "Estimation", "cross_fit", "in_turn", "plugin", "robust"]
+__all__ = [
+    "ESTIMATES",
+    "CrossFit",
+    "Estimated",
+    "Estimation",
+    "StateEstimate",
+    "StateProblem",
+    "cross_fit",
+    "in_turn",
+    "plugin",
+    "robust",
+]

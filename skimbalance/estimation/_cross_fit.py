@@ -21,7 +21,7 @@ from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
-__all__ = ["WIDTH", "CrossFit", "cross_fit"]
+__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error"]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
@@ -36,7 +36,7 @@ redraw of judged rows does not see (Bates, Hastie and Tibshirani 2021). Measured
 def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
     """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    fold_of = _folds(codes, n_classes=problem.n_classes, seed=seed)
+    fold_of = folds_of(codes, n_classes=problem.n_classes, seed=seed)
     n_folds = int(fold_of.max()) + 1
     offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
     if report is not None:
@@ -45,9 +45,10 @@ def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progre
     return CrossFit(problem, codes, weights, fold_of, np.stack(offsets), seed)
 
 
-def _folds(codes: Codes, *, n_classes: int, seed: int) -> Codes:
+def folds_of(codes: Codes, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
     """Return the fold of each row, every class spread evenly over the folds."""
-    n_folds = min(_FOLDS if codes.size * n_classes <= _CELLS_FOR_ALL_FOLDS else _FEW_FOLDS, codes.size)
+    n_folds = _FOLDS if codes.size * n_classes <= _CELLS_FOR_ALL_FOLDS else _FEW_FOLDS
+    n_folds = min(n_folds, at_most, codes.size)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
@@ -59,6 +60,14 @@ def _fit_outside(problem: Problem, fit: Fit, outside: npt.NDArray[np.bool_]) -> 
     xp = namespace(problem.scores)
     rest = problem.take(bring(np.flatnonzero(outside), to=problem.scores, dtype=xp.int64))
     return to_numpy(among_present(rest, fit).offsets).astype(np.float64)
+
+
+def jackknife_error(offsets: Floats, *, level: float) -> Floats:
+    """Return half the width (K,) of an interval for offsets (folds, K): the jackknife over folds, by Student's t."""
+    n_folds = len(offsets)
+    variance = (n_folds - 1) ** 2 / n_folds * offsets.var(axis=0, ddof=1)
+    width: Floats = student.ppf((1 + level) / 2, n_folds - 1) * np.sqrt(variance)
+    return width
 
 
 @dataclass(frozen=True)
@@ -121,11 +130,8 @@ class CrossFit:
         return tuple(metric.value(counts) for metric in metrics)
 
     def offsets_error(self, *, level: float) -> Floats:
-        """Return half the width (K,) of an interval for the offsets: the jackknife over folds, by Student's t."""
-        n_folds = len(self.offsets)
-        variance = (n_folds - 1) ** 2 / n_folds * self.offsets.var(axis=0, ddof=1)
-        width: Floats = student.ppf((1 + level) / 2, n_folds - 1) * np.sqrt(variance)
-        return width
+        """Return half the width (K,) of an interval for the offsets."""
+        return jackknife_error(self.offsets, level=level)
 
     def _with_half_hits(self, counts: Counts) -> Counts:
         """Turn half a row of each class without a hit into one: that no row was hit does not say that none will be."""

@@ -13,7 +13,7 @@ from skimbalance.estimation._margin import margins
 from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.goals import Requirement
-from skimbalance.solvers import Fit, Problem, Solution, among_present, solve
+from skimbalance.solvers import Fit, Problem, Solution, adjust_biases, among_present, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -53,6 +53,7 @@ class Estimation:
     seed: int
     run: Run
     report: Progress
+    solver: str = "auto"
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
         """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
@@ -65,11 +66,12 @@ class Estimation:
     def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
         """Fit and cross-fit; `exactly` on the rows at hand, where only that comes nearest to the requirements."""
         fit = self._fit(exactly=exactly)
-        if self.confidence_level is None and self.estimate != "robust":
+        robustly = self.estimate == "robust" and self.solver != "imbalance_state"
+        if self.confidence_level is None and not robustly:
             return Estimated(among_present(problem, fit))
         fold_fit = self._fit(exactly=exactly, fold=True)
         crossed = cross_fit(problem, fold_fit, seed=self.seed, run=self.run, report=self.report)
-        strength = crossed.strength() if self.estimate == "robust" and not problem.requirements else 1.0
+        strength = crossed.strength() if robustly and not problem.requirements else 1.0
         if strength < 1:
             fit = partial(_scaled, fit, strength)
         level = self.confidence_level
@@ -81,6 +83,8 @@ class Estimation:
     def _fit(self, *, exactly: bool = False, fold: bool = False) -> Fit:
         """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
         report = None if fold else self.report
+        if self.solver == "imbalance_state":
+            return partial(adjust_biases, report=report)
         if self.estimate == "empirical" or exactly:
             return partial(solve, seed=self.seed, report=report)
         if self.estimate == "plugin":

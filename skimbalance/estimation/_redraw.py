@@ -18,6 +18,9 @@ _MOST_DRAWS = 2000
 _BEYOND = 5
 """So many draws are to fall beyond a quantile, within those limits."""
 
+_AT_ONCE = 100
+"""Draws that are held in memory."""
+
 _PRIOR = 0.5
 """Rows added to the hits and to the misses of each class (Jeffreys): no rate of few rows is certain."""
 
@@ -49,14 +52,22 @@ def redrawn(
     """
     kinds = _with_prior(_kinds(codes, weights, decisions, n_classes=n_classes), n_classes=n_classes)
     rng = np.random.default_rng(seed)
-    for _ in range(int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))):
-        rates = rng.gamma(kinds.sizes)
-        if anew:
-            drawn = rng.poisson(rates)
-            rates = drawn if drawn.any() else rates
-        mass = rates * (kinds.mass / kinds.sizes)
-        support = _totals(kinds.truth, mass, n_classes)
-        yield [_counts(mass, kinds.truth, decided, support, confusion=confusion) for decided in kinds.decisions]
+    n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
+    for start in range(0, n_draws, _AT_ONCE):
+        mass = _drawn(kinds, min(_AT_ONCE, n_draws - start), rng, anew=anew)
+        support = _totals(mass, kinds.truth, n_classes)
+        each = [_counts(mass, kinds.truth, decided, support, confusion=confusion) for decided in kinds.decisions]
+        yield from map(list, zip(*each, strict=True))
+
+
+def _drawn(kinds: _Kinds, n_draws: int, rng: np.random.Generator, *, anew: bool) -> Floats:
+    """Return the weight of each kind in each draw, (draws, kinds)."""
+    rates = rng.gamma(kinds.sizes, size=(n_draws, len(kinds.sizes)))
+    if anew:
+        rows = rng.poisson(rates).astype(np.float64)
+        rates = np.where(rows.any(axis=1, keepdims=True), rows, rates)
+    drawn: Floats = rates * (kinds.mass / kinds.sizes)
+    return drawn
 
 
 def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, n_classes: int) -> _Kinds:
@@ -92,15 +103,24 @@ def _with_prior(kinds: _Kinds, *, n_classes: int) -> _Kinds:
     )
 
 
-def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, confusion: bool) -> Counts:
-    n_classes = len(support)
+def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, confusion: bool) -> Iterator[Counts]:
+    n_classes = support.shape[1]
     correct = truth == decided
-    table = None
-    if confusion:
-        table = _totals(truth * n_classes + decided, mass, n_classes * n_classes).reshape(n_classes, n_classes)
-    hits = _totals(truth[correct], mass[correct], n_classes)
-    return Counts(hits, _totals(decided, mass, n_classes), support, table)
+    hits = _totals(mass[:, correct], truth[correct], n_classes)
+    predicted = _totals(mass, decided, n_classes)
+    for number, each in enumerate(zip(hits, predicted, support, strict=True)):
+        table = None
+        if confusion:
+            cells = np.bincount(truth * n_classes + decided, mass[number], minlength=n_classes * n_classes)
+            table = cells.reshape(n_classes, n_classes)
+        yield Counts(*each, table)
 
 
-def _totals(labels: Codes, mass: Floats, n_labels: int) -> Floats:
-    return np.bincount(labels, mass, minlength=n_labels).astype(np.float64, copy=False)
+def _totals(mass: Floats, labels: Codes, n_labels: int) -> Floats:
+    """Sum the columns of equal label, (draws, n_labels)."""
+    order = np.argsort(labels, kind="stable")
+    found, starts = np.unique(labels[order], return_index=True)
+    totals = np.zeros((len(mass), n_labels))
+    if found.size:
+        totals[:, found] = np.add.reduceat(mass[:, order], starts, axis=1)
+    return totals

@@ -1,7 +1,6 @@
 """Agreement over all classes at once: accuracy, Matthews' correlation, Cohen's kappa."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from skimbalance._array_api import namespace
 from skimbalance._typing import Array
@@ -32,7 +31,10 @@ class Accuracy(LinearMetric):
 class Agreement(PooledMetric):
     """Functions of the hits `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
-    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """From disagreement to agreement."""
+        return -1.0, 1.0
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return `c_k`, `p_k s_k`, `p_k^2`, `s_k^2` and `s_k`."""

@@ -33,7 +33,6 @@ class Metric(ABC):
     label: int | None = field(default=None, init=False)
 
     trait: ClassVar[Trait]
-    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
     vanishes: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
@@ -42,6 +41,11 @@ class Metric(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name that messages use."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be."""
+        return 0.0, 1.0
 
     @property
     def two_class(self) -> bool:

@@ -1,6 +1,5 @@
 """The mean cost of decisions, by a matrix of what each confusion costs."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -48,7 +47,6 @@ class Cost(LinearMetric):
 
     matrix: ArrayLike
 
-    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     direction: ClassVar[Direction] = "minimize"
     needs_confusion: ClassVar[bool] = True
 
@@ -71,6 +69,11 @@ class Cost(LinearMetric):
     def name(self) -> str:
         """The name that messages use."""
         return "cost"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest cost of a row."""
+        return float(self._cells.min()), float(self._cells.max())
 
     def check(self, n_classes: int) -> None:
         """Raise where the matrix is not of `n_classes` classes."""

@@ -22,7 +22,6 @@ class ImbalanceDegree(LinearMetric):
     over classes of how the rows of each are predicted.
     """
 
-    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)  # -(K - 1)
     direction: ClassVar[Direction] = "zero"
     needs_confusion: ClassVar[bool] = True
 
@@ -30,6 +29,11 @@ class ImbalanceDegree(LinearMetric):
     def name(self) -> str:
         """The name that messages use."""
         return "imbalance_degree"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """One, and for K classes no less than `1 - K`."""
+        return -math.inf, 1.0
 
     def check_support(self, support: Array) -> None:
         """Raise where all classes are equally frequent."""

@@ -2,9 +2,24 @@
 
 from skimbalance.solvers._absent import among_present
 from skimbalance.solvers._base import Fit, Problem, Solution
+from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import reachable
+from skimbalance.solvers._state import StateSolution, reach_state
 
-__all__ = ["Fit", "Problem", "Solution", "among_present", "ascend", "prior_offsets", "reachable", "solve"]
+__all__ = [
+    "Fit",
+    "Problem",
+    "Solution",
+    "StateSolution",
+    "adjust_biases",
+    "among_present",
+    "ascend",
+    "path_state",
+    "prior_offsets",
+    "reach_state",
+    "reachable",
+    "solve",
+]

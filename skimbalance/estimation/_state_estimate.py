@@ -1,0 +1,153 @@
+"""Offsets for an imbalance state, and how far from it they will be on new rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import block_rows, to_numpy
+from skimbalance._typing import Array, Run
+from skimbalance.decision import softmax
+from skimbalance.estimation._cross_fit import folds_of, jackknife_error
+from skimbalance.estimation._redraw import Codes, Floats
+from skimbalance.metrics._counts import HardTruth, Truth
+from skimbalance.metrics._state import balanced_weights
+from skimbalance.solvers import reach_state
+
+__all__ = ["StateEstimate", "StateProblem"]
+
+_LEAST_FOLDS = 2
+_GROUPS = 1000
+_DRAWS = 1000
+"""Rows are drawn anew so often, in so many random groups of them."""
+
+
+@dataclass(frozen=True)
+class StateEstimate:
+    """Offsets, how far from the target their state is, on these rows and on new ones, and what it took."""
+
+    offsets: Floats
+    distance: float
+    converged: bool
+    n_iter: int
+    score: float | None = None
+    score_interval: tuple[float, float] | None = None
+    offsets_error: Floats | None = None
+
+
+@dataclass(frozen=True)
+class StateProblem:
+    """Find offsets for which the mean of `softmax(scores + offsets)` is `target` (K,), all on the host.
+
+    `dtype` is the one that the offsets will be kept in.
+    """
+
+    scores: Floats
+    codes: Codes
+    weights: Floats | None
+    target: Floats
+    class_balanced: bool
+    dtype: npt.DTypeLike = np.float64
+
+    @classmethod
+    def of(cls, scores: Array, truth: Truth, target: Floats, *, class_balanced: bool) -> "StateProblem":
+        """Copy rows of any array library to the host."""
+        host = to_numpy(scores)
+        weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
+        codes = to_numpy(cast(HardTruth, truth).codes).astype(np.int64)
+        return cls(host.astype(np.float64), codes, weights, target, class_balanced, host.dtype)
+
+    def estimate(self, *, level: float | None, seed: int, run: Run) -> StateEstimate:
+        """Fit the offsets and, unless `level` is None, foretell their state on new rows."""
+        found = reach_state(self.scores, self.target, weights=self.mass)
+        offsets = found.offsets.astype(self.dtype).astype(np.float64)
+        distance = self.distance(offsets)
+        if level is None:
+            return StateEstimate(offsets, distance, found.converged, found.n_hessians)
+        fold_of = self._folds(seed)
+        n_folds = int(fold_of.max()) + 1
+        pairs = run(partial(self._outside, fold_of == fold) for fold in range(n_folds))
+        # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold): as many new rows as there are vary less.
+        score = np.sqrt(2 * (n_folds - 1)) / n_folds * float(np.mean([away for _, away in pairs]))
+        error = jackknife_error(np.stack([shifts for shifts, _ in pairs]), level=level)
+        interval = self._interval(offsets, level=level, seed=seed)
+        return StateEstimate(offsets, distance, found.converged, found.n_hessians, score, interval, error)
+
+    @property
+    def mass(self) -> Floats:
+        """What each row counts for; it sums to one."""
+        if self.class_balanced:
+            return balanced_weights(self.codes, self.weights, n_classes=len(self.target))
+        own = np.ones(len(self.codes)) if self.weights is None else self.weights
+        mass: Floats = own / own.sum()
+        return mass
+
+    def distance(self, offsets: Floats) -> float:
+        """Return the largest absolute difference between the state and the target."""
+        mass, state = self.mass, np.zeros(len(self.target))
+        for rows in block_rows(self.scores):
+            state += mass[rows] @ softmax(self.scores[rows] + offsets)
+        return float(np.max(np.abs(state - self.target)))
+
+    def _folds(self, seed: int) -> Codes:
+        """Return the fold of each row; how many are of each class is left to chance where that matters."""
+        n_classes = len(self.target)
+        if not self.class_balanced:
+            return folds_of(np.zeros_like(self.codes), n_classes=n_classes, seed=seed)
+        n_rows = np.bincount(self.codes)
+        least = int(n_rows[n_rows > 0].min())
+        return folds_of(self.codes, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
+
+    def _outside(self, fold: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+        """Return the offsets of the rows that are not of the fold, and how far from the target they take the fold."""
+        rest = self._take(~fold)
+        offsets = reach_state(rest.scores, self.target, weights=rest.mass).offsets
+        return offsets, self._take(fold).distance(offsets)
+
+    def _take(self, rows: npt.NDArray[np.bool_]) -> "StateProblem":
+        weights = None if self.weights is None else self.weights[rows]
+        return StateProblem(self.scores[rows], self.codes[rows], weights, self.target, self.class_balanced)
+
+    def _interval(self, offsets: Floats, *, level: float, seed: int) -> tuple[float, float]:
+        """Return quantiles of the distance where both these rows and as many new ones are drawn at random."""
+        rng = np.random.default_rng(seed)
+        sums = self._deviations(offsets, rng)
+        drawn = np.sqrt(2) * np.abs(rng.standard_normal((_DRAWS, len(sums))) @ sums).max(axis=1)
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    def _deviations(self, offsets: Floats, rng: np.random.Generator) -> Floats:
+        """Return by how much rows move the state off its mean, summed over random groups of rows (groups, K)."""
+        mass, shuffled = self.mass, rng.permutation(len(self.codes))
+        centres = self._centres(offsets, mass)
+        groups = min(_GROUPS, len(shuffled))
+        sums = np.zeros((groups, len(self.target)))
+        step = groups * max(1, block_rows(self.scores)[0].stop // groups)
+        for start in range(0, len(shuffled), step):
+            rows = shuffled[start : start + step]
+            moved = mass[rows, None] * (softmax(self.scores[rows] + offsets) - centres[self.codes[rows]])
+            for first in range(0, len(rows), groups):
+                part = moved[first : first + groups]
+                sums[: len(part)] += part
+        return sums
+
+    def _centres(self, offsets: Floats, mass: Floats) -> Floats:
+        """Return the mean (K, K) of the rows of each class where each counts alike, else that of all rows."""
+        n_classes = len(self.target)
+        if not self.class_balanced:
+            return np.tile(self.target, (n_classes, 1))
+        sums = np.zeros((n_classes, n_classes))
+        for rows in block_rows(self.scores):
+            proba = softmax(self.scores[rows] + offsets) * mass[rows, None]
+            sums += _summed(proba, self.codes[rows], n_classes)
+        total = np.bincount(self.codes, mass, minlength=n_classes)
+        return sums / np.where(total > 0, total, 1)[:, None]
+
+
+def _summed(rows: Floats, codes: Sequence[int] | Codes, n_classes: int) -> Floats:
+    """Return the sums of rows of each class."""
+    sums: Floats = np.stack([np.bincount(codes, column, minlength=n_classes) for column in rows.T], axis=1)
+    return sums
