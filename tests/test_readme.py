@@ -19,6 +19,7 @@ def test_python_blocks_run(block):
     logits = 5 * (codes - 0.5) + np.random.default_rng(0).normal(size=len(y)) * 3
     names = {"model": model, "X": X, "y": y, "X_new": X}
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
+    names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
     exec(block, names)  # the blocks are ours
 
 

@@ -228,12 +228,47 @@ def test_matthews_correlation_of_one_positive_in_millions():
 
 
 @pytest.mark.parametrize("name", ["matthews_corrcoef", "cohen_kappa", "f1_macro"])
-@pytest.mark.parametrize("size", [1e-300, 1e-9, 1e200])
+@pytest.mark.parametrize("size", [1e-310, 1e-300, 1e-9, 1e200])
 def test_the_size_of_the_weights_does_not_matter(name, size):
     proba, y = draw(8, 3)
     expected = OffsetTuner(name).fit(proba, y)
     tuner = OffsetTuner(name).fit(proba, y, sample_weight=np.full(len(y), size))
     assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_)
+
+
+@pytest.mark.parametrize(("n_rows", "n_classes", "tiny"), [(17_000, 2, 1e-170), (300, 3, 1e-200)])
+def test_weights_whose_squares_vanish(n_rows, n_classes, tiny):
+    proba, y = draw(8, n_classes, n_rows=n_rows)
+    weights = np.where(y == NAMES[n_classes - 1], tiny, 1.0)
+    tuner = OffsetTuner("accuracy").fit(proba, y, sample_weight=weights)
+    low, high = tuner.score_interval_
+    assert 0.3 < low <= tuner.score_ <= high <= 1
+
+
+def test_scores_of_any_temperature_are_tuned_alike():
+    rng = np.random.default_rng(0)
+    y = (rng.random(6000) < 0.1).astype(int)
+    margin = rng.normal(size=6000) + 2 * y
+    scores = []
+    for scale in (0.1, 1, 30, 100):
+        tuner = OffsetTuner("f1", kind="logits").fit(scale * margin[:3000], y[:3000])
+        scores.append(f1_score(y[3000:], tuner.predict(scale * margin[3000:])))
+    assert max(scores) - min(scores) < 0.01
+
+
+def test_what_no_class_predicts_is_not_foretold():
+    """With 500 classes, most of them never hit on held-out rows, the score foretold is about what it is."""
+    rng = np.random.default_rng(0)
+    y = np.concatenate([np.arange(200), rng.integers(0, 200, 400)])
+    scores = rng.normal(size=(600, 200))
+    tuner = OffsetTuner("accuracy", kind="logits").fit(scores, y)
+    assert tuner.score_ < 0.03
+    low, high = (
+        OffsetTuner(Cost(np.ones((3, 3))))
+        .fit(np.full((45, 3), 1 / 3), np.repeat([0, 1, 2], [40, 3, 2]))
+        .score_interval_
+    )
+    assert low == high == pytest.approx(1.0)
 
 
 def test_nothing_of_an_earlier_fit_is_left():
