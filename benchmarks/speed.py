@@ -184,7 +184,15 @@ def _floor(workload: Workload) -> None:
 
 
 def _tuner(workload: Workload) -> rivals.Fitted:
-    tuner = OffsetTuner(workload.objective, kind="logits", estimate="empirical", confidence_level=None)
+    return _tuned(workload, estimate="empirical", confidence_level=None)
+
+
+def _default_tuner(workload: Workload) -> rivals.Fitted:
+    return _tuned(workload)
+
+
+def _tuned(workload: Workload, **options: Any) -> rivals.Fitted:
+    tuner = OffsetTuner(workload.objective, kind="logits", **options)
     tuner.fit(workload.scores, workload.y)
     return rivals.Fitted(lambda on: tuner.predict(on.scores), f"sweeps: {tuner.n_iter_}")
 
@@ -215,6 +223,7 @@ def entries(workload: Workload, *, cap_s: float) -> list[Entry]:
     return [
         Entry(f"floor: {workload.floor_name}", f"numpy {np.__version__}", _floor),
         Entry(REFERENCE, ours, _tuner),
+        Entry("OffsetTuner.fit, the default", ours, _default_tuner),
         Entry("solve, bare", ours, _solver),
         *(_rival(rival, workload) for rival in all_rivals(cap_s)),
     ]

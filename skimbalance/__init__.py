@@ -2,6 +2,7 @@
 
 from skimbalance._version import __version__
 from skimbalance.classifier import FixedOffsetClassifier, TunedOffsetClassifierCV
+from skimbalance.curve import imbalance_curve
 from skimbalance.tuner import OffsetTuner
 
-__all__ = ["FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__"]
+__all__ = ["FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__", "imbalance_curve"]

@@ -58,14 +58,16 @@ def check_goals(
     require_room(objective, constraints)
     if isinstance(objective, ImbalanceState):
         objective.over(labels, np.ones(len(labels)))
-    else:
-        bound_metric(objective, labels, pos_label)
+    bound_metric(objective, labels, pos_label)
     requirements_of(constraints, labels, pos_label)
 
 
-def bound_metric(objective: str | Metric, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
-    """Return the metric that `objective` asks for over these classes, the positive one filled in."""
-    metric = get_metric(objective)
+def bound_metric(objective: str | Metric | ImbalanceState, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+    """Return the metric that `objective` asks for over these classes, the positive one filled in.
+
+    For a state, which asks for none, it is the first of those that notes tell.
+    """
+    metric = get_metric(_TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective)
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
     if metric.two_class and metric.label is None and len(labels) != 2:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import _routing_enabled
@@ -15,10 +16,12 @@ __all__ = [
     "HasMethods",
     "Interval",
     "RealNotInt",
+    "ScorerParts",
     "StrOptions",
     "forget_fit",
     "one_blas_thread",
     "routing_enabled",
+    "scorer_parts",
     "take_params",
     "take_rows",
     "validate_parameters",
@@ -65,3 +68,19 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 def routing_enabled() -> bool:
     """Tell whether metadata routing is switched on."""
     return bool(_routing_enabled())
+
+
+class ScorerParts(NamedTuple):
+    """What a scorer computes: `sign * function(y_true, y_pred, **options)`, and whether of predicted labels."""
+
+    function: Callable[..., float]
+    options: Mapping[str, Any]
+    sign: int
+    of_labels: bool
+
+
+def scorer_parts(scorer: Any) -> ScorerParts | None:
+    """Return the parts of a scorer from `make_scorer`, None for anything else."""
+    if not isinstance(scorer, _BaseScorer):
+        return None
+    return ScorerParts(scorer._score_func, scorer._kwargs, scorer._sign, scorer._response_method == "predict")

@@ -42,9 +42,6 @@ __all__ = ["OffsetTuner"]
 
 _Result = TypeVar("_Result")
 
-_BESIDES_STATE = "balanced_accuracy"
-"""The metric of the problem where a state is asked for and no metric."""
-
 
 class OffsetTuner(BaseEstimator):
     r"""Fit one additive offset per class, so that the shifted argmax is best by the metric you name.
@@ -255,7 +252,7 @@ class OffsetTuner(BaseEstimator):
             prior = check_per_class("class_prior", self.class_prior, labels)
             weights = bring(_deployed(codes, weights, prior), to=x, dtype=namespace(x).float64)
         state = self.objective if isinstance(self.objective, ImbalanceState) else None
-        metric = bound_metric(self.objective if state is None else _BESIDES_STATE, labels, self.pos_label)
+        metric = bound_metric(self.objective, labels, self.pos_label)
         xp = namespace(x)
         truth = Truth.from_codes(
             xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
@@ -264,7 +261,7 @@ class OffsetTuner(BaseEstimator):
         problem = _weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
         notes = notes_on_support(problem, labels, state=state is not None)
-        notes += self._fit_metric(problem) if state is None else self._fit_state(state, problem, labels)
+        notes += self._fit_state(state, problem, labels) if state else self._fit_metric(problem)
         self.classes_ = labels
         self.notes_ = notes
         if len(labels) == 2:

@@ -10,7 +10,13 @@ import skimbalance
 import skimbalance.metrics
 
 PUBLIC = {
-    "skimbalance": {"FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__"},
+    "skimbalance": {
+        "FixedOffsetClassifier",
+        "OffsetTuner",
+        "TunedOffsetClassifierCV",
+        "__version__",
+        "imbalance_curve",
+    },
     "skimbalance.metrics": {
         "Cost",
         "FBeta",

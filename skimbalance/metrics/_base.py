@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 from skimbalance._array_api import device, namespace
-from skimbalance._typing import Array
+from skimbalance._typing import Array, Label
 from skimbalance.metrics._counts import Counts
 
 __all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
 
-Trait = Literal["linear", "sum", "minimum"]
+Trait = Literal["linear", "sum", "minimum", "general"]
+"""What a line search sums along its way; nothing for `general`, of which values alone are known."""
+
 Direction = Literal["maximize", "minimize", "zero"]
 
 
@@ -56,6 +58,15 @@ class Metric(ABC):
     def companion(self) -> "Metric | None":
         """A metric whose optimum is a good place to start from, where the metric itself has wide plateaus."""
         return None
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether it can be computed where rows weigh anything else than whole numbers."""
+        return True
+
+    def over(self, labels: Sequence[Label]) -> Self:
+        """Return the metric with the labels (K,) of the classes filled in, where it takes them."""
+        return self
 
     def bind(self, positive: int) -> Self:
         """Return the metric with the code of the positive class filled in, where it takes one."""

@@ -9,7 +9,7 @@ from skimbalance.metrics._imbalance import ImbalanceDegree
 from skimbalance.metrics._overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.metrics._recall import BalancedAccuracy, ClassRecall, FalsePositiveRate, GeometricMean, WorstRecall
 
-__all__ = ["METRICS", "get_metric", "get_metric_names"]
+__all__ = ["METRICS", "get_metric", "get_metric_names", "nothing_to_tune"]
 
 _ALL = (
     Accuracy(),
@@ -74,11 +74,7 @@ def get_metric(objective: str | Metric) -> Metric:
             f"{objective!r} of type {type(objective).__name__}"
         )
     if objective in _THRESHOLD_FREE:
-        raise ValueError(
-            f"objective={objective!r} judges scores, not decisions: offsets change decisions alone, so there is "
-            "nothing to tune. Name a metric of decisions instead, such as 'balanced_accuracy', 'f1_macro' or "
-            "'matthews_corrcoef'"
-        )
+        raise ValueError(nothing_to_tune(objective))
     if objective not in METRICS:
         near = get_close_matches(objective, METRICS, n=3, cutoff=0.5)
         hint = (
@@ -88,3 +84,12 @@ def get_metric(objective: str | Metric) -> Metric:
         )
         raise ValueError(f"objective={objective!r} is not a known metric; {hint}")
     return METRICS[objective]
+
+
+def nothing_to_tune(objective: object) -> str:
+    """Return why an objective that judges scores is refused."""
+    return (
+        f"objective={objective!r} judges scores, not decisions: offsets change decisions alone, so there is "
+        "nothing to tune. Name a metric of decisions instead, such as 'balanced_accuracy', 'f1_macro' or "
+        "'matthews_corrcoef'"
+    )

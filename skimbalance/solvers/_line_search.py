@@ -26,7 +26,7 @@ from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.solvers._base import Problem, improves
 
-__all__ = ["Cut", "Walk", "best_cut", "ranks_along"]
+__all__ = ["Cut", "Walk", "best_cut", "cuts_apart", "ranks_along"]
 
 _Vector = npt.NDArray[np.float64]
 
@@ -202,6 +202,16 @@ def _from_zero(running: Array) -> Array:
     return xp.concat([xp.zeros_like(running[:1]), running])
 
 
+def cuts_apart(walk: Walk, *, limit: float = float("inf")) -> Array:
+    """Return before which rows of the walk (m + 1,), or after the last, a cut is possible: not between ties."""
+    gaps = walk.gaps
+    xp = namespace(gaps)
+    rounding = 8 * float(xp.finfo(gaps.dtype).eps) * walk.sizes
+    edge = xp.ones_like(gaps[:1]) > 0
+    inner = gaps[1:] - gaps[:-1] > xp.maximum(rounding[1:], rounding[:-1])
+    return xp.concat([edge, inner, limit - gaps[-1:] > rounding[-1:]])
+
+
 def best_cut(
     walk: Walk, ranks: Array, *, start: float, above: float = -float("inf"), limit: float = float("inf")
 ) -> Cut | None:
@@ -212,10 +222,7 @@ def best_cut(
     """
     gaps = walk.gaps
     xp = namespace(gaps)
-    rounding = 8 * float(xp.finfo(gaps.dtype).eps) * walk.sizes
-    edge = xp.ones_like(gaps[:1]) > 0
-    inner = gaps[1:] - gaps[:-1] > xp.maximum(rounding[1:], rounding[:-1])
-    apart = xp.concat([edge, inner, limit - gaps[-1:] > rounding[-1:]])
+    apart = cuts_apart(walk, limit=limit)
     best = float(xp.max(xp.where(apart, ranks, xp.full_like(ranks, -float("inf")))))
     if not improves(best, above):
         return None

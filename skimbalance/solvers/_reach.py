@@ -19,6 +19,6 @@ def reachable(problem: Problem, metric: Metric, *, seed: int = 0) -> tuple[float
     """Return the least and the greatest value of a metric that the search finds offsets for."""
     far = (Requirement(metric, high=-_BEYOND), Requirement(metric, low=_BEYOND))
     fit = partial(solve, seed=seed)
-    found = (among_present(replace(problem, requirements=(bound,)), fit) for bound in far)
+    found = (among_present(replace(problem, metric=metric, requirements=(bound,)), fit) for bound in far)
     low, high = (metric.value(solution.counts) for solution in found)
     return low, high

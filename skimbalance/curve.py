@@ -1,0 +1,201 @@
+"""How metrics change as decisions are turned from the frequent classes to the rare ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import as_array, block_rows, device, namespace, to_numpy
+from skimbalance._request import bound_metric
+from skimbalance._typing import Array, ArrayLike, Kind, Label
+from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance.decision import decide, softmax
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._imbalance import ImbalanceDegree
+from skimbalance.scores import KINDS, log_scores
+from skimbalance.solvers import path_state, prior_offsets, reach_state
+
+__all__ = ["ImbalanceCurve", "imbalance_curve"]
+
+_Floats = npt.NDArray[np.float64]
+
+_FIRST, _LAST = -0.5, 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class ImbalanceCurve:
+    """Metrics along a path of offsets, as NumPy arrays with an entry for each point.
+
+    `tau` (points,) is the place on the path, `offsets` (points, K) sum to zero, `state` (points, K) is the mean
+    predicted distribution under them, `degree` (points,) the imbalance degree of the decisions, and `values` the
+    metrics of these (points,) by name. `classes` (K,) are the labels of the columns.
+    """
+
+    tau: _Floats
+    offsets: _Floats
+    state: _Floats
+    degree: _Floats
+    values: Mapping[str, _Floats]
+    classes: npt.NDArray[Any]
+
+
+def imbalance_curve(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    metrics: Sequence[str | Metric] = ("balanced_accuracy", "f1_macro"),
+    kind: Kind = "proba",
+    classes: ArrayLike | None = None,
+    pos_label: Label = None,
+    sample_weight: ArrayLike | None = None,
+    along: Literal["prior", "state"] = "prior",
+    points: int | ArrayLike = 51,
+) -> ImbalanceCurve:
+    r"""Evaluate metrics along a path of offsets from the frequent classes to the rare ones.
+
+    .. math:: b = -\tau \log \pi \quad\text{or}\quad
+        \frac{1}{n} \sum_i \operatorname{softmax}(s_i + b)_k = r_k \propto \pi_k^{1 - \tau}
+
+    for the class prior :math:`\pi` of the rows: with ``along="prior"`` multiples of the closed form, with
+    ``along="state"`` imbalance states, from the prior at :math:`\tau = 0` through uniform at 1 to the prior turned
+    round at 2. Along the prior the imbalance degree never rises with :math:`\tau`.
+
+    Parameters
+    ----------
+    scores : array of shape (n, K), or (n,) for two classes
+        Scores of rows that the classifier was not trained on; see :class:`OffsetTuner`.
+    y : array-like of shape (n,)
+        The label of each row.
+    metrics : sequence of str or metric, default=("balanced_accuracy", "f1_macro")
+        Names from :func:`skimbalance.metrics.get_metric_names`, or metrics.
+    kind : {"proba", "log_proba", "logits"}, default="proba"
+        What the scores are.
+    classes : array-like of shape (K,), default=None
+        The label of each column; None takes the sorted labels of `y`.
+    pos_label : label, default=None
+        The positive class of two-class metrics; None takes the second.
+    sample_weight : array-like of shape (n,), default=None
+        Weight of each row.
+    along : {"prior", "state"}, default="prior"
+        The path.
+    points : int or array-like of shape (points,), default=51
+        How many values of tau from -0.5 to 2, or the values themselves.
+
+    Returns
+    -------
+    ImbalanceCurve
+        The arrays `tau`, `offsets`, `state`, `degree` and `classes`, and the mapping `values` from the name of a metric
+        to its array.
+
+    Raises
+    ------
+    ValueError
+        If scores are not what `kind` says, shapes or lengths do not match, a class has no rows or all have equally
+        many, or a metric is unknown.
+
+    References
+    ----------
+    Along the states this is Figure 2 of *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission
+    4525 to ICLR 2024. Along the prior: Menon et al., *Long-tail learning via logit adjustment*, arXiv 2007.07314, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimbalance import imbalance_curve
+    >>> rng = np.random.default_rng(0)
+    >>> y = (rng.random(500) < 0.1).astype(int)
+    >>> proba = 1 / (1 + np.exp(3 - 2 * y - rng.normal(size=500)))
+    >>> curve = imbalance_curve(proba, y, metrics=["recall", "accuracy"], points=[0, 1, 2])
+    >>> curve.values["recall"].round(2)
+    array([0.2 , 0.9 , 1.  ])
+    >>> curve.degree.round(2)
+    array([ 0.78, -0.02, -0.55])
+    """
+    if kind not in KINDS or along not in ("prior", "state"):
+        raise ValueError(
+            f"kind must be one of {', '.join(KINDS)} and along 'prior' or 'state'; got {kind!r} and {along!r}"
+        )
+    x = check_scores(scores, kind=kind)
+    check_lengths(scores=x, y=as_array(y))
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
+    named = {metric.name: metric for metric in (bound_metric(each, labels, pos_label) for each in _several(metrics))}
+    xp = namespace(x)
+    codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
+    truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
+    _check_support(truth, labels)
+    return _evaluated(log_scores(x, kind=kind), truth, labels, named, along=along, taus=_places(points))
+
+
+def _several(metrics: Sequence[str | Metric]) -> Sequence[str | Metric]:
+    """Return metrics as a sequence, where one came alone."""
+    return (metrics,) if isinstance(metrics, str | Metric) else metrics
+
+
+def _places(points: int | ArrayLike) -> _Floats:
+    """Return the values of tau."""
+    if isinstance(points, Integral):
+        if points < 1:
+            raise ValueError(f"points must be at least one; got {points}")
+        return np.linspace(_FIRST, _LAST, int(points))
+    taus = to_numpy(points)
+    if taus.ndim != 1 or taus.size == 0 or taus.dtype.kind not in "iuf" or not np.isfinite(taus).all():
+        raise ValueError(f"points must be a number of points, or finite values of tau; got {points!r}")
+    return taus.astype(np.float64)
+
+
+def _check_support(truth: Truth, labels: npt.NDArray[Any]) -> None:
+    """Raise where the path is not defined."""
+    support = to_numpy(truth.support)
+    if not support.min() > 0:
+        raise ValueError(
+            f"y must hold rows of every class, whose prior the path follows; none of {abridged(labels[support == 0])}"
+        )
+    ImbalanceDegree().check_support(truth.support)
+
+
+def _evaluated(
+    scores: Array,
+    truth: Truth,
+    labels: npt.NDArray[Any],
+    metrics: Mapping[str, Metric],
+    *,
+    along: str,
+    taus: _Floats,
+) -> ImbalanceCurve:
+    """Count the decisions at each point."""
+    host = to_numpy(scores).astype(np.float64)
+    support = to_numpy(truth.support)
+    weights = None if truth.weights is None else to_numpy(truth.weights)
+    mass = np.full(len(host), 1 / len(host)) if weights is None else weights / weights.sum()
+    if along == "prior":
+        offsets = [prior_offsets(support / support.sum(), tau=tau) for tau in taus]
+    else:
+        states = [path_state(support / support.sum(), tau) for tau in taus]
+        offsets = [reach_state(host, state, weights=weights).offsets for state in states]
+    judges: list[Metric] = [ImbalanceDegree(), *metrics.values()]
+    degree, *values = np.asarray([_judged(scores, truth, shift, judges) for shift in offsets]).T
+    return ImbalanceCurve(
+        tau=taus,
+        offsets=np.stack(offsets),
+        state=np.stack([_mean_distribution(host, shift, mass) for shift in offsets]),
+        degree=degree,
+        values=dict(zip(metrics, values, strict=True)),
+        classes=labels,
+    )
+
+
+def _judged(scores: Array, truth: Truth, offsets: Array, metrics: Sequence[Metric]) -> list[float]:
+    """Return what the decisions that `offsets` make are worth by each metric."""
+    counts = truth.count(decide(scores, offsets), confusion=True)
+    return [metric.value(counts) for metric in metrics]
+
+
+def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
+    total = np.zeros(len(offsets))
+    for rows in block_rows(scores):
+        total += mass[rows] @ softmax(scores[rows] + offsets)
+    return total

@@ -1,0 +1,123 @@
+"""Metrics of which nothing is known but what they return for labels."""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance._typing import Label
+from skimbalance.metrics._base import Metric, Trait
+from skimbalance.metrics._counts import Counts
+
+__all__ = ["BlackBox"]
+
+_FAR = 1e6
+"""Values below minus this are drawn together, so that no rank falls below minus twice this and all keep their order."""
+
+
+@dataclass(frozen=True)
+class BlackBox(Metric):
+    """`sign * function(y_true, y_pred)`; more is better.
+
+    The order of rows cannot matter, so that the metric is a function of the weighted confusion matrix: `function` sees
+    one row for each cell that is not empty, with the weight of the cell as `sample_weight`. If it takes no weights it
+    sees each row as often as it is there. `labels` (K,) are what it sees for each class, codes where None.
+    """
+
+    function: Callable[..., float]
+    sign: int = 1
+    labels: tuple[Label, ...] | None = None
+
+    trait: ClassVar[Trait] = "general"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    needs_confusion: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        parameters = _parameters(self.function)
+        try:
+            if isinstance(self.function, type):
+                raise TypeError("a class")
+            if parameters is not None:
+                parameters.bind("y_true", "y_pred")
+        except TypeError as error:
+            raise ValueError(
+                "objective must be the name of a metric, a metric, a scorer from make_scorer, or a function of (y_true, "
+                f"y_pred); got {self.function!r}"
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        function: Any = self.function
+        while isinstance(function, partial):
+            function = function.func
+        name = getattr(function, "__name__", type(function).__name__)
+        return name if self.sign > 0 else f"neg_{name}"
+
+    @cached_property
+    def takes_weights(self) -> bool:
+        """Whether the function takes `sample_weight`."""
+        parameters = _parameters(self.function)
+        if parameters is None:
+            return False
+        kinds = {name: parameter.kind for name, parameter in parameters.parameters.items()}
+        positional = kinds.get("sample_weight") is inspect.Parameter.POSITIONAL_ONLY
+        return ("sample_weight" in kinds and not positional) or inspect.Parameter.VAR_KEYWORD in kinds.values()
+
+    def over(self, labels: Sequence[Label]) -> Self:
+        """Return the metric with the labels of the classes filled in."""
+        return replace(self, labels=tuple(labels))
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """Return the metric for the classes `kept` alone, by their codes."""
+        return replace(self, labels=tuple(kept if self.labels is None else (self.labels[k] for k in kept)))
+
+    def value(self, counts: Counts) -> float:
+        """Return what the function makes of the decisions that `counts` counts, times the sign."""
+        table = to_numpy(counts.confusion).astype(np.float64)
+        rows, columns = np.nonzero(table > 0)
+        labels = np.arange(len(table)) if self.labels is None else np.asarray(self.labels)
+        mass = table[rows, columns]
+        if self.takes_weights:
+            returned: Any = self.function(labels[rows], labels[columns], sample_weight=mass)
+        else:
+            times = self._repetitions(mass)
+            returned = self.function(np.repeat(labels[rows], times), np.repeat(labels[columns], times))
+        try:
+            return self.sign * float(returned)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}") from error
+
+    def _repetitions(self, mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        whole = np.rint(mass)
+        if np.abs(mass - whole).max() > 1e-9:
+            raise ValueError(
+                f"objective {self.name!r} takes no weights, and rows weigh something else than whole numbers: let it "
+                "accept sample_weight"
+            )
+        return whole.astype(np.int64)
+
+    def rank(self, counts: Counts) -> float:
+        """Return the value, or less where it is far below zero; the least of all where it is not a number."""
+        value = self.value(counts)
+        if math.isnan(value):
+            return self.worst_rank(len(counts.hits))
+        return value if value >= -_FAR else -2 * _FAR + _FAR * (_FAR / -value)
+
+    def worst_rank(self, n_classes: int) -> float:
+        """Return what no rank falls below."""
+        return -2 * _FAR
+
+
+def _parameters(function: Callable[..., float]) -> inspect.Signature | None:
+    """Return the signature, None where a function written in C hides it."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None

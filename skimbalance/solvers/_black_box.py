@@ -1,0 +1,294 @@
+"""A search by values alone: for metrics that no line search can walk, and to check those that it can.
+
+For two classes cuts are counted along one walk over all rows, every one of them where the budget affords it. For more,
+SciPy's optimisers move in quantiles: each offset is set against that of the most frequent class, and zero to one stands
+for the gaps between the two, each class of rows weighing the same. So the search does not care how scores are scaled,
+and does not step over rare classes.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import differential_evolution, direct, minimize
+
+from skimbalance._array_api import bring, cumulative_sum, device, namespace, to_numpy
+from skimbalance._typing import Array, Progress
+from skimbalance.decision import centred, decide
+from skimbalance.metrics._counts import Counts
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._coordinate_ascent import ascend
+from skimbalance.solvers._line_search import Walk, best_cut, cuts_apart
+from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._prior import prior_offsets
+
+__all__ = ["METHODS", "default_budget", "search"]
+
+_Vector = npt.NDArray[np.float64]
+
+_EVALUATIONS = 2000
+_FEWEST = 100
+_CELLS = 2_000_000_000
+"""So often a metric is evaluated by default, more rarely where the scores it is to be counted from are many."""
+
+_GUIDES = ("balanced_accuracy", "f1_macro")
+"""Metrics whose optimum the search starts from."""
+
+_KNOTS = 129
+_ROOM = 1.0
+"""Quantiles of the gaps that the search moves between, and by how much it may leave them."""
+
+_POPULATION = 15
+_GENERATIONS = 20
+_NEAR = 0.1
+"""Differential evolution: as many points a dimension as SciPy's default, as long as the budget lasts for some
+generations; half of them near the starts, so far on the average."""
+
+_LEVEL = 1e-6
+"""Differential evolution ends where the ranks of all points are as close as that."""
+
+_REPORTS = 10
+
+
+def default_budget(problem: Problem) -> int:
+    """Return how many evaluations a search takes unless told: 2,000, fewer beyond a million scores, at least 100."""
+    cells = int(problem.scores.shape[0]) * problem.n_classes
+    return max(_FEWEST, min(_EVALUATIONS, _CELLS // cells))
+
+
+def search(
+    problem: Problem, *, method: str, seed: int = 0, budget: int | None = None, report: Progress | None = None
+) -> Solution:
+    """Return the best offsets found in `budget` evaluations; `n_iter` says how many it took.
+
+    `method` is one of `METHODS`; with two classes, where one number is to be found, it makes no difference. The search
+    starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these.
+    """
+    trials = _Trials(problem, default_budget(problem) if budget is None else budget, method, report)
+    starts = _starts(problem, seed=seed)
+    with suppress(_SpentError):
+        if problem.n_classes == 2:
+            _scan(trials, spare=len(starts))
+        for start in starts:
+            trials.rank(start)
+        if problem.n_classes > 2:
+            METHODS[method](trials, _Quantiles.of(problem), starts, seed)
+    trials.say(last=True)
+    return problem.solved(trials.best, n_iter=trials.spent)
+
+
+def _starts(problem: Problem, *, seed: int) -> list[Array]:
+    support = problem.truth.support
+    plain = [bring(x, to=problem.scores, dtype=problem.scores.dtype) for x in (support * 0, prior_offsets(support))]
+    guided = [replace(problem, metric=METRICS[name]) for name in _GUIDES]
+    if problem.requirements:
+        return plain + [solve(guide, seed=seed).offsets for guide in guided]
+    return plain + [ascend(guide, plain[1]).offsets for guide in guided]
+
+
+class _SpentError(Exception):
+    """The budget is spent."""
+
+
+@dataclass
+class _Trials:
+    """Offsets tried so far: the best of them, and how many there were."""
+
+    problem: Problem
+    budget: int
+    method: str
+    report: Progress | None
+    best: Array = None
+    best_rank: float = -float("inf")
+    spent: int = 0
+    known: dict[bytes, float] = field(default_factory=dict)
+
+    def rank(self, offsets: Array) -> float:
+        """Return the rank of `offsets`, which are kept if they are the best."""
+        rank = self.rank_of(self.problem.count(decide(self.problem.scores, offsets)))
+        if self.best is None or rank > self.best_rank:
+            self.best, self.best_rank = centred(offsets), rank
+        return rank
+
+    def rank_of(self, counts: Counts) -> float:
+        """Return the rank of what `counts` counts; what was counted before is not computed again."""
+        if self.spent >= self.budget:
+            raise _SpentError
+        self.spent += 1
+        seen = (counts.hits, counts.predicted) if counts.confusion is None else (counts.confusion,)
+        key = blake2b(b"".join(to_numpy(x).tobytes() for x in seen)).digest()
+        if key not in self.known:
+            self.known[key] = self.problem.rank_of(counts)
+        self.say()
+        return self.known[key]
+
+    def say(self, *, last: bool = False) -> None:
+        """Report from time to time, and at the end."""
+        if self.report is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
+            name = self.problem.metric.name
+            self.report(f"{name} by {self.method}: rank {self.best_rank:.6g} after {self.spent} evaluations")
+
+
+def _scan(trials: _Trials, *, spare: int) -> None:
+    """Try cuts of two classes: every one, or some evenly spread and more and more near the best; leave some to spare."""
+    problem = trials.problem
+    k, rows, gaps, sizes = problem.lineup
+    walk = Walk(k, rows, gaps, sizes, None, problem.truth.count_constant(1 - k))
+    counts = _Along.of(walk, problem)
+    places = np.flatnonzero(to_numpy(cuts_apart(walk)))
+    ranks = np.full(gaps.shape[0] + 1, -np.inf)
+    low, high, left = 0, len(places) - 1, trials.budget - spare - 1
+    while left > 0:
+        share = left if high - low < left else max(1, left // 2)
+        wanted = _spread(counts.progress[places[low : high + 1]], share) + low
+        fresh = wanted[np.isneginf(ranks[places[wanted]])]
+        for place in places[fresh]:
+            ranks[place] = trials.rank_of(counts.after(place))
+        left -= len(fresh)
+        if not fresh.size:
+            break
+        tried = np.flatnonzero(np.isfinite(ranks[places]))
+        best = int(np.argmax(ranks[places[tried]]))
+        low, high = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
+    cut = best_cut(walk, bring(ranks, to=gaps, dtype=None), start=0.0)
+    if cut is not None:
+        pair = np.where(np.arange(2) == k, cut.offset, 0.0)
+        trials.rank(bring(pair, to=problem.scores, dtype=problem.scores.dtype))
+
+
+def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
+    """Return about `count` places, evenly spread in `progress`; all where there are no more."""
+    if len(progress) <= count:
+        return np.arange(len(progress))
+    middle = np.linspace(progress[0], progress[-1], count + 2)[1:-1] if count > 1 else [np.median(progress)]
+    return np.unique(np.searchsorted(progress, middle).clip(0, len(progress) - 1))
+
+
+@dataclass(frozen=True)
+class _Along:
+    """Counts along a walk of two classes, on the host: `taken` (2, m + 1) by truth is what class `k` has so far."""
+
+    k: int
+    taken: _Vector
+    support: _Vector
+
+    @classmethod
+    def of(cls, walk: Walk, problem: Problem) -> "_Along":
+        """Count along `walk`."""
+        running = (to_numpy(cumulative_sum(problem.truth.mass(c, walk.rows))) for c in (0, 1))
+        taken = np.stack([np.concatenate([[0.0], x]) for x in running])
+        return cls(walk.k, taken, to_numpy(problem.truth.support).astype(np.float64))
+
+    @property
+    def progress(self) -> _Vector:
+        """How much of both classes is taken, each weighing the same."""
+        shares: _Vector = (self.taken / self.support[:, None]).sum(axis=0)
+        return shares
+
+    def after(self, place: int) -> Counts:
+        """Return the counts after so many rows."""
+        table = np.empty((2, 2))
+        table[:, self.k] = np.minimum(self.taken[:, place], self.support)
+        table[:, 1 - self.k] = self.support - table[:, self.k]
+        # Differences of sums leave rounding where nothing should be.
+        table[table < 1e-12 * self.support.sum()] = 0.0
+        return Counts(np.diagonal(table).copy(), table.sum(axis=0), self.support, table)
+
+
+@dataclass(frozen=True)
+class _Quantiles:
+    """Offsets as quantiles, in [0, 1], of the gaps to the class `fixed`; `knots` (K - 1, q) are the gaps."""
+
+    fixed: int
+    levels: _Vector
+    knots: _Vector
+    like: Array
+
+    @classmethod
+    def of(cls, problem: Problem) -> "_Quantiles":
+        """Take the quantiles of the gaps of all rows, all classes of rows weighing the same."""
+        scores = to_numpy(problem.scores).astype(np.float64)
+        fixed = int(np.argmax(to_numpy(problem.truth.support)))
+        levels = np.linspace(0, 1, _KNOTS)
+        mass = _balanced(problem)
+        knots = [
+            _quantiles(scores[:, fixed] - scores[:, k], mass, levels) for k in range(problem.n_classes) if k != fixed
+        ]
+        return cls(fixed, levels, np.stack(knots), problem.scores)
+
+    def offsets(self, point: _Vector) -> Array:
+        """Return the offsets (K,) at a point (K - 1,)."""
+        free = [float(np.interp(u, self.levels, gaps)) for u, gaps in zip(point, self.knots, strict=True)]
+        return centred(bring(np.insert(free, self.fixed, 0.0), to=self.like, dtype=self.like.dtype))
+
+    def point(self, offsets: Array) -> _Vector:
+        """Return the point (K - 1,) that offsets (K,) are at, or nearest to."""
+        host = to_numpy(offsets).astype(np.float64)
+        free = np.delete(host - host[self.fixed], self.fixed)
+        pairs = zip(free, self.knots, strict=True)
+        return np.asarray([float(np.interp(x, gaps, self.levels)) for x, gaps in pairs])
+
+
+def _balanced(problem: Problem) -> _Vector:
+    """Return weights (n,) of the rows of which each class has the same."""
+    truth, n_rows = problem.truth, problem.scores.shape[0]
+    every = namespace(problem.scores).arange(n_rows, device=device(problem.scores))
+    mass = np.zeros(n_rows)
+    for c in range(problem.n_classes):
+        mass += to_numpy(truth.mass(c, every)) / float(truth.support[c])
+    return mass
+
+
+def _quantiles(gaps: _Vector, mass: _Vector, levels: _Vector) -> _Vector:
+    order = np.argsort(gaps)
+    running = np.cumsum(mass[order])
+    inner = gaps[order][np.searchsorted(running / running[-1], levels[1:-1]).clip(0, len(gaps) - 1)]
+    knots: _Vector = np.concatenate([[gaps[order[0]] - _ROOM], inner, [gaps[order[-1]] + _ROOM]])
+    return knots
+
+
+def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
+    """Differential evolution (Storn and Price, 1997)."""
+    rng = np.random.default_rng(seed)
+    size = len(space.knots)
+    count = max(2 * len(starts), min(_POPULATION * size, trials.budget // _GENERATIONS))
+    at = np.stack([space.point(start) for start in starts])
+    near = at[rng.integers(len(at), size=count // 2)] + rng.normal(scale=_NEAR, size=(count // 2, size))
+    far = rng.random((count - len(at) - len(near), size))
+    everyone = np.concatenate([at, near, far]).clip(0, 1)
+    _minimised(trials, space, differential_evolution, bounds=[(0, 1)] * size, init=everyone, polish=False, tol=_LEVEL, seed=rng)
+
+
+def _divide(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
+    """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
+    bounds = [(0.0, 1.0)] * len(space.knots)
+    _minimised(trials, space, direct, bounds=bounds, maxfun=10 * trials.budget, maxiter=trials.budget, vol_tol=0.0)
+
+
+def _powell(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
+    """One direction after the other, by Powell (1964): from the best start, then from the others, then at random."""
+    points = [space.point(start) for start in [trials.best, *starts]]
+    rng = np.random.default_rng(seed)
+    bounds = [(0.0, 1.0)] * len(space.knots)
+    while True:
+        point = points.pop(0) if points else rng.random(len(space.knots))
+        _minimised(trials, space, minimize, point, method="Powell", bounds=bounds)
+
+
+def _minimised(
+    trials: _Trials, space: _Quantiles, optimiser: Callable[..., Any], *arguments: Any, **options: Any
+) -> None:
+    optimiser(lambda point: -trials.rank(space.offsets(point)), *arguments, **options)
+
+
+METHODS: dict[str, Callable[[_Trials, _Quantiles, list[Array], int], None]] = {
+    "differential_evolution": _evolve,
+    "direct": _divide,
+    "powell": _powell,
+}
+"""The optimisers, by the name that `solver` takes."""
