@@ -36,6 +36,7 @@ METHODS: dict[str, rivals.Rival] = {
     "robust": rivals.OffsetTunerRobust(),
     "plugin": rivals.OffsetTunerPlugin(),
     "empirical": rivals.OffsetTunerEmpirical(),
+    "bias_adjustment": rivals.BiasAdjustment(),
     "sklearn": rivals.SklearnTunedThreshold(),
     "ghost": rivals.Ghost(),
     "optimal_cutoffs": rivals.OptimalCutoffs(),

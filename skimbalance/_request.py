@@ -1,13 +1,15 @@
 """What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import to_numpy
+from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Label
 from skimbalance._validation import abridged, check_label
 from skimbalance.decision import decide
@@ -15,16 +17,20 @@ from skimbalance.estimation import Estimated, StateEstimate
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState, Requirement
 from skimbalance.metrics._base import Metric
+from skimbalance.metrics._black_box import BlackBox
 from skimbalance.metrics._counts import HardTruth
-from skimbalance.metrics._registry import get_metric
-from skimbalance.solvers import Problem, reachable
+from skimbalance.metrics._registry import get_metric, nothing_to_tune
+from skimbalance.solvers import METHODS, Problem, reachable
 
 __all__ = [
+    "Objective",
+    "Plan",
     "bound_metric",
     "check_goals",
     "notes_on_estimate",
     "notes_on_state",
     "notes_on_support",
+    "plan",
     "require_room",
     "requirements_of",
 ]
@@ -33,13 +39,16 @@ _FEW_ROWS = 10
 """A class with fewer rows to tune on is warned about."""
 
 
+Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float]
+"""What `objective` takes: a scorer is a function, too."""
+
 _TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
 
 
-def require_room(objective: str | Metric | ImbalanceState, constraints: Sequence[Constraint]) -> None:
+def require_room(objective: Objective, constraints: Sequence[Constraint]) -> None:
     """Raise where the objective is unknown, or leaves no room for constraints."""
     if not isinstance(objective, ImbalanceState):
-        get_metric(objective)
+        _metric(objective)
     elif constraints:
         raise ValueError(
             "constraints cannot go with an ImbalanceState, which alone fixes every offset and leaves them nothing to "
@@ -48,7 +57,7 @@ def require_room(objective: str | Metric | ImbalanceState, constraints: Sequence
 
 
 def check_goals(
-    objective: str | Metric | ImbalanceState,
+    objective: Objective,
     constraints: Sequence[Constraint],
     *,
     labels: npt.NDArray[Any],
@@ -62,12 +71,12 @@ def check_goals(
     requirements_of(constraints, labels, pos_label)
 
 
-def bound_metric(objective: str | Metric | ImbalanceState, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+def bound_metric(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
     """Return the metric that `objective` asks for over these classes, the positive one filled in.
 
     For a state, which asks for none, it is the first of those that notes tell.
     """
-    metric = get_metric(_TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective)
+    metric = _metric(_TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective).over(tuple(labels))
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
     if metric.two_class and metric.label is None and len(labels) != 2:
@@ -76,6 +85,46 @@ def bound_metric(objective: str | Metric | ImbalanceState, labels: npt.NDArray[A
             "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
         )
     return metric.bind(positive)
+
+
+def _metric(objective: str | Metric | Callable[..., float]) -> Metric:
+    """Return the metric that an objective names, is, or is the value of, where it is a scorer or a function."""
+    scorer = scorer_parts(objective)
+    if scorer is not None:
+        if not scorer.of_labels:
+            raise ValueError(nothing_to_tune(objective))
+        return BlackBox(partial(scorer.function, **scorer.options), sign=scorer.sign)
+    if callable(objective) and not isinstance(objective, Metric):
+        return BlackBox(objective)
+    return get_metric(objective)
+
+
+class Plan(NamedTuple):
+    """How offsets are estimated and searched for in the end, and what is to be said of that."""
+
+    estimate: str
+    solver: str
+    notes: list[str]
+
+
+def plan(metric: Metric, *, n_classes: int, estimate: str, solver: str) -> Plan:
+    """Return what `estimate` and `solver` come to for this metric."""
+    if metric.trait != "general":
+        return Plan(estimate, solver, [])
+    if solver == "coordinate_ascent":
+        raise ValueError(
+            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; nothing but values is known of "
+            f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
+        )
+    notes = []
+    if solver == "auto":
+        solver = "differential_evolution"
+        how = "among cuts" if n_classes == 2 else f"by {solver}"
+        notes.append(f"Nothing but values is known of {metric.name}: the greatest was searched for {how}.")
+    if solver in METHODS and estimate != "empirical" and not metric.takes_weights:
+        estimate = "empirical"
+        notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")
+    return Plan(estimate, solver, notes)
 
 
 def requirements_of(

@@ -111,9 +111,9 @@ def imbalance_curve(
     >>> proba = 1 / (1 + np.exp(3 - 2 * y - rng.normal(size=500)))
     >>> curve = imbalance_curve(proba, y, metrics=["recall", "accuracy"], points=[0, 1, 2])
     >>> curve.values["recall"].round(2)
-    array([0.2 , 0.9 , 1.  ])
+    array([0.11, 0.89, 1.  ])
     >>> curve.degree.round(2)
-    array([ 0.78, -0.02, -0.55])
+    array([ 0.89, -0.09, -0.94])
     """
     if kind not in KINDS or along not in ("prior", "state"):
         raise ValueError(

@@ -76,6 +76,11 @@ class Constraint(ABC):
     confidence: float | None = None
 
     def __post_init__(self) -> None:
+        if callable(self.metric) or getattr(self.metric, "trait", None) == "general":
+            raise ValueError(
+                "constraints need a metric with a trait, such as those of skimbalance.metrics, whose bounds the search "
+                f"can find; {self.metric!r} may be the objective only"
+            )
         if not isinstance(self.metric, str | Metric):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
         if not _is_number(self.value):

@@ -1,5 +1,6 @@
 """The tuner: from scores and labels to offsets."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
@@ -14,10 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
 from skimbalance._request import (
+    Objective,
+    Plan,
     bound_metric,
     notes_on_estimate,
     notes_on_state,
     notes_on_support,
+    plan,
     require_room,
     requirements_of,
 )
@@ -36,7 +40,7 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.scores import KINDS, log_scores
-from skimbalance.solvers import Problem
+from skimbalance.solvers import METHODS, Problem
 
 __all__ = ["OffsetTuner"]
 
@@ -55,11 +59,14 @@ class OffsetTuner(BaseEstimator):
 
     Parameters
     ----------
-    objective : str, metric or ImbalanceState, default="balanced_accuracy"
+    objective : str, metric, ImbalanceState, scorer or function, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or the mean predicted distribution to be reached, as an
         :class:`~skimbalance.goals.ImbalanceState`: that fixes every offset, so that constraints, `pos_label`,
         `estimate` and `solver` have no say.
+        Or a scorer from :func:`~sklearn.metrics.make_scorer`, or a function ``f(y_true, y_pred)`` or
+        ``f(y_true, y_pred, *, sample_weight)`` to be maximised, of which nothing but values is known; it sees a row for
+        each true and predicted label that occur together, with the weight of them all.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         What must hold besides, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. Among the offsets
         that meet all of them the objective decides. If none do, those that miss by the least are taken, with a
@@ -78,10 +85,17 @@ class OffsetTuner(BaseEstimator):
         best multiple of ``-log prior``, and all of them towards zero as far as they lose to no offsets on held-out
         rows. ``"empirical"`` optimises the metric on the rows given: for two classes the exact optimum, for more
         the best of several coordinate ascents, each line search exact. ``"plugin"`` does so for calibrated soft labels.
-    solver : {"auto", "coordinate_ascent", "imbalance_state"}, default="auto"
-        How to search; ``"auto"`` is coordinate ascent. ``"imbalance_state"`` is Bias Adjustment as published, a
-        baseline: it tries imbalance states coarse to fine and takes the one whose decisions are best on the rows of the
-        fit, whatever `estimate` says; for two classes 45 states. Cross-fitting judges it like any other.
+    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"}, \
+            default="auto"
+        How to search; ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is known of
+        the objective. It, ``"direct"`` and ``"powell"`` are SciPy's. Half of the 2,000 evaluations, fewer beyond a
+        million scores, they leave to cuts of one class after the other; for two classes all three try cuts alone,
+        every one where there are fewer. They search once instead of bootstrapping, for the robust estimate with
+        labels half calibrated and half as they are, if the objective takes `sample_weight`; and with a fourth of the
+        evaluations in each fold.
+        ``"imbalance_state"`` is Bias Adjustment as published, a baseline: it tries imbalance states coarse to fine and
+        takes the one whose decisions are best on the rows of the fit, whatever `estimate` says; for two classes 45
+        states. Cross-fitting judges it like any other.
     n_bootstraps : int, default=8
         How many bootstraps the robust estimate takes the median of, at least two; with several classes and more than
         400,000 scores it takes fewer.
@@ -119,7 +133,8 @@ class OffsetTuner(BaseEstimator):
         The metric that :meth:`predict` achieves on the rows of the fit, exactly. It is optimistic for new rows; see
         `score_`.
     n_iter_ : int
-        Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Newton's
+        Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Evaluations
+        where a solver of SciPy searched. Newton's
         steps for an imbalance state, states tried where the solver is ``"imbalance_state"``.
     notes_ : list of str
         Plain sentences on every automatic choice and every doubt.
@@ -171,13 +186,13 @@ class OffsetTuner(BaseEstimator):
     __metadata_request__transform: ClassVar[dict[str, Any]] = {"scores": UNUSED}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "objective": [str, Metric, ImbalanceState],
+        "objective": [str, Metric, ImbalanceState, callable],
         "kind": [StrOptions(set(KINDS))],
         "pos_label": [object],
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
-        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state"})],
+        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state", *METHODS})],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
@@ -187,7 +202,7 @@ class OffsetTuner(BaseEstimator):
 
     def __init__(
         self,
-        objective: str | Metric | ImbalanceState = "balanced_accuracy",
+        objective: Objective = "balanced_accuracy",
         *,
         constraints: Sequence[Constraint] = (),
         kind: Kind = "proba",
@@ -270,8 +285,9 @@ class OffsetTuner(BaseEstimator):
 
     def _fit_metric(self, problem: Problem) -> list[str]:
         """Fit offsets for the metric of the problem; return what is to be said of them."""
-        estimated = self._estimated(problem)
-        notes = notes_on_estimate(estimated, problem, self.constraints)
+        chosen = plan(problem.metric, n_classes=problem.n_classes, estimate=self.estimate, solver=self.solver)
+        estimated = self._estimated(problem, chosen)
+        notes = chosen.notes + notes_on_estimate(estimated, problem, self.constraints)
         forget_fit(self)
         self._adopt(estimated.solution.offsets, estimated)
         self.in_sample_score_ = problem.metric.value(estimated.solution.counts)
@@ -294,17 +310,19 @@ class OffsetTuner(BaseEstimator):
         random_state = check_random_state(0 if self.random_state is None else self.random_state)
         return int(random_state.randint(2**31 - 1))
 
-    def _estimated(self, problem: Problem) -> Estimated:
+    def _estimated(self, problem: Problem, chosen: Plan) -> Estimated:
         estimation = Estimation(
-            estimate=self.estimate,
+            estimate=chosen.estimate,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
             seed=self._seed(),
             run=self._run,
             report=self._report,
-            solver=self.solver,
+            solver=chosen.solver,
         )
-        with one_blas_thread():
+        with one_blas_thread(), warnings.catch_warnings():
+            if problem.metric.trait == "general":  # it may warn of decisions that were only tried
+                warnings.simplefilter("ignore")
             return estimation(problem, [constraint.confidence for constraint in self.constraints])
 
     def _adopt(self, offsets: Array, estimated: Estimated | StateEstimate) -> None:

@@ -7,6 +7,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
+from skimbalance.goals import ImbalanceState
 
 pytestmark = [
     # Checks bring four rows a class; that a class is smaller than the folds is what scikit-learn then says.
@@ -19,6 +20,7 @@ pytestmark = [
     [
         TunedOffsetClassifierCV(LogisticRegression(), cv=3),
         TunedOffsetClassifierCV(LogisticRegression(), objective="f1_macro"),
+        TunedOffsetClassifierCV(LogisticRegression(), objective=ImbalanceState("uniform", class_balanced=True), cv=3),
         TunedOffsetClassifierCV(LinearSVC(random_state=0), cv=3),
         TunedOffsetClassifierCV(DecisionTreeClassifier(random_state=0), cv=0.5, refit=False),
         FixedOffsetClassifier(LogisticRegression()),

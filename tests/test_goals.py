@@ -10,8 +10,9 @@ from sklearn.metrics import precision_score, recall_score
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import UnreachableGoalWarning
-from skimbalance.goals import AtLeast, AtMost, Near
-from skimbalance.metrics import FBeta, imbalance_degree_score
+from skimbalance.goals import AtLeast, AtMost, ImbalanceState, Near
+from skimbalance.metrics import FBeta, imbalance_degree_score, imbalance_state
+from skimbalance.solvers import reach_state
 
 
 def margins(seed, n_rows=1500, rare=0.1):
@@ -173,3 +174,221 @@ class TestRequests:
     def test_recall_of_several_classes_needs_a_label(self):
         with pytest.raises(ValueError, match="is about two classes"):
             OffsetTuner(constraints=[AtLeast("recall", 0.9)]).fit(np.full((9, 3), 1 / 3), np.arange(9) % 3)
+
+
+def sized(seed, *, n_rows=400, n_classes=3, sharpness=1.5):
+    """Logits of a calibrated model, of long-tailed classes; sharpness is how much it knows."""
+    rng = np.random.default_rng(seed)
+    prior = 0.4 ** np.arange(n_classes)
+    prior /= prior.sum()
+    y = np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_rows - n_classes, p=prior)])
+    x = rng.normal(size=(n_rows, n_classes)) + sharpness * np.eye(n_classes)[y]
+    return sharpness * x + np.log(prior), y
+
+
+class TestImbalanceState:
+    @pytest.mark.parametrize("class_balanced", [False, True])
+    @pytest.mark.parametrize("target", ["uniform", "prior", (0.2, 0.3, 0.5), {2: 0.5, 0: 0.2, 1: 0.3}])
+    def test_it_is_reached(self, target, class_balanced):
+        for seed in range(4):
+            scores, y = sized(seed)
+            weights = np.random.default_rng(seed).random(len(y)) + 0.1 if seed % 2 else None
+            tuner = OffsetTuner(ImbalanceState(target, class_balanced=class_balanced), kind="logits")
+            proba = tuner.fit(scores, y, sample_weight=weights).predict_proba(scores)
+            state = imbalance_state(proba, y=y, class_balanced=class_balanced, sample_weight=weights)
+            prior = np.bincount(y, weights) / np.bincount(y, weights).sum()
+            named = {"uniform": np.full(3, 1 / 3), "prior": prior}
+            wanted = named[target] if isinstance(target, str) else (0.2, 0.3, 0.5)
+            np.testing.assert_allclose(state, wanted, atol=1e-8)
+            assert tuner.in_sample_score_ == pytest.approx(np.abs(state - wanted).max(), abs=1e-12)
+            assert abs(tuner.offsets_.sum()) <= 1e-9
+            assert tuner.n_iter_ >= 1
+
+    def test_class_balanced_uniform_gives_a_calibrated_model_minus_log_prior(self):
+        scores, y = sized(0, n_rows=40_000)
+        goal = ImbalanceState("uniform", class_balanced=True)
+        offsets = OffsetTuner(goal, kind="logits", confidence_level=None).fit(scores, y).offsets_
+        prior = np.log(0.4 ** np.arange(3))
+        np.testing.assert_allclose(offsets, prior.mean() - prior, atol=0.1)
+        plain = OffsetTuner(ImbalanceState("uniform"), kind="logits", confidence_level=None).fit(scores, y).offsets_
+        assert np.ptp(plain) > np.ptp(offsets) + 0.5  # it over-corrects
+
+    def test_a_float_is_the_share_of_the_rarer_of_two_classes(self):
+        proba, y = margins(0)
+        tuner = OffsetTuner(ImbalanceState(np.float32(0.3))).fit(proba, y)
+        np.testing.assert_allclose(tuner.predict_proba(proba).mean(axis=0), [0.7, 0.3], atol=1e-7)
+        turned = OffsetTuner(ImbalanceState(0.3)).fit(1 - proba, y, classes=["yes", "no"])
+        np.testing.assert_allclose(turned.offsets_, tuner.offsets_[::-1], atol=1e-6)
+        assert 0 < tuner.threshold_ < 0.5
+        np.testing.assert_array_equal(tuner.predict(proba) == "yes", proba > tuner.threshold_)
+        even = OffsetTuner(ImbalanceState(0.3), confidence_level=None).fit([0.1, 0.4, 0.2, 0.6], [0, 1, 0, 1])
+        np.testing.assert_allclose(even.predict_proba([0.1, 0.4, 0.2, 0.6]).mean(axis=0), [0.7, 0.3], atol=1e-7)
+
+    def test_string_labels_and_mappings_in_a_classifier(self):
+        X, y = draw(3, n_rows=600)
+        goal = ImbalanceState({"coral": 0.5, "amber": 0.2, "blue": 0.3})
+        clf = TunedOffsetClassifierCV(logistic(), objective=goal, store_cv_results=True).fit(X, y)
+        scores = clf.cv_results_["scores"]
+        np.testing.assert_allclose(clf.tuner_.predict_proba(scores).mean(axis=0), [0.2, 0.3, 0.5], atol=1e-8)
+        expected = reach_state(np.log(scores), [0.2, 0.3, 0.5]).offsets
+        np.testing.assert_allclose(clf.offsets_, expected, atol=1e-7)
+        low, high = clf.score_interval_
+        assert 0 < low < high < 0.2
+        retuned = clf.retune(objective=ImbalanceState("uniform", class_balanced=True))
+        assert not np.allclose(retuned.offsets_, clf.offsets_)
+        assert clf.retune(objective="f1_macro").score_ > 0.3
+
+    def test_estimate_and_solver_have_no_say(self):
+        scores, y = sized(1)
+        fitted = [
+            OffsetTuner(ImbalanceState("uniform"), kind="logits", **how).fit(scores, y)
+            for how in ({}, {"estimate": "plugin"}, {"solver": "imbalance_state"}, {"pos_label": 1}, {"n_jobs": 2})
+        ]
+        for tuner in fitted[1:]:
+            np.testing.assert_array_equal(tuner.offsets_, fitted[0].offsets_)
+            assert tuner.score_ == fitted[0].score_
+
+    def test_in_any_array_library_and_precision(self, xp):
+        scores, y = sized(2)
+        goal = ImbalanceState("uniform", class_balanced=True)
+        here = OffsetTuner(goal, kind="logits").fit(scores, y)
+        there = OffsetTuner(goal, kind="logits").fit(xp.asarray(scores), xp.asarray(y))
+        assert isinstance(there.offsets_, type(xp.asarray(scores)))
+        np.testing.assert_allclose(np.asarray(there.offsets_), here.offsets_, atol=1e-9)
+        narrow = OffsetTuner(goal, kind="logits").fit(xp.asarray(scores, dtype=xp.float32), y)
+        assert narrow.offsets_.dtype == xp.float32
+        assert narrow.in_sample_score_ < 1e-6
+
+    def test_notes_tell_what_the_state_does_to_metrics(self):
+        scores, y = sized(3)
+        notes = OffsetTuner(ImbalanceState("uniform"), kind="logits").fit(scores, y).notes_
+        assert [note.split(":")[1].split()[0] for note in notes] == ["balanced_accuracy", "f1_macro"]
+        predicted = scores.argmax(axis=1)
+        balanced = np.mean([(predicted == k)[y == k].mean() for k in range(3)])
+        assert f"{balanced:.4g} without offsets" in notes[0]
+
+    def test_scores_so_sure_that_rounding_hides_the_state(self):
+        scores = 1e17 * np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+        tuner = OffsetTuner(ImbalanceState((0.6, 0.4)), kind="logits", confidence_level=None).fit(scores, [0, 0, 1, 0])
+        assert "so sure of their classes that the state was not reached" in tuner.notes_[1]
+        assert tuner.in_sample_score_ > 0.1
+
+
+class TestStatesOnNewRows:
+    @pytest.mark.parametrize("class_balanced", [False, True])
+    def test_the_score_is_the_difference_on_as_many_new_rows(self, class_balanced):
+        promised, real, inside = [], [], []
+        for seed in range(80):
+            scores, y = sized(seed, n_rows=600)
+            tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
+            tuner.fit(scores[:300], y[:300], classes=[0, 1, 2])
+            proba = tuner.predict_proba(scores[300:])
+            state = imbalance_state(proba, y=y[300:], classes=[0, 1, 2], class_balanced=class_balanced)
+            real.append(np.abs(state - 1 / 3).max())
+            promised.append(tuner.score_)
+            inside.append(tuner.score_interval_[0] <= real[-1] <= tuner.score_interval_[1])
+        assert np.mean(promised) == pytest.approx(np.mean(real), rel=0.2)
+        assert 0.8 <= np.mean(inside) <= 1
+
+    def test_without_intervals_it_is_a_single_fit(self):
+        scores, y = sized(0)
+        tuner = OffsetTuner(ImbalanceState("prior"), kind="logits", confidence_level=None).fit(scores, y)
+        assert not {"score_", "score_interval_", "offsets_interval_"} & set(vars(tuner))
+
+    def test_offsets_vary_about_as_much_as_their_interval_says(self):
+        drawn = []
+        for seed in range(60):
+            scores, y = sized(seed, n_rows=300)
+            tuner = OffsetTuner(ImbalanceState("uniform"), kind="logits").fit(scores, y)
+            drawn.append((tuner.offsets_, tuner.offsets_interval_))
+        truth = np.mean([offsets for offsets, _ in drawn], axis=0)
+        held = [(low <= truth) & (truth <= high) for _, (low, high) in drawn]
+        assert (np.mean(held, axis=0) >= 0.75).all()
+
+
+class TestStatesOfFewRows:
+    @pytest.mark.parametrize("class_balanced", [False, True])
+    def test_a_class_without_rows_gets_its_share(self, class_balanced):
+        scores, y = sized(0)
+        scores, y = scores[y < 2], y[y < 2]
+        goal = ImbalanceState("uniform", class_balanced=class_balanced)
+        tuner = OffsetTuner(goal, kind="logits").fit(scores, y, classes=[0, 1, 2])
+        assert tuner.in_sample_score_ <= 1e-8
+        assert "No row of [2] to tune on: the share asked for" in tuner.notes_[0]
+        with pytest.raises(ValueError, match=r"target='prior' needs rows of every class; there are none of \[2\]"):
+            OffsetTuner(ImbalanceState("prior"), kind="logits").fit(scores, y, classes=[0, 1, 2])
+
+    @pytest.mark.parametrize("class_balanced", [False, True])
+    def test_a_class_of_one_row(self, class_balanced):
+        scores, y = sized(0, n_rows=40)
+        kept = (y < 2) | (np.arange(40) == 2)
+        tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
+        tuner.fit(scores[kept], y[kept])
+        assert tuner.in_sample_score_ <= 1e-8
+        assert np.isfinite([tuner.score_, *tuner.score_interval_]).all()
+
+    def test_class_priors_of_the_deployment_weigh_the_rows(self):
+        scores, y = sized(0)
+        goal, prior = ImbalanceState("prior"), [0.2, 0.3, 0.5]
+        tuner = OffsetTuner(goal, kind="logits", class_prior=prior).fit(scores, y)
+        weights = (prior / (np.bincount(y) / len(y)))[y]
+        np.testing.assert_allclose(weights @ tuner.predict_proba(scores) / weights.sum(), prior, atol=1e-8)
+
+
+class TestStatesAsRequests:
+    def test_they_are_values(self):
+        goal = ImbalanceState(np.array([0.2, 0.3, 0.5]), class_balanced=True)
+        assert goal == pickle.loads(pickle.dumps(goal)) == ImbalanceState([0.2, 0.3, 0.5], True)
+        assert goal != ImbalanceState([0.2, 0.3, 0.5])
+        assert hash(goal) == hash(ImbalanceState([0.2, 0.3, 0.5], True))
+        assert {ImbalanceState({"a": 0.5, "b": 0.5}), ImbalanceState("uniform")}
+        assert clone(OffsetTuner(goal)).objective == goal
+        assert repr(ImbalanceState(0.3)) == "ImbalanceState(target=0.3, class_balanced=False)"
+        given = {"a": 0.5, "b": 0.5}
+        goal = ImbalanceState(given)
+        given["a"] = 9.0
+        assert goal.target == {"a": 0.5, "b": 0.5}
+
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ("even", "target must be 'uniform', 'prior', a share above zero for each class"),
+            (None, "target must be"),
+            (True, "target must be"),
+            (0.0, "between 0 and 1; got 0.0"),
+            (1.5, "between 0 and 1; got 1.5"),
+            (np.nan, "between 0 and 1; got nan"),
+            (["a", "b"], "target must be"),
+            ([0.5, np.nan], "target must be finite"),
+            ([0.0, 1.0], "target must be positive for each class; got 0"),
+            ([-0.5, 1.5], "target must be positive"),
+            ([0.5, 0.6], "target must sum to one; got a sum of 1.1"),
+            ([[0.5, 0.5]], "target must be 2 numbers"),
+            ({"a": 0.5, "b": 0.1}, "target must sum to one"),
+            ({"a": "x"}, "target must be 1 numbers"),
+        ],
+    )
+    def test_what_cannot_be_a_target_is_refused_at_once(self, target, message):
+        with pytest.raises(ValueError, match=message):
+            ImbalanceState(target)
+
+    def test_class_balanced_is_a_switch(self):
+        with pytest.raises(TypeError, match="class_balanced must be True or False; got 'yes'"):
+            ImbalanceState("uniform", class_balanced="yes")
+
+    @pytest.mark.parametrize(
+        ("goal", "constraints", "message"),
+        [
+            (ImbalanceState("uniform"), [AtLeast("recall", 0.9, label="blue")], "alone fixes every offset"),
+            (ImbalanceState(0.3), (), "target=0.3 is for two classes; got 3"),
+            (ImbalanceState((0.5, 0.5)), (), "target must be 3 numbers"),
+            (ImbalanceState({"amber": 0.5, "blue": 0.5}), (), "target must name every class"),
+            (ImbalanceState({"amber": 0.5, "blue": 0.3, "green": 0.2}), (), "target='green' is not a class"),
+        ],
+    )
+    def test_what_does_not_fit_the_classes_is_refused_before_anything_is_fitted(self, goal, constraints, message):
+        X, y = draw(3)
+        with pytest.raises(ValueError, match=message):  # before it is seen that there are no folds
+            TunedOffsetClassifierCV(logistic(), objective=goal, constraints=constraints, cv=[]).fit(X, y)
+        with pytest.raises(ValueError, match=message):
+            OffsetTuner(goal, constraints=constraints).fit(np.full((len(y), 3), 1 / 3), y)

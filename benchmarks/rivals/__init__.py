@@ -2,6 +2,7 @@
 
 from rivals._base import Fitted, Promise, Rival
 from rivals._metrics import OBJECTIVES, value_of
+from rivals.bias_adjustment import BiasAdjustment
 from rivals.ghost import Ghost
 from rivals.log_prior import LogPrior, TunedLogPrior
 from rivals.offset_tuner import OffsetTunerEmpirical, OffsetTunerPlugin, OffsetTunerRobust
@@ -15,6 +16,7 @@ from rivals.xcolumns_frank_wolfe import XColumnsFrankWolfe, XColumnsFrankWolfePr
 
 __all__ = [
     "OBJECTIVES",
+    "BiasAdjustment",
     "Fitted",
     "Ghost",
     "LogPrior",

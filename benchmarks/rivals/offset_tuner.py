@@ -6,10 +6,10 @@ import numpy as np
 
 from rivals._base import Codes, Fitted, Proba, Promise, Rival
 
-__all__ = ["OffsetTunerEmpirical", "OffsetTunerPlugin", "OffsetTunerRobust"]
+__all__ = ["OffsetTuner", "OffsetTunerEmpirical", "OffsetTunerPlugin", "OffsetTunerRobust"]
 
 
-class _OffsetTuner(Rival):
+class OffsetTuner(Rival):
     """`OffsetTuner` as it comes, but for the parameters named."""
 
     distribution = "skimbalance"
@@ -23,10 +23,10 @@ class _OffsetTuner(Rival):
 
     def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
         """Tune offsets."""
-        from skimbalance import OffsetTuner
+        import skimbalance
 
         classes = np.arange(2 if proba.ndim == 1 else proba.shape[1])
-        tuner = OffsetTuner(objective, **self.parameters).fit(proba, y, classes=classes)
+        tuner = skimbalance.OffsetTuner(objective, **self.parameters).fit(proba, y, classes=classes)
         promise = None
         if hasattr(tuner, "score_interval_"):
             low, high = tuner.score_interval_
@@ -34,21 +34,21 @@ class _OffsetTuner(Rival):
         return Fitted(tuner.predict, promise=promise)
 
 
-class OffsetTunerRobust(_OffsetTuner):
+class OffsetTunerRobust(OffsetTuner):
     """The default: offsets chosen for the score on new rows, which it also foretells."""
 
     name = "skimbalance (default)"
     parameters: ClassVar = {"estimate": "robust"}
 
 
-class OffsetTunerPlugin(_OffsetTuner):
+class OffsetTunerPlugin(OffsetTuner):
     """The best offsets for calibrated soft labels, in a single search."""
 
     name = 'skimbalance, estimate="plugin"'
     parameters: ClassVar = {"estimate": "plugin", "confidence_level": None}
 
 
-class OffsetTunerEmpirical(_OffsetTuner):
+class OffsetTunerEmpirical(OffsetTuner):
     """The best offsets on the tuning rows: exactly so for two classes, by exact line searches for more."""
 
     name = 'skimbalance, estimate="empirical" (in-sample optimum)'

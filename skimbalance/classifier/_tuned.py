@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._request import check_goals
+from skimbalance._request import Objective, check_goals
 from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
 from skimbalance._sklearn import (
     Interval,
@@ -29,8 +29,7 @@ from skimbalance._sklearn import (
 )
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
-from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.metrics._base import Metric
+from skimbalance.goals import Constraint
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["TunedOffsetClassifierCV"]
@@ -59,7 +58,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     ----------
     estimator : classifier
         A classifier with `predict_proba` or `decision_function`.
-    objective : str, metric or ImbalanceState, default="balanced_accuracy"
+    objective : str, metric, ImbalanceState, scorer or function, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
     constraints : sequence of AtLeast, AtMost or Near, default=()
@@ -70,7 +69,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
-    solver : {"auto", "coordinate_ascent", "imbalance_state"}, default="auto"
+    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"}, \
+            default="auto"
         See :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
@@ -152,7 +152,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self,
         estimator: Any,
         *,
-        objective: str | Metric | ImbalanceState = "balanced_accuracy",
+        objective: Objective = "balanced_accuracy",
         constraints: Sequence[Constraint] = (),
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
@@ -234,7 +234,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X: Any = None,
         y: ArrayLike | None = None,
         *,
-        objective: str | Metric | ImbalanceState | None = None,
+        objective: Objective | None = None,
         constraints: Sequence[Constraint] | None = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         sample_weight: ArrayLike | None = None,
@@ -248,7 +248,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             which ``store_cv_results=True`` has kept.
         y : array-like of shape (n_samples,), default=None
             Their labels.
-        objective : str, metric or ImbalanceState, default=None
+        objective : str, metric, ImbalanceState, scorer or function, default=None
             What to optimise; None keeps the objective.
         constraints : sequence of AtLeast, AtMost or Near, default=None
             What must hold besides; None keeps the constraints, ``()`` drops them.

@@ -12,8 +12,9 @@ from skimbalance.estimation._cross_fit import cross_fit
 from skimbalance.estimation._margin import margins
 from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
+from skimbalance.estimation._searched import searched
 from skimbalance.goals import Requirement
-from skimbalance.solvers import Fit, Problem, Solution, adjust_biases, among_present, solve
+from skimbalance.solvers import METHODS, Fit, Problem, Solution, adjust_biases, among_present, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -85,6 +86,11 @@ class Estimation:
         report = None if fold else self.report
         if self.solver == "imbalance_state":
             return partial(adjust_biases, report=report)
+        if self.solver in METHODS:
+            estimate = "empirical" if exactly else self.estimate
+            return partial(
+                searched, method=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report
+            )
         if self.estimate == "empirical" or exactly:
             return partial(solve, seed=self.seed, report=report)
         if self.estimate == "plugin":
@@ -97,6 +103,8 @@ class Estimation:
         """Tell whether there are offsets that meet the requirements on these rows."""
         if not problem.requirements:
             return True
+        if problem.metric.trait == "general":  # whether they can be met is no matter of the objective
+            problem = replace(problem, metric=problem.requirements[0].metric)
         solution = among_present(problem, partial(solve, seed=self.seed))
         return problem.missed(solution.counts) == 0
 

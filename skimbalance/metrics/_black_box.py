@@ -39,17 +39,11 @@ class BlackBox(Metric):
     needs_confusion: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        parameters = _parameters(self.function)
-        try:
-            if isinstance(self.function, type):
-                raise TypeError("a class")
-            if parameters is not None:
-                parameters.bind("y_true", "y_pred")
-        except TypeError as error:
+        if isinstance(self.function, type) or not _takes_labels(self.function):
             raise ValueError(
-                "objective must be the name of a metric, a metric, a scorer from make_scorer, or a function of (y_true, "
-                f"y_pred); got {self.function!r}"
-            ) from error
+                "objective must be a metric or its name, a scorer from make_scorer, or a function of (y_true, y_pred); "
+                f"got {self.function!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -113,6 +107,16 @@ class BlackBox(Metric):
     def worst_rank(self, n_classes: int) -> float:
         """Return what no rank falls below."""
         return -2 * _FAR
+
+
+def _takes_labels(function: Callable[..., float]) -> bool:
+    parameters = _parameters(function)
+    try:
+        if parameters is not None:
+            parameters.bind("y_true", "y_pred")
+    except TypeError:
+        return False
+    return True
 
 
 def _parameters(function: Callable[..., float]) -> inspect.Signature | None:

@@ -3,6 +3,7 @@
 from skimbalance.solvers._absent import among_present
 from skimbalance.solvers._base import Fit, Problem, Solution
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
+from skimbalance.solvers._black_box import METHODS, default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
@@ -10,6 +11,7 @@ from skimbalance.solvers._reach import reachable
 from skimbalance.solvers._state import StateSolution, reach_state
 
 __all__ = [
+    "METHODS",
     "Fit",
     "Problem",
     "Solution",
@@ -17,9 +19,11 @@ __all__ = [
     "adjust_biases",
     "among_present",
     "ascend",
+    "default_budget",
     "path_state",
     "prior_offsets",
     "reach_state",
     "reachable",
+    "search",
     "solve",
 ]

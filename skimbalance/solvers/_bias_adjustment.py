@@ -8,7 +8,7 @@ The paper stops at two classes. For more this project goes, in the same steps of
 from the prior at 0 through uniform at 1 to the prior turned round at 2; then once over the classes, the rarest first,
 the odds of each share multiplied by up to three either way while the others keep their proportions. What that costs
 grows with the classes, so the grids of this last part get coarser: nine steps to either side and as many levels as
-the path has for three classes, one step and one level for more than ten, and none at all beyond a hundred.
+the path has for three classes, at most two steps and one level beyond ten, and no such part beyond a hundred.
 
 *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024, section 3.2.
 """

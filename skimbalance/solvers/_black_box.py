@@ -1,13 +1,15 @@
 """A search by values alone: for metrics that no line search can walk, and to check those that it can.
 
-For two classes cuts are counted along one walk over all rows, every one of them where the budget affords it. For more,
-SciPy's optimisers move in quantiles: each offset is set against that of the most frequent class, and zero to one stands
-for the gaps between the two, each class of rows weighing the same. So the search does not care how scores are scaled,
-and does not step over rare classes.
+For two classes cuts are counted along one walk over all rows, every one of them where the budget affords it.
+
+For more, SciPy's optimisers have half of the budget. They move in quantiles: each offset is set against that of the
+most frequent class, and zero to one stands for the gaps between the two, the rows of each class weighing the same. So
+the search does not care how scores are scaled, and does not step over rare classes. The other half goes to cuts of one
+class after the other: of a value that changes in steps an optimiser sees the treads alone.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
@@ -49,6 +51,9 @@ _NEAR = 0.1
 """Differential evolution: as many points a dimension as SciPy's default, as long as the budget lasts for some
 generations; half of them near the starts, so far on the average."""
 
+_ALL_CUTS, _CUTS = 40, 24
+"""So many cuts of a class are all tried; of more, so many."""
+
 _LEVEL = 1e-6
 """Differential evolution ends where the ranks of all points are as close as that."""
 
@@ -77,7 +82,9 @@ def search(
         for start in starts:
             trials.rank(start)
         if problem.n_classes > 2:
-            METHODS[method](trials, _Quantiles.of(problem), starts, seed)
+            with trials.share():
+                METHODS[method](trials, _Quantiles.of(problem), starts, seed)
+            _climb(trials, seed=seed)
     trials.say(last=True)
     return problem.solved(trials.best, n_iter=trials.spent)
 
@@ -106,7 +113,19 @@ class _Trials:
     best: Array = None
     best_rank: float = -float("inf")
     spent: int = 0
+    limit: int = field(init=False)
     known: dict[bytes, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.limit = self.budget
+
+    @contextmanager
+    def share(self) -> Iterator[None]:
+        """Allow half of what is left of the budget."""
+        self.limit = (self.spent + self.budget) // 2
+        with suppress(_SpentError):
+            yield
+        self.limit = self.budget
 
     def rank(self, offsets: Array) -> float:
         """Return the rank of `offsets`, which are kept if they are the best."""
@@ -117,7 +136,7 @@ class _Trials:
 
     def rank_of(self, counts: Counts) -> float:
         """Return the rank of what `counts` counts; what was counted before is not computed again."""
-        if self.spent >= self.budget:
+        if self.spent >= self.limit:
             raise _SpentError
         self.spent += 1
         seen = (counts.hits, counts.predicted) if counts.confusion is None else (counts.confusion,)
@@ -135,30 +154,81 @@ class _Trials:
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:
-    """Try cuts of two classes: every one, or some evenly spread and more and more near the best; leave some to spare."""
+    """Try cuts of two classes along one walk, and leave some evaluations to spare."""
     problem = trials.problem
     k, rows, gaps, sizes = problem.lineup
     walk = Walk(k, rows, gaps, sizes, None, problem.truth.count_constant(1 - k))
     counts = _Along.of(walk, problem)
     places = np.flatnonzero(to_numpy(cuts_apart(walk)))
     ranks = np.full(gaps.shape[0] + 1, -np.inf)
-    low, high, left = 0, len(places) - 1, trials.budget - spare - 1
-    while left > 0:
-        share = left if high - low < left else max(1, left // 2)
-        wanted = _spread(counts.progress[places[low : high + 1]], share) + low
-        fresh = wanted[np.isneginf(ranks[places[wanted]])]
-        for place in places[fresh]:
-            ranks[place] = trials.rank_of(counts.after(place))
-        left -= len(fresh)
-        if not fresh.size:
-            break
-        tried = np.flatnonzero(np.isfinite(ranks[places]))
-        best = int(np.argmax(ranks[places[tried]]))
-        low, high = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
-    cut = best_cut(walk, bring(ranks, to=gaps, dtype=None), start=0.0)
+    ranks[places] = _zoomed(
+        counts.progress[places], trials.budget - spare - 1, lambda place: trials.rank_of(counts.after(places[place]))
+    )
+    cut = best_cut(walk, bring(ranks, to=gaps), start=0.0)
     if cut is not None:
         pair = np.where(np.arange(2) == k, cut.offset, 0.0)
         trials.rank(bring(pair, to=problem.scores, dtype=problem.scores.dtype))
+
+
+def _climb(trials: _Trials, *, seed: int) -> None:
+    """Try cuts of one class after the other, from the best offsets so far, and again from random points around."""
+    problem = trials.problem
+    host = to_numpy(problem.scores)
+    rarest_first = np.argsort(to_numpy(problem.truth.support), kind="stable")
+    mass, rng = _balanced(problem), np.random.default_rng(seed)
+    ordered = np.sort(host + to_numpy(trials.best), axis=1)
+    margin = float(np.mean(ordered[:, -1] - ordered[:, -2]))
+    offsets, length = to_numpy(trials.best), 1.0
+    while True:
+        rank, last = trials.rank(bring(offsets, to=problem.scores)), -np.inf
+        while rank > last:
+            last = rank
+            for k in rarest_first:
+                offsets, rank = _moved(trials, host, mass, offsets, rank, int(k))
+        leap = rng.normal(scale=length * margin, size=len(offsets))
+        offsets, length = to_numpy(trials.best) + leap.astype(host.dtype), 1.0 if length > 2 else 2 * length
+
+
+def _moved(
+    trials: _Trials, host: _Vector, mass: _Vector, offsets: _Vector, rank: float, k: int
+) -> tuple[_Vector, float]:
+    """Return the offsets with that of class `k` at the best of the cuts tried, and their rank."""
+    rivals = np.max(np.delete(host + offsets, k, axis=1), axis=1)
+    order = np.argsort(rivals - host[:, k])
+    gaps = (rivals - host[:, k])[order]
+    rounding = 8 * np.finfo(host.dtype).eps * (np.abs(rivals) + np.abs(host[:, k]))[order]
+    places = np.flatnonzero(np.diff(gaps, prepend=-np.inf, append=np.inf) > np.append(rounding, 0.0))
+    lows, highs = np.append(-np.inf, gaps)[places], np.append(gaps, np.inf)[places]
+    half = np.minimum((highs - lows) / 2, _ROOM)
+    cuts = np.clip(offsets[k], lows + half, highs - half)
+
+    def at(place: int) -> _Vector:
+        return np.where(np.arange(len(offsets)) == k, cuts[place], offsets).astype(host.dtype)
+
+    progress = np.append(0.0, np.cumsum(mass[order]))[places]
+    count = len(places) if len(places) <= _ALL_CUTS else _CUTS
+    ranks = _zoomed(progress, count, lambda place: trials.rank(bring(at(place), to=trials.problem.scores)))
+    best = int(np.argmax(ranks))
+    return (at(best), float(ranks[best])) if ranks[best] > rank else (offsets, rank)
+
+
+def _zoomed(progress: _Vector, budget: int, rank_at: Callable[[int], float]) -> _Vector:
+    """Rank every place if the budget affords it, else some evenly spread and more near the best; the others -inf."""
+    ranks = np.full(len(progress), -np.inf)
+    low, high, left = 0, len(progress) - 1, budget
+    while left > 0:
+        share = left if high - low < left else max(1, left // 2)
+        wanted = _spread(progress[low : high + 1], share) + low
+        fresh = wanted[np.isneginf(ranks[wanted])]
+        if not fresh.size:
+            break
+        for place in fresh:
+            ranks[place] = rank_at(int(place))
+        left -= len(fresh)
+        tried = np.flatnonzero(np.isfinite(ranks))
+        best = int(np.argmax(ranks[tried]))
+        low, high = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
+    return ranks
 
 
 def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
@@ -261,10 +331,11 @@ def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
     near = at[rng.integers(len(at), size=count // 2)] + rng.normal(scale=_NEAR, size=(count // 2, size))
     far = rng.random((count - len(at) - len(near), size))
     everyone = np.concatenate([at, near, far]).clip(0, 1)
-    _minimised(trials, space, differential_evolution, bounds=[(0, 1)] * size, init=everyone, polish=False, tol=_LEVEL, seed=rng)
+    bounds = [(0.0, 1.0)] * size
+    _minimised(trials, space, differential_evolution, bounds=bounds, init=everyone, polish=False, tol=_LEVEL, seed=rng)
 
 
-def _divide(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
+def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int) -> None:
     """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
     bounds = [(0.0, 1.0)] * len(space.knots)
     _minimised(trials, space, direct, bounds=bounds, maxfun=10 * trials.budget, maxiter=trials.budget, vol_tol=0.0)

@@ -1,0 +1,39 @@
+"""One search by values alone, on labels as they are or softened: many of them would be too dear."""
+
+from skimbalance._array_api import device, namespace
+from skimbalance._typing import Progress
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import Sample, condensed
+from skimbalance.metrics._counts import Truth
+from skimbalance.solvers import Problem, Solution, default_budget, search
+
+__all__ = ["SOFTNESS", "searched"]
+
+SOFTNESS = {"empirical": 0.0, "robust": 0.5, "plugin": 1.0}
+"""The share of each label that is what the calibrated scores make of it, by estimate."""
+
+_LESS_IN_FOLDS = 4
+"""By how much less the search in a fold takes."""
+
+
+def searched(
+    problem: Problem, *, method: str, estimate: str, seed: int, quick: bool = False, report: Progress | None = None
+) -> Solution:
+    """Return the best offsets that a search finds for labels as soft as `estimate` says; `quick` in a fold."""
+    budget = default_budget(problem) // (_LESS_IN_FOLDS if quick else 1)
+    softness = SOFTNESS[estimate]
+    if softness == 0:
+        return search(problem, method=method, seed=seed, budget=budget, report=report)
+    softened = _softened(condensed(problem), softness)
+    found = search(softened, method=method, seed=seed, budget=budget, report=report)
+    return problem.solved(found.offsets, n_iter=found.n_iter)
+
+
+def _softened(sample: Sample, softness: float) -> Problem:
+    """Return the problem of labels that are calibrated probabilities by the share `softness`, and hard by the rest."""
+    scores, truth = sample.problem.scores, sample.truth
+    xp = namespace(scores)
+    every = xp.arange(scores.shape[1], device=device(scores))
+    hard = xp.astype(xp.astype(truth.codes, xp.int64)[None, :] == every[:, None], scores.dtype)
+    shares = softness * calibrated_shares(sample) + (1 - softness) * hard
+    return sample.problem.with_truth(Truth.from_shares(shares, weights=truth.weights))
