@@ -54,21 +54,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Constraint(ABC):
-    """A bound on a metric of the decisions.
-
-    Parameters
-    ----------
-    metric : str or metric
-        A name from :func:`skimbalance.metrics.get_metric_names`, or a metric object.
-    value : float
-        The bound.
-    label : label, default=None
-        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is
-        and however many classes there are.
-    confidence : float in (0, 1), default=None
-        With which probability the bound is to hold on as many new rows. None asks for it in expectation, so that it
-        holds about every other time.
-    """
+    """A bound on a metric of the decisions; see its subclasses."""
 
     metric: str | Metric
     value: float
@@ -105,7 +91,33 @@ class Constraint(ABC):
 class AtLeast(Constraint):
     """The metric is to be `value` or more: a floor.
 
-    See `Constraint`.
+    Parameters
+    ----------
+    metric : str or metric
+        A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
+    value : float
+        The least value allowed.
+    label : label, default=None
+        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
+        however many classes there are.
+    confidence : float in (0, 1), default=None
+        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+
+    See Also
+    --------
+    skimbalance.OffsetTuner : Takes constraints beside its objective.
+
+    Examples
+    --------
+    >>> from skimbalance.goals import AtLeast
+    >>> print(AtLeast("recall", 0.9, label="fraud", confidence=0.95))
+    recall of 'fraud' at least 0.9
     """
 
     def bounds(self) -> tuple[float, float]:
@@ -115,7 +127,36 @@ class AtLeast(Constraint):
 
 @dataclass(frozen=True)
 class AtMost(Constraint):
-    """The metric is to be `value` or less: a ceiling."""
+    """The metric is to be `value` or less: a ceiling.
+
+    Parameters
+    ----------
+    metric : str or metric
+        A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
+    value : float
+        The greatest value allowed.
+    label : label, default=None
+        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
+        however many classes there are.
+    confidence : float in (0, 1), default=None
+        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+
+    See Also
+    --------
+    skimbalance.OffsetTuner : Takes constraints beside its objective.
+
+    Examples
+    --------
+    >>> from skimbalance.goals import AtMost
+    >>> print(AtMost("false_positive_rate", 0.05))
+    false_positive_rate at most 0.05
+    """
 
     def bounds(self) -> tuple[float, float]:
         """Return minus infinity and `value`."""
@@ -124,7 +165,38 @@ class AtMost(Constraint):
 
 @dataclass(frozen=True)
 class Near(Constraint):
-    """The metric is to be within `tol` of `value`."""
+    """The metric is to be within `tol` of `value`: a wanted degree.
+
+    Parameters
+    ----------
+    metric : str or metric
+        A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
+    value : float
+        The value wanted.
+    label : label, default=None
+        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
+        however many classes there are.
+    confidence : float in (0, 1), default=None
+        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+    tol : float, default=0.01
+        How far from it is near enough.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+
+    See Also
+    --------
+    skimbalance.OffsetTuner : Takes constraints beside its objective.
+
+    Examples
+    --------
+    >>> from skimbalance.goals import Near
+    >>> print(Near("imbalance_degree", 0.1))
+    imbalance_degree from 0.09 to 0.11
+    """
 
     tol: float = 0.01
 

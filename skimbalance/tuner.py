@@ -91,7 +91,7 @@ class OffsetTuner(BaseEstimator):
         the objective. It, ``"direct"`` and ``"powell"`` are SciPy's. Half of the 2,000 evaluations, fewer beyond a
         million scores, they leave to cuts of one class after the other; for two classes all three try cuts alone,
         every one where there are fewer. They search once instead of bootstrapping, for the robust estimate with
-        labels half calibrated and half as they are, if the objective takes `sample_weight`; and with a fourth of the
+        labels three quarters calibrated, if the objective takes `sample_weight`; and with a fourth of the
         evaluations in each fold.
         ``"imbalance_state"`` is Bias Adjustment as published, a baseline: it tries imbalance states coarse to fine and
         takes the one whose decisions are best on the rows of the fit, whatever `estimate` says; for two classes 45

@@ -88,9 +88,7 @@ class Estimation:
             return partial(adjust_biases, report=report)
         if self.solver in METHODS:
             estimate = "empirical" if exactly else self.estimate
-            return partial(
-                searched, method=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report
-            )
+            return partial(searched, method=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report)
         if self.estimate == "empirical" or exactly:
             return partial(solve, seed=self.seed, report=report)
         if self.estimate == "plugin":

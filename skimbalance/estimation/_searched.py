@@ -9,8 +9,12 @@ from skimbalance.solvers import Problem, Solution, default_budget, search
 
 __all__ = ["SOFTNESS", "searched"]
 
-SOFTNESS = {"empirical": 0.0, "robust": 0.5, "plugin": 1.0}
-"""The share of each label that is what the calibrated scores make of it, by estimate."""
+SOFTNESS = {"empirical": 0.0, "robust": 0.75, "plugin": 1.0}
+"""The share of each label that is what the calibrated scores make of it, by estimate.
+
+Three quarters hold on new rows as well as bootstraps do, in simulations with two and four classes; a half does not with
+four.
+"""
 
 _LESS_IN_FOLDS = 4
 """By how much less the search in a fold takes."""

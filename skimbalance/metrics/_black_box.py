@@ -39,11 +39,20 @@ class BlackBox(Metric):
     needs_confusion: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.function, type) or not _takes_labels(self.function):
+        if isinstance(self.function, type) or not self._takes_labels():
             raise ValueError(
                 "objective must be a metric or its name, a scorer from make_scorer, or a function of (y_true, y_pred); "
                 f"got {self.function!r}"
             )
+
+    def _takes_labels(self) -> bool:
+        parameters = _parameters(self.function)
+        if parameters is not None:
+            try:
+                parameters.bind("y_true", "y_pred", **({"sample_weight": "mass"} if self.takes_weights else {}))
+            except TypeError:
+                return False
+        return True
 
     @property
     def name(self) -> str:
@@ -107,16 +116,6 @@ class BlackBox(Metric):
     def worst_rank(self, n_classes: int) -> float:
         """Return what no rank falls below."""
         return -2 * _FAR
-
-
-def _takes_labels(function: Callable[..., float]) -> bool:
-    parameters = _parameters(function)
-    try:
-        if parameters is not None:
-            parameters.bind("y_true", "y_pred")
-    except TypeError:
-        return False
-    return True
 
 
 def _parameters(function: Callable[..., float]) -> inspect.Signature | None:

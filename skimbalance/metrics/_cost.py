@@ -61,6 +61,13 @@ class Cost(LinearMetric):
             raise ValueError("matrix must be finite; got NaN or infinite entries")
         object.__setattr__(self, "matrix", tuple(map(tuple, cells.tolist())))
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:  # of many numbers, and asked at every step of a search
+        return hash(self.matrix)
+
     @cached_property
     def _cells(self) -> npt.NDArray[np.float64]:
         return np.asarray(self.matrix)

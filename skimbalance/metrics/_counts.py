@@ -8,6 +8,9 @@ from skimbalance._typing import Array
 
 __all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
 
+_CELLS_AT_ONCE = 1 << 18
+"""A confusion matrix of soft labels is counted class by class where shares are more than that."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -60,8 +63,12 @@ class Truth(ABC):
         """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
 
     @abstractmethod
-    def reward(self, utilities: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`; `utilities` is (K, K)."""
+    def rewards(self, utilities: Array) -> Array:
+        """Return what `reward` needs of `utilities`, the worth (K, K) of a row of class c predicted as k."""
+
+    @abstractmethod
+    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
 
     @abstractmethod
     def take(self, rows: Array) -> "Truth":
@@ -140,11 +147,15 @@ class HardTruth(Truth):
         xp = namespace(weights)
         return xp.where(owned, weights, xp.zeros_like(weights))
 
-    def reward(self, utilities: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`; `utilities` is (K, K)."""
+    def rewards(self, utilities: Array) -> Array:
+        """Return `utilities` themselves."""
+        return utilities
+
+    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
         xp = namespace(rows)
         cells = xp.astype(self.codes[rows], xp.int64) * self.n_classes + xp.astype(classes, xp.int64)
-        gained = xp.reshape(utilities, (-1,))[cells]
+        gained = xp.reshape(rewards, (-1,))[cells]
         return gained if self.weights is None else gained * self.weights[rows]
 
     def take(self, rows: Array) -> Truth:
@@ -195,11 +206,16 @@ class SoftTruth(Truth):
             rows = xp.arange(n_rows, device=device(classes))
         return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_rows + rows], rows)
 
-    def reward(self, utilities: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`; `utilities` is (K, K)."""
+    def rewards(self, utilities: Array) -> Array:
+        """Return the expected worth (K, n) of each row if predicted as k."""
+        xp = namespace(self.shares)
+        return utilities.T @ xp.astype(self.shares, utilities.dtype, copy=False)
+
+    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
         xp = namespace(rows)
-        gained = xp.sum(xp.take(self.shares, rows, axis=1) * xp.take(utilities, classes, axis=1), axis=0)
-        return self._weigh(gained, rows)
+        places = xp.astype(classes, xp.int64) * self.shares.shape[1] + rows
+        return self._weigh(xp.reshape(rewards, (-1,))[places], rows)
 
     def take(self, rows: Array) -> Truth:
         """Return the truth about `rows` alone."""
@@ -214,6 +230,13 @@ class SoftTruth(Truth):
         """Return the weighted confusion matrix (K, K) of `decisions` on `rows`, all where None."""
         xp = namespace(decisions)
         rows = xp.arange(self.shares.shape[1], device=device(decisions)) if rows is None else rows
+        size = self.n_classes
+        if size * rows.shape[0] <= _CELLS_AT_ONCE:
+            every = xp.arange(size, device=device(decisions))
+            cells = every[:, None] * size + xp.astype(decisions, xp.int64)[None, :]
+            mass = xp.astype(self._weigh(xp.take(self.shares, rows, axis=1), rows), xp.float64)
+            table = count_codes(xp.reshape(cells, (-1,)), xp.reshape(mass, (-1,)), size * size)
+            return xp.reshape(table, (size, size))
         masses = (xp.astype(self.mass(c, rows), xp.float64) for c in range(self.n_classes))
         return xp.stack([count_codes(decisions, mass, self.n_classes) for mass in masses])
 

@@ -53,9 +53,10 @@ class Problem:
         return {}
 
     def utilities(self, metric: LinearMetric) -> Array:
-        """Return the worth of a row of class c predicted as k, by a linear metric."""
+        """Return the worth of hits (K,), by a linear metric, or what `truth.reward` needs where not only they count."""
         if metric not in self._utilities:
-            self._utilities[metric] = metric.utilities(self.truth.support)
+            worth = metric.utilities(self.truth.support)
+            self._utilities[metric] = worth if worth.ndim == 1 else self.truth.rewards(worth)
         return self._utilities[metric]
 
     @cached_property
