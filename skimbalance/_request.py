@@ -20,7 +20,7 @@ from skimbalance.metrics._base import Metric
 from skimbalance.metrics._black_box import BlackBox
 from skimbalance.metrics._counts import HardTruth
 from skimbalance.metrics._registry import get_metric, nothing_to_tune
-from skimbalance.solvers import METHODS, Problem, reachable
+from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
 
 __all__ = [
     "Objective",
@@ -103,12 +103,14 @@ class Plan(NamedTuple):
     """How offsets are estimated and searched for in the end, and what is to be said of that."""
 
     estimate: str
-    solver: str
+    solver: str | Search
     notes: list[str]
 
 
-def plan(metric: Metric, *, n_classes: int, estimate: str, solver: str) -> Plan:
+def plan(metric: Metric, *, n_classes: int, estimate: str, solver: str | Search) -> Plan:
     """Return what `estimate` and `solver` come to for this metric."""
+    if solver in OPTIMISERS:
+        solver = Search(str(solver))
     if metric.trait != "general":
         return Plan(estimate, solver, [])
     if solver == "coordinate_ascent":
@@ -118,10 +120,10 @@ def plan(metric: Metric, *, n_classes: int, estimate: str, solver: str) -> Plan:
         )
     notes = []
     if solver == "auto":
-        solver = "differential_evolution"
-        how = "among cuts" if n_classes == 2 else f"by {solver}"
+        solver = Search()
+        how = "among cuts" if n_classes == 2 else f"by {solver.method}"
         notes.append(f"Nothing but values is known of {metric.name}: the greatest was searched for {how}.")
-    if solver in METHODS and estimate != "empirical" and not metric.takes_weights:
+    if isinstance(solver, Search) and estimate != "empirical" and not metric.takes_weights:
         estimate = "empirical"
         notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")
     return Plan(estimate, solver, notes)

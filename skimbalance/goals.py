@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ class Constraint(ABC):
 
     metric: str | Metric
     value: float
+    _: KW_ONLY
     label: Label = None
     confidence: float | None = None
 
@@ -198,6 +199,7 @@ class Near(Constraint):
     imbalance_degree from 0.09 to 0.11
     """
 
+    _: KW_ONLY
     tol: float = 0.01
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.scores import KINDS, log_scores
-from skimbalance.solvers import METHODS, Problem
+from skimbalance.solvers import OPTIMISERS, Problem, Search
 
 __all__ = ["OffsetTuner"]
 
@@ -85,10 +85,11 @@ class OffsetTuner(BaseEstimator):
         best multiple of ``-log prior``, and all of them towards zero as far as they lose to no offsets on held-out
         rows. ``"empirical"`` optimises the metric on the rows given: for two classes the exact optimum, for more
         the best of several coordinate ascents, each line search exact. ``"plugin"`` does so for calibrated soft labels.
-    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"}, \
+    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"} or Search, \
             default="auto"
         How to search; ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is known of
-        the objective. It, ``"direct"`` and ``"powell"`` are SciPy's. Half of the 2,000 evaluations, fewer beyond a
+        the objective. It, ``"direct"`` and ``"powell"`` are SciPy's, and a :class:`~skimbalance.solvers.Search` gives
+        them a budget and a callback. Half of the 2,000 evaluations, fewer beyond a
         million scores, they leave to cuts of one class after the other; for two classes all three try cuts alone,
         every one where there are fewer. They search once instead of bootstrapping, for the robust estimate with
         labels three quarters calibrated, if the objective takes `sample_weight`; and with a fourth of the
@@ -192,7 +193,7 @@ class OffsetTuner(BaseEstimator):
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
-        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state", *METHODS})],
+        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state", *OPTIMISERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
@@ -209,7 +210,7 @@ class OffsetTuner(BaseEstimator):
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
-        solver: str = "auto",
+        solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
         n_jobs: int | None = None,

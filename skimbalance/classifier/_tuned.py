@@ -30,6 +30,7 @@ from skimbalance._sklearn import (
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
 from skimbalance.goals import Constraint
+from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["TunedOffsetClassifierCV"]
@@ -69,7 +70,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
-    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"}, \
+    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"} or Search, \
             default="auto"
         See :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
@@ -157,7 +158,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
-        solver: str = "auto",
+        solver: str | Search = "auto",
         response_method: str = "auto",
         cv: Any = None,
         refit: bool = True,

@@ -14,7 +14,7 @@ from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
 from skimbalance.goals import Requirement
-from skimbalance.solvers import METHODS, Fit, Problem, Solution, adjust_biases, among_present, solve
+from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -54,7 +54,7 @@ class Estimation:
     seed: int
     run: Run
     report: Progress
-    solver: str = "auto"
+    solver: str | Search = "auto"
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
         """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
@@ -86,9 +86,9 @@ class Estimation:
         report = None if fold else self.report
         if self.solver == "imbalance_state":
             return partial(adjust_biases, report=report)
-        if self.solver in METHODS:
+        if isinstance(self.solver, Search):
             estimate = "empirical" if exactly else self.estimate
-            return partial(searched, method=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report)
+            return partial(searched, how=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report)
         if self.estimate == "empirical" or exactly:
             return partial(solve, seed=self.seed, report=report)
         if self.estimate == "plugin":

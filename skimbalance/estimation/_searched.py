@@ -5,7 +5,7 @@ from skimbalance._typing import Progress
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample, condensed
 from skimbalance.metrics._counts import Truth
-from skimbalance.solvers import Problem, Solution, default_budget, search
+from skimbalance.solvers import Problem, Search, Solution, default_budget, search
 
 __all__ = ["SOFTNESS", "searched"]
 
@@ -16,20 +16,22 @@ Three quarters hold on new rows as well as bootstraps do, in simulations with tw
 four.
 """
 
-_LESS_IN_FOLDS = 4
-"""By how much less the search in a fold takes."""
+_LESS_IN_FOLDS, _FEWEST = 4, 10
+"""By how much less the search in a fold takes, and how many evaluations at least."""
 
 
 def searched(
-    problem: Problem, *, method: str, estimate: str, seed: int, quick: bool = False, report: Progress | None = None
+    problem: Problem, *, how: Search, estimate: str, seed: int, quick: bool = False, report: Progress | None = None
 ) -> Solution:
     """Return the best offsets that a search finds for labels as soft as `estimate` says; `quick` in a fold."""
-    budget = default_budget(problem) // (_LESS_IN_FOLDS if quick else 1)
+    if quick:
+        budget = how.budget or default_budget(problem)
+        how = Search(how.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS))
     softness = SOFTNESS[estimate]
     if softness == 0:
-        return search(problem, method=method, seed=seed, budget=budget, report=report)
+        return search(problem, how, seed=seed, report=report)
     softened = _softened(condensed(problem), softness)
-    found = search(softened, method=method, seed=seed, budget=budget, report=report)
+    found = search(softened, how, seed=seed, report=report)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 

@@ -28,8 +28,9 @@ from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._line_search import Walk, best_cut, cuts_apart
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
+from skimbalance.solvers._search import Search
 
-__all__ = ["METHODS", "default_budget", "search"]
+__all__ = ["default_budget", "search"]
 
 _Vector = npt.NDArray[np.float64]
 
@@ -66,15 +67,13 @@ def default_budget(problem: Problem) -> int:
     return max(_FEWEST, min(_EVALUATIONS, _CELLS // cells))
 
 
-def search(
-    problem: Problem, *, method: str, seed: int = 0, budget: int | None = None, report: Progress | None = None
-) -> Solution:
-    """Return the best offsets found in `budget` evaluations; `n_iter` says how many it took.
+def search(problem: Problem, how: Search, *, seed: int = 0, report: Progress | None = None) -> Solution:
+    """Return the best offsets found within the budget; `n_iter` says how many evaluations it took.
 
-    `method` is one of `METHODS`; with two classes, where one number is to be found, it makes no difference. The search
-    starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these.
+    The search starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these.
     """
-    trials = _Trials(problem, default_budget(problem) if budget is None else budget, method, report)
+    budget = default_budget(problem) if how.budget is None else how.budget
+    trials = _Trials(problem, budget, how, report)
     starts = _starts(problem, seed=seed)
     with suppress(_SpentError):
         if problem.n_classes == 2:
@@ -83,7 +82,7 @@ def search(
             trials.rank(start)
         if problem.n_classes > 2:
             with trials.share():
-                METHODS[method](trials, _Quantiles.of(problem), starts, seed)
+                _METHODS[how.method](trials, _Quantiles.of(problem), starts, seed)
             _climb(trials, seed=seed)
     trials.say(last=True)
     return problem.solved(trials.best, n_iter=trials.spent)
@@ -99,7 +98,7 @@ def _starts(problem: Problem, *, seed: int) -> list[Array]:
 
 
 class _SpentError(Exception):
-    """The budget is spent."""
+    """The budget is spent, or the search was told to stop."""
 
 
 @dataclass
@@ -108,10 +107,11 @@ class _Trials:
 
     problem: Problem
     budget: int
-    method: str
+    how: Search
     report: Progress | None
     best: Array = None
     best_rank: float = -float("inf")
+    highest: float = -float("inf")
     spent: int = 0
     limit: int = field(init=False)
     known: dict[bytes, float] = field(default_factory=dict)
@@ -130,9 +130,13 @@ class _Trials:
     def rank(self, offsets: Array) -> float:
         """Return the rank of `offsets`, which are kept if they are the best."""
         rank = self.rank_of(self.problem.count(decide(self.problem.scores, offsets)))
+        self.keep(offsets, rank)
+        return rank
+
+    def keep(self, offsets: Array, rank: float) -> None:
+        """Keep `offsets` of that rank if they are the best."""
         if self.best is None or rank > self.best_rank:
             self.best, self.best_rank = centred(offsets), rank
-        return rank
 
     def rank_of(self, counts: Counts) -> float:
         """Return the rank of what `counts` counts; what was counted before is not computed again."""
@@ -143,14 +147,18 @@ class _Trials:
         key = blake2b(b"".join(to_numpy(x).tobytes() for x in seen)).digest()
         if key not in self.known:
             self.known[key] = self.problem.rank_of(counts)
+        rank = self.known[key]
+        self.highest = max(self.highest, rank)
         self.say()
-        return self.known[key]
+        if self.how.callback is not None and self.how.callback(self.spent, self.highest):
+            self.limit = self.budget = self.spent
+        return rank
 
     def say(self, *, last: bool = False) -> None:
         """Report from time to time, and at the end."""
         if self.report is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
-            self.report(f"{name} by {self.method}: rank {self.best_rank:.6g} after {self.spent} evaluations")
+            self.report(f"{name} by {self.how.method}: rank {self.highest:.6g} after {self.spent} evaluations")
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:
@@ -162,12 +170,12 @@ def _scan(trials: _Trials, *, spare: int) -> None:
     places = np.flatnonzero(to_numpy(cuts_apart(walk)))
     ranks = np.full(gaps.shape[0] + 1, -np.inf)
     ranks[places] = _zoomed(
-        counts.progress[places], trials.budget - spare - 1, lambda place: trials.rank_of(counts.after(places[place]))
+        counts.progress[places], trials.budget - spare, lambda place: trials.rank_of(counts.after(places[place]))
     )
     cut = best_cut(walk, bring(ranks, to=gaps), start=0.0)
     if cut is not None:
         pair = np.where(np.arange(2) == k, cut.offset, 0.0)
-        trials.rank(bring(pair, to=problem.scores, dtype=problem.scores.dtype))
+        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), cut.rank)
 
 
 def _climb(trials: _Trials, *, seed: int) -> None:
@@ -213,7 +221,10 @@ def _moved(
 
 
 def _zoomed(progress: _Vector, budget: int, rank_at: Callable[[int], float]) -> _Vector:
-    """Rank every place if the budget affords it, else some evenly spread and more near the best; the others -inf."""
+    """Rank every place if the budget affords it, else some evenly spread and more near the best; the others -inf.
+
+    Where the search ends on the way, the places ranked so far stand.
+    """
     ranks = np.full(len(progress), -np.inf)
     low, high, left = 0, len(progress) - 1, budget
     while left > 0:
@@ -222,8 +233,11 @@ def _zoomed(progress: _Vector, budget: int, rank_at: Callable[[int], float]) -> 
         fresh = wanted[np.isneginf(ranks[wanted])]
         if not fresh.size:
             break
-        for place in fresh:
-            ranks[place] = rank_at(int(place))
+        try:
+            for place in fresh:
+                ranks[place] = rank_at(int(place))
+        except _SpentError:
+            break
         left -= len(fresh)
         tried = np.flatnonzero(np.isfinite(ranks))
         best = int(np.argmax(ranks[tried]))
@@ -357,9 +371,8 @@ def _minimised(
     optimiser(lambda point: -trials.rank(space.offsets(point)), *arguments, **options)
 
 
-METHODS: dict[str, Callable[[_Trials, _Quantiles, list[Array], int], None]] = {
+_METHODS: dict[str, Callable[[_Trials, _Quantiles, list[Array], int], None]] = {
     "differential_evolution": _evolve,
     "direct": _divide,
     "powell": _powell,
 }
-"""The optimisers, by the name that `solver` takes."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from oracles import best_of_two
 from problems import in_namespace, labels, log_proba, problem
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, make_scorer, zero_one_loss
 
@@ -15,11 +16,11 @@ from skimbalance._array_api import to_numpy
 from skimbalance.goals import AtLeast, Requirement
 from skimbalance.metrics._black_box import BlackBox
 from skimbalance.metrics._registry import METRICS
-from skimbalance.solvers import METHODS, ascend, default_budget, prior_offsets, search, solve
+from skimbalance.solvers import OPTIMISERS, Search, ascend, default_budget, prior_offsets, search, solve
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 OBJECTIVES = ("f1_macro", "balanced_accuracy", "cohen_kappa", "geometric_mean", "matthews_corrcoef")
-methods = pytest.mark.parametrize("method", sorted(METHODS))
+methods = pytest.mark.parametrize("method", OPTIMISERS)
 
 
 class Kappa:
@@ -53,14 +54,14 @@ def test_two_classes_reach_the_optimum_of_every_cut(name, soft):
         setting = problem(
             seed, n_classes=2, n_rows=5 + seed, metric=name, decimals=seed % 3 or None, weighted=seed % 2, soft=soft
         )
-        found = search(setting, method="powell")
+        found = search(setting, Search("powell"))
         assert found.rank == pytest.approx(best_of_two(setting.scores, setting.truth, setting.metric), abs=1e-9)
         assert found.rank == setting.rank(found.offsets)
 
 
 def test_two_classes_of_more_cuts_than_the_budget():
     setting = problem(0, n_classes=2, n_rows=20_000, metric="f1")
-    assert search(setting, method="direct", budget=200).rank >= 0.999 * solve(setting).rank
+    assert search(setting, Search("direct", budget=200)).rank >= 0.999 * solve(setting).rank
 
 
 @methods
@@ -69,14 +70,14 @@ def test_three_classes_reach_what_the_exact_solver_does(name, method):
     shares = []
     for seed in range(8):
         setting = problem(seed, n_rows=100, metric=name)
-        shares.append(search(setting, method=method, budget=1000).rank / solve(setting).rank)
+        shares.append(search(setting, Search(method, budget=1000)).rank / solve(setting).rank)
     assert np.mean(shares) >= 0.99
 
 
 @methods
 def test_a_box_finds_what_our_metric_finds(method):
     setting = problem(5, n_rows=150, metric="cohen_kappa")
-    assert search(boxed(setting), method=method).rank == pytest.approx(search(setting, method=method).rank)
+    assert search(boxed(setting), Search(method)).rank == pytest.approx(search(setting, Search(method)).rank)
 
 
 @methods
@@ -86,7 +87,7 @@ def test_never_worse_than_its_starts(method, n_classes):
         setting = problem(seed, n_classes=n_classes, n_rows=60, metric="matthews_corrcoef", weighted=True)
         prior = prior_offsets(setting.truth.support)
         guide = ascend(replace(setting, metric=METRICS["balanced_accuracy"]), prior).offsets
-        found = search(setting, method=method, budget=20)
+        found = search(setting, Search(method, budget=20))
         assert all(found.rank >= setting.rank(start) for start in (0 * prior, prior, guide))
         assert found.offsets.sum() == pytest.approx(0, abs=1e-9)
 
@@ -96,7 +97,7 @@ def test_never_worse_than_its_starts(method, n_classes):
 @pytest.mark.parametrize("budget", [10, 57, 300])
 def test_the_budget_is_kept(method, n_classes, budget):
     kappa = Kappa()
-    found = search(boxed(problem(1, n_classes=n_classes, n_rows=500), kappa), method=method, budget=budget)
+    found = search(boxed(problem(1, n_classes=n_classes, n_rows=500), kappa), Search(method, budget=budget))
     assert found.n_iter <= budget
     assert kappa.calls <= budget + 1  # what is found is counted anew
 
@@ -111,7 +112,7 @@ def test_the_default_budget_shrinks_with_size():
 @methods
 def test_the_seed_decides(method):
     setting = problem(3, n_classes=5, n_rows=200, metric="matthews_corrcoef")
-    first, second, other = (search(setting, method=method, seed=seed, budget=400) for seed in (1, 1, 2))
+    first, second, other = (search(setting, Search(method, budget=400), seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.offsets, second.offsets)
     assert other.rank > 0
 
@@ -123,7 +124,7 @@ def test_requirements_come_first(method, n_classes):
         setting = problem(seed, n_classes=n_classes, n_rows=80)
         required = replace(boxed(setting), requirements=(Requirement(METRICS["worst_recall"], low=0.5),))
         exact = replace(setting, metric=METRICS["cohen_kappa"], requirements=required.requirements)
-        found, best = search(required, method=method), solve(exact)
+        found, best = search(required, Search(method)), solve(exact)
         assert (exact.missed(found.counts) == 0) or exact.missed(best.counts) > 0
         assert found.rank >= 0.97 * best.rank if best.rank > 0 else True
 
@@ -131,8 +132,8 @@ def test_requirements_come_first(method, n_classes):
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_every_library(xp, n_classes):
     here = boxed(problem(2, n_classes=n_classes, n_rows=60, weighted=True))
-    expected = search(here, method="differential_evolution", budget=300)
-    got = search(in_namespace(here, xp), method="differential_evolution", budget=300)
+    expected = search(here, Search("differential_evolution", budget=300))
+    got = search(in_namespace(here, xp), Search("differential_evolution", budget=300))
     assert got.rank == pytest.approx(expected.rank)
     np.testing.assert_allclose(to_numpy(got.offsets), expected.offsets, atol=1e-9)
 
@@ -142,17 +143,47 @@ def test_every_library(xp, n_classes):
 def test_float32_and_extreme_scores(method, n_classes):
     setting = problem(3, n_classes=n_classes, n_rows=50, decimals=1)
     single = replace(boxed(setting), scores=setting.scores.astype(np.float32))
-    found = search(single, method=method, budget=200)
+    found = search(single, Search(method, budget=200))
     assert found.offsets.dtype == np.float32
     assert found.rank == single.rank(found.offsets)
 
 
 def test_progress():
     lines = []
-    search(problem(0, metric="f1_macro"), method="powell", budget=100, report=lines.append)
+    search(problem(0, metric="f1_macro"), Search("powell", budget=100), report=lines.append)
     assert 5 <= len(lines) <= 12
     assert lines[-1].startswith("f1_macro by powell: rank 0.")
     assert lines[-1].endswith("after 100 evaluations")
+
+
+@methods
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_callback_follows_and_stops(method, n_classes):
+    setting = problem(0, n_classes=n_classes, n_rows=300, metric="f1_macro")
+    seen = []
+    found = search(setting, Search(method, budget=200, callback=lambda *said: seen.append(said)))
+    assert [number for number, _ in seen] == list(range(1, found.n_iter + 1))
+    best = [rank for _, rank in seen]
+    assert best == sorted(best)
+    assert best[-1] == found.rank
+    for stop in (1, 7, 60):
+        stopped = search(setting, Search(method, budget=200, callback=lambda number, _, stop=stop: number == stop))
+        assert stopped.n_iter == stop
+        assert stopped.rank == best[stop - 1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"method": "newton"}, ValueError, "method must be one of 'differential_evolution'.*'newton'"),
+        ({"budget": 9}, ValueError, "budget must be a whole number of at least 10, or None; got 9"),
+        ({"budget": 1e3}, ValueError, "budget must be a whole number.*1000.0"),
+        ({"callback": 1}, TypeError, "callback must be a function of .n_evaluations, best., or None; got 1"),
+    ],
+)
+def test_wrong_searches_are_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        Search(**wrong)
 
 
 def draw(seed=0, *, n_classes=3, n_rows=80):
@@ -214,6 +245,16 @@ class TestTuner:
         tuner = OffsetTuner("f1_macro", solver=method).fit(proba, y)
         assert tuner.in_sample_score_ == pytest.approx(f1_score(y, tuner.predict(proba), average="macro"))
         assert not any("Nothing but values" in note for note in tuner.notes_)
+
+    def test_a_search_with_budget_and_callback(self):
+        proba, y = draw(0)
+        calls = []
+        how = Search("powell", budget=90, callback=lambda number, _: calls.append(number))
+        tuner = OffsetTuner(half_the_rows, solver=how).fit(proba, y)
+        assert tuner.n_iter_ == len(calls) == 90
+        silent = OffsetTuner(half_the_rows, solver=Search("powell", budget=90)).fit(proba, y)
+        np.testing.assert_array_equal(silent.offsets_, tuner.offsets_)
+        assert clone(tuner).solver == how
 
     def test_coordinate_ascent_cannot_walk_it(self):
         with pytest.raises(ValueError, match="'coordinate_ascent' needs a metric of"):
