@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -20,6 +21,7 @@ def test_python_blocks_run(block):
     names = {"model": model, "X": X, "y": y, "X_new": X}
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
     names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
+    names |= {"my_metric": accuracy_score}
     exec(block, names)  # the blocks are ours
 
 
