@@ -14,6 +14,8 @@ from skimbalance.metrics import Cost
 from skimbalance.metrics._registry import METRICS
 from skimbalance.solvers import reachable, solve
 
+pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
+
 PARTS = ("recall", "precision", "balanced_accuracy", "accuracy", "worst_recall", "false_positive_rate", "f1")
 
 
