@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._typing import Array, Kind
+from skimbalance.nn import net_logits, net_within
 
 __all__ = ["RESPONSE_METHODS", "Response", "pooled", "respond"]
 
@@ -35,11 +36,13 @@ def _method_of(estimator: Any, response_method: str) -> str:
     )
 
 
-def respond(estimator: Any, X: Any, *, response_method: str = "auto") -> Response:
-    """Ask a fitted classifier for its scores of `X`."""
-    method = _method_of(estimator, response_method)
-    scores = as_array(getattr(estimator, method)(X))
-    n_classes = len(estimator.classes_)
+def respond(
+    estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
+) -> Response:
+    """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
+    method, scores = _scores(estimator, X, response_method)
+    classes = to_numpy(estimator.classes_) if classes is None else classes
+    n_classes = len(classes)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
         scores = scores[:, 0]
     one_column = scores.ndim == 1 and n_classes == 2
@@ -49,7 +52,16 @@ def respond(estimator: Any, X: Any, *, response_method: str = "auto") -> Respons
             f"{method} of estimator {type(estimator).__name__} must return a score for each of {n_classes} classes; "
             f"got {'margins of pairs of classes, ' if margins_of_pairs else ''}shape {tuple(scores.shape)}"
         )
-    return Response(scores, "proba" if method == "predict_proba" else "logits", to_numpy(estimator.classes_))
+    return Response(scores, "proba" if method == "predict_proba" else "logits", classes)
+
+
+def _scores(estimator: Any, X: Any, response_method: str) -> tuple[str, Array]:
+    """Return what was asked, and what came back: of a net its logits, unless something else is named."""
+    within = net_within(estimator, X) if response_method == "auto" else None
+    if within is not None:
+        return "net_logits", to_numpy(net_logits(*within))
+    method = _method_of(estimator, response_method)
+    return method, as_array(getattr(estimator, method)(X))
 
 
 def _compares_pairs(estimator: Any) -> bool:

@@ -20,9 +20,10 @@ from skimbalance._typing import Array, ArrayLike
 from skimbalance._validation import abridged, check_sample_weight, check_scores
 from skimbalance.decision import decide, log_softmax, shifted, softmax
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
+from skimbalance.nn import ends_in_net, targets_for
 from skimbalance.scores import log_scores
 
-__all__ = ["OffsetClassifier", "check_targets", "fit_parameters", "require_known"]
+__all__ = ["OffsetClassifier", "check_targets", "classes_for", "fit_parameters", "fitted", "require_known"]
 
 
 class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -98,13 +99,13 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _columns(self, X: Any) -> Array:
         check_is_fitted(self)
-        scores, kind, _ = respond(self.estimator_, X, response_method=self.response_method)
+        scores, kind, _ = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
         return log_scores(check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind=kind)
 
-    def _adopt(self, estimator: Any) -> None:
-        """Take over the fitted `estimator` and what it knows of its input."""
+    def _adopt(self, estimator: Any, classes: npt.NDArray[Any]) -> None:
+        """Take over the fitted `estimator` of these classes, and what it knows of its input."""
         self.estimator_ = estimator
-        self.classes_ = to_numpy(estimator.classes_)
+        self.classes_ = classes
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 setattr(self, name, getattr(estimator, name))
@@ -139,6 +140,21 @@ def check_targets(
     if weights is not None and len(np.unique(labels[weights > 0])) < 2:
         raise ValueError("y must hold at least two classes of positive sample_weight; got one class")
     return labels, classes, weights
+
+
+def classes_for(estimator: Any, present: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """Return the labels of the columns of an estimator that is to be fitted, None where it will know them itself.
+
+    A net is trained on the numbers of its columns.
+    """
+    return present if ends_in_net(estimator) else None
+
+
+def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None, **params: Any) -> Any:
+    """Fit `estimator` on labels, or on their places in `classes` where these are given."""
+    return estimator.fit(
+        X, labels if classes is None else targets_for(estimator, classes.searchsorted(labels)), **params
+    )
 
 
 def fit_parameters(estimator: Any, params: Mapping[str, Any], *, weighs: str) -> dict[str, Any]:

@@ -19,7 +19,14 @@ from skimbalance._sklearn import (
 )
 from skimbalance._typing import ArrayLike, Label
 from skimbalance._validation import check_per_class
-from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
+from skimbalance.classifier._base import (
+    OffsetClassifier,
+    check_targets,
+    classes_for,
+    fit_parameters,
+    fitted,
+    require_known,
+)
 from skimbalance.decision import centred, threshold_of
 from skimbalance.solvers import prior_offsets
 
@@ -131,14 +138,15 @@ class FixedOffsetClassifier(OffsetClassifier):
             fit_params = process_routing(self, "fit", **params).estimator.fit
         else:
             fit_params = fit_parameters(self.estimator, params, weighs="the prior")
-        estimator = clone(self.estimator).fit(X, labels, **fit_params)
-        classes = require_known(present, estimator)
+        named = classes_for(self.estimator, present)
+        estimator = fitted(clone(self.estimator), X, labels, named, **fit_params)
+        classes = require_known(present, estimator) if named is None else named
         place = {label: k for k, label in enumerate(classes.tolist())}
         codes = [place[label] for label in labels.tolist()]
         support = np.bincount(codes, weights, minlength=len(classes)).astype(np.float64)
         offsets = self._closed_form(support, classes)
         forget_fit(self)
-        self._adopt(estimator)
+        self._adopt(estimator, classes)
         self.offsets_ = offsets
         if len(classes) == 2:
             self.threshold_ = threshold_of(offsets)

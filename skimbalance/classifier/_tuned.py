@@ -28,7 +28,14 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance.classifier._base import OffsetClassifier, check_targets, fit_parameters, require_known
+from skimbalance.classifier._base import (
+    OffsetClassifier,
+    check_targets,
+    classes_for,
+    fit_parameters,
+    fitted,
+    require_known,
+)
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
@@ -204,7 +211,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         """
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, params.get("sample_weight"))
-        prefit = isinstance(self.cv, str)
+        prefit, named = isinstance(self.cv, str), None
         if prefit:
             check_is_fitted(self.estimator)
             present = require_known(present, self.estimator)
@@ -216,15 +223,19 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             final = self.estimator
         else:
             fit_params, split_params = self._route(params)
-            folds = self._fit_folds(X, labels, splits=self._splits(X, labels, split_params), fit_params=fit_params)
-            final = clone(self.estimator).fit(X, labels, **fit_params) if self.refit else folds[0].estimator
-        classes = require_known(present, final)
+            named = classes_for(self.estimator, present)
+            splits = self._splits(X, labels, split_params)
+            folds = self._fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
+            final = folds[0].estimator
+            if self.refit:
+                final = fitted(clone(self.estimator), X, labels, named, **fit_params)
+        classes = require_known(present, final) if named is None else named
         judged = _judged(folds, labels, weights, classes)
         tuner = self._tuner(folds[0].response.kind)
         tuner.fit(judged["scores"], judged["y"], classes=classes, sample_weight=judged["sample_weight"])
         tuner.notes_ += _notes(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
         forget_fit(self)
-        self._adopt(final)
+        self._adopt(final, classes)
         self._take_offsets(tuner)
         if self.store_cv_results:
             self.cv_results_ = judged
@@ -285,7 +296,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
-            response = respond(self.estimator_, X, response_method=self.response_method)
+            response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
             return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
         if sample_weight is not None:
             raise ValueError("sample_weight goes with X and y; the stored scores have the weights of fit")
@@ -337,10 +348,16 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         return splits
 
     def _fit_folds(
-        self, X: Any, y: npt.NDArray[Any], *, splits: list[_Split], fit_params: Mapping[str, Any]
+        self,
+        X: Any,
+        y: npt.NDArray[Any],
+        *,
+        splits: list[_Split],
+        fit_params: Mapping[str, Any],
+        classes: npt.NDArray[Any] | None,
     ) -> list[_Fold]:
         """Fit a clone on each fold and score the rows it has not seen."""
-        fitted = Parallel(n_jobs=self.n_jobs)(
+        folds = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_fold)(
                 clone(self.estimator),
                 X,
@@ -348,11 +365,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 split=split,
                 fit_params=fit_params,
                 response_method=self.response_method,
+                classes=classes,
                 announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
             )
             for number, split in enumerate(splits, start=1)
         )
-        return list(fitted)
+        return list(folds)
 
     def _route(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the parameters of the classifier's fit and those of the splitter."""
@@ -387,12 +405,13 @@ def _fit_fold(
     split: _Split,
     fit_params: Mapping[str, Any],
     response_method: str,
+    classes: npt.NDArray[Any] | None,
     announce: str | None,
 ) -> _Fold:
     train, test = split
     begin = perf_counter()
-    estimator.fit(take_rows(X, train), y[train], **take_params(X, fit_params, train))
-    response = respond(estimator, take_rows(X, test), response_method=response_method)
+    fitted(estimator, take_rows(X, train), y[train], classes, **take_params(X, fit_params, train))
+    response = respond(estimator, take_rows(X, test), response_method=response_method, classes=classes)
     if announce is not None:
         print(
             f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True

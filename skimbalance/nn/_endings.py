@@ -1,0 +1,48 @@
+"""What goes into the softmax or sigmoid that a module ends in: its logits, before float32 cuts them off."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["Endings"]
+
+_OVER_CLASSES = {"softmax", "log_softmax", "special_softmax", "special_log_softmax"}
+_OF_ONE = {"sigmoid", "logsigmoid", "special_expit"}
+
+
+class Endings(TorchFunctionMode):
+    """While this is entered, it remembers the latest softmax, log-softmax or sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._output: Any = None
+        self._input: Any = None
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call `func`, and remember it if it ends a classifier."""
+        named = kwargs or {}
+        output = func(*args, **named)
+        if _ends(getattr(func, "__name__", ""), args, named):
+            self._output, self._input = output, args[0] if args else named["input"]
+        return output
+
+    def before(self, output: Any) -> Any:
+        """Return what went into the function that returned `output`, None where another operation did."""
+        ours = self._output
+        if ours is None or ours.numel() != output.numel() or ours.data_ptr() != output.data_ptr():
+            return None
+        return self._input.reshape(output.shape)
+
+
+def _ends(name: str, args: Any, named: dict[str, Any]) -> bool:
+    """Tell whether the call is a sigmoid, or a softmax over the last of its dimensions."""
+    if name in _OF_ONE:
+        return True
+    if name not in _OVER_CLASSES:
+        return False
+    scores = args[0] if args else named["input"]
+    dim = args[1] if len(args) > 1 else named.get("dim")
+    return dim in (None, -1, scores.ndim - 1)

@@ -1,0 +1,175 @@
+"""The logits of a net, whatever it ends in."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias
+
+from skimbalance._typing import Array, ArrayLike, Kind
+from skimbalance.nn._nets import is_net
+
+__all__ = ["net_logits"]
+
+Ending: TypeAlias = Literal["auto"] | Kind
+
+_BATCH = 1024
+"""Rows of a tensor that a module without a loader gets at once."""
+
+_SUM_TOLERANCE = 1e-3
+"""How far from one the sum of a row may be that looks like probabilities."""
+
+_CRITERIA: dict[str, Kind] = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba"}
+
+
+def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
+    r"""Return the logits of a net: its scores before softmax or sigmoid.
+
+    Taking the logarithm of a float32 softmax or sigmoid loses whatever is beyond rounding: a sigmoid of 17 is one.
+    Where the last thing that the net does is a softmax, log-softmax or sigmoid, what went into it is returned; where
+    that cannot be seen, as in a compiled module, the logarithm, or the log-odds, of what came out.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNetClassifier, skorch.NeuralNetBinaryClassifier or torch.nn.Module
+        The net, initialised; it is put into evaluation mode, a module afterwards back into the mode it was in.
+    X : what the net takes
+        For a skorch net whatever its `predict_proba` takes, batched by its own iterator. For a module a tensor, an
+        array, or a DataLoader, whose batches may be tensors, or tuples of which the first is the input, or mappings
+        that the module takes by name.
+    kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
+        What the net returns. ``"auto"`` asks the criterion of a skorch net: logits for ``CrossEntropyLoss`` and
+        ``BCEWithLogitsLoss``, probabilities for ``BCELoss``, probabilities or their logarithms, which have another
+        sign, for ``NLLLoss``. Modules without a criterion, or with another one, are taken to return logits, unless
+        they are seen to end in one of the functions above.
+
+    Returns
+    -------
+    torch.Tensor of shape (n, K), or (n,) for a net of one output
+        Logits, on the device of the net, in float32 or float64; (n,) are the log-odds of the second class.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    ValueError
+        If `X` has no rows, an output is neither (n, K) nor (n, 1) nor (n,), or looks like probabilities where nothing
+        says that it is.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> torch = pytest.importorskip("torch")
+    >>> from skimbalance.nn import net_logits
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Sigmoid())
+    >>> _ = torch.nn.init.constant_(module[0].weight, 40.0)
+    >>> net_logits(module, torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    tensor([40., 80.])
+    """
+    torch = _torch()
+    from skimbalance.nn._endings import Endings
+
+    known = kind if kind != "auto" else _told_by_criterion(net)
+    batches = []
+    with Endings() as endings, torch.no_grad():
+        for outcome in _outputs(net, X):
+            output = _of_scores(outcome)
+            before = None if known == "logits" else endings.before(output)
+            batches.append(_to_logits(output, known) if before is None else before)
+    if not batches:
+        raise ValueError("X must hold at least one row; the net returned nothing")
+    logits = torch.cat(batches)
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("net_logits needs torch: pip install 'skimbalance[skorch]'") from error
+    return torch
+
+
+def _told_by_criterion(net: Any) -> str | None:
+    """Return what the criterion of a skorch net says of its outputs, None where there is none or it says nothing."""
+    criterion = getattr(net, "criterion_", None)
+    criterion = getattr(criterion, "_orig_mod", criterion)
+    names = [parent.__name__ for parent in type(criterion).__mro__]
+    if "NLLLoss" in names:
+        return "likelihood"
+    return next((_CRITERIA[name] for name in names if name in _CRITERIA), None)
+
+
+def _outputs(net: Any, X: Any) -> Iterator[Any]:
+    if is_net(net):
+        yield from net.forward_iter(X, training=False, device=net.device)
+        return
+    with _evaluating(net):
+        for batch in _batches(X):
+            yield _called(net, batch)
+
+
+@contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
+def _batches(X: ArrayLike) -> Iterable[Any]:
+    """Return the batches of a loader, or of a tensor."""
+    torch = _torch()
+    if hasattr(X, "__array__"):  # tensors and arrays
+        rows: Iterable[Any] = torch.as_tensor(X).split(_BATCH)
+        return rows
+    return X  # type: ignore[no-any-return]
+
+
+def _called(module: Any, batch: Any) -> Any:
+    """Call the module on its own device and in its own precision."""
+    torch = _torch()
+    like = next(iter(module.parameters()), torch.zeros(()))
+
+    def brought(x: Any) -> Any:
+        x = torch.as_tensor(x)
+        return x.to(device=like.device, dtype=like.dtype if x.is_floating_point() else x.dtype)
+
+    if isinstance(batch, Mapping):
+        return module(**{name: brought(x) for name, x in batch.items()})
+    return module(brought(batch[0] if isinstance(batch, tuple | list) else batch))
+
+
+def _of_scores(outcome: Any) -> Any:
+    """Return the output (n, K), or (n,): the first where there are several."""
+    output = outcome[0] if isinstance(outcome, tuple | list) else getattr(outcome, "logits", outcome)
+    if output.ndim == 2 and output.shape[1] == 1:
+        output = output[:, 0]
+    if output.ndim not in (1, 2):
+        raise ValueError(f"net must return (n, K), (n, 1) or (n,); got shape {tuple(output.shape)}")
+    return output
+
+
+def _to_logits(output: Any, known: str | None) -> Any:
+    """Turn outputs of a known kind into logits."""
+    torch = _torch()
+    if known == "likelihood":
+        known = "log_proba" if bool((output <= 0).all()) else "proba"
+    if known is None and _look_like_proba(output):
+        raise ValueError(
+            "kind='auto' cannot tell what the net returns: rows are not negative and sum to one, so that they seem to "
+            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'"
+        )
+    if known not in ("proba", "log_proba") or (known == "log_proba" and output.ndim == 2):
+        return output
+    eps, tiny = torch.finfo(output.dtype).eps, torch.finfo(output.dtype).tiny
+    proba = output.double() if known == "proba" else output.double().exp()
+    # What rounding has made zero or one is somewhere beyond; as near as possible is the least that can be said.
+    logits = torch.log(proba.clamp_min(tiny)) if output.ndim == 2 else torch.logit(proba.clamp(tiny, 1 - eps / 4))
+    return logits.to(torch.promote_types(output.dtype, torch.float32))
+
+
+def _look_like_proba(output: Any) -> bool:
+    if output.ndim == 1 or output.shape[1] == 1:
+        return False
+    return bool((output >= 0).all()) and bool(((output.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all())
