@@ -81,14 +81,13 @@ class Conv(torch.nn.Module):
 def modules():
     """Modules of three classes, by what they end in."""
     torch.manual_seed(0)
-    layer = torch.nn.Linear(4, 8)
     return {
-        "linear": torch.nn.Sequential(layer, torch.nn.ReLU(), torch.nn.Linear(8, 3)),
-        "no bias": torch.nn.Sequential(layer, torch.nn.ReLU(), torch.nn.Linear(8, 3, bias=False)),
+        "linear": torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)),
+        "no bias": torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3, bias=False)),
         "softmax": torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(dim=1)),
         "convolution": Conv(),
         "transposed": Conv(transposed=True),
-        "double": torch.nn.Sequential(layer, torch.nn.ReLU(), torch.nn.Linear(8, 3)).double(),
+        "double": torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).double(),
     }
 
 
@@ -144,6 +143,7 @@ class TestModules:
         with pytest.raises(Exception, match=r"not initialized|not fitted"):
             fold_offsets(several(), OFFSETS)
 
+    @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # within torch's exporter
     @pytest.mark.parametrize("name", ["linear", "convolution"])
     def test_exported_to_onnx(self, name, tmp_path):
         onnxruntime = pytest.importorskip("onnxruntime")
