@@ -5,7 +5,7 @@ import warnings
 
 __all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning", "warn_user"]
 
-_INNER = {"skimbalance", "sklearn", "joblib"}
+_INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
 
 
 class SkimbalanceWarning(UserWarning):

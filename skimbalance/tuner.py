@@ -133,6 +133,8 @@ class OffsetTuner(BaseEstimator):
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the rows of the fit, exactly. It is optimistic for new rows; see
         `score_`.
+    untuned_score_ : float
+        The metric on the rows of the fit without offsets; for an imbalance state its distance from the target.
     n_iter_ : int
         Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Evaluations
         where a solver of SciPy searched. Newton's
@@ -292,6 +294,8 @@ class OffsetTuner(BaseEstimator):
         forget_fit(self)
         self._adopt(estimated.solution.offsets, estimated)
         self.in_sample_score_ = problem.metric.value(estimated.solution.counts)
+        without = problem.count(decide(problem.scores, 0 * estimated.solution.offsets))
+        self.untuned_score_ = problem.metric.value(without)
         self.n_iter_ = estimated.solution.n_iter
         return notes
 
@@ -304,6 +308,7 @@ class OffsetTuner(BaseEstimator):
         forget_fit(self)
         self._adopt(bring(estimate.offsets, to=problem.scores, dtype=problem.scores.dtype), estimate)
         self.in_sample_score_ = estimate.distance
+        self.untuned_score_ = rows.distance(0 * estimate.offsets)
         self.n_iter_ = estimate.n_iter
         return notes
 

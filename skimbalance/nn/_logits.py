@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance.nn._nets import is_net
 
-__all__ = ["net_logits"]
+__all__ = ["batch_logits", "net_logits"]
 
 Ending: TypeAlias = Literal["auto"] | Kind
 
@@ -65,19 +65,33 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     tensor([40., 80.])
     """
     torch = _torch()
-    from skimbalance.nn._endings import Endings
-
     known = kind if kind != "auto" else _told_by_criterion(net)
-    batches = []
-    with Endings() as endings, torch.no_grad():
-        for outcome in _outputs(net, X):
-            output = _of_scores(outcome)
-            before = None if known == "logits" else endings.before(output)
-            batches.append(_to_logits(output, known) if before is None else before)
+    batches = list(_logits(_outputs(net, X), known))
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
     logits = torch.cat(batches)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def batch_logits(net: Any, batch: Any, output: Any) -> Array:
+    """Return the logits of a batch of which a skorch net has returned `output`, or returns it again if need be."""
+    known = _told_by_criterion(net)
+    if known == "logits":
+        logits = _of_scores(output)
+    else:
+        (logits,) = _logits((net.evaluation_step(batch, training=False) for _ in range(1)), known)
+    return logits.detach().to(_torch().promote_types(logits.dtype, _torch().float32))
+
+
+def _logits(outcomes: Iterator[Any], known: str | None) -> Iterator[Any]:
+    """Yield the logits of each batch of outcomes, which are of a known kind or to be watched as they come about."""
+    from skimbalance.nn._endings import Endings
+
+    with Endings() as endings, _torch().no_grad():
+        for outcome in outcomes:
+            output = _of_scores(outcome)
+            before = None if known == "logits" else endings.before(output)
+            yield _to_logits(output, known) if before is None else before
 
 
 def _torch() -> Any:
