@@ -35,16 +35,21 @@ _BLOCK_CELLS = 1 << 18
 
 _TRANSPOSED_ROWS = 256
 
+_NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
+"""From 2.1 on NumPy is the standard itself; calls through a wrapper took a sixth of an ascent over 2,000 rows."""
+
 
 def namespace(x: Array) -> Namespace:
     """Return the array library that `x` belongs to."""
     if type(x) is np.ndarray:  # asked hundreds of times in a line search
-        return compat_numpy
+        return _NUMPY
     return compat.array_namespace(x)
 
 
 def device(x: Array) -> Any:
     """Return the device on which `x` lives."""
+    if type(x) is np.ndarray:
+        return "cpu"
     return compat.device(x)
 
 

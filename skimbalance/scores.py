@@ -18,7 +18,7 @@ def log_scores(scores: Array, *, kind: Kind) -> Array:
         return _two_columns(scores, kind=kind)
     xp = namespace(scores)
     if kind == "proba":
-        return xp.log(xp.clip(scores, smallest_normal(scores)))
+        return xp.log(xp.clip(scores, smallest_normal(scores), None))
     return _lift(scores) if kind == "log_proba" else scores
 
 
@@ -35,5 +35,5 @@ def _two_columns(scores: Array, *, kind: Kind) -> Array:
         return xp.stack([xp.zeros_like(scores), scores], axis=1)
     if kind == "proba":
         tiny = smallest_normal(scores)
-        return xp.stack([xp.log(xp.clip(1 - scores, tiny)), xp.log(xp.clip(scores, tiny))], axis=1)
+        return xp.stack([xp.log(xp.clip(1 - scores, tiny, None)), xp.log(xp.clip(scores, tiny, None))], axis=1)
     return _lift(xp.stack([xp.log(-xp.expm1(xp.minimum(scores, xp.zeros_like(scores)))), scores], axis=1))

@@ -24,11 +24,14 @@ _TAUS = tuple(tau / 8 for tau in range(17))
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
+_LEAST_GAIN = 0.01
+"""The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
+
 
 def plugin(problem: Problem, *, report: Progress | None = None) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample)), report=report)
+    found = _optimum(_soft(sample, calibrated_shares(sample)), report=report, least_gain=_LEAST_GAIN)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 
@@ -64,10 +67,11 @@ def _one_hot(sample: Sample) -> Array:
     return xp.astype(codes[None, :] == every[:, None], scores.dtype)
 
 
-def _optimum(problem: Problem, *, report: Progress | None) -> Solution:
+def _optimum(problem: Problem, *, report: Progress | None, least_gain: float = 0.0) -> Solution:
     """Return the optimum that the best multiple of `-log prior` leads to."""
     none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
-    found = ascend(problem, none if problem.n_classes == 2 else _best_multiple(problem))
+    start = none if problem.n_classes == 2 else _best_multiple(problem)
+    found = ascend(problem, start, least_gain=least_gain)
     if report is not None:
         report(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.rank:.6g}")
     return found

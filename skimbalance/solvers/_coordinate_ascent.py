@@ -53,17 +53,21 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
     return solution
 
 
-def ascend(problem: Problem, start: Array) -> Solution:
-    """Climb from `start` until no class can gain by its offset alone."""
+def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Solution:
+    """Climb from `start` until no class can gain by its offset alone.
+
+    A class whose gain is less than its part of `least_gain` of the rank, that of a sweep over all, rests like one that
+    gains nothing, and the ascent ends after a sweep that gains less.
+    """
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
     climb = _Climb(problem, start)
     everyone = [int(k) for k in to_numpy(namespace(start).argsort(problem.truth.support, stable=True))]
-    least_gain = _LEAST_GAIN if problem.n_classes > _MANY_CLASSES else 0.0
+    least_gain = max(least_gain, _LEAST_GAIN if problem.n_classes > _MANY_CLASSES else 0.0)
     active, sweeps, last = everyone, 0, -float("inf")
     while active and sweeps < _MAX_SWEEPS:
         sweeps += 1
-        active = [k for k in active if climb.step(k)]
+        active = [k for k in active if climb.step(k) > least_gain * abs(climb.rank) / problem.n_classes]
         climb.recount()
         if not active and climb.rank > last + least_gain * abs(climb.rank):
             # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
@@ -85,22 +89,22 @@ class _Climb:
         self.counts = self.problem.count(self.leaders.first)
         self.rank = self.problem.rank_of(self.counts)
 
-    def step(self, k: int) -> bool:
-        """Move class `k` to its best offset; tell whether that gained anything."""
+    def step(self, k: int) -> float:
+        """Move class `k` to its best offset; return what that gained."""
         before = float(self.leaders.offsets[k])
         walk = self._walk(k)
         ranks = ranks_along(walk, self.problem)
         cut = best_cut(walk, ranks, start=before, above=self.rank, limit=self.limits[k])
         if cut is None:
-            return False
+            return 0.0
         change = self.leaders.move(k, cut.offset)
         counts = self._recounted(change)
         rank = self.problem.rank_of(counts)
         if not improves(rank, self.rank):  # a cut too fine for the arithmetic
             self.leaders.move(k, before)
-            return False
-        self.counts, self.rank = counts, rank
-        return True
+            return 0.0
+        gain, self.counts, self.rank = rank - self.rank, counts, rank
+        return gain
 
     def _walk(self, k: int) -> Walk:
         """Return the walk of class `k` over the rows that are near enough to switch."""

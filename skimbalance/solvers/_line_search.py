@@ -229,7 +229,7 @@ def best_cut(
     near = xp.nonzero(apart & (ranks >= best - 1e-12 * abs(best)))[0]
     place = xp.cumulative_sum(xp.astype(apart, xp.int64))[near] if near.shape[0] > 1 else near
     ends = xp.asarray([-float("inf"), limit], dtype=gaps.dtype, device=device(gaps))
-    lows = xp.where(near > 0, gaps[xp.clip(near - 1, 0)], ends[:1])
+    lows = xp.where(near > 0, gaps[xp.clip(near - 1, 0, None)], ends[:1])
     highs = xp.where(near < gaps.shape[0], gaps[xp.clip(near, None, gaps.shape[0] - 1)], ends[1:])
     return Cut(_settle(*(to_numpy(x).astype(np.float64) for x in (lows, highs, place)), start=start, limit=limit), best)
 
