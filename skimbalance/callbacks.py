@@ -177,7 +177,13 @@ class TunedOffsetCheckpoint(Callback):
         self.random_state = random_state
 
     def initialize(self) -> Self:
-        """Forget what an earlier training has left."""
+        """Forget what an earlier training has left.
+
+        Returns
+        -------
+        TunedOffsetCheckpoint
+            The callback itself.
+        """
         self._best_: _Epoch | None = None
         self._latest_: _Epoch | None = None
         self._batches_: list[tuple[Array, Array]] = []

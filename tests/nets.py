@@ -1,9 +1,10 @@
 """Small nets, in every way that a classifier may end."""
 
-import numpy as np
 import torch
-from problems import labels
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+
+
+torch.set_num_threads(1)
 
 
 class Head(torch.nn.Module):
@@ -37,14 +38,6 @@ def softmax_by_hand(logits):
 
 def sigmoid_by_hand(logits):
     return torch.sigmoid(logits) + 0.0
-
-
-def draw(seed=0, *, n_rows=200, n_classes=3):
-    """Features (n, 4) in float32 and codes, the last class rare."""
-    rng = np.random.default_rng(seed)
-    y = labels(rng, n_rows, n_classes)
-    X = rng.normal(size=(n_rows, 4)) + np.eye(n_classes, 4)[y] * 1.5
-    return X.astype(np.float32), y
 
 
 def several(ending=None, criterion=torch.nn.CrossEntropyLoss, *, n_classes=3, **options):

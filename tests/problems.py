@@ -44,3 +44,10 @@ def in_namespace(here, xp):
     return Problem(
         xp.asarray(here.scores), Truth.from_codes(codes, n_classes=here.n_classes, weights=weights), here.metric
     )
+
+
+def features(seed=0, *, n_rows=200, n_classes=3):
+    """Features (n, 4) in float32 and codes, the last class rare."""
+    rng = np.random.default_rng(seed)
+    y = labels(rng, n_rows, n_classes)
+    return (rng.normal(size=(n_rows, 4)) + np.eye(n_classes, 4)[y] * 1.5).astype(np.float32), y

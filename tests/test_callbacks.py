@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from problems import features
 from sklearn.base import clone
 from sklearn.metrics import f1_score, recall_score
 from sklearn.model_selection import GridSearchCV
@@ -19,7 +20,7 @@ from skimbalance.nn import net_logits
 torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
-from nets import draw, several, single, softmax  # noqa: E402 - they need torch
+from nets import several, single, softmax  # noqa: E402 - they need torch
 from skorch.callbacks import (  # noqa: E402
     Callback,
     Checkpoint,
@@ -56,7 +57,7 @@ class Diary(Callback):
 
 def trained(net=several, *, n_classes=3, more=(), epochs=6, fit=True, n_rows=500, **options):
     """A net with the callback, and a diary before it."""
-    X, y = draw(n_rows=n_rows, n_classes=n_classes)
+    X, y = features(n_rows=n_rows, n_classes=n_classes)
     best = TunedOffsetCheckpoint(options.pop("objective", "f1_macro"), **options)
     options = {"n_classes": n_classes} if net is several else {}
     model = net(
@@ -115,7 +116,7 @@ class TestHistory:
         assert best.offsets_.shape == (2,)
 
     def test_a_net_that_returns_probabilities(self):
-        X, y = draw()
+        X, y = features()
         net = several(softmax, torch.nn.NLLLoss, callbacks=[("diary", Diary()), ("best", TunedOffsetCheckpoint())])
         net.fit(X, y)
         diary = parts(net)["diary"]
@@ -276,7 +277,7 @@ class TestCompany:
 
 class TestWrongUse:
     def test_no_validation_rows(self):
-        X, y = draw()
+        X, y = features()
         net = several(train_split=None, callbacks=[TunedOffsetCheckpoint()])
         with pytest.raises(ValueError, match="train_split of the net is None"):
             net.fit(X, y)

@@ -22,6 +22,10 @@ def test_python_blocks_run(block):
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
     names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
     names |= {"my_metric": accuracy_score}
+    if "module" in block:
+        torch = pytest.importorskip("torch")
+        names |= {"module": torch.nn.Linear(20, 2), "X_val": X.astype(np.float32), "codes_val": codes}
+        names["trained"] = model.fit(names["X_val"], y)
     exec(block, names)  # the blocks are ours
 
 

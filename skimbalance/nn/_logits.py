@@ -56,8 +56,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
 
     Examples
     --------
-    >>> import pytest
-    >>> torch = pytest.importorskip("torch")
+    >>> import torch
     >>> from skimbalance.nn import net_logits
     >>> module = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.Sigmoid())
     >>> _ = torch.nn.init.constant_(module[0].weight, 40.0)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from problems import features
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,7 +19,6 @@ pytest.importorskip("skorch")
 
 from nets import (  # noqa: E402 - they need torch
     Head,
-    draw,
     layer_of,
     log_by_hand,
     log_softmax,
@@ -55,13 +55,13 @@ class TestEveryEnding:
         ],
     )
     def test_an_output_for_each_class(self, ending, criterion):
-        X, y = draw()
+        X, y = features()
         net = several(ending, criterion).fit(X, y)
         same_up_to_a_constant(net_logits(net, X), layer_of(net)(X))
 
     @pytest.mark.parametrize("ending", [log_softmax, torch.nn.LogSoftmax(dim=1), log_by_hand])
     def test_log_softmax_with_nll(self, ending):
-        X = draw()[0]
+        X = features()[0]
         net = several(ending, torch.nn.NLLLoss).initialize()  # skorch takes the logarithm itself; trained elsewhere
         same_up_to_a_constant(net_logits(net, X), layer_of(net)(X))
 
@@ -75,7 +75,7 @@ class TestEveryEnding:
         ],
     )
     def test_one_output(self, ending, criterion):
-        X, y = draw(n_classes=2)
+        X, y = features(n_classes=2)
         net = single(ending, criterion).fit(X, y.astype(np.float32))
         logits = net_logits(net, X)
         assert logits.shape == (200,)
@@ -83,14 +83,14 @@ class TestEveryEnding:
 
     @pytest.mark.parametrize("ending", [softmax, log_softmax, torch.nn.Softmax(dim=1)])
     def test_nothing_saturates(self, ending):
-        X = 300 * draw()[0]
+        X = 300 * features()[0]
         module = Head(3, ending)
         same_up_to_a_constant(net_logits(module, torch.as_tensor(X)), module.layer(torch.as_tensor(X)))
         one = Head(1, torch.sigmoid)
         torch.testing.assert_close(net_logits(one, X), one.layer(torch.as_tensor(X))[:, 0].detach())
 
     def test_a_module_may_be_told_what_it_returns(self):
-        X = torch.as_tensor(draw()[0])
+        X = torch.as_tensor(features()[0])
         module = Head(3, softmax_by_hand)
         with pytest.raises(ValueError, match="kind='auto' cannot tell"):
             net_logits(module, X)
@@ -100,13 +100,13 @@ class TestEveryEnding:
 
     def test_a_softmax_in_the_middle_is_no_ending(self):
         module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(dim=1), torch.nn.Linear(3, 3))
-        X = torch.as_tensor(draw()[0])
+        X = torch.as_tensor(features()[0])
         torch.testing.assert_close(net_logits(module, X), module(X).detach())
 
 
 class TestModules:
     def test_loaders(self):
-        X, y = draw()
+        X, y = features()
         module = Head(3)
         expected = module.layer(torch.as_tensor(X)).detach()
         rows = torch.utils.data.TensorDataset(torch.as_tensor(X), torch.as_tensor(y))
@@ -119,14 +119,14 @@ class TestModules:
 
     def test_it_is_left_as_it_was(self):
         module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.9))
-        X = draw()[0]
+        X = features()[0]
         torch.testing.assert_close(net_logits(module, X), module[0](torch.as_tensor(X)).detach())
         assert module.training
         assert all(p.grad is None and p.requires_grad for p in module.parameters())
 
     @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
     def test_precision(self, dtype):
-        logits = net_logits(Head(3).to(dtype), draw()[0])
+        logits = net_logits(Head(3).to(dtype), features()[0])
         assert logits.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
 
     def test_several_outputs_and_their_names(self):
@@ -134,7 +134,7 @@ class TestModules:
             def forward(self, X):
                 return super().forward(X), X
 
-        X = draw()[0]
+        X = features()[0]
         module = Two(3)
         torch.testing.assert_close(net_logits(module, X), module.layer(torch.as_tensor(X)).detach())
 
@@ -148,7 +148,7 @@ class TestModules:
 class TestInClassifiers:
     @pytest.mark.parametrize("options", [{}, {"cv": 0.3, "refit": False}])
     def test_string_labels(self, options):
-        X, y = draw(n_rows=300)
+        X, y = features(n_rows=300)
         clf = TunedOffsetClassifierCV(several(), objective="f1_macro", **options).fit(X, NAMES[y])
         assert clf.tuner_.kind == "logits"
         assert set(clf.predict(X)) <= set(NAMES)
@@ -160,13 +160,13 @@ class TestInClassifiers:
     @pytest.mark.parametrize("names", [NAMES[:2], np.array([-1, 1]), np.array([False, True])])
     @pytest.mark.parametrize("net", [single(), several(n_classes=2)], ids=["one output", "two outputs"])
     def test_two_classes(self, net, names):
-        X, y = draw(n_classes=2)
+        X, y = features(n_classes=2)
         clf = TunedOffsetClassifierCV(net, objective="f1").fit(X, names[y])
         assert set(clf.predict(X).tolist()) == set(names.tolist())
         assert 0 < clf.threshold_ < 1
 
     def test_at_the_end_of_a_pipeline(self):
-        X, y = draw()
+        X, y = features()
         pipe = make_pipeline(StandardScaler(), several())
         clf = TunedOffsetClassifierCV(pipe, objective="f1_macro").fit(X, NAMES[y])
         inner = clf.estimator_
@@ -174,7 +174,7 @@ class TestInClassifiers:
         np.testing.assert_array_equal(clf.predict(X), clf.tuner_.predict(logits.numpy()))
 
     def test_trained_already(self):
-        X, y = draw()
+        X, y = features()
         pipe = make_pipeline(StandardScaler(), several()).fit(X, y)
         for trained in (pipe, FrozenEstimator(pipe)):
             clf = TunedOffsetClassifierCV(trained, cv="prefit").fit(X, y)
@@ -185,25 +185,25 @@ class TestInClassifiers:
             TunedOffsetClassifierCV(pipe, cv="prefit").fit(X, NAMES[y])
 
     def test_in_and_around_a_search(self):
-        X, y = draw()
+        X, y = features()
         search = GridSearchCV(several(), {"lr": [0.05, 0.1]}, cv=2)
         assert TunedOffsetClassifierCV(search, cv=2).fit(X, NAMES[y]).tuner_.kind == "logits"
         around = GridSearchCV(TunedOffsetClassifierCV(several(), cv=2), {"estimator__lr": [0.05, 0.1]}, cv=2)
         assert around.fit(X, NAMES[y]).best_score_ > 0
 
     def test_retune(self):
-        X, y = draw()
+        X, y = features()
         clf = TunedOffsetClassifierCV(several(), store_cv_results=True).fit(X, NAMES[y])
         assert clf.retune(objective="accuracy").classes_[0] == "ant"
         assert clf.retune(X, NAMES[y], objective="accuracy").tuner_.kind == "logits"
 
     def test_fixed_offsets(self):
-        X, y = draw()
+        X, y = features()
         clf = FixedOffsetClassifier(several(), offsets={"cat": 50.0}).fit(X, NAMES[y])
         assert set(clf.predict(X)) == {"cat"}
 
     def test_probabilities_where_they_are_asked_for(self):
-        X, y = draw()
+        X, y = features()
         clf = TunedOffsetClassifierCV(several(), response_method="predict_proba").fit(X, y)
         assert clf.tuner_.kind == "proba"
 
@@ -223,7 +223,7 @@ def test_without_torch():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 class TestOnCuda:
     def test_logits_stay_there(self):
-        X, y = draw()
+        X, y = features()
         net = several(device="cuda").fit(X, y)
         assert net_logits(net, X).device.type == "cuda"
         module = Head(3).cuda()
