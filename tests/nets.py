@@ -3,7 +3,6 @@
 import torch
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
-
 torch.set_num_threads(1)
 
 
