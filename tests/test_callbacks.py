@@ -1,8 +1,11 @@
 """The best epoch by the metric after adjustment: what it reports, keeps, restores, and goes on from."""
 
+import copy
+import math
 import pickle
 import subprocess
 import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -20,7 +23,7 @@ from skimbalance.nn import net_logits
 torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
-from nets import several, single, softmax  # noqa: E402 - they need torch
+from nets import Head, several, single, softmax  # noqa: E402 - they need torch
 from skorch.callbacks import (  # noqa: E402
     Callback,
     Checkpoint,
@@ -294,6 +297,27 @@ class TestWrongUse:
         code = "import sys; sys.modules['skorch'] = None; import skimbalance; import skimbalance.callbacks"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "skimbalance.callbacks needs skorch and torch: pip install 'skimbalance[skorch]'" in done.stderr
+
+
+def test_the_hand_written_loop_of_the_documentation():
+    notes = TunedOffsetCheckpoint.__doc__.split("A hand-written loop")[1].split("References")[0]
+    loop = textwrap.dedent(notes.split("::", 1)[1])
+    X, y = features(n_rows=600)
+    module = Head()
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.5)
+    states = []
+
+    def train(model):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(torch.as_tensor(X[:300])), torch.as_tensor(y[:300])).backward()
+        optimiser.step()
+        states.append({name: value.clone() for name, value in model.state_dict().items()})
+
+    names = {"math": math, "copy": copy, "OffsetTuner": OffsetTuner, "net_logits": net_logits, "train": train}
+    names |= {"model": module, "n_epochs": 6, "valid_loader": torch.as_tensor(X[300:]), "y_valid": y[300:]}
+    exec(loop, names)
+    assert names["best"] == names["best_tuner"].score_
+    assert any(equal(state, module.state_dict()) for state in states)
 
 
 def test_recall_floor_in_training():
