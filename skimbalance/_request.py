@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
+from skimbalance._array_api import namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
-from skimbalance._typing import Label
+from skimbalance._typing import Array, Label
 from skimbalance._validation import abridged, check_label
 from skimbalance.decision import decide
 from skimbalance.estimation import Estimated, StateEstimate
@@ -27,12 +27,14 @@ __all__ = [
     "Plan",
     "bound_metric",
     "check_goals",
+    "deployed_weights",
     "notes_on_estimate",
     "notes_on_state",
     "notes_on_support",
     "plan",
     "require_room",
     "requirements_of",
+    "weighing",
 ]
 
 _FEW_ROWS = 10
@@ -223,3 +225,25 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool 
         )
         warn_user(notes[-1], FewRowsWarning)
     return notes
+
+
+def deployed_weights(
+    codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return weights under which each class that has rows has the share that `prior` gives it among these."""
+    if not (prior >= 0).all() or not prior.any():
+        raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
+    host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
+    totals = np.bincount(codes, host, minlength=len(prior))
+    factors = np.divide(prior, totals, out=np.zeros(len(prior)), where=totals > 0)
+    deployed = host * factors[codes]
+    scaled: npt.NDArray[np.float64] = deployed * (host.sum() / deployed.sum())
+    return scaled
+
+
+def weighing(problem: Problem) -> Problem:
+    """Return the problem without the rows that weigh nothing."""
+    weights = problem.truth.weights
+    if weights is None or bool(namespace(weights).all(weights > 0)):
+        return problem
+    return problem.take(namespace(weights).nonzero(weights > 0)[0])

@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from skimbalance._array_api import namespace
+from skimbalance._array_api import namespace, without_copy
 from skimbalance._request import Objective, bound_metric, require_room
 from skimbalance._typing import Array, Label
 from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, warn_user
@@ -222,7 +222,7 @@ class TunedOffsetCheckpoint(Callback):
         """Fit and score offsets, write the history, and keep the epoch if it is the best."""
         if not self._batches_:
             raise ValueError("TunedOffsetCheckpoint needs validation rows; the validation set of the net is empty")
-        logits, codes = (_on_host_if_there(torch.cat(parts)) for parts in zip(*self._batches_, strict=True))
+        logits, codes = (without_copy(torch.cat(parts)) for parts in zip(*self._batches_, strict=True))
         self._batches_ = []
         epoch = self._fitted(net.history[-1, "epoch"], logits, codes)
         keys = f"valid_{epoch.metric}_untuned", f"valid_{epoch.metric}_tuned"
@@ -296,7 +296,7 @@ class TunedOffsetCheckpoint(Callback):
             )
             return None
         stored = torch.load(path, weights_only=True, map_location="cpu")
-        logits, codes = _on_host_if_there(stored["logits"]), _on_host_if_there(stored["codes"])
+        logits, codes = without_copy(stored["logits"]), without_copy(stored["codes"])
         return replace(self._fitted(stored["epoch"], logits, codes), params=stored["params"])
 
     def _store(self, epoch: _Epoch) -> None:
@@ -308,11 +308,6 @@ class TunedOffsetCheckpoint(Callback):
         torch.save(
             stored | {"logits": torch.as_tensor(epoch.logits), "codes": torch.as_tensor(epoch.codes)}, folder / _FILE
         )
-
-
-def _on_host_if_there(tensor: Any) -> Array:
-    """Return a tensor of the host as a NumPy array, on which the solver is faster."""
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
 
 
 def _copied(module: Any) -> dict[str, Any]:

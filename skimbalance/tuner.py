@@ -13,17 +13,19 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import as_array, bring, device, namespace, to_numpy
+from skimbalance._array_api import as_array, bring, device, namespace, to_numpy, without_copy
 from skimbalance._request import (
     Objective,
     Plan,
     bound_metric,
+    deployed_weights,
     notes_on_estimate,
     notes_on_state,
     notes_on_support,
     plan,
     require_room,
     requirements_of,
+    weighing,
 )
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, one_blas_thread, validates_parameters
 from skimbalance._typing import Array, ArrayLike, Kind, Label
@@ -262,13 +264,14 @@ class OffsetTuner(BaseEstimator):
             The fitted tuner itself.
         """
         require_room(self.objective, self.constraints)  # a wrong goal fails first, whatever the scores
-        x = check_scores(scores, kind=self.kind)
+        given = check_scores(scores, kind=self.kind)
+        x = without_copy(given)
         check_lengths(scores=x, y=as_array(y))
         codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
         weights = check_sample_weight(sample_weight, like=x)
         if self.class_prior is not None:
             prior = check_per_class("class_prior", self.class_prior, labels)
-            weights = bring(_deployed(codes, weights, prior), to=x, dtype=namespace(x).float64)
+            weights = bring(deployed_weights(codes, weights, prior), to=x, dtype=namespace(x).float64)
         state = self.objective if isinstance(self.objective, ImbalanceState) else None
         metric = bound_metric(self.objective, labels, self.pos_label)
         xp = namespace(x)
@@ -276,10 +279,11 @@ class OffsetTuner(BaseEstimator):
             xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
         )
         requirements = requirements_of(self.constraints, labels, self.pos_label)
-        problem = _weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
+        problem = weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
         notes = notes_on_support(problem, labels, state=state is not None)
         notes += self._fit_state(state, problem, labels) if state else self._fit_metric(problem)
+        self._bring(to=given)
         self.classes_ = labels
         self.notes_ = notes
         if len(labels) == 2:
@@ -340,6 +344,12 @@ class OffsetTuner(BaseEstimator):
             error = bring(estimated.offsets_error, to=offsets, dtype=offsets.dtype)
             self.score_interval_ = estimated.score_interval
             self.offsets_interval_ = namespace(error).stack([self.offsets_ - error, self.offsets_ + error])
+
+    def _bring(self, *, to: Array) -> None:
+        """Take the offsets to the library of the scores."""
+        for name in ("offsets_", "offsets_interval_"):
+            if hasattr(self, name):
+                setattr(self, name, bring(getattr(self, name), to=to))
 
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
         """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""
@@ -404,25 +414,3 @@ class OffsetTuner(BaseEstimator):
     def _columns(self, scores: ArrayLike) -> Array:
         check_is_fitted(self)
         return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)
-
-
-def _deployed(
-    codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return weights under which each class that has rows has the share that `prior` gives it among these."""
-    if not (prior >= 0).all() or not prior.any():
-        raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
-    host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
-    totals = np.bincount(codes, host, minlength=len(prior))
-    factors = np.divide(prior, totals, out=np.zeros(len(prior)), where=totals > 0)
-    deployed = host * factors[codes]
-    scaled: npt.NDArray[np.float64] = deployed * (host.sum() / deployed.sum())
-    return scaled
-
-
-def _weighing(problem: Problem) -> Problem:
-    """Return the problem without the rows that weigh nothing."""
-    weights = problem.truth.weights
-    if weights is None or bool(namespace(weights).all(weights > 0)):
-        return problem
-    return problem.take(namespace(weights).nonzero(weights > 0)[0])

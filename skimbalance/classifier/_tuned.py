@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import copy
 from numbers import Integral, Real
-from time import perf_counter
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._request import Objective, check_goals
-from skimbalance._response import RESPONSE_METHODS, Response, pooled, respond
+from skimbalance._response import RESPONSE_METHODS, respond
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
     forget_fit,
     routing_enabled,
-    take_params,
-    take_rows,
     validate_parameters,
     validates_parameters,
 )
@@ -36,22 +33,12 @@ from skimbalance.classifier._base import (
     fitted,
     require_known,
 )
+from skimbalance.classifier._folds import Fold, Split, fit_fold, judged_rows, notes_on_rows
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["TunedOffsetClassifierCV"]
-
-
-_Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-
-
-class _Fold(NamedTuple):
-    """A classifier fitted on one part, and what it says of the rows of another."""
-
-    estimator: Any
-    response: Response
-    rows: npt.NDArray[np.intp]
 
 
 class TunedOffsetClassifierCV(OffsetClassifier):
@@ -219,21 +206,21 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         check_goals(self.objective, self.constraints, labels=present, pos_label=self.pos_label)
         if prefit:
             response = respond(self.estimator, X, response_method=self.response_method)
-            folds = [_Fold(self.estimator, response, np.arange(len(labels)))]
+            folds = [Fold(self.estimator, response, np.arange(len(labels)))]
             final = self.estimator
         else:
             fit_params, split_params = self._route(params)
             named = classes_for(self.estimator, present)
             splits = self._splits(X, labels, split_params)
-            folds = self._fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
+            folds = self.fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
             final = folds[0].estimator
             if self.refit:
                 final = fitted(clone(self.estimator), X, labels, named, **fit_params)
         classes = require_known(present, final) if named is None else named
-        judged = _judged(folds, labels, weights, classes)
+        judged = judged_rows(folds, labels, weights, classes)
         tuner = self._tuner(folds[0].response.kind)
         tuner.fit(judged["scores"], judged["y"], classes=classes, sample_weight=judged["sample_weight"])
-        tuner.notes_ += _notes(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
+        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
         forget_fit(self)
         self._adopt(final, classes)
         self._take_offsets(tuner)
@@ -329,7 +316,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             random_state=self.random_state,
         )
 
-    def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[_Split]:
+    def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[Split]:
         """Return the rows to fit on and the rows to score, for each fold."""
         if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
             seed = 0 if self.random_state is None else self.random_state
@@ -347,18 +334,18 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             )
         return splits
 
-    def _fit_folds(
+    def fit_folds(
         self,
         X: Any,
         y: npt.NDArray[Any],
         *,
-        splits: list[_Split],
+        splits: list[Split],
         fit_params: Mapping[str, Any],
         classes: npt.NDArray[Any] | None,
-    ) -> list[_Fold]:
+    ) -> list[Fold]:
         """Fit a clone on each fold and score the rows it has not seen."""
         folds = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_fold)(
+            delayed(fit_fold)(
                 clone(self.estimator),
                 X,
                 y,
@@ -395,50 +382,3 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
             .add(tuner=OffsetTuner(), method_mapping=to_fit)
         )
-
-
-def _fit_fold(
-    estimator: Any,
-    X: Any,
-    y: npt.NDArray[Any],
-    *,
-    split: _Split,
-    fit_params: Mapping[str, Any],
-    response_method: str,
-    classes: npt.NDArray[Any] | None,
-    announce: str | None,
-) -> _Fold:
-    train, test = split
-    begin = perf_counter()
-    fitted(estimator, take_rows(X, train), y[train], classes, **take_params(X, fit_params, train))
-    response = respond(estimator, take_rows(X, test), response_method=response_method, classes=classes)
-    if announce is not None:
-        print(
-            f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
-        )
-    return _Fold(estimator, response, np.asarray(test))
-
-
-def _judged(
-    folds: list[_Fold],
-    labels: npt.NDArray[Any],
-    weights: npt.NDArray[np.float64] | None,
-    classes: npt.NDArray[Any],
-) -> dict[str, Any]:
-    """Return the scored rows, but those of a class that the model of their fold had never seen."""
-    seen = [np.isin(labels[fold.rows], fold.response.classes) for fold in folds]
-    kept = np.concatenate(seen)
-    rows = np.concatenate([fold.rows for fold in folds])[kept]
-    return {
-        "scores": pooled([fold.response for fold in folds], classes)[kept],
-        "y": labels[rows],
-        "sample_weight": None if weights is None else weights[rows],
-        "rows": rows,
-        "fold": np.repeat(np.arange(len(folds)), [int(mask.sum()) for mask in seen]),
-    }
-
-
-def _notes(*, n_scored: int, n_judged: int) -> list[str]:
-    if n_scored == n_judged:
-        return []
-    return [f"{n_scored - n_judged} rows were left out: the model of their fold had never seen their class."]
