@@ -1,0 +1,217 @@
+"""The results of the paper's experiment as Markdown; every figure and every verdict is computed from them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import paper_text
+from leaderboard_summary import LEVEL
+from paper_compare import (
+    METHODS,
+    OBJECTIVES,
+    OURSELVES,
+    RULES,
+    Method,
+    Row,
+    Scores,
+    compare,
+    detectable,
+    gathered,
+    name_of,
+)
+from paper_data import SETTINGS
+from paper_nets import NETS
+from paper_scores import ADJUSTMENTS, OURS, SELECTIONS, Line
+
+__all__ = ["report"]
+
+TITLES = {
+    "accuracy": "Accuracy on balanced test rows",
+    "f1": "F1 of the rare class, macro-F1 with ten classes; test rows weighted to the training imbalance",
+    "geometric_mean": "Geometric mean of the recalls",
+}
+SHORT = {"accuracy": "balanced accuracy", "f1": "F1 / macro-F1", "geometric_mean": "G-mean"}
+FEW_SEEDS = 5
+MARKS = {1: " ▲", 0: "", -1: " ▼"}
+
+
+def report(found: Sequence[Line], *, epochs: int, picture: Path | None, command: str) -> str:
+    """Return the page."""
+    n_seeds = len({line.seed for line in found})
+    scores = {objective: gathered(found, objective) for objective in OBJECTIVES}
+    tables = {objective: compare(of, METHODS, OURSELVES) for objective, of in scores.items()}
+    drawn = [f"![Scores by imbalance]({picture.name})", paper_text.CAPTION] if picture else []
+    parts = [
+        paper_text.INTRODUCTION,
+        f"Made by `{command}`: {n_seeds} seeds, {epochs} epochs of each training.",
+        *drawn,
+        "## What came out",
+        _findings(tables, scores),
+        "## How it was measured",
+        paper_text.METHODS,
+        _rows(scores["f1"]),
+        _tests(n_seeds),
+        *(f"## {TITLES[objective]}\n\n{_table(of, scores[objective])}" for objective, of in tables.items()),
+        "## Other offsets on the same net",
+        _same_net(scores),
+        "## Which epoch?",
+        _epochs(found, scores),
+        "## Recall and precision of the rarest class",
+        _rates(found),
+        "## Seconds",
+        _seconds(found),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _findings(tables: dict[str, list[Row]], scores: dict[str, Scores]) -> str:
+    """Return who is ahead of skimbalance on the plain net, behind it, and level, over all settings; then the epochs."""
+    lines = [f"- **{SHORT[objective]}**: {_verdict(rows)}" for objective, rows in tables.items()]
+    rules = {objective: compare(of, RULES, RULES[-1]) for objective, of in scores.items()}
+    lines += [f"- **Which epoch, {SHORT[objective]}**: {_verdict_on_rules(rows)}" for objective, rows in rules.items()]
+    return "\n".join(lines)
+
+
+def _verdict(rows: Sequence[Row]) -> str:
+    own = next(row for row in rows if row.method == OURSELVES)
+    others = [row for row in rows if row.method != OURSELVES]
+    level = [row for row in others if row.verdict == 0]
+    return (
+        f"{name_of(OURSELVES)} has a mean of {np.mean(list(own.means.values())):.4f} over the settings. Of "
+        f"{len(others)} others, ahead of it beyond chance: {_listed(row for row in others if row.verdict > 0)}. "
+        f"Level with it: {len(level)}, of these with a higher mean: {_listed(row for row in level if row.ahead < 0)}. "
+        f"Behind it beyond chance: {_listed(row for row in others if row.verdict < 0)}."
+    )
+
+
+def _listed(rows: Iterable[Row]) -> str:
+    return "; ".join(f"{name_of(row.method)} ({-row.ahead:+.4f})" for row in rows) or "none"
+
+
+def _verdict_on_rules(rows: Sequence[Row]) -> str:
+    told = {1: "better", 0: "level", -1: "worse"}
+    others = [
+        f"{SELECTIONS[row.method.selection]}: {told[row.verdict]} ({-row.ahead:+.4f}, {_p(row)})" for row in rows[:-1]
+    ]
+    return f"against {SELECTIONS[rows[-1].method.selection]}, {'; '.join(others)}."
+
+
+def _rows(scores: Scores) -> str:
+    """Return how many rows there are of each class."""
+    rows = [
+        [
+            SETTINGS[key].name,
+            " ".join(map(str, SETTINGS[key].training_rows)),
+            " ".join(map(str, SETTINGS[key].validation_rows)),
+            f"{1000 * SETTINGS[key].n_classes}",
+            str(len(of[OURSELVES])),
+        ]
+        for key, of in scores.items()
+    ]
+    return _markdown(["setting", "training rows by class", "validation rows by class", "test rows", "seeds"], rows)
+
+
+def _tests(n_seeds: int) -> str:
+    """Return what the marks and columns mean, and what differences so many seeds can find."""
+    if n_seeds < FEW_SEEDS:
+        return f"With fewer than {FEW_SEEDS} seeds marks and p-values mean nothing."
+    n_others = len(METHODS) - 1
+    power = {n: (detectable(n), detectable(n, level=LEVEL / n_others)) for n in (n_seeds, FEW_SEEDS)}
+    (one, strict), (few, few_strict) = power[n_seeds], power[FEW_SEEDS]
+    return f"""▲ and ▼ mark what is better or worse than {name_of(OURSELVES)} in a setting, by the paired t-test over
+the seeds, at {LEVEL:g} after Holm's correction for the {n_others} comparisons of the column. With {n_seeds} seeds the
+test finds, four times in five, a mean difference of {one:.2f} standard deviations of the paired differences if it is
+the only one, and of {strict:.2f} at the strictest level of the correction (with {FEW_SEEDS} seeds {few:.2f} and
+{few_strict:.2f}): no mark does not mean no difference. **ahead by** is what skimbalance has more, the mean over the
+settings; **won/tied/lost** counts settings and seeds, won by skimbalance; **p** is of Wilcoxon's signed-rank test on
+the differences of all settings and seeds, after Holm's correction. Seeds tell how results vary with the draw of rows
+and with the training, not how they would on other images."""
+
+
+def _table(rows: Sequence[Row], scores: Scores) -> str:
+    head = ["net + offsets", *(SETTINGS[key].name for key in scores), "ahead by", "won/tied/lost", "p"]
+    cells = []
+    for row in rows:
+        own = row.method == OURSELVES
+        name = f"**{name_of(row.method)}**" if own else name_of(row.method)
+        cells.append([name, *_means(row), *(["-"] * 3 if own else _against(row))])
+    return _markdown(head, cells)
+
+
+def _means(row: Row) -> list[str]:
+    return [f"{row.means[key]:.3f} ± {row.deviations[key]:.3f}{MARKS[row.verdicts[key]]}" for key in row.means]
+
+
+def _against(row: Row) -> list[str]:
+    return [f"{row.ahead:+.4f}", f"{row.wins}/{row.ties}/{row.losses}", _p(row)]
+
+
+def _p(row: Row) -> str:
+    return "p < .001" if row.p < 0.001 else f"p = {row.p:.2g}"
+
+
+def _same_net(scores: dict[str, Scores]) -> str:
+    """Return what the default gains on each net over no offsets and over threshold moving."""
+    head = ["net", "skimbalance against", *(f"{SHORT[o]}: ahead by, won/tied/lost, p" for o in OBJECTIVES)]
+    cells = []
+    for net in NETS:
+        methods = [Method(net, "last", adjustment) for adjustment in ("none", "threshold", OURS)]
+        found = [compare(of, methods, methods[-1]) for of in scores.values()]
+        for number, method in enumerate(methods[:-1]):
+            against = [", ".join(_against(rows[number])) for rows in found]
+            cells.append([NETS[net], ADJUSTMENTS[method.adjustment], *against])
+    return "Over all settings and seeds; Holm's correction is for the two comparisons of a net.\n\n" + _markdown(
+        head, cells
+    )
+
+
+def _epochs(found: Sequence[Line], scores: dict[str, Scores]) -> str:
+    """Return how the rules to choose the epoch compare; all get the default's offsets in the end."""
+    parts = [paper_text.EPOCHS]
+    for objective, of in scores.items():
+        head = ["epoch taken", *(SETTINGS[key].name for key in of), "epoch", "ahead by", "won/tied/lost", "p"]
+        cells = []
+        for row in compare(of, RULES, RULES[-1]):
+            epoch = np.mean([x.epoch for x in found if _is(x, row.method) and x.objective in OBJECTIVES[objective]])
+            against = ["-"] * 3 if row.method == RULES[-1] else _against(row)
+            cells.append([SELECTIONS[row.method.selection], *_means(row), f"{epoch:.1f}", *against])
+        parts.append(f"**{TITLES[objective]}**\n\n{_markdown(head, cells)}")
+    return "\n\n".join(parts)
+
+
+def _is(line: Line, method: Method) -> bool:
+    return (line.net, line.selection, line.adjustment) == method
+
+
+def _rates(found: Sequence[Line]) -> str:
+    """Return recall and precision of the rarest class, tuned for F1."""
+    keys = [key for key in SETTINGS if any(line.setting == key for line in found)]
+    cells = []
+    for method in METHODS:
+        own = [line for line in found if _is(line, method) and line.objective in OBJECTIVES["f1"]]
+        of = {key: [(x.recalls[-1], x.precisions[-1]) for x in own if x.setting == key] for key in keys}
+        cells.append([name_of(method), *("{:.2f} / {:.2f}".format(*np.mean(of[key], axis=0)) for key in keys)])
+    head = ["net + offsets", *(SETTINGS[key].name for key in keys)]
+    return f"{paper_text.RATES}\n\n{_markdown(head, cells)}"
+
+
+def _seconds(found: Sequence[Line]) -> str:
+    """Return what training, tuning and choosing an epoch take."""
+    keys = [key for key in SETTINGS if any(line.setting == key for line in found)]
+    kinds = {f"training: {name}": ("training_seconds", Method(net, "last", "none")) for net, name in NETS.items()}
+    kinds |= {f"offsets: {name}": ("tuning_seconds", Method("baseline", "last", a)) for a, name in ADJUSTMENTS.items()}
+    kinds |= {
+        f"epoch and skimbalance's offsets: {name}": ("tuning_seconds", Method("baseline", s, OURS))
+        for s, name in SELECTIONS.items()
+    }
+    cells = []
+    for name, (what, method) in kinds.items():
+        own = {key: [getattr(x, what) for x in found if _is(x, method) and x.setting == key] for key in keys}
+        cells.append([name, *(f"{np.median(own[key]):.2g}" for key in keys)])
+    head = ["", *(SETTINGS[key].name for key in keys)]
+    return f"{paper_text.SECONDS}\n\n{_markdown(head, cells)}"
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    rule = ["---"] + ["--:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
