@@ -10,7 +10,7 @@ import numpy as np
 from leaderboard_summary import LEVEL, SAME, holm
 from paper_data import SETTINGS, Vector
 from paper_nets import NETS
-from paper_scores import ADJUSTMENTS, OURS, SELECTIONS, Line, pairs
+from paper_scores import ADJUSTMENTS, OURS, PUBLISHED, SELECTIONS, Line, pairs
 from scipy.optimize import brentq
 from scipy.stats import nct, rankdata, t, ttest_1samp, wilcoxon
 
@@ -45,7 +45,7 @@ class Method(NamedTuple):
 
 
 OURSELVES = Method("baseline", "last", OURS)
-METHODS = [Method(net, "last", a) for net in NETS for s, a in pairs(net) if s == "last"]
+METHODS = [Method(net, *pair) for net in NETS for pair in pairs(net) if pair[0] == "last" or pair == PUBLISHED]
 RULES = [Method("baseline", selection, OURS) for selection in SELECTIONS]
 
 Scores = Mapping[str, Mapping[Method, Vector]]
@@ -135,4 +135,4 @@ def detectable(n_seeds: int, *, level: float = LEVEL, power: float = 0.8) -> flo
 def name_of(method: Method) -> str:
     """Return how a method is called."""
     adjustment = "" if method.adjustment == "none" else f" + {ADJUSTMENTS[method.adjustment]}"
-    return NETS[method.net] + adjustment
+    return NETS[method.net] + adjustment + (", epoch chosen" if method.selection != "last" else "")

@@ -52,7 +52,7 @@ class Trained:
 
 
 class ConvNet(nn.Sequential):
-    """Two convolutions and a hidden layer: 100 thousand weights, a second for an epoch of 4,000 images."""
+    """Two convolutions and a hidden layer, 105 thousand weights: an epoch of 4,000 images takes some 0.2 seconds."""
 
     def __init__(self, n_classes: int) -> None:
         body = nn.Sequential(

@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 from skimbalance import OffsetTuner
 from skimbalance.decision import decide
 
-__all__ = ["ADJUSTMENTS", "OURS", "SELECTIONS", "Line", "lines", "read", "write", "write_csv"]
+__all__ = ["ADJUSTMENTS", "OURS", "PUBLISHED", "SELECTIONS", "Line", "lines", "pairs", "read", "write", "write_csv"]
 
 OURS = "default"
 ADJUSTMENTS = {
@@ -34,6 +34,9 @@ SELECTIONS = {
     "tuned_in_sample": "best by the metric, tuned in sample",
     "tuned": "best by the metric, tuned and cross-fitted",
 }
+
+PUBLISHED = ("tuned_in_sample", "bias_adjustment")
+"""The paper's strategy and its adjustment together."""
 
 Logits = npt.NDArray[np.float32]
 
@@ -116,14 +119,13 @@ def chosen(selection: str, objective: str, trained: Trained, y: Codes) -> Choice
     return Choice(max(range(epochs), key=lambda epoch: (round(worth[epoch], 9), epoch)), process_time() - begin)
 
 
-def pairs(net: str) -> Iterator[tuple[str, str]]:
-    """Yield the ways to choose an epoch and to adjust that are tried with a net."""
-    yield from (("last", adjustment) for adjustment in (ADJUSTMENTS if net == "baseline" else _OF_RIVALS))
-    if net == "baseline":
-        yield from ((selection, adjustment) for selection in WORTH for adjustment in ("none", OURS))
-
-
-_OF_RIVALS = ("none", "threshold", OURS)
+def pairs(net: str) -> list[tuple[str, str]]:
+    """Return the ways to choose an epoch and to adjust that are tried with a net."""
+    if net != "baseline":
+        return [("last", adjustment) for adjustment in ("none", "threshold", OURS)]
+    found = [("last", adjustment) for adjustment in ADJUSTMENTS]
+    found += [(selection, adjustment) for selection in WORTH for adjustment in ("none", OURS)]
+    return [*found, PUBLISHED]
 
 
 def lines(setting: Setting, key: str, seed: int, net: str, split: Split, trained: Trained) -> Iterator[Line]:
@@ -157,8 +159,10 @@ def _rates(y: Codes, decisions: Codes, weight: Vector) -> tuple[tuple[float, ...
 
 
 def write(path: Path, found: Sequence[Line]) -> None:
-    """Store the scores of a net."""
-    path.write_text(json.dumps([asdict(line) for line in found]))
+    """Store the scores of a net, all or none."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps([asdict(line) for line in found]))
+    unfinished.replace(path)
 
 
 def read(path: Path) -> list[Line]:
@@ -177,4 +181,4 @@ def write_csv(path: Path, found: Sequence[Line]) -> None:
 def _shown(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(f"{each:.4f}" for each in value)
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
