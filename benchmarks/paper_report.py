@@ -102,10 +102,10 @@ def _by_setting(scores: dict[str, Scores]) -> str:
 def _verdict_on_nets(scores: dict[str, Scores]) -> str:
     """Return how often the default is ahead of threshold moving on the same net, and where it is behind."""
     rows = [(objective, _on_net(of, net)[1]) for objective, of in scores.items() for net in NETS]
-    behind = [f"{NETS[row.method.net]} for {SHORT[o]} ({row.ahead:+.4f})" for o, row in rows if row.verdict > 0]
+    behind = [f"{NETS[row.method.net]} for {SHORT[o]} (by {-row.ahead:.4f})" for o, row in rows if row.verdict > 0]
     return (
-        f"against threshold moving on the same net, {len(NETS)} nets and {len(scores)} metrics, skimbalance is ahead beyond "
-        f"chance in {sum(row.verdict < 0 for _, row in rows)} of {len(rows)} comparisons, level in "
+        f"against threshold moving on the same net, {len(NETS)} nets and {len(scores)} metrics, skimbalance is ahead "
+        f"beyond chance in {sum(row.verdict < 0 for _, row in rows)} of {len(rows)} comparisons, level in "
         f"{sum(row.verdict == 0 for _, row in rows)}, behind in {len(behind)}: {'; '.join(behind) or 'none'}."
     )
 
@@ -119,8 +119,7 @@ def _on_net(scores: Scores, net: str) -> list[Row]:
 def _verdict_on_rules(rows: Sequence[Row]) -> str:
     told = {1: "better", 0: "level", -1: "worse"}
     others = [
-        f"{SELECTIONS[row.method.selection]}: {told[row.verdict]} ({-row.ahead + 0.0:+.4f}, {_p(row)})"
-        for row in rows[:-1]
+        f"{SELECTIONS[x.method.selection]}: {told[x.verdict]} ({-x.ahead + 0.0:+.4f}, {_p(x)})" for x in rows[:-1]
     ]
     return f"against {SELECTIONS[rows[-1].method.selection]}, {'; '.join(others)}."
 
