@@ -143,10 +143,13 @@ def cumulative_minimum(x: Array) -> Array:
 
 
 def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
-    """Sum `weights` (ones where None) over the rows of each code, in float64."""
+    """Sum `weights` (ones where None) over the rows of each code, in float64; booleans count as zero and one."""
     xp = namespace(codes)
     if compat.is_numpy_array(codes):
+        if n_bins == 2 and (weights is None or weights.dtype == bool):
+            return _count_two(codes, weights)
         return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
+    weights = weights if weights is None else xp.astype(weights, xp.float64, copy=False)
     if compat.is_torch_array(codes):
         return xp.bincount(codes, weights, minlength=n_bins).to(xp.float64)
     order = xp.argsort(codes, stable=True)
@@ -154,6 +157,14 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     mass = xp.ones(codes.shape, dtype=xp.float64) if weights is None else weights[order]
     running = xp.cumulative_sum(mass, include_initial=True)
     return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64))
+
+
+def _count_two(codes: Array, counted: Array | None) -> Array:
+    """Count the rows of code zero and of code one: several times as fast as bins."""
+    of_one = codes != 0
+    both = len(codes) if counted is None else np.count_nonzero(counted)
+    ones = np.count_nonzero(of_one if counted is None else of_one & counted)
+    return np.asarray([both - ones, ones], dtype=np.float64)
 
 
 def group_order(codes: Array) -> Array:

@@ -1,8 +1,10 @@
 """Training a net of skorch for the metric after adjustment: the best epoch, its parameters and its offsets."""
 
 import math
+import pickle
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -10,12 +12,12 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from skimbalance._array_api import namespace, without_copy
+from skimbalance._array_api import namespace, to_numpy, without_copy
 from skimbalance._request import Objective, bound_metric, require_room
 from skimbalance._typing import Array, Label
 from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.nn import batch_logits, fold_offsets
+from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 
@@ -46,19 +48,17 @@ class _Epoch:
 
 @dataclass(frozen=True)
 class _Ended:
-    """How a net was changed after its last epoch: what it was, and which offsets were folded in."""
+    """A net that was changed after its last epoch: what it was, and what tells it from one that others changed."""
 
     params: dict[str, Any]
     left: bytes
-    folded: Array | None
 
-    def undo(self, module: Any) -> None:
-        """Make the module what it was, unless somebody has changed it since."""
+    def undo(self, module: Any) -> bool:
+        """Make the module what it was, unless somebody has changed it since; tell whether it was so."""
         if _fingerprint(module) != self.left:
-            return
-        if self.folded is not None:
-            fold_offsets(module, -self.folded, inplace=True)
-        module.load_state_dict(self.params, strict=False)  # a bias made for the offsets is zero now, and stays
+            return False
+        _restore(module, self.params)
+        return True
 
 
 class TunedOffsetCheckpoint(Callback):
@@ -68,7 +68,8 @@ class TunedOffsetCheckpoint(Callback):
     judged by offsets that it helped to fit. This goes to the history as ``valid_<objective>_tuned``, next to
     ``valid_<objective>_untuned``, the metric of the plain argmax, and ``valid_<objective>_tuned_best``, whether no
     epoch was better so far. So ``EarlyStopping(monitor="valid_f1_macro_tuned", lower_is_better=False)`` and
-    ``Checkpoint(monitor="valid_f1_macro_tuned_best")`` work, listed after this callback.
+    ``Checkpoint(monitor="valid_f1_macro_tuned_best")`` work, listed after this callback; ``load_best`` of the former is
+    this one's business. ``TrainEndCheckpoint`` saves the state of the last epoch if it is listed before.
 
     Parameters
     ----------
@@ -85,10 +86,13 @@ class TunedOffsetCheckpoint(Callback):
         See :class:`skimbalance.OffsetTuner`.
     restore_best : bool, default=True
         Whether the net gets the parameters of the best epoch back when training ends. If it does not, the offsets
-        are those of the last epoch. Training that goes on by `partial_fit` starts where it ended all the same.
+        are those of the last epoch that came to its end. Training that goes on by `partial_fit` starts where it ended
+        all the same.
     fold : bool, default=False
         Whether to add the offsets to the bias of the last layer when training ends, so that the `predict` of the net
         makes the tuned decisions; see :func:`skimbalance.nn.fold_offsets`. It is undone when training goes on.
+    kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
+        What the net returns; see :func:`skimbalance.nn.net_logits`.
     dirname : str or path, default=None
         Folder for a file with the best epoch, so that another net that loads its history, by ``LoadInitState``, goes on
         from there. None keeps it in memory alone.
@@ -109,8 +113,9 @@ class TunedOffsetCheckpoint(Callback):
     Raises
     ------
     ValueError
-        As training begins, if the net has no validation rows (``train_split=None``), or the objective is an
-        imbalance state, which every epoch can reach.
+        As training begins, if the net has no validation rows (``train_split=None``), the objective is an imbalance
+        state, which every epoch can reach, or several of these callbacks want to restore or to fold. After the first
+        epoch, if validation rows hold one class alone.
 
     See Also
     --------
@@ -163,6 +168,7 @@ class TunedOffsetCheckpoint(Callback):
         solver: str | Search = "auto",
         restore_best: bool = True,
         fold: bool = False,
+        kind: Ending = "auto",
         dirname: str | Path | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -173,6 +179,7 @@ class TunedOffsetCheckpoint(Callback):
         self.solver = solver
         self.restore_best = restore_best
         self.fold = fold
+        self.kind = kind
         self.dirname = dirname
         self.random_state = random_state
 
@@ -190,6 +197,8 @@ class TunedOffsetCheckpoint(Callback):
         self._ended_: _Ended | None = None
         self._told_: set[type[Warning]] = set()
         self._begins_ = True
+        for name in ("tuner_", "offsets_", "best_epoch_", "best_score_"):
+            self.__dict__.pop(name, None)
         return self
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -204,11 +213,18 @@ class TunedOffsetCheckpoint(Callback):
                 "objective of TunedOffsetCheckpoint must be a metric: every epoch can reach an ImbalanceState, which "
                 "says nothing of the best one"
             )
+        changing = [c for _, c in net.callbacks_ if isinstance(c, TunedOffsetCheckpoint) and (c.restore_best or c.fold)]
+        if len(changing) > 1 and self in changing:
+            raise ValueError(
+                f"{len(changing)} callbacks want to change the net as training ends, and one can: pass "
+                "restore_best=False and fold=False to the other TunedOffsetCheckpoints"
+            )
         require_room(self.objective, self.constraints)
-        self._batches_, self._begins_ = [], True
-        if self._ended_ is not None:
-            self._ended_.undo(net.module_)
-            self._ended_ = None
+        self._batches_, self._begins_ = [], self._ended_ is None
+        if self._ended_ is not None and not self._ended_.undo(net.module_):
+            self._best_ = None
+            warn_user("The net was changed since its last training: its best epoch is forgotten", SkimbalanceWarning)
+        self._ended_ = None
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kwargs: Any
@@ -216,14 +232,18 @@ class TunedOffsetCheckpoint(Callback):
         """Keep the logits and the labels of a validation batch."""
         if not training:
             codes = torch.as_tensor(unpack_data(batch)[1])
-            self._batches_.append((batch_logits(net, batch, y_pred), codes.reshape(-1).long()))
+            known = kind_of_outputs(net, self.kind)
+            self._batches_.append((batch_logits(net, batch, y_pred, known=known), codes.reshape(-1).long()))
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Fit and score offsets, write the history, and keep the epoch if it is the best."""
         if not self._batches_:
             raise ValueError("TunedOffsetCheckpoint needs validation rows; the validation set of the net is empty")
-        logits, codes = (without_copy(torch.cat(parts)) for parts in zip(*self._batches_, strict=True))
+        logits, codes = (torch.cat(parts) for parts in zip(*self._batches_, strict=True))
         self._batches_ = []
+        if kind_of_outputs(net, self.kind) is None:
+            refuse_proba(logits)
+        logits, codes = without_copy(logits), without_copy(codes)
         epoch = self._fitted(net.history[-1, "epoch"], logits, codes)
         keys = f"valid_{epoch.metric}_untuned", f"valid_{epoch.metric}_tuned"
         if self._begins_ and self._best_ is None and keys[1] in net.history[0]:
@@ -243,23 +263,26 @@ class TunedOffsetCheckpoint(Callback):
         """Give the net the parameters of the best epoch, and the offsets if they are to be folded in."""
         chosen = self._best_ if self.restore_best else self._latest_
         if chosen is None or self._best_ is None or chosen.tuner is None:
-            warn_user("No epoch had finite logits on the validation rows: there are no offsets", SkimbalanceWarning)
+            why = "had finite logits on the validation rows" if self._latest_ else "came to its end"
+            warn_user(f"No epoch {why}: there are no offsets", SkimbalanceWarning)
             return
         self.tuner_, self.offsets_ = chosen.tuner, chosen.tuner.offsets_
         self.best_epoch_, self.best_score_ = self._best_.number, cast(OffsetTuner, self._best_.tuner).score_
         before = _copied(net.module_)
         if self.restore_best:
-            net.module_.load_state_dict(self._best_.params)
+            _restore(net.module_, cast("dict[str, Any]", self._best_.params))
         if self.fold:
             fold_offsets(net.module_, self.offsets_, inplace=True)
         if self.restore_best or self.fold:
-            self._ended_ = _Ended(before, _fingerprint(net.module_), self.offsets_ if self.fold else None)
+            self._ended_ = _Ended(before, _fingerprint(net.module_))
 
     def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
         """Fit offsets on the validation rows of an epoch, and score them; without any if the logits are not finite."""
         labels = np.arange(2 if logits.ndim == 1 else logits.shape[1])
         metric = bound_metric(self.objective, labels, self.pos_label)
         epoch = _Epoch(number, logits, codes, metric.name)
+        if len(np.unique(to_numpy(codes))) < 2:
+            raise ValueError("TunedOffsetCheckpoint needs validation rows of two classes or more; train_split made one")
         if not bool(namespace(logits).all(namespace(logits).isfinite(logits))):
             return epoch
         tuner = OffsetTuner(
@@ -312,7 +335,18 @@ class TunedOffsetCheckpoint(Callback):
 
 def _copied(module: Any) -> dict[str, Any]:
     """Return a copy of the parameters and buffers, on the host."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()}
+    return {
+        name: value.detach().to("cpu", copy=True) if torch.is_tensor(value) else deepcopy(value)
+        for name, value in module.state_dict().items()
+    }
+
+
+def _restore(module: Any, params: dict[str, Any]) -> None:
+    """Give the module its parameters back; a bias that was made for offsets stays, and is zero."""
+    for name, value in module.state_dict().items():
+        if name not in params:
+            value.zero_()
+    module.load_state_dict(params, strict=False)
 
 
 def _fingerprint(module: Any) -> bytes:
@@ -320,5 +354,8 @@ def _fingerprint(module: Any) -> bytes:
     digest = blake2b()
     for name, value in module.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        if torch.is_tensor(value):
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        else:
+            digest.update(pickle.dumps(value))
     return digest.digest()

@@ -23,7 +23,7 @@ from skimbalance.nn import net_logits
 torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
-from nets import Head, several, single, softmax  # noqa: E402 - they need torch
+from nets import Head, several, single, softmax, softmax_by_hand  # noqa: E402 - they need torch
 from skorch.callbacks import (  # noqa: E402
     Callback,
     Checkpoint,
@@ -34,6 +34,7 @@ from skorch.callbacks import (  # noqa: E402
     TrainEndCheckpoint,
 )
 from skorch.dataset import ValidSplit  # noqa: E402
+from skorch.helper import predefined_split  # noqa: E402
 
 from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
 
@@ -200,7 +201,8 @@ class TestGoingOn:
             net.module_.layer.weight.fill_(0)
             net.module_.layer.bias.fill_(0)
         net.set_params(lr=0.0)
-        net.partial_fit(X, y)
+        with pytest.warns(SkimbalanceWarning, match="its best epoch is forgotten"):
+            net.partial_fit(X, y)
         assert all((value == 0).all() for value in parts(net)["diary"].params_[-1].values())
 
     def test_from_a_checkpoint_as_if_never_stopped(self, tmp_path):
@@ -227,6 +229,32 @@ class TestGoingOn:
         second, *_ = trained(epochs=2, fit=False, more=[("load", LoadInitState(saved))])
         with pytest.warns(SkimbalanceWarning, match="Give TunedOffsetCheckpoint a dirname"):
             second.fit(X, y)
+
+    def test_a_bias_made_for_offsets(self):
+        X, y = features(n_rows=500)
+        net = skorch.NeuralNetClassifier(
+            torch.nn.Linear,
+            module__in_features=4,
+            module__out_features=3,
+            module__bias=False,
+            criterion=torch.nn.CrossEntropyLoss,
+            max_epochs=3,
+            lr=0.1,
+            verbose=0,
+            train_split=ValidSplit(3, stratified=True),
+            callbacks=[("diary", Diary()), ("best", TunedOffsetCheckpoint("f1_macro", fold=True))],
+        ).fit(X, y)
+        best = parts(net)["best"]
+        torch.testing.assert_close(net.module_.bias.detach(), torch.as_tensor(best.offsets_, dtype=torch.float32))
+        net.set_params(lr=0.0).partial_fit(X, y)
+        assert (parts(net)["diary"].params_[-1]["bias"] == 0).all()
+        torch.testing.assert_close(net.module_.bias.detach(), torch.as_tensor(best.offsets_, dtype=torch.float32))
+
+    def test_nothing_is_left_of_an_earlier_training(self):
+        net, X, y = trained(epochs=2)
+        with pytest.warns(SkimbalanceWarning, match="No epoch had finite logits"):
+            net.set_params(lr=float("nan")).fit(X, y)
+        assert not hasattr(parts(net)["best"], "tuner_")
 
     def test_a_new_training_starts_anew(self, tmp_path):
         net, X, y = trained(epochs=3, dirname=tmp_path)
@@ -284,6 +312,31 @@ class TestWrongUse:
         net = several(train_split=None, callbacks=[TunedOffsetCheckpoint()])
         with pytest.raises(ValueError, match="train_split of the net is None"):
             net.fit(X, y)
+
+    def test_one_may_restore(self):
+        with pytest.raises(ValueError, match="2 callbacks want to change the net as training ends"):
+            trained(more=[("other", TunedOffsetCheckpoint("accuracy"))])
+        net, *_ = trained(more=[("other", TunedOffsetCheckpoint("accuracy", restore_best=False))], epochs=2)
+        assert parts(net)["other"].best_epoch_ in (1, 2)
+
+    def test_validation_rows_of_one_class(self):
+        X, y = features()
+        only = torch.utils.data.TensorDataset(torch.as_tensor(X[y == 0]), torch.as_tensor(y[y == 0]))
+        net = several(train_split=predefined_split(only), callbacks=[TunedOffsetCheckpoint()])
+        with pytest.raises(ValueError, match="validation rows of two classes or more"):
+            net.fit(X, y)
+
+    def test_probabilities_that_nobody_declared(self):
+        class Focal(torch.nn.Module):
+            def forward(self, proba, codes):
+                return -proba.gather(1, codes[:, None]).log().mean()
+
+        X, y = features()
+        net = several(softmax_by_hand, Focal, max_epochs=2, callbacks=[TunedOffsetCheckpoint()])
+        with pytest.raises(ValueError, match="Pass kind='proba'"):
+            net.fit(X, y)
+        net.set_params(callbacks=[("best", TunedOffsetCheckpoint(kind="proba"))]).fit(X, y)
+        assert parts(net)["best"].best_epoch_ in (1, 2)
 
     def test_a_state_says_nothing_of_epochs(self):
         with pytest.raises(ValueError, match="every epoch can reach an ImbalanceState"):

@@ -95,10 +95,8 @@ class Truth(ABC):
 
     def count(self, decisions: Array, *, rows: Array | None = None, confusion: bool = False) -> Counts:
         """Count what the class codes `decisions` achieve on `rows`, all of them where None."""
-        xp = namespace(decisions)
-        owned = xp.astype(self.mass_at(decisions, rows), xp.float64)
         return Counts(
-            hits=count_codes(decisions, owned, self.n_classes),
+            hits=count_codes(decisions, self.mass_at(decisions, rows), self.n_classes),
             predicted=count_codes(decisions, self.weight(rows), self.n_classes),
             support=self.support,
             confusion=self.confusion(decisions, rows) if confusion else None,

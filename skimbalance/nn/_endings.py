@@ -18,6 +18,7 @@ class Endings(TorchFunctionMode):
         super().__init__()
         self._output: Any = None
         self._input: Any = None
+        self._version = 0
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -27,12 +28,15 @@ class Endings(TorchFunctionMode):
         output = func(*args, **named)
         if _ends(getattr(func, "__name__", ""), args, named):
             self._output, self._input = output, args[0] if args else named["input"]
+            self._version = output._version  # rises with changes in place
         return output
 
     def before(self, output: Any) -> Any:
         """Return what went into the function that returned `output`, None where another operation did."""
         ours = self._output
-        if ours is None or ours.numel() != output.numel() or ours.data_ptr() != output.data_ptr():
+        if ours is None or ours._version != self._version:
+            return None
+        if ours.numel() != output.numel() or ours.data_ptr() != output.data_ptr():
             return None
         return self._input.reshape(output.shape)
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance.nn._nets import is_net
 
-__all__ = ["batch_logits", "net_logits"]
+__all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba"]
 
 Ending: TypeAlias = Literal["auto"] | Kind
 
@@ -64,17 +66,18 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     tensor([40., 80.])
     """
     torch = _torch()
-    known = kind if kind != "auto" else _told_by_criterion(net)
+    known = kind_of_outputs(net, kind)
     batches = list(_logits(_outputs(net, X), known))
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
     logits = torch.cat(batches)
+    if known is None:
+        refuse_proba(logits)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def batch_logits(net: Any, batch: Any, output: Any) -> Array:
-    """Return the logits of a batch of which a skorch net has returned `output`, or returns it again if need be."""
-    known = _told_by_criterion(net)
+def batch_logits(net: Any, batch: Any, output: Any, *, known: str | None) -> Array:
+    """Return the logits of a batch for which a skorch net has returned `output`, or returns it again if need be."""
     if known == "logits":
         logits = _of_scores(output)
     else:
@@ -101,8 +104,10 @@ def _torch() -> Any:
     return torch
 
 
-def _told_by_criterion(net: Any) -> str | None:
-    """Return what the criterion of a skorch net says of its outputs, None where there is none or it says nothing."""
+def kind_of_outputs(net: Any, kind: Ending) -> str | None:
+    """Return `kind`, or what the criterion of a skorch net says; None where there is none or it says nothing."""
+    if kind != "auto":
+        return kind
     criterion = getattr(net, "criterion_", None)
     criterion = getattr(criterion, "_orig_mod", criterion)
     names = [parent.__name__ for parent in type(criterion).__mro__]
@@ -134,7 +139,7 @@ def _batches(X: ArrayLike) -> Iterable[Any]:
     """Return the batches of a loader, or of a tensor."""
     torch = _torch()
     if hasattr(X, "__array__"):  # tensors and arrays
-        rows: Iterable[Any] = torch.as_tensor(X).split(_BATCH)
+        rows: Iterable[Any] = torch.as_tensor(X if torch.is_tensor(X) else np.array(X)).split(_BATCH)
         return rows
     return X  # type: ignore[no-any-return]
 
@@ -142,10 +147,10 @@ def _batches(X: ArrayLike) -> Iterable[Any]:
 def _called(module: Any, batch: Any) -> Any:
     """Call the module on its own device and in its own precision."""
     torch = _torch()
-    like = next(iter(module.parameters()), torch.zeros(()))
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
 
     def brought(x: Any) -> Any:
-        x = torch.as_tensor(x)
+        x = torch.as_tensor(x.copy() if hasattr(x, "flags") and not x.flags.writeable else x)
         return x.to(device=like.device, dtype=like.dtype if x.is_floating_point() else x.dtype)
 
     if isinstance(batch, Mapping):
@@ -168,11 +173,6 @@ def _to_logits(output: Any, known: str | None) -> Any:
     torch = _torch()
     if known == "likelihood":
         known = "log_proba" if bool((output <= 0).all()) else "proba"
-    if known is None and _look_like_proba(output):
-        raise ValueError(
-            "kind='auto' cannot tell what the net returns: rows are not negative and sum to one, so that they seem to "
-            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'"
-        )
     if known not in ("proba", "log_proba") or (known == "log_proba" and output.ndim == 2):
         return output
     eps, tiny = torch.finfo(output.dtype).eps, torch.finfo(output.dtype).tiny
@@ -182,7 +182,12 @@ def _to_logits(output: Any, known: str | None) -> Any:
     return logits.to(torch.promote_types(output.dtype, torch.float32))
 
 
-def _look_like_proba(output: Any) -> bool:
-    if output.ndim == 1 or output.shape[1] == 1:
-        return False
-    return bool((output >= 0).all()) and bool(((output.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all())
+def refuse_proba(logits: Array) -> None:
+    """Raise if these look like probabilities, which nothing has said that they are."""
+    if logits.ndim == 1 or bool((logits < 0).any()):
+        return
+    if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
+        raise ValueError(
+            "kind='auto' cannot tell what the net returns: rows are not negative and sum to one, so that they seem to "
+            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'"
+        )

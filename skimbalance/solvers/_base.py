@@ -40,13 +40,13 @@ class Problem:
 
     @cached_property
     def lineup(self) -> tuple[int, Array, Array, Array]:
-        """Two classes only: the class to move, and the rows that it takes one by one, their gaps, and their sizes."""
+        """Two classes only: the class to move, the rows that it takes one by one, their gaps, and sizes of all rows."""
         xp = namespace(self.scores)
         k = 1 if self.metric.label is None else self.metric.label
         held, taken = self.scores[:, 1 - k], self.scores[:, k]
         gaps = held - taken
         rows = xp.argsort(gaps, stable=False)
-        return k, rows, gaps[rows], (xp.abs(held) + xp.abs(taken))[rows]
+        return k, rows, gaps[rows], xp.abs(held) + xp.abs(taken)
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:

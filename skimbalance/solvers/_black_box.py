@@ -165,7 +165,7 @@ def _scan(trials: _Trials, *, spare: int) -> None:
     """Try cuts of two classes along one walk, and leave some evaluations to spare."""
     problem = trials.problem
     k, rows, gaps, sizes = problem.lineup
-    walk = Walk(k, rows, gaps, sizes, None, problem.truth.count_constant(1 - k))
+    walk = Walk(k, rows, gaps, sizes, rows, None, problem.truth.count_constant(1 - k))
     counts = _Along.of(walk, problem)
     places = np.flatnonzero(to_numpy(cuts_apart(walk)))
     ranks = np.full(gaps.shape[0] + 1, -np.inf)

@@ -38,7 +38,7 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes: one walk over all rows."""
     xp = namespace(problem.scores)
     k, rows, gaps, sizes = problem.lineup
-    walk = Walk(k, rows, gaps, sizes, None, problem.truth.count_constant(1 - k))
+    walk = Walk(k, rows, gaps, sizes, rows, None, problem.truth.count_constant(1 - k))
     ranks = ranks_along(walk, problem)
     begin = float(start[k]) - float(start[1 - k])
     cut = best_cut(walk, ranks, start=begin)
@@ -112,11 +112,11 @@ class _Climb:
         rows = self._near(k)
         rivals, gaps, sizes = self.leaders.rivals(k, rows)
         order = xp.argsort(gaps, stable=False)
-        rows, gaps, sizes, rivals = (x[order] for x in (rows, gaps, sizes, rivals))
+        rows, gaps, rivals = (x[order] for x in (rows, gaps, rivals))
         holders = self.leaders.first[rows]
         held = xp.nonzero(holders == k)[0]
         change = Change(rows[held], holders[held], rivals[held])
-        return Walk(k, rows, gaps, sizes, rivals, self._recounted(change))
+        return Walk(k, rows, gaps, sizes, order, rivals, self._recounted(change))
 
     def _near(self, k: int) -> Array:
         """Return the rows that class `k` holds, and several times as many that it would take next."""

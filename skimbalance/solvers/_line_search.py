@@ -38,15 +38,16 @@ _MARGIN = 1.0
 class Walk:
     """Rows in the order in which class `k` takes them, and what stands before it takes the first.
 
-    `gaps` (m,) are sorted, and `sizes` (m,) the magnitude of the numbers that each is the difference of; `rivals` (m,)
-    hold the rows without `k`, None where there are two classes only. `base` counts the decisions in which all of
-    `rows` are the rivals'.
+    `gaps` (m,) are sorted; `sizes[order[j]]` is the magnitude of the numbers that `gaps[j]` is the difference of.
+    `rivals` (m,) hold the rows without `k`, None where there are two classes only. `base` counts the decisions in
+    which all of `rows` are the rivals'.
     """
 
     k: int
     rows: Array
     gaps: Array
     sizes: Array
+    order: Array
     rivals: Array | None
     base: Counts
 
@@ -206,10 +207,15 @@ def cuts_apart(walk: Walk, *, limit: float = float("inf")) -> Array:
     """Return before which rows of the walk (m + 1,), or after the last, a cut is possible: not between ties."""
     gaps = walk.gaps
     xp = namespace(gaps)
-    rounding = 8 * float(xp.finfo(gaps.dtype).eps) * walk.sizes
+    rounding = 8 * float(xp.finfo(gaps.dtype).eps)
     edge = xp.ones_like(gaps[:1]) > 0
-    inner = gaps[1:] - gaps[:-1] > xp.maximum(rounding[1:], rounding[:-1])
-    return xp.concat([edge, inner, limit - gaps[-1:] > rounding[-1:]])
+    steps = gaps[1:] - gaps[:-1]
+    inner = steps > rounding * (xp.max(walk.sizes) if steps.shape[0] else 0.0)
+    unsure = xp.nonzero(~inner & (steps > 0))[0]
+    if unsure.shape[0]:  # rarely so many that the sizes of all rows are worth putting in order
+        below, above = (walk.sizes[walk.order[unsure + side]] for side in (0, 1))
+        inner = put(inner, unsure, steps[unsure] > rounding * xp.maximum(below, above))
+    return xp.concat([edge, inner, limit - gaps[-1:] > rounding * walk.sizes[walk.order[-1:]]])
 
 
 def best_cut(

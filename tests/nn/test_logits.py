@@ -98,6 +98,21 @@ class TestEveryEnding:
         same_up_to_a_constant(net_logits(Head(3, log_by_hand), X, kind="log_proba").exp(), torch.zeros(200, 3), tol=2)
         torch.testing.assert_close(net_logits(module, X, kind="logits"), module(X).detach())
 
+    def test_an_ending_that_is_edited_in_place_is_none(self):
+        def masked(logits):
+            proba = torch.softmax(logits, dim=1)
+            proba *= torch.tensor([0.1, 0.2, 0.7])
+            proba /= proba.sum(dim=1, keepdim=True)
+            return proba
+
+        X = torch.as_tensor(features()[0])
+        module = Head(3, masked)
+        torch.testing.assert_close(net_logits(module, X, kind="proba"), module(X).detach().log())
+
+    def test_a_batch_that_happens_to_sum_to_one(self):
+        rows = torch.tensor([[0.25, 0.75], [3.0, -1.0]])
+        torch.testing.assert_close(net_logits(torch.nn.Identity(), rows.split(1)), rows)
+
     def test_a_softmax_in_the_middle_is_no_ending(self):
         module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(dim=1), torch.nn.Linear(3, 3))
         X = torch.as_tensor(features()[0])

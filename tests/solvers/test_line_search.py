@@ -73,7 +73,15 @@ class TestBestCut:
     def cut(self, gaps, ranks, **options):
         gaps = np.array(gaps, dtype=float)
         rows = np.arange(len(gaps))
-        walk = Walk(1, rows, gaps, np.abs(gaps), None, Truth.from_codes(rows % 2, n_classes=2).count_constant(0))
+        walk = Walk(
+            1,
+            rows,
+            gaps,
+            np.abs(gaps),
+            rows,
+            None,
+            Truth.from_codes(rows % 2, n_classes=2).count_constant(0),
+        )
         return best_cut(walk, np.array(ranks, dtype=float), **{"start": 0.0, **options})
 
     def test_middle_of_a_narrow_interval(self):
