@@ -212,7 +212,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             fit_params, split_params = self._route(params)
             named = classes_for(self.estimator, present)
             splits = self._splits(X, labels, split_params)
-            folds = self.fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
+            folds = self._fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
             final = folds[0].estimator
             if self.refit:
                 final = fitted(clone(self.estimator), X, labels, named, **fit_params)
@@ -334,7 +334,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             )
         return splits
 
-    def fit_folds(
+    def _fit_folds(
         self,
         X: Any,
         y: npt.NDArray[Any],
