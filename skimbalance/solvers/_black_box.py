@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import differential_evolution, direct, minimize
+from scipy.optimize import Bounds, differential_evolution, direct, minimize
 
 from skimbalance._array_api import bring, cumulative_sum, device, namespace, to_numpy
 from skimbalance._typing import Array, Progress
@@ -57,6 +57,9 @@ _ALL_CUTS, _CUTS = 40, 24
 
 _LEVEL = 1e-6
 """Differential evolution ends where the ranks of all points are as close as that."""
+
+_WORST = 1e100
+"""A loss beyond that of any offsets."""
 
 _REPORTS = 10
 
@@ -351,8 +354,15 @@ def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
 
 def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int) -> None:
     """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
-    bounds = [(0.0, 1.0)] * len(space.knots)
-    _minimised(trials, space, direct, bounds=bounds, maxfun=10 * trials.budget, maxiter=trials.budget, vol_tol=0.0)
+
+    def loss(point: _Vector) -> float:
+        try:
+            return -trials.rank(space.offsets(point))
+        except _SpentError:  # which the routine of older SciPy cannot be left by
+            return _WORST
+
+    size, left = len(space.knots), max(1, trials.limit - trials.spent)
+    direct(loss, Bounds(np.zeros(size), np.ones(size)), maxfun=left, maxiter=trials.budget, vol_tol=0.0)
 
 
 def _powell(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
