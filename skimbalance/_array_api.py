@@ -37,7 +37,7 @@ _BLOCK_CELLS = 1 << 18
 _TRANSPOSED_ROWS = 256
 
 _NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
-"""From 2.1 on NumPy is the standard itself; calls through a wrapper took a sixth of an ascent over 2,000 rows."""
+"""From 2.1 on NumPy is the standard itself; wrapped calls cost a good part of an ascent over few rows."""
 
 
 def namespace(x: Array) -> Namespace:
@@ -64,7 +64,7 @@ def as_array(x: ArrayLike) -> Array:
 
 
 def without_copy(x: Array) -> Array:
-    """Return a torch tensor of the host as a NumPy array over the same memory, on which the solver is twice as fast."""
+    """Return a torch tensor of the host as a NumPy array over the same memory, on which the solver is faster."""
     return x.numpy() if compat.is_torch_array(x) and x.device.type == "cpu" else x
 
 

@@ -12,8 +12,8 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from skimbalance._array_api import namespace, to_numpy, without_copy
 from skimbalance._request import Objective, bound_metric, require_room
+from skimbalance._sklearn import forget_fit
 from skimbalance._typing import Array, Label
 from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
@@ -197,8 +197,7 @@ class TunedOffsetCheckpoint(Callback):
         self._ended_: _Ended | None = None
         self._told_: set[type[Warning]] = set()
         self._begins_ = True
-        for name in ("tuner_", "offsets_", "best_epoch_", "best_score_"):
-            self.__dict__.pop(name, None)
+        forget_fit(self)
         return self
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -243,7 +242,6 @@ class TunedOffsetCheckpoint(Callback):
         self._batches_ = []
         if kind_of_outputs(net, self.kind) is None:
             refuse_proba(logits)
-        logits, codes = without_copy(logits), without_copy(codes)
         epoch = self._fitted(net.history[-1, "epoch"], logits, codes)
         keys = f"valid_{epoch.metric}_untuned", f"valid_{epoch.metric}_tuned"
         if self._begins_ and self._best_ is None and keys[1] in net.history[0]:
@@ -281,9 +279,9 @@ class TunedOffsetCheckpoint(Callback):
         labels = np.arange(2 if logits.ndim == 1 else logits.shape[1])
         metric = bound_metric(self.objective, labels, self.pos_label)
         epoch = _Epoch(number, logits, codes, metric.name)
-        if len(np.unique(to_numpy(codes))) < 2:
+        if len(codes.unique()) < 2:
             raise ValueError("TunedOffsetCheckpoint needs validation rows of two classes or more; train_split made one")
-        if not bool(namespace(logits).all(namespace(logits).isfinite(logits))):
+        if not bool(logits.isfinite().all()):
             return epoch
         tuner = OffsetTuner(
             self.objective,
@@ -319,18 +317,15 @@ class TunedOffsetCheckpoint(Callback):
             )
             return None
         stored = torch.load(path, weights_only=True, map_location="cpu")
-        logits, codes = without_copy(stored["logits"]), without_copy(stored["codes"])
-        return replace(self._fitted(stored["epoch"], logits, codes), params=stored["params"])
+        return replace(self._fitted(stored["epoch"], stored["logits"], stored["codes"]), params=stored["params"])
 
     def _store(self, epoch: _Epoch) -> None:
         if self.dirname is None:
             return
         folder = Path(self.dirname)
         folder.mkdir(parents=True, exist_ok=True)
-        stored = {"epoch": epoch.number, "params": epoch.params}
-        torch.save(
-            stored | {"logits": torch.as_tensor(epoch.logits), "codes": torch.as_tensor(epoch.codes)}, folder / _FILE
-        )
+        names = {"epoch": epoch.number, "params": epoch.params, "logits": epoch.logits, "codes": epoch.codes}
+        torch.save(names, folder / _FILE)
 
 
 def _copied(module: Any) -> dict[str, Any]:

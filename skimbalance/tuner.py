@@ -282,35 +282,34 @@ class OffsetTuner(BaseEstimator):
         problem = weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
         notes = notes_on_support(problem, labels, state=state is not None)
-        notes += self._fit_state(state, problem, labels) if state else self._fit_metric(problem)
-        self._bring(to=given)
+        notes += self._fit_state(state, problem, labels, like=given) if state else self._fit_metric(problem, like=given)
         self.classes_ = labels
         self.notes_ = notes
         if len(labels) == 2:
             self.threshold_ = threshold_of(self.offsets_)
         return self
 
-    def _fit_metric(self, problem: Problem) -> list[str]:
+    def _fit_metric(self, problem: Problem, *, like: Array) -> list[str]:
         """Fit offsets for the metric of the problem; return what is to be said of them."""
         chosen = plan(problem.metric, n_classes=problem.n_classes, estimate=self.estimate, solver=self.solver)
         estimated = self._estimated(problem, chosen)
         notes = chosen.notes + notes_on_estimate(estimated, problem, self.constraints)
         forget_fit(self)
-        self._adopt(estimated.solution.offsets, estimated)
+        self._adopt(estimated.solution.offsets, estimated, like=like)
         self.in_sample_score_ = problem.metric.value(estimated.solution.counts)
         without = problem.count(decide(problem.scores, 0 * estimated.solution.offsets))
         self.untuned_score_ = problem.metric.value(without)
         self.n_iter_ = estimated.solution.n_iter
         return notes
 
-    def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
+    def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
         """Fit offsets for an imbalance state; return what is to be said of them."""
         target = goal.over(labels, to_numpy(problem.truth.support))
         rows = StateProblem.of(problem.scores, problem.truth, target, class_balanced=goal.class_balanced)
         estimate = rows.estimate(level=self.confidence_level, seed=self._seed(), run=self._run)
         notes = notes_on_state(estimate, problem)
         forget_fit(self)
-        self._adopt(bring(estimate.offsets, to=problem.scores, dtype=problem.scores.dtype), estimate)
+        self._adopt(estimate.offsets, estimate, like=like)
         self.in_sample_score_ = estimate.distance
         self.untuned_score_ = rows.distance(0 * estimate.offsets)
         self.n_iter_ = estimate.n_iter
@@ -335,21 +334,15 @@ class OffsetTuner(BaseEstimator):
                 warnings.simplefilter("ignore")
             return estimation(problem, [constraint.confidence for constraint in self.constraints])
 
-    def _adopt(self, offsets: Array, estimated: Estimated | StateEstimate) -> None:
-        """Take over the offsets, and what is expected of them."""
-        self.offsets_ = offsets
+    def _adopt(self, offsets: Array, estimated: Estimated | StateEstimate, *, like: Array) -> None:
+        """Take over the offsets, to where the scores came from, and what is expected of them."""
+        self.offsets_ = bring(offsets, to=like, dtype=like.dtype)
         if estimated.score is not None:
             self.score_ = estimated.score
         if estimated.offsets_error is not None:
-            error = bring(estimated.offsets_error, to=offsets, dtype=offsets.dtype)
+            error = bring(estimated.offsets_error, to=like, dtype=like.dtype)
             self.score_interval_ = estimated.score_interval
             self.offsets_interval_ = namespace(error).stack([self.offsets_ - error, self.offsets_ + error])
-
-    def _bring(self, *, to: Array) -> None:
-        """Take the offsets to the library of the scores."""
-        for name in ("offsets_", "offsets_interval_"):
-            if hasattr(self, name):
-                setattr(self, name, bring(getattr(self, name), to=to))
 
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
         """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""

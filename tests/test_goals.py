@@ -120,6 +120,15 @@ class TestOutOfReach:
         with pytest.warns(UnreachableGoalWarning, match="on new rows with the confidence asked for"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
+    def test_a_class_without_rows_and_an_objective_of_values_alone(self):
+        def share_right(y_true, y_pred, *, sample_weight):
+            return np.average(y_true == y_pred, weights=sample_weight)
+
+        proba = np.random.default_rng(0).dirichlet(np.ones(3), size=60)
+        tuner = OffsetTuner(share_right, constraints=[AtLeast("recall", 0.5, label=2)])
+        with pytest.warns(UnreachableGoalWarning, match="offsets reach from 0 to 0"):
+            tuner.fit(proba, np.arange(60) % 2, classes=[0, 1, 2])
+
     def test_a_class_without_rows(self):
         proba = np.random.default_rng(0).dirichlet(np.ones(3), size=60)
         with pytest.warns(UnreachableGoalWarning):

@@ -14,7 +14,7 @@ from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
 from skimbalance.goals import Requirement
-from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, solve
+from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, demanding, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -101,9 +101,7 @@ class Estimation:
         """Tell whether there are offsets that meet the requirements on these rows."""
         if not problem.requirements:
             return True
-        if problem.metric.trait == "general":  # whether they can be met is no matter of the objective
-            problem = replace(problem, metric=problem.requirements[0].metric)
-        solution = among_present(problem, partial(solve, seed=self.seed))
+        solution = among_present(demanding(problem, *problem.requirements), partial(solve, seed=self.seed))
         return problem.missed(solution.counts) == 0
 
     def _with_margins(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool]:

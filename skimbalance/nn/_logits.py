@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance.nn._nets import is_net
 
@@ -36,7 +34,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     X : what the net takes
         For a skorch net whatever its `predict_proba` takes, batched by its own iterator. For a module a tensor, an
         array, or a DataLoader, whose batches may be tensors, or tuples of which the first is the input, or mappings
-        that the module takes by name.
+        that the module takes by name. Of several outputs the first is taken, or the one named `logits`.
     kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
         What the net returns. ``"auto"`` asks the criterion of a skorch net: logits for ``CrossEntropyLoss`` and
         ``BCEWithLogitsLoss``, probabilities for ``BCELoss``, probabilities or their logarithms, which have another
@@ -67,7 +65,8 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     """
     torch = _torch()
     known = kind_of_outputs(net, kind)
-    batches = list(_logits(_outputs(net, X), known))
+    with _watching() as endings:
+        batches = [_read(outcome, known, endings) for outcome in _outputs(net, X)]
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
     logits = torch.cat(batches)
@@ -81,19 +80,25 @@ def batch_logits(net: Any, batch: Any, output: Any, *, known: str | None) -> Arr
     if known == "logits":
         logits = _of_scores(output)
     else:
-        (logits,) = _logits((net.evaluation_step(batch, training=False) for _ in range(1)), known)
+        with _watching() as endings:
+            logits = _read(net.evaluation_step(batch, training=False), known, endings)
     return logits.detach().to(_torch().promote_types(logits.dtype, _torch().float32))
 
 
-def _logits(outcomes: Iterator[Any], known: str | None) -> Iterator[Any]:
-    """Yield the logits of each batch of outcomes, which are of a known kind or to be watched as they come about."""
+@contextmanager
+def _watching() -> Iterator[Any]:
+    """Watch what nets end in, and keep no gradients."""
     from skimbalance.nn._endings import Endings
 
     with Endings() as endings, _torch().no_grad():
-        for outcome in outcomes:
-            output = _of_scores(outcome)
-            before = None if known == "logits" else endings.before(output)
-            yield _to_logits(output, known) if before is None else before
+        yield endings
+
+
+def _read(outcome: Any, known: str | None, endings: Any) -> Any:
+    """Return the logits of a batch, whose outcome is of a known kind or the latest that was watched."""
+    output = _of_scores(outcome)
+    before = None if known == "logits" else endings.before(output)
+    return _to_logits(output, known) if before is None else before
 
 
 def _torch() -> Any:
@@ -136,11 +141,9 @@ def _evaluating(module: Any) -> Iterator[None]:
 
 
 def _batches(X: ArrayLike) -> Iterable[Any]:
-    """Return the batches of a loader, or of a tensor."""
-    torch = _torch()
-    if hasattr(X, "__array__"):  # tensors and arrays
-        rows: Iterable[Any] = torch.as_tensor(X if torch.is_tensor(X) else np.array(X)).split(_BATCH)
-        return rows
+    """Return the batches of a loader, or of a tensor or array."""
+    if hasattr(X, "__array__"):
+        return (X[start : start + _BATCH] for start in range(0, len(X), _BATCH))
     return X  # type: ignore[no-any-return]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.frozen import FrozenEstimator
 
 __all__ = ["ends_in_net", "is_net", "net_within", "targets_for"]
 
@@ -51,4 +52,4 @@ def _next(estimator: Any, *, fitted: bool) -> Any:
         return estimator.steps[-1][1]
     if hasattr(estimator, "param_grid") or hasattr(estimator, "param_distributions"):
         return estimator.best_estimator_ if fitted else estimator.estimator
-    return estimator.estimator if type(estimator).__name__ == "FrozenEstimator" else None
+    return estimator.estimator if isinstance(estimator, FrozenEstimator) else None

@@ -7,7 +7,7 @@ from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
-from skimbalance.solvers._reach import reachable
+from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, reach_state
 
@@ -22,6 +22,7 @@ __all__ = [
     "among_present",
     "ascend",
     "default_budget",
+    "demanding",
     "path_state",
     "prior_offsets",
     "reach_state",
