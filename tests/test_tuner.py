@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from problems import labels, log_proba
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score, get_scorer, matthews_corrcoef
+from tuning import EXACT, NAMES, draw
 
 from skimbalance import OffsetTuner
 from skimbalance._array_api import to_numpy
@@ -15,18 +15,6 @@ from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics._registry import METRICS
 
-NAMES = np.array(["ant", "bee", "cat", "dog"])
-
-
-def draw(seed=0, n_classes=3, n_rows=80, decimals=None):
-    """Probabilities (n, K) and string labels."""
-    rng = np.random.default_rng(seed)
-    y = labels(rng, n_rows, n_classes)
-    proba = np.exp(log_proba(rng, y, n_classes, decimals=decimals))
-    return proba / proba.sum(axis=1, keepdims=True), NAMES[y]
-
-
-EXACT = {"estimate": "empirical", "confidence_level": None}
 """A single search for the optimum on the rows of the fit."""
 
 
@@ -126,73 +114,6 @@ def test_log_probabilities_may_be_minus_infinity():
     with np.errstate(divide="ignore"):
         tuner = OffsetTuner("f1_macro", kind="log_proba").fit(np.log(proba), y)
     assert tuner.in_sample_score_ == OffsetTuner("f1_macro").fit(proba, y).in_sample_score_
-
-
-class TestAbsentClasses:
-    """A class without rows is neither tuned nor forgotten."""
-
-    def fitted(self, **options):
-        proba, y = draw(6, 3)
-        padded = np.column_stack([proba * 0.9, np.full(len(y), 0.1)])
-        return OffsetTuner("f1_macro", **options).fit(padded, y, classes=NAMES), OffsetTuner("f1_macro").fit(proba, y)
-
-    def test_the_others_are_tuned_among_themselves(self):
-        tuner, without = self.fitted()
-        np.testing.assert_allclose(tuner.offsets_[:3] - tuner.offsets_[0], without.offsets_ - without.offsets_[0])
-        assert tuner.offsets_.sum() == pytest.approx(0)
-
-    @pytest.mark.parametrize("name", ["accuracy", "f1_macro", "geometric_mean", "jaccard_macro"])
-    def test_it_wins_as_many_rows_as_without_offsets_and_never_costs_more_than_none(self, name):
-        for seed in range(40):
-            proba, y = draw(seed, 4)
-            kept = y != "bee"
-            scored, labelled = proba[kept], y[kept]
-            tuner = OffsetTuner(name, **EXACT).fit(scored, labelled, classes=NAMES)
-            plain = NAMES[scored.argmax(axis=1)]
-            assert tuner.in_sample_score_ >= score_labels(METRICS[name], labelled, plain)
-            assert (tuner.predict(scored) == "bee").sum() == (plain == "bee").sum()
-            if seed < 5:
-                robust = OffsetTuner(name).fit(scored, labelled, classes=NAMES)
-                assert (robust.predict(scored) == "bee").sum() == (plain == "bee").sum()
-
-    def test_it_is_named(self):
-        assert any("'dog'" in note for note in self.fitted()[0].notes_)
-
-    def test_it_is_still_predicted(self):
-        assert self.fitted()[0].predict([[0.01, 0.01, 0.01, 0.97]]) == ["dog"]
-
-    def test_weights_of_zero_make_a_class_absent(self):
-        proba, y = draw(6, 3)
-        kept = y != "bee"
-        tuner = OffsetTuner("f1_macro").fit(proba, y, sample_weight=kept.astype(float))
-        without = OffsetTuner("f1_macro").fit(proba[kept], y[kept], classes=NAMES[:3])
-        np.testing.assert_array_equal(tuner.offsets_, without.offsets_)
-        assert (tuner.predict(proba[kept]) == "bee").sum() == (proba[kept].argmax(axis=1) == 1).sum()
-        assert any("'bee'" in note for note in tuner.notes_)
-
-    def test_a_cost_matrix_keeps_its_rows_and_columns(self):
-        proba, y = draw(6, 3)
-        kept = y != "bee"
-        matrix = np.array([[0, 1, 5], [1, 0, 1], [9, 1, 0]])
-        tuner = OffsetTuner(Cost(matrix), **EXACT).fit(proba[kept], y[kept], classes=NAMES[:3])
-        pair = proba[kept][:, [0, 2]]
-        cost = Cost(matrix[np.ix_([0, 2], [0, 2])])
-        two = OffsetTuner(cost, **EXACT).fit(pair / pair.sum(axis=1, keepdims=True), y[kept])
-        np.testing.assert_allclose(tuner.offsets_[0] - tuner.offsets_[2], two.offsets_[0] - two.offsets_[1])
-
-    def test_no_weight_on_the_last_class(self):
-        proba, y = draw(6, 3)
-        for objective in (Cost(1 - np.eye(3)), "imbalance_degree", "f1_macro"):
-            tuner = OffsetTuner(objective).fit(proba, y, sample_weight=(y != "cat").astype(float))
-            assert np.isfinite(tuner.offsets_).all()
-
-    def test_many_are_abridged(self):
-        proba = np.full((40, 500), 1 / 500)
-        tuner = OffsetTuner().fit(proba, np.arange(40) % 2, classes=np.arange(500))
-        assert len(tuner.notes_[0]) < 300
-
-    def test_nothing_absent_nothing_to_note(self):
-        assert OffsetTuner(**EXACT).fit(*draw(0)).notes_ == []
 
 
 def test_classes_give_the_order_of_the_columns():
@@ -415,115 +336,3 @@ class TestClassPrior:
     def test_hostile_priors(self, prior, message):
         with pytest.raises(ValueError, match=message):
             OffsetTuner("accuracy", class_prior=prior).fit(*draw(0, 2))
-
-
-GOOD = ([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]], [0, 1, 0])
-HOSTILE = {
-    "NaN": ({}, [[np.nan, 0.1], [0.4, 0.6], [0.7, 0.3]], None, "scores must not contain NaN"),
-    "NaN logits": ({"kind": "logits"}, [[np.nan, 0.1], [4, 6], [7, 3]], None, "scores must not contain NaN"),
-    "NaN log": ({"kind": "log_proba"}, [[np.nan, 0.1], [4, 6], [7, 3]], None, "scores must not contain NaN"),
-    "infinite": ({"kind": "logits"}, [[np.inf, 0.1], [4, 6], [7, 3]], None, "finite scores; got infinite"),
-    "negative": ({}, [[-0.1, 1.1], [0.4, 0.6], [0.7, 0.3]], None, r"probabilities in \[0, 1\].*-0.1 to 1.1"),
-    "unnormalised": ({}, [[0.9, 0.1], [0.4, 0.9], [0.7, 0.3]], None, "sum to one; row 1 of scores gives 1.3"),
-    "logits as proba": ({}, [[3.0, -2.0], [0, 1], [5, 2]], None, "pass kind='logits'"),
-    "proba as log_proba": ({"kind": "log_proba"}, GOOD[0], None, "none above zero"),
-    "logits as log_proba": (
-        {"kind": "log_proba"},
-        [[-3.0, -5], [-2, -8], [-1, -2]],
-        None,
-        "exponentials that sum to one",
-    ),
-    "one-dimensional logits as proba": ({}, [3.0, -2, 1], None, "pass kind='logits'"),
-    "wrong K": ({}, [[0.5, 0.3, 0.2]] * 3, None, "scores have 3 columns but y holds 2 classes.*pass classes="),
-    "rows of different lengths": ({}, [[0.5, 0.5], [1.0], [0.2, 0.8]], None, "scores must be a rectangular array"),
-    "several pos_labels": ({"objective": "f1", "pos_label": np.array([0, 1])}, *GOOD, "pos_label must be one label"),
-    "one column": ({}, [[0.5], [0.5], [0.5]], None, r"\(n, K\).*got \(3, 1\)"),
-    "three dimensions": ({}, np.ones((3, 2, 2)), None, r"got \(3, 2, 2\)"),
-    "empty": ({}, np.ones((0, 2)), [], "at least one row"),
-    "one class": ({}, GOOD[0], [1, 1, 1], "at least two classes; got one class"),
-    "lengths": ({}, GOOD[0], [0, 1], "scores has 3, y has 2"),
-    "complex": ({}, np.array(GOOD[0]) + 0j, None, "scores must be real"),
-    "strings": ({}, [["a", "b"]] * 3, None, "scores must be numeric"),
-    "objects": ({}, np.array([[{}, 1]] * 3, dtype=object), None, "scores must be numeric"),
-    "y of two columns": ({}, GOOD[0], [[0, 1]] * 3, r"y must have shape \(n,\)"),
-    "NaN in y": ({}, GOOD[0], [0, 1, np.nan], "y must not contain NaN"),
-    "mixed y": ({}, GOOD[0], np.array([0, "a", 1.5], dtype=object), "labels of one type"),
-    "complex y": ({}, GOOD[0], np.array([0, 1, 1j]), "y must hold labels"),
-    "unknown objective": ({"objective": "f1_makro"}, *GOOD, "did you mean 'f1_macro'"),
-    "roc_auc": ({"objective": "roc_auc"}, *GOOD, "judges scores, not decisions"),
-    "objective of no kind": ({"objective": 3}, *GOOD, "'objective' parameter of OffsetTuner must be"),
-    "unknown kind": ({"kind": "odds"}, *GOOD, "'kind' parameter of OffsetTuner must be a str among"),
-    "unknown solver": ({"solver": "magic"}, *GOOD, "'solver' parameter of OffsetTuner must be a str among"),
-    "unknown estimate": ({"estimate": "oracle"}, *GOOD, "'estimate' parameter of OffsetTuner must be a str among"),
-    "unknown pos_label": (
-        {"objective": "f1", "pos_label": "yes"},
-        *GOOD,
-        r"pos_label='yes' is not a class; .*\[0, 1\]",
-    ),
-    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is about two classes; y holds 3"),
-    "cost of wrong size": ({"objective": Cost([[0, 1], [1, 0]])}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "3 classes; got 2"),
-}
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_input_is_refused_and_nothing_is_half_fitted(case):
-    options, scores, y, message = HOSTILE[case]
-    tuner = OffsetTuner(**options)
-    with pytest.raises(ValueError, match=message):
-        tuner.fit(scores, GOOD[1] if y is None else y)
-    assert not [name for name in vars(tuner) if name.endswith("_")]
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ([0, 0, 0], "sample_weight must be positive somewhere; got zeros only"),
-        ([1, -1, 1], "sample_weight must not be negative; got -1.0"),
-        ([1, np.nan, 1], "sample_weight must be finite"),
-        ([1, 1], r"sample_weight must have shape \(3,\); got \(2,\)"),
-        ([[1], [1], [1]], r"sample_weight must have shape \(3,\)"),
-        (["a", "b", "c"], "sample_weight must be numeric"),
-        ([1, 0, 1], "at least two classes of positive sample_weight"),
-    ],
-)
-def test_hostile_weights(weights, message):
-    with pytest.raises(ValueError, match=message):
-        OffsetTuner().fit(*GOOD, sample_weight=weights)
-
-
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [
-        ([0, 1, 2], "classes must hold 2 distinct labels"),
-        ([0, 0], "classes must hold 2 distinct labels"),
-        ([0, 5], r"y holds \[1\], which classes lacks: \[0, 5\]"),
-    ],
-)
-def test_hostile_classes(classes, message):
-    with pytest.raises(ValueError, match=message):
-        OffsetTuner().fit(*GOOD, classes=classes)
-
-
-def test_one_class_is_one_class_whatever_classes_says():
-    with pytest.raises(ValueError, match="at least two classes; got one class"):
-        OffsetTuner().fit(GOOD[0], [1, 1, 1], classes=[0, 1])
-
-
-def test_prediction_is_checked_too():
-    tuner = OffsetTuner().fit(*GOOD)
-    with pytest.raises(ValueError, match="scores must have 2 columns"):
-        tuner.predict([[0.2, 0.3, 0.5]])
-    with pytest.raises(ValueError, match="pass kind='logits'"):
-        tuner.predict_proba([[4.0, -3.0]])
-
-
-def test_a_long_list_of_labels_is_abridged():
-    with pytest.raises(ValueError, match=r"\.\.\. 20 in all"):
-        OffsetTuner().fit(np.full((20, 2), 0.5), np.arange(20))
-
-
-@pytest.mark.parametrize("labels_", [[True, False, True], [-5, 100_000_000, -5], [0.5, 1.5, 0.5], [7, 9, 7]])
-def test_labels_of_any_type(labels_):
-    tuner = OffsetTuner().fit(GOOD[0], labels_)
-    assert tuner.classes_.tolist() == sorted(set(labels_))
-    assert set(tuner.predict(GOOD[0]).tolist()) <= set(labels_)
