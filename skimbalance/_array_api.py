@@ -4,6 +4,7 @@ Everything the numeric core needs beyond the array API standard stands here, wit
 torch and a plain one, written in the standard alone, for the rest.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import array_api_compat as compat
@@ -21,9 +22,12 @@ __all__ = [
     "cumulative_minimum",
     "cumulative_sum",
     "device",
+    "flat",
     "group_order",
     "namespace",
     "put",
+    "segment_maximum",
+    "shifted_blocks",
     "small_codes",
     "smallest_normal",
     "to_numpy",
@@ -86,6 +90,13 @@ def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
     return xp.asarray(host.tolist() if host.ndim == 0 else host, dtype=dtype, device=compat.device(to))
 
 
+def flat(x: Array) -> Array:
+    """Return `x` as a vector, row after row."""
+    if type(x) is np.ndarray:
+        return x.reshape(-1)
+    return namespace(x).reshape(x, (-1,))
+
+
 def smallest_normal(x: Array) -> float:
     """Return the smallest positive normal number of the dtype of `x`."""
     return float(namespace(x).finfo(x.dtype).smallest_normal)
@@ -96,6 +107,18 @@ def block_rows(x: Array) -> list[slice]:
     n_rows, n_columns = x.shape
     step = max(1, _BLOCK_CELLS // max(1, n_columns))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield the rows of `x + shift` in blocks, of which only the last yielded one may be read, or written to."""
+    blocks = block_rows(x)
+    if not compat.is_numpy_array(x):
+        yield from ((rows, x[rows, :] + shift) for rows in blocks)
+        return
+    # In one buffer that stays in cache: allocating anew for each block would take half as long again.
+    buffer = np.empty((blocks[0].stop if blocks else 0, x.shape[1]), dtype=x.dtype)
+    for rows in blocks:
+        yield rows, np.add(x[rows], shift, out=buffer[: rows.stop - rows.start])
 
 
 def transposed(x: Array) -> Array:
@@ -121,25 +144,39 @@ def small_codes(codes: Array, n_classes: int) -> Array:
 
 
 def cumulative_sum(x: Array) -> Array:
-    """Sum `x` cumulatively in float64; booleans count as zero and one."""
+    """Sum `x` cumulatively along its last axis in float64; booleans count as zero and one."""
     if type(x) is np.ndarray:
-        return np.cumsum(x, dtype=np.float64)
+        return np.cumsum(x, axis=-1, dtype=np.float64)
     xp = namespace(x)
-    return xp.cumulative_sum(xp.astype(x, xp.float64, copy=False))
+    return xp.cumulative_sum(xp.astype(x, xp.float64, copy=False), axis=-1)
 
 
 def cumulative_minimum(x: Array) -> Array:
-    """Return the running minimum of the vector `x`."""
+    """Return the running minimum of `x` along its last axis."""
     if compat.is_numpy_array(x):
-        return np.minimum.accumulate(x)
+        return np.minimum.accumulate(x, axis=-1)
     xp = namespace(x)
     if compat.is_torch_array(x):
-        return xp.cummin(x, dim=0).values if x.shape[0] else x
+        return xp.cummin(x, dim=-1).values if x.shape[-1] else x
     reach = 1
-    while reach < x.shape[0]:
-        x = xp.concat([x[:reach], xp.minimum(x[reach:], x[:-reach])])
+    while reach < x.shape[-1]:
+        x = xp.concat([x[..., :reach], xp.minimum(x[..., reach:], x[..., :-reach])], axis=-1)
         reach *= 2
     return x
+
+
+def segment_maximum(x: Array, starts: Array) -> Array:
+    """Return the maximum of each segment of the vector `x`; every segment has an element, the first begins at zero."""
+    if compat.is_numpy_array(x):
+        return np.maximum.reduceat(x, starts)
+    xp = namespace(x)
+    lengths = xp.diff(starts, append=xp.asarray([x.shape[0]], dtype=starts.dtype, device=device(starts)))
+    if compat.is_torch_array(x):
+        return xp.segment_reduce(x, "max", lengths=lengths)
+    segments = xp.repeat(xp.arange(starts.shape[0]), lengths)
+    order = xp.argsort(x)
+    order = order[xp.argsort(segments[order], stable=True)]
+    return x[order[starts + lengths - 1]]
 
 
 def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skimbalance._array_api import block_rows, bring, namespace, to_numpy
+from skimbalance._array_api import bring, namespace, shifted_blocks, to_numpy
 from skimbalance._typing import Array, ArrayLike
 
 __all__ = ["centred", "decide", "log_softmax", "shifted", "softmax", "threshold_of"]
@@ -21,7 +21,7 @@ def decide(scores: Array, offsets: ArrayLike) -> Array:
     offsets = bring(offsets, to=scores, dtype=scores.dtype)
     if scores.shape[1] == 2:
         return xp.astype(scores[:, 1] + offsets[1] > scores[:, 0] + offsets[0], xp.int64)
-    return xp.concat([xp.argmax(scores[rows, :] + offsets, axis=1) for rows in block_rows(scores)])
+    return xp.concat([xp.argmax(block, axis=1) for _, block in shifted_blocks(scores, offsets)])
 
 
 def centred(offsets: Array) -> Array:

@@ -72,6 +72,28 @@ class TestDoor:
             np.testing.assert_array_equal(
                 door.to_numpy(door.cumulative_minimum(xp.asarray(x))), np.minimum.accumulate(x)
             )
+        x = rng.normal(size=(3, 7))
+        got = door.cumulative_minimum(xp.asarray(x))
+        np.testing.assert_array_equal(door.to_numpy(got), np.minimum.accumulate(x, axis=1))
+
+    def test_cumulative_sum(self, xp, rng):
+        for x in (rng.normal(size=(3, 7)), rng.random(9) > 0.5):
+            got = door.cumulative_sum(xp.asarray(x))
+            np.testing.assert_allclose(door.to_numpy(got), np.cumsum(x, axis=-1, dtype=float))
+
+    def test_segment_maximum(self, xp, rng):
+        for lengths in ([1], [1, 1, 3], [4, 2, 7, 1]):
+            x, starts = rng.normal(size=sum(lengths)), np.cumsum([0, *lengths[:-1]])
+            got = door.segment_maximum(xp.asarray(x), xp.asarray(starts))
+            np.testing.assert_array_equal(door.to_numpy(got), np.maximum.reduceat(x, starts))
+
+    @pytest.mark.parametrize("n_rows", [0, 1, 100])
+    def test_shifted_blocks(self, xp, rng, monkeypatch, n_rows):
+        monkeypatch.setattr(door, "_BLOCK_CELLS", 64)
+        x, shift = rng.normal(size=(n_rows, 3)), rng.normal(size=3)
+        blocks = [(rows, door.to_numpy(block).copy()) for rows, block in door.shifted_blocks(xp.asarray(x), xp.asarray(shift))]
+        assert sum((list(range(n_rows))[rows] for rows, _ in blocks), []) == list(range(n_rows))
+        np.testing.assert_array_equal(np.concatenate([np.empty((0, 3)), *(b for _, b in blocks)]), x + shift)
 
     def test_put(self, xp, rng):
         for size in (0, 1, 5):

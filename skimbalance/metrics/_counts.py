@@ -3,13 +3,17 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from skimbalance._array_api import count_codes, device, namespace, small_codes
+from skimbalance._array_api import count_codes, device, group_order, namespace, small_codes
 from skimbalance._typing import Array
 
 __all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
 
 _CELLS_AT_ONCE = 1 << 18
 """A confusion matrix of soft labels is counted class by class where shares are more than that."""
+
+
+_LEAST_OF_CLASS = 4
+"""Where rows are left out, so many of each class stay at the least, if it has them."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Truth(ABC):
     def is_counted(self) -> bool:
         """Whether all sums are numbers of rows, free of rounding."""
 
+    @property
+    @abstractmethod
+    def likeliest(self) -> Array:
+        """The class of each row (n,), the one with the largest share."""
+
     @abstractmethod
     def mass(self, k: int, rows: Array) -> Array:
         """Return by how much each of `rows` belongs to class `k`; booleans where rows weigh one."""
@@ -73,6 +82,10 @@ class Truth(ABC):
     @abstractmethod
     def take(self, rows: Array) -> "Truth":
         """Return the truth about `rows` alone."""
+
+    @abstractmethod
+    def thinned(self, step: int) -> tuple[Array, "Truth"]:
+        """Return about one in `step` rows, some of each class, and the truth about them, that stands for all."""
 
     @abstractmethod
     def restricted(self, kept: Array) -> "Truth":
@@ -130,6 +143,11 @@ class HardTruth(Truth):
         """Whether all sums are numbers of rows, free of rounding."""
         return self.weights is None
 
+    @property
+    def likeliest(self) -> Array:
+        """The class of each row (n,), the one with the largest share."""
+        return namespace(self.codes).astype(self.codes, namespace(self.codes).int64)
+
     def mass(self, k: int, rows: Array) -> Array:
         """Return by how much each of `rows` belongs to class `k`; booleans where rows weigh one."""
         owned = self.codes[rows] == k
@@ -159,6 +177,20 @@ class HardTruth(Truth):
     def take(self, rows: Array) -> Truth:
         """Return the truth about `rows` alone."""
         return Truth.from_codes(self.codes[rows], n_classes=self.n_classes, weights=self.weight(rows))
+
+    def thinned(self, step: int) -> tuple[Array, Truth]:
+        """Return about one in `step` rows, some of each class, and the truth about them, that stands for all."""
+        xp = namespace(self.codes)
+        rows = group_order(self.codes)
+        classes = xp.astype(self.codes[rows], xp.int64)
+        sizes = xp.astype(count_codes(classes, None, self.n_classes), xp.int64)
+        steps = xp.clip(sizes // _LEAST_OF_CLASS, 1, step)
+        number = xp.arange(rows.shape[0], device=device(rows)) - (xp.cumulative_sum(sizes) - sizes)[classes]
+        kept = xp.nonzero(number % steps[classes] == 0)[0]
+        rows, classes = rows[kept], classes[kept]
+        mass = xp.ones(rows.shape, dtype=xp.float64, device=device(rows)) if self.weights is None else self.weights[rows]
+        share = self.support / count_codes(classes, mass, self.n_classes)
+        return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=mass * share[classes])
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
@@ -192,6 +224,11 @@ class SoftTruth(Truth):
         """Return the same shares of other weights (n,)."""
         return SoftTruth(weights, _soft_support(self.shares, weights), self.shares)
 
+    @property
+    def likeliest(self) -> Array:
+        """The class of each row (n,), the one with the largest share."""
+        return namespace(self.shares).argmax(self.shares, axis=0)
+
     def mass(self, k: int, rows: Array) -> Array:
         """Return by how much each of `rows` belongs to class `k`."""
         return self._weigh(self.shares[k, :][rows], rows)
@@ -219,6 +256,11 @@ class SoftTruth(Truth):
         """Return the truth about `rows` alone."""
         shares, weights = namespace(rows).take(self.shares, rows, axis=1), self.weight(rows)
         return SoftTruth(weights, _soft_support(shares, weights), shares)
+
+    def thinned(self, step: int) -> tuple[Array, Truth]:
+        """Return about one in `step` rows, some of each class, and the truth about them."""
+        rows = namespace(self.shares).arange(0, self.shares.shape[1], step, device=device(self.shares))
+        return rows, self.take(rows)
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace, transposed
+from skimbalance._array_api import bring, group_order, namespace, transposed
 from skimbalance._typing import Array
 from skimbalance.decision import decide
 from skimbalance.goals import Requirement
@@ -14,6 +14,10 @@ from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
 
 __all__ = ["Fit", "Problem", "Solution", "improves"]
+
+
+_WITNESSES = 1024
+"""About how many rows stand for all."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,21 @@ class Problem:
         return transposed(self.scores)
 
     @cached_property
-    def lineup(self) -> tuple[int, Array, Array, Array]:
-        """Two classes only: the class to move, the rows that it takes one by one, their gaps, and sizes of all rows."""
-        xp = namespace(self.scores)
+    def witnesses(self) -> tuple[Array, Array]:
+        """A few rows of each class and its code, the classes in ascending order."""
+        step = 1 + int(self.scores.shape[0]) // _WITNESSES
+        rows, truth = self.truth.thinned(step)
+        classes = truth.likeliest
+        order = group_order(classes)
+        return rows[order], classes[order]
+
+    @cached_property
+    def lineup(self) -> tuple[int, Array, Array]:
+        """Two classes only: the class to move, the rows in the order in which it takes them, and their gaps."""
         k = 1 if self.metric.label is None else self.metric.label
-        held, taken = self.scores[:, 1 - k], self.scores[:, k]
-        gaps = held - taken
-        rows = xp.argsort(gaps, stable=False)
-        return k, rows, gaps[rows], xp.abs(held) + xp.abs(taken)
+        gaps = self.scores[:, 1 - k] - self.scores[:, k]
+        rows = namespace(gaps).argsort(gaps, stable=False)
+        return k, rows, gaps[rows]
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:

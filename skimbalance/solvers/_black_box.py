@@ -25,9 +25,10 @@ from skimbalance.metrics._counts import Counts
 from skimbalance.metrics._registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._line_search import Walk, best_cut, cuts_apart
+from skimbalance.solvers._cuts import best_cuts, cuts_apart
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
+from skimbalance.solvers._two_classes import gaps_of
 from skimbalance.solvers._search import Search
 
 __all__ = ["default_budget", "search"]
@@ -167,18 +168,16 @@ class _Trials:
 def _scan(trials: _Trials, *, spare: int) -> None:
     """Try cuts of two classes along one walk, and leave some evaluations to spare."""
     problem = trials.problem
-    k, rows, gaps, sizes = problem.lineup
-    walk = Walk(k, rows, gaps, sizes, rows, None, problem.truth.count_constant(1 - k))
-    counts = _Along.of(walk, problem)
-    places = np.flatnonzero(to_numpy(cuts_apart(walk)))
-    ranks = np.full(gaps.shape[0] + 1, -np.inf)
+    gaps, counts = gaps_of(problem), _Along.of(problem)
+    places = np.flatnonzero(to_numpy(cuts_apart(gaps)))
+    ranks = np.full(gaps.values.shape[1] + 1, -np.inf)
     ranks[places] = _zoomed(
         counts.progress[places], trials.budget - spare, lambda place: trials.rank_of(counts.after(places[place]))
     )
-    cut = best_cut(walk, bring(ranks, to=gaps), start=0.0)
-    if cut is not None:
-        pair = np.where(np.arange(2) == k, cut.offset, 0.0)
-        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), cut.rank)
+    cuts = best_cuts(gaps, bring(ranks[None, :], to=gaps.values), start=np.zeros(1), above=-np.inf)
+    for offset, rank in zip(cuts.offsets, cuts.ranks, strict=True):
+        pair = np.where(np.arange(2) == counts.k, offset, 0.0)
+        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), float(rank))
 
 
 def _climb(trials: _Trials, *, seed: int) -> None:
@@ -265,11 +264,12 @@ class _Along:
     support: _Vector
 
     @classmethod
-    def of(cls, walk: Walk, problem: Problem) -> "_Along":
-        """Count along `walk`."""
-        running = (to_numpy(cumulative_sum(problem.truth.mass(c, walk.rows))) for c in (0, 1))
+    def of(cls, problem: Problem) -> "_Along":
+        """Count along the rows in the order in which the class that moves takes them."""
+        k, rows, _ = problem.lineup
+        running = (to_numpy(cumulative_sum(problem.truth.mass(c, rows))) for c in (0, 1))
         taken = np.stack([np.concatenate([[0.0], x]) for x in running])
-        return cls(walk.k, taken, to_numpy(problem.truth.support).astype(np.float64))
+        return cls(k, taken, to_numpy(problem.truth.support).astype(np.float64))
 
     @property
     def progress(self) -> _Vector:

@@ -1,56 +1,44 @@
 """Coordinate ascent: the exact line search for one class after the other, until no class can gain.
 
 Two classes need one line search, which is the global optimum. With more, each line search is exact and each move
-is kept only if the decisions it makes are better, so the ascent is monotone and ends.
+is kept only if the decisions it makes are better, so the ascent is monotone and ends. Of many classes some are searched
+side by side, and moved together as far as that is better.
 """
 
-from skimbalance._array_api import device, namespace, to_numpy
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
 from skimbalance._typing import Array
 from skimbalance.decision import centred
 from skimbalance.metrics._counts import Counts
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._breakpoints import Change, Leaders
-from skimbalance.solvers._line_search import Walk, best_cut, ranks_along
+from skimbalance.solvers._cuts import best_cuts
+from skimbalance.solvers._line_search import ranks_along
+from skimbalance.solvers._neighbourhood import Change, Neighbourhood, around
+from skimbalance.solvers._two_classes import solve_two_classes
 
-__all__ = ["ascend", "solve_two_classes"]
+__all__ = ["ascend"]
 
-_FULL_WALK = 4096
-"""Up to so many rows every walk takes all of them; beyond, only those that are near enough to switch."""
-
-_REACH = 512
-"""A walk over near rows takes at least so many, and at least four times the support of its class."""
+_Classes = npt.NDArray[np.int64]
 
 _MAX_SWEEPS = 1000
 """Never reached but where rounding makes gains out of nothing."""
 
-_SAMPLE = 1024
-"""Rows from which the reach of a walk is estimated."""
+_SIDE_BY_SIDE = 16
+"""One in so many classes is searched at a time, of at least that many, but one."""
 
-_LEAST_REACH = 0.1
-"""How far above its present offset a class looks at the least."""
+_CELLS_AT_ONCE = 1 << 17
+"""Walks searched side by side have no more places than that."""
 
-_MANY_CLASSES = 100
-_LEAST_GAIN = 3e-3
-"""With more classes than that, a sweep over all of them that gains less than this share of the rank is the last."""
+_LEAST_GAIN = 2e-2
+_LEAST_GAIN_OF_CLASS = 2e-5
+"""Where walks do not take all rows, an ascent ends once all classes gain less than the lesser of these shares of the
+rank, all together or each."""
 
-
-def solve_two_classes(problem: Problem, start: Array) -> Solution:
-    """Return the global optimum for two classes: one walk over all rows."""
-    xp = namespace(problem.scores)
-    k, rows, gaps, sizes = problem.lineup
-    walk = Walk(k, rows, gaps, sizes, rows, None, problem.truth.count_constant(1 - k))
-    ranks = ranks_along(walk, problem)
-    begin = float(start[k]) - float(start[1 - k])
-    cut = best_cut(walk, ranks, start=begin)
-    assert cut is not None  # nothing was asked of it
-    pair = [0.0, cut.offset] if k == 1 else [cut.offset, 0.0]
-    solution = problem.solved(centred(xp.asarray(pair, dtype=gaps.dtype, device=device(gaps))), n_iter=1)
-    here = xp.asarray([begin], dtype=gaps.dtype, device=device(gaps))
-    beside = (int(xp.searchsorted(walk.gaps, here, side=side)[0]) for side in ("left", "right"))
-    if improves(max(cut.rank, *(float(ranks[place]) for place in beside)), solution.rank):
-        # Where a cut was too fine for the arithmetic, the start may be better.
-        return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.rank)
-    return solution
+_FEW = 0.25
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Solution:
@@ -62,78 +50,83 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Soluti
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
     climb = _Climb(problem, start)
-    everyone = [int(k) for k in to_numpy(namespace(start).argsort(problem.truth.support, stable=True))]
-    least_gain = max(least_gain, _LEAST_GAIN if problem.n_classes > _MANY_CLASSES else 0.0)
-    active, sweeps, last = everyone, 0, -float("inf")
-    while active and sweeps < _MAX_SWEEPS:
-        sweeps += 1
-        active = [k for k in active if climb.step(k) > least_gain * abs(climb.rank) / problem.n_classes]
-        climb.recount()
-        if not active and climb.rank > last + least_gain * abs(climb.rank):
-            # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
-            active, last = everyone, climb.rank
-    return problem.solved(centred(climb.leaders.offsets), n_iter=sweeps)
+    if not climb.place.is_everywhere:
+        least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
+    sweeps = climb.run(least_gain=least_gain)
+    return problem.solved(centred(climb.place.offsets), n_iter=sweeps)
 
 
 class _Climb:
-    """An ascent under way: the leaders of each row, and what the decisions achieve."""
+    """An ascent in one neighbourhood, and what the decisions achieve."""
 
     def __init__(self, problem: Problem, start: Array) -> None:
         self.problem = problem
-        self.leaders = Leaders(problem.scores, problem.columns, start)
-        self.limits: dict[int, float] = {}
+        self.place = around(problem, start)
         self.recount()
 
     def recount(self) -> None:
         """Count afresh, free of the rounding that updates pile up."""
-        self.counts = self.problem.count(self.leaders.first)
+        self.counts = self.problem.count(self.place.first)
         self.rank = self.problem.rank_of(self.counts)
 
-    def step(self, k: int) -> float:
-        """Move class `k` to its best offset; return what that gained."""
-        before = float(self.leaders.offsets[k])
-        walk = self._walk(k)
-        ranks = ranks_along(walk, self.problem)
-        cut = best_cut(walk, ranks, start=before, above=self.rank, limit=self.limits[k])
-        if cut is None:
-            return 0.0
-        change = self.leaders.move(k, cut.offset)
-        counts = self._recounted(change)
+    def run(self, *, least_gain: float) -> int:
+        """Sweep over the classes until none gains; return how many sweeps that took."""
+        least = least_gain / self.problem.n_classes
+        everyone = np.argsort(to_numpy(self.problem.truth.support), kind="stable")  # rarest first
+        active, sweeps, last = everyone, 0, -float("inf")
+        while sweeps < _MAX_SWEEPS:
+            sweeps += 1
+            moved = [self.step(classes, least=least * abs(self.rank)) for classes in self._batches(active)]
+            active = np.concatenate([active[:0], *moved])
+            self.recount()
+            if active.size > _FEW * everyone.size:
+                continue
+            # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
+            if self.rank <= last + least_gain * abs(self.rank):
+                break
+            if self.place.is_strained:
+                self.place = around(self.problem, self.place.offsets)
+            active, last = everyone, self.rank
+        return sweeps
+
+    def _batches(self, classes: _Classes) -> Iterator[_Classes]:
+        """Cut `classes` into those that are searched side by side, with walks of similar lengths."""
+        most, begin = max(1, self.problem.n_classes // _SIDE_BY_SIDE), 0
+        classes = classes[self.place.lengths[classes] > 0]
+        classes = classes[np.argsort(self.place.lengths[classes], kind="stable")]
+        lengths = self.place.lengths[classes]
+        while begin < classes.size:
+            end = min(begin + most, classes.size)
+            while end > begin + 1 and (
+                lengths[end - 1] > 1.5 * lengths[begin] or (end - begin) * lengths[end - 1] > _CELLS_AT_ONCE
+            ):
+                end -= 1
+            yield classes[begin:end]
+            begin = end
+
+    def step(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets; return those that promised to gain more than `least` and moved."""
+        walks = self.place.walks(classes)
+        ranks = ranks_along(walks, self.problem, self.counts)
+        start = to_numpy(self.place.offsets)[classes].astype(np.float64)
+        cuts = best_cuts(walks.gaps, ranks, start=start, above=self.rank, bounds=self.place.bounds(classes))
+        gains = cuts.ranks - self.rank
+        order = np.argsort(-gains, kind="stable")
+        order = order[gains[order] > least]
+        while order.size and not self._moved(classes[cuts.walks[order]], cuts.offsets[order]):
+            order = order[: order.size // 2]  # a cut too fine for the arithmetic, or gains at each other's expense
+        return classes[cuts.walks[order]]
+
+    def _moved(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> bool:
+        """Move `classes` if that is better."""
+        move = self.place.move(classes, offsets)
+        counts = self._recounted(move.change)
         rank = self.problem.rank_of(counts)
-        if not improves(rank, self.rank):  # a cut too fine for the arithmetic
-            self.leaders.move(k, before)
-            return 0.0
-        gain, self.counts, self.rank = rank - self.rank, counts, rank
-        return gain
-
-    def _walk(self, k: int) -> Walk:
-        """Return the walk of class `k` over the rows that are near enough to switch."""
-        xp = namespace(self.problem.scores)
-        rows = self._near(k)
-        rivals, gaps, sizes = self.leaders.rivals(k, rows)
-        order = xp.argsort(gaps, stable=False)
-        rows, gaps, rivals = (x[order] for x in (rows, gaps, rivals))
-        holders = self.leaders.first[rows]
-        held = xp.nonzero(holders == k)[0]
-        change = Change(rows[held], holders[held], rivals[held])
-        return Walk(k, rows, gaps, sizes, order, rivals, self._recounted(change))
-
-    def _near(self, k: int) -> Array:
-        """Return the rows that class `k` holds, and several times as many that it would take next."""
-        xp = namespace(self.problem.scores)
-        n_rows = self.problem.scores.shape[0]
-        wanted = max(_REACH, 4 * int(max(self.counts.predicted[k], self.problem.truth.support[k])))
-        if n_rows <= max(_FULL_WALK, 2 * wanted):
-            self.limits[k] = float("inf")
-            return xp.arange(n_rows, device=device(self.problem.scores))
-        challenges = self.leaders.challenges(k)
-        rows = xp.nonzero(challenges < self.limits.get(k, -float("inf")))[0]
-        if not wanted / 2 <= rows.shape[0] <= 2 * wanted:
-            sample = xp.sort(challenges[:: max(1, n_rows // _SAMPLE)])
-            limit = float(sample[min(wanted * sample.shape[0] // n_rows, sample.shape[0] - 1)])
-            self.limits[k] = max(limit, float(self.leaders.offsets[k]) + _LEAST_REACH)
-            rows = xp.nonzero(challenges < self.limits[k])[0]
-        return rows
+        if not improves(rank, self.rank):
+            self.place.undo(move)
+            return False
+        self.counts, self.rank = counts, rank
+        return True
 
     def _recounted(self, change: Change) -> Counts:
         """Return the counts after `change`."""

@@ -1,252 +1,246 @@
-"""The best offset of one class, all others fixed, over every distinct cut.
+"""What the metric is along the line of one offset, all others fixed, for several classes side by side.
 
 Class k takes a row as soon as its offset exceeds the row's gap. Sorted by gap, the rows join class k one by one,
-and each leaves the rival that held it; running sums give the metric after every step.
+and each leaves the rival that holds it without k; running sums give the metric after every step.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
-import numpy as np
-import numpy.typing as npt
-
-from skimbalance._array_api import (
-    count_codes,
-    cumulative_minimum,
-    cumulative_sum,
-    device,
-    group_order,
-    namespace,
-    put,
-    small_codes,
-    to_numpy,
-)
+from skimbalance._array_api import count_codes, cumulative_minimum, cumulative_sum, device, flat, namespace, put
 from skimbalance._typing import Array
 from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics._counts import Counts, Truth
-from skimbalance.solvers._base import Problem, improves
+from skimbalance.solvers._base import Problem
+from skimbalance.solvers._cuts import Gaps
 
-__all__ = ["Cut", "Walk", "best_cut", "cuts_apart", "ranks_along"]
-
-_Vector = npt.NDArray[np.float64]
-
-_MARGIN = 1.0
-"""Where there is room, an offset keeps this far from the nearest gap, and no further: a factor e in the odds."""
+__all__ = ["Walks", "ranks_along"]
 
 
 @dataclass(frozen=True)
-class Walk:
-    """Rows in the order in which class `k` takes them, and what stands before it takes the first.
+class Walks:
+    """For each of `classes` (b,) the rows (b, m) in the order in which it takes them.
 
-    `gaps` (m,) are sorted; `sizes[order[j]]` is the magnitude of the numbers that `gaps[j]` is the difference of.
-    `rivals` (m,) hold the rows without `k`, None where there are two classes only. `base` counts the decisions in
-    which all of `rows` are the rivals'.
+    `rivals` hold the rows without the class, `held` tells which of them it holds now. Where walks are of different
+    lengths, any rows may fill up the shorter ones: what comes after the last gap is of no account.
     """
 
-    k: int
+    classes: Array
+    gaps: Gaps
     rows: Array
-    gaps: Array
-    sizes: Array
-    order: Array
-    rivals: Array | None
-    base: Counts
-
-    def rivals_array(self) -> Array:
-        """Return the rival of each row, two classes or more."""
-        if self.rivals is not None:
-            return self.rivals
-        return namespace(self.rows).zeros_like(self.rows) + (1 - self.k)
+    rivals: Array
+    held: Array
 
 
-@dataclass(frozen=True)
-class Cut:
-    """An offset, and the rank that the walk promises for it."""
-
-    offset: float
-    rank: float
-
-
-def ranks_along(walk: Walk, problem: Problem) -> Array:
-    """Return the rank (m + 1,) before the first row of the walk and after each."""
-    n_classes = problem.n_classes
-    ranks = problem.metric.refine(_trace(walk, problem, problem.metric), n_classes)
+def ranks_along(walks: Walks, problem: Problem, now: Counts) -> Array:
+    """Return the rank (b, m + 1) before the first row of each walk and after each, `now` being what stands."""
+    n_classes, along = problem.n_classes, _Along(walks, problem.truth, now)
+    ranks = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
     if not problem.requirements:
         return ranks
     missed = (
-        required.violation(required.metric.pool(_trace(walk, problem, required.metric), n_classes))
+        required.violation(required.metric.pool(_trace(along, problem, required.metric), n_classes))
         for required in problem.requirements
     )
     return problem.constrained(ranks, sum(missed))
 
 
-def _trace(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    """Return the pooled terms of a metric (m + 1,) each."""
-    return _TRACES[metric.trait](walk, problem, metric)
+@dataclass(frozen=True)
+class _Along:
+    """What counts along walks, by the truth."""
+
+    walks: Walks
+    truth: Truth
+    now: Counts
+
+    @cached_property
+    def won(self) -> Array:
+        """By how much each row belongs to the class that takes it."""
+        return self.truth.mass_at(self.walks.classes[:, None], self.walks.rows)
+
+    @cached_property
+    def lost(self) -> Array:
+        """By how much each row belongs to the rival that it leaves."""
+        return self.truth.mass_at(self.walks.rivals, self.walks.rows)
+
+    @cached_property
+    def weight(self) -> Array | None:
+        """What each row weighs, None for ones."""
+        return self.truth.weight(self.walks.rows)
+
+    @cached_property
+    def own(self) -> tuple[Array, Array]:
+        """The hits and the predicted rows (b, m + 1) of each walk's class."""
+        if self.weight is None:
+            xp, n_steps = namespace(self.won), self.walks.rows.shape[1]
+            taken = xp.arange(n_steps + 1, dtype=xp.float64, device=device(self.won))
+        else:
+            taken = _from_zero(cumulative_sum(self.weight))
+        return self._since(self.now.hits, _from_zero(cumulative_sum(self.won)), self.won), self._since(
+            self.now.predicted, taken, self.weight
+        )
+
+    @cached_property
+    def departures(self) -> "_Departures":
+        """What the rivals are left with."""
+        return _departures(self)
+
+    def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
+        """Let a running sum begin at what the class has without the rows that it holds."""
+        return running + self.truth.cleared(now[self.walks.classes] - self.held_total(masses))[:, None]
+
+    def held_total(self, masses: Array | None) -> Array:
+        """Sum `masses` (b, m), ones where None, over the rows that each class holds."""
+        held = self.walks.held
+        masses = held if masses is None else _only(masses, held)
+        xp = namespace(held)
+        return xp.sum(xp.astype(masses, xp.float64, copy=False), axis=1)
 
 
-def _trace_linear(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    xp = namespace(walk.gaps)
-    truth, utilities = problem.truth, problem.utilities(cast("LinearMetric", metric))
-    rivals = walk.rivals_array()
+def _trace(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+    """Return the pooled terms of a metric, (b, m + 1) each."""
+    return _TRACES[metric.trait](along, problem, metric)
+
+
+def _trace_linear(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+    walks, utilities = along.walks, problem.utilities(cast("LinearMetric", metric))
+    xp = namespace(along.won)
+    classes = walks.classes[:, None]
     if utilities.ndim == 1:
-        gained = utilities[walk.k] * xp.astype(truth.mass(walk.k, walk.rows), xp.float64)
-        lost = utilities[rivals] * xp.astype(truth.mass_at(rivals, walk.rows), xp.float64)
+        gained = utilities[classes] * xp.astype(along.won, xp.float64)
+        gained = gained - utilities[walks.rivals] * xp.astype(along.lost, xp.float64)
     else:
-        gained = truth.reward(utilities, xp.zeros_like(walk.rows) + walk.k, walk.rows)
-        lost = truth.reward(utilities, rivals, walk.rows)
-    return (metric.value(walk.base) + _from_zero(cumulative_sum(gained - lost)),)
+        taken, left = (problem.truth.reward(utilities, k, walks.rows) for k in (classes, walks.rivals))
+        gained = taken - left
+    begin = metric.value(along.now) - along.held_total(gained)
+    return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
 
 
-def _trace_sum(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+def _trace_sum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     truth, pooled = problem.truth, cast("PooledMetric", metric)
-    xp = namespace(walk.gaps)
-    chosen = pooled.chosen(truth.support)
-    before = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
-    own = pooled.terms(*_own_counts(walk, truth), truth.support[walk.k], chosen[walk.k])
-    steady = [xp.sum(term) - term[walk.k] for term in before]
-    if pooled.label == walk.k:  # no other class matters to the metric
-        return tuple(mine + rest for mine, rest in zip(own, steady, strict=True))
-    departures = _departures(walk, truth)
+    xp = namespace(along.won)
+    chosen, classes = pooled.chosen(truth.support), along.walks.classes
+    now = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
+    own = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
+    departures = along.departures
+    begin, after = departures.terms(pooled, truth, chosen)
     sums = []
-    for mine, rest, start, end in zip(own, steady, before, departures.terms(pooled, truth, chosen), strict=True):
-        sums.append(mine + rest + _from_zero(cumulative_sum(departures.steps(start, end))))
+    for mine, all_now, base, left in zip(own, now, begin, after, strict=True):
+        back = count_codes(departures.walks, base - all_now[departures.classes], classes.shape[0])
+        steady = xp.sum(all_now) - all_now[classes] + back
+        sums.append(mine + steady[:, None] + _from_zero(cumulative_sum(departures.steps(base, left))))
     return tuple(sums)
 
 
-def _trace_minimum(walk: Walk, problem: Problem, metric: Metric) -> tuple[Array, ...]:
+def _trace_minimum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     truth, pooled = problem.truth, cast("PooledMetric", metric)
-    xp = namespace(walk.gaps)
-    chosen = pooled.chosen(truth.support)
-    (before,) = pooled.terms(walk.base.hits, walk.base.predicted, truth.support, chosen)
-    (own,) = pooled.terms(*_own_counts(walk, truth), truth.support[walk.k], chosen[walk.k])
-    departures = _departures(walk, truth)
-    (after,) = departures.terms(pooled, truth, chosen)
-    others = xp.concat([before[: walk.k], before[walk.k + 1 :]])
-    worst = cumulative_minimum(xp.concat([xp.min(others, keepdims=True), departures.in_walk(after)]))
-    return (xp.minimum(own, worst),)
+    xp = namespace(along.won)
+    chosen, classes = pooled.chosen(truth.support), along.walks.classes
+    (now,) = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
+    (own,) = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
+    departures = along.departures
+    (base,), (after,) = departures.terms(pooled, truth, chosen)
+    shape = (classes.shape[0], now.shape[0])
+    everyone = xp.reshape(xp.broadcast_to(now, shape) + 0, (-1,))
+    everyone = xp.reshape(put(everyone, departures.walks * now.shape[0] + departures.classes, base), shape)
+    mine = classes[:, None] == xp.arange(now.shape[0], device=device(classes))[None, :]
+    worst = xp.min(xp.where(mine, xp.asarray(xp.inf, dtype=now.dtype, device=device(now)), everyone), axis=1)
+    falling = cumulative_minimum(xp.concat([worst[:, None], departures.in_walks(after)], axis=1))
+    return (xp.minimum(own, falling),)
 
 
 _TRACES = {"linear": _trace_linear, "sum": _trace_sum, "minimum": _trace_minimum}
 
 
-def _own_counts(walk: Walk, truth: Truth) -> tuple[Array, Array]:
-    """Return the hits and the predicted rows of class k along the walk."""
-    hits = walk.base.hits[walk.k] + _from_zero(cumulative_sum(truth.mass(walk.k, walk.rows)))
-    return hits, walk.base.predicted[walk.k] + _from_zero(_running_weight(walk, truth))
-
-
-def _running_weight(walk: Walk, truth: Truth) -> Array:
-    xp = namespace(walk.gaps)
-    weight = truth.weight(walk.rows)
-    if weight is not None:
-        return cumulative_sum(weight)
-    return xp.arange(1, walk.rows.shape[0] + 1, dtype=xp.float64, device=device(walk.rows))
-
-
 @dataclass(frozen=True)
 class _Departures:
-    """The counts of each row's rival right after the row has left it, rows gathered by rival.
+    """The counts of each row's rival right after the row has left it, rows gathered in groups by walk and rival.
 
-    `order` leads from the walk to this gathered order, `opens` marks the first row of each rival.
+    `places` (e,) lead from this order to the flattened walks, `groups` (e,) number the groups; of each group there are
+    its first row, walk and class, and what the class has as long as all rows of the walk are the rivals'.
     """
 
-    order: Array | None
+    shape: tuple[int, int]
+    places: Array
+    groups: Array
+    starts: Array
+    walks: Array
     classes: Array
-    opens: Array
-    hits: Array
-    predicted: Array
+    base: tuple[Array, Array]
+    left: tuple[Array, Array]
 
-    def terms(self, metric: PooledMetric, truth: Truth, chosen: Array) -> tuple[Array, ...]:
-        """Return the terms of each row's rival right after the row has left it."""
-        return metric.terms(self.hits, self.predicted, truth.support[self.classes], chosen[self.classes])
+    def terms(self, metric: PooledMetric, truth: Truth, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Return the terms of each group's class before its first row leaves, and those after each row."""
+        support, chosen = truth.support[self.classes], chosen[self.classes]
+        begin = metric.terms(*self.base, support, chosen)
+        of_each = chosen[:1] if metric.label is None else chosen[self.groups]
+        return begin, metric.terms(*self.left, support[self.groups], of_each)
 
-    def steps(self, start: Array, after: Array) -> Array:
-        """Return by how much each departure changes a term, in the order of the walk."""
-        xp = namespace(after)
-        previous = xp.where(self.opens, start[self.classes], xp.concat([after[:1], after[:-1]]))
-        return self.in_walk(after - previous)
+    def steps(self, base: Array, after: Array) -> Array:
+        """Return by how much each departure changes a term, (b, m) in the order of the walks."""
+        previous = put(namespace(after).concat([after[:1], after[:-1]]), self.starts, base)
+        return self.in_walks(after - previous)
 
-    def in_walk(self, values: Array) -> Array:
-        """Return `values` in the order of the walk."""
-        if self.order is None:
-            return values
-        return put(namespace(values).empty_like(values), self.order, values)
-
-
-def _departures(walk: Walk, truth: Truth) -> _Departures:
-    xp = namespace(walk.gaps)
-    rivals = walk.rivals_array()
-    order = None if walk.rivals is None else group_order(small_codes(rivals, truth.n_classes))
-    rows = walk.rows if order is None else walk.rows[order]
-    classes = rivals if order is None else rivals[order]
-    opens = xp.concat([xp.ones_like(classes[:1]) > 0, classes[1:] != classes[:-1]])
-    sizes = xp.astype(count_codes(rivals, None, truth.n_classes), xp.int64)
-    starts = (xp.cumulative_sum(sizes) - sizes)[classes]
-    left_hits = _within(cumulative_sum(truth.mass_at(classes, rows)), starts)
-    weight = truth.weight(rows)
-    if weight is None:
-        position = xp.arange(1, rows.shape[0] + 1, device=device(rows))
-        left = xp.astype(position - starts, xp.float64)
-    else:
-        left = _within(cumulative_sum(weight), starts)
-    hits = truth.cleared(walk.base.hits[classes] - left_hits)
-    return _Departures(order, classes, opens, hits, truth.cleared(walk.base.predicted[classes] - left))
+    def in_walks(self, values: Array) -> Array:
+        """Return `values` in the order of the walks."""
+        xp = namespace(values)
+        return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
 
 
-def _within(running: Array, starts: Array) -> Array:
-    """Turn a running sum over all groups into one that begins anew in each; `starts` is where the group begins."""
-    return running - _from_zero(running)[starts]
+_PLACE_BITS = 32
+
+
+def _departures(along: _Along) -> _Departures:
+    walks, truth, now = along.walks, along.truth, along.now
+    xp = namespace(walks.rows)
+    n_walks, n_steps = walks.rows.shape
+    every = {"dtype": xp.int64, "device": device(walks.rows)}
+    number = xp.arange(n_walks, **every)[:, None]
+    places = xp.reshape(xp.arange(n_walks * n_steps, **every), (n_walks, n_steps))
+    keys = ((number * truth.n_classes + walks.rivals) << _PLACE_BITS) + places
+    keys = flat(xp.sort(keys, axis=1))
+    codes, places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
+    opens = xp.concat([xp.ones_like(codes[:1]) > 0, codes[1:] != codes[:-1]])
+    starts = xp.nonzero(opens)[0]
+    groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
+    of_walk, classes = codes[starts] // truth.n_classes, codes[starts] % truth.n_classes
+    held = xp.nonzero(flat(walks.held)[places])[0]
+
+    def counted(now: Array, masses: Array | None) -> tuple[Array, Array]:
+        """Return what each group begins with, and what each departure leaves of it."""
+        masses = None if masses is None else flat(masses)[places]
+        base = now[classes] + count_codes(groups[held], None if masses is None else masses[held], starts.shape[0])
+        if masses is None:
+            gone = xp.arange(1, places.shape[0] + 1, dtype=xp.float64, device=device(places))
+            before = xp.astype(starts, xp.float64)
+        else:
+            gone = cumulative_sum(masses)
+            before = gone[starts] - xp.astype(masses[starts], xp.float64)
+        return base, truth.cleared((base + before)[groups] - gone)
+
+    hits, predicted = counted(now.hits, along.lost), counted(now.predicted, along.weight)
+    return _Departures(
+        (n_walks, n_steps),
+        places,
+        groups,
+        starts,
+        of_walk,
+        classes,
+        (hits[0], predicted[0]),
+        (hits[1], predicted[1]),
+    )
+
+
+def _only(masses: Array, where: Array) -> Array:
+    """Return `masses`, zero except `where`."""
+    if masses.dtype == where.dtype:
+        return masses & where
+    xp = namespace(masses)
+    return xp.where(where, masses, xp.zeros_like(masses))
 
 
 def _from_zero(running: Array) -> Array:
+    """Put a zero before each running sum."""
     xp = namespace(running)
-    return xp.concat([xp.zeros_like(running[:1]), running])
-
-
-def cuts_apart(walk: Walk, *, limit: float = float("inf")) -> Array:
-    """Return before which rows of the walk (m + 1,), or after the last, a cut is possible: not between ties."""
-    gaps = walk.gaps
-    xp = namespace(gaps)
-    rounding = 8 * float(xp.finfo(gaps.dtype).eps)
-    edge = xp.ones_like(gaps[:1]) > 0
-    steps = gaps[1:] - gaps[:-1]
-    inner = steps > rounding * (xp.max(walk.sizes) if steps.shape[0] else 0.0)
-    unsure = xp.nonzero(~inner & (steps > 0))[0]
-    if unsure.shape[0]:  # rarely so many that the sizes of all rows are worth putting in order
-        below, above = (walk.sizes[walk.order[unsure + side]] for side in (0, 1))
-        inner = put(inner, unsure, steps[unsure] > rounding * xp.maximum(below, above))
-    return xp.concat([edge, inner, limit - gaps[-1:] > rounding * walk.sizes[walk.order[-1:]]])
-
-
-def best_cut(
-    walk: Walk, ranks: Array, *, start: float, above: float = -float("inf"), limit: float = float("inf")
-) -> Cut | None:
-    """Return the offset with the best of `ranks`, None where it does not improve on `above`.
-
-    Of the best plateau it is the middle of the widest part, and of several best plateaus that nearest to `start`. Gaps
-    closer than rounding are not cut apart, and no offset above `limit` is considered.
-    """
-    gaps = walk.gaps
-    xp = namespace(gaps)
-    apart = cuts_apart(walk, limit=limit)
-    best = float(xp.max(xp.where(apart, ranks, xp.full_like(ranks, -float("inf")))))
-    if not improves(best, above):
-        return None
-    near = xp.nonzero(apart & (ranks >= best - 1e-12 * abs(best)))[0]
-    place = xp.cumulative_sum(xp.astype(apart, xp.int64))[near] if near.shape[0] > 1 else near
-    ends = xp.asarray([-float("inf"), limit], dtype=gaps.dtype, device=device(gaps))
-    lows = xp.where(near > 0, gaps[xp.clip(near - 1, 0, None)], ends[:1])
-    highs = xp.where(near < gaps.shape[0], gaps[xp.clip(near, None, gaps.shape[0] - 1)], ends[1:])
-    return Cut(_settle(*(to_numpy(x).astype(np.float64) for x in (lows, highs, place)), start=start, limit=limit), best)
-
-
-def _settle(lows: _Vector, highs: _Vector, place: _Vector, *, start: float, limit: float) -> float:
-    """Choose a point in one of the best intervals; those whose `place` differs by one are one plateau."""
-    plateau = np.cumsum(np.diff(place, prepend=place[0]) > 1)
-    half = np.minimum((highs - lows) / 2, _MARGIN)
-    outer = np.isinf(lows) | (highs >= limit)  # half known: taken only where nothing else is as good
-    points = np.clip(start, lows + half, highs - half)
-    distance = np.abs(points - start)
-    order = np.lexsort((distance, np.where(outer, 0.0, -half), plateau))
-    widest = order[np.unique(plateau[order], return_index=True)[1]]
-    return float(points[widest[np.argmin(distance[widest])]])
+    return xp.concat([xp.zeros_like(running[..., :1]), running], axis=-1)

@@ -7,7 +7,7 @@ import numpy as np
 from skimbalance._array_api import bring, device, namespace, to_numpy
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._breakpoints import top_two
+from skimbalance.solvers._neighbourhood import top_two
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._prior import prior_offsets
 
@@ -22,7 +22,7 @@ _WIDE_TAUS = (-1.0, -0.5, 2.0, 3.0)
 _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
 
-_CELLS_FOR_CHOICE = 5_000_000
+_CELLS_FOR_CHOICE = 1_000_000
 """About so many scores, of evenly spaced rows, suffice to choose the multiple of `-log prior` to start from."""
 
 _CELLS_PER_LEAP = 20_000
@@ -59,7 +59,16 @@ def _starts(problem: Problem) -> dict[str, Array]:
     starts |= _feasible(problem)
     if _cells(problem) <= _CELLS_FOR_ALL_STARTS:
         return starts
-    return _best(problem, starts)
+    return _best(_sample(problem), starts)
+
+
+def _sample(problem: Problem) -> Problem:
+    """Return the problem of fewer rows, where there are many: enough to choose a start."""
+    step = _cells(problem) // _CELLS_FOR_CHOICE
+    if step < 2:
+        return problem
+    rows, truth = problem.truth.thinned(step)
+    return replace(problem, scores=namespace(rows).take(problem.scores, rows, axis=0), truth=truth)
 
 
 def _companion(problem: Problem) -> dict[str, Array]:
@@ -84,13 +93,7 @@ def _feasible(problem: Problem) -> dict[str, Array]:
 
 def _best_multiple(problem: Problem) -> dict[str, Array]:
     """Return the best multiple of `-log prior`, chosen on a sample of the rows where there are many."""
-    step = max(1, _cells(problem) // _CELLS_FOR_CHOICE)
-    if step > 1:
-        every = namespace(problem.scores).arange(0, problem.scores.shape[0], step, device=device(problem.scores))
-        sample = problem.truth.take(every)
-        if bool(namespace(sample.support).all(sample.support > 0)):
-            problem = replace(problem, scores=problem.scores[::step, :], truth=sample)
-    return _best(problem, _multiples(problem, _TAUS))
+    return _best(_sample(problem), _multiples(problem, _TAUS))
 
 
 def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:

@@ -5,13 +5,13 @@ import pytest
 from problems import in_namespace, problem
 
 from skimbalance._array_api import to_numpy
+from skimbalance.decision import decide
 from skimbalance.metrics import Cost
-from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._registry import METRICS
-from skimbalance.solvers import Problem
-from skimbalance.solvers._breakpoints import Leaders, top_two
-from skimbalance.solvers._coordinate_ascent import _Climb
-from skimbalance.solvers._line_search import Walk, best_cut, ranks_along
+from skimbalance.solvers import Problem, _neighbourhood
+from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
+from skimbalance.solvers._line_search import ranks_along
+from skimbalance.solvers._neighbourhood import around
 
 COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
 
@@ -20,99 +20,163 @@ def metric_of(name):
     return COST if name == "cost" else METRICS[name].bind(3)
 
 
+def walked(setting, start, classes):
+    """The walks of some classes side by side, and the ranks along them."""
+    place = around(setting, start)
+    walks = place.walks(np.asarray(classes))
+    return place, walks, ranks_along(walks, setting, setting.count(place.first))
+
+
 @pytest.mark.parametrize("truth", ["plain", "weighted", "soft", "soft and weighted"])
 @pytest.mark.parametrize("name", [*sorted(METRICS), "cost"])
 def test_ranks_along_equals_counting_afresh(name, truth):
     base = problem(5, n_classes=4, n_rows=30, weighted="weighted" in truth, soft="soft" in truth)
     setting = Problem(base.scores, base.truth, metric_of(name))
     start = np.array([0.3, -0.2, 0.1, 0.4])
-    climb = _Climb(setting, start)
-    for k in range(4):
-        walk = climb._walk(k)
-        ranks = ranks_along(walk, setting)
-        cuts = np.concatenate([[walk.gaps[0] - 1], (walk.gaps[1:] + walk.gaps[:-1]) / 2, [walk.gaps[-1] + 1]])
-        for cut, rank in zip(cuts, ranks, strict=True):
+    for classes in ([0], [1], [3, 0, 2], [0, 1, 2, 3]):
+        _, walks, ranks = walked(setting, start, classes)
+        for k, gaps, along in zip(classes, walks.gaps.values, ranks, strict=True):
+            cuts = np.concatenate([[gaps[0] - 1], (gaps[1:] + gaps[:-1]) / 2, [gaps[-1] + 1]])
+            for cut, rank in zip(cuts, along, strict=True):
+                offsets = start.copy()
+                offsets[k] = cut
+                assert rank == pytest.approx(setting.rank(offsets), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["f1_macro", "geometric_mean", "worst_recall", "matthews_corrcoef", "cost"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_walks_over_near_rows_miss_nothing_within_bounds(name, weighted, monkeypatch):
+    """Whatever offset a class is given within its bounds, the walk over near rows knows its rank."""
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 1)
+    monkeypatch.setattr(_neighbourhood, "_PER_OWN_ROW", 0.5)
+    base = problem(7, n_classes=4, n_rows=300, weighted=weighted)
+    setting = Problem(3 * base.scores, base.truth, metric_of(name))
+    start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
+    place, walks, ranks = walked(setting, start, everyone)
+    bounds = place.bounds(everyone)
+    assert place.lengths.sum() < 2 * 300
+    for k, gaps, along in zip(everyone, walks.gaps.values, ranks, strict=True):
+        every = np.sort(np.max(np.delete(setting.scores + start, k, 1), axis=1) - setting.scores[:, k])
+        inside = every[(every > bounds.low[k]) & (every < bounds.high[k])]
+        cuts = np.concatenate([[bounds.low[k]], (inside[1:] + inside[:-1]) / 2, [bounds.high[k]]])
+        assert len(inside) > 5
+        for cut in cuts:
             offsets = start.copy()
             offsets[k] = cut
-            assert rank == pytest.approx(setting.rank(offsets), abs=1e-9)
+            assert along[np.searchsorted(gaps, cut)] == pytest.approx(setting.rank(offsets), abs=1e-9)
 
 
 def test_the_walk_is_the_same_in_every_array_library(xp):
     for name in METRICS:
         here = problem(2, n_classes=4, n_rows=25, metric=name, weighted=True)
         there = in_namespace(here, xp)
-        for k in range(4):
-            expected = ranks_along(_Climb(here, np.zeros(4))._walk(k), here)
-            got = ranks_along(_Climb(there, xp.zeros(4, dtype=xp.float64))._walk(k), there)
-            np.testing.assert_allclose(to_numpy(got), expected, atol=1e-12)
+        _, _, expected = walked(here, np.zeros(4), [0, 1, 2, 3])
+        _, _, got = walked(there, xp.zeros(4, dtype=xp.float64), [0, 1, 2, 3])
+        np.testing.assert_allclose(to_numpy(got), expected, atol=1e-12)
 
 
-def test_leaders_follow_every_move(xp, rng):
-    """After any sequence of moves, the leaders are those of a fresh start, ties included."""
-    scores = np.round(rng.normal(size=(60, 5)), 1)
-    there = xp.asarray(scores)
-    columns = xp.asarray(scores.T.copy())
-    leaders = Leaders(there, columns, xp.zeros(5, dtype=xp.float64))
-    offsets = np.zeros(5)
+@pytest.mark.parametrize("near", [False, True])
+def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
+    """After any moves within bounds, and some taken back, decisions are those of a fresh start, ties included."""
+    if near:
+        monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+        monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 2)
+    scores = np.round(rng.normal(size=(200, 6)), 1)
+    here = problem(0, n_classes=6, n_rows=200)
+    setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
+    place = around(setting, xp.zeros(6, dtype=xp.float64))
+    bounds = place.bounds(np.arange(6)) or Bounds(np.full(6, -3.0), np.full(6, 3.0))
+    offsets = np.zeros(6)
     for _ in range(60):
-        k, offset = int(rng.integers(5)), float(np.round(rng.normal(), 1))
-        before = to_numpy(leaders.first).copy()
-        change = leaders.move(k, offset)
-        offsets[k] = offset
-        first, first_value, second, second_value = top_two(scores + offsets)
-        np.testing.assert_array_equal(to_numpy(leaders.first), first)
-        np.testing.assert_array_equal(to_numpy(leaders.second), second)
-        np.testing.assert_array_equal(to_numpy(leaders.first_value), first_value)
-        np.testing.assert_array_equal(to_numpy(leaders.second_value), second_value)
-        np.testing.assert_array_equal(np.sort(to_numpy(change.rows)), np.flatnonzero(before != first))
+        classes = rng.choice(6, size=rng.integers(1, 4), replace=False)
+        wanted = np.clip(np.round(rng.normal(size=len(classes)), 1), bounds.low[classes], bounds.high[classes])
+        before = to_numpy(place.first).copy()
+        move = place.move(classes, wanted)
+        after = offsets.copy()
+        after[classes] = wanted
+        np.testing.assert_array_equal(to_numpy(place.first), decide(scores, after))
+        changed = np.flatnonzero(before != decide(scores, after))
+        np.testing.assert_array_equal(np.sort(to_numpy(move.change.rows)), changed)
+        if rng.random() < 0.3:
+            place.undo(move)
+        else:
+            offsets = after
+        np.testing.assert_array_equal(to_numpy(place.first), decide(scores, offsets))
+        np.testing.assert_array_equal(to_numpy(place.offsets), offsets)
+
+
+def test_what_is_second_follows_too(rng):
+    scores = np.round(rng.normal(size=(60, 5)), 1)
+    here = problem(0, n_classes=5, n_rows=60)
+    place = around(Problem(scores, here.truth, here.metric), np.zeros(5))
+    for _ in range(40):
+        place.move(rng.choice(5, size=2, replace=False), np.round(rng.normal(size=2), 1))
+        expected = _neighbourhood.top_two(scores + place.offsets)
+        for got, wanted in zip(
+            (place.first, place.first_value, place.second, place.second_value), expected, strict=True
+        ):
+            np.testing.assert_array_equal(got, wanted)
 
 
 class TestBestCut:
     """Which of the best cuts is taken."""
 
+    def cuts(self, gaps, ranks, *, start=0.0, above=-np.inf, bounds=None):
+        values = np.array(gaps, dtype=float)
+        flat = np.abs(values.reshape(-1))
+        gaps = Gaps(values, float(flat[flat < 1e300].max()), lambda places: flat[places])
+        start = np.full(len(values), start)
+        return best_cuts(gaps, np.array(ranks, dtype=float), start=start, above=above, bounds=bounds)
+
     def cut(self, gaps, ranks, **options):
-        gaps = np.array(gaps, dtype=float)
-        rows = np.arange(len(gaps))
-        walk = Walk(
-            1,
-            rows,
-            gaps,
-            np.abs(gaps),
-            rows,
-            None,
-            Truth.from_codes(rows % 2, n_classes=2).count_constant(0),
-        )
-        return best_cut(walk, np.array(ranks, dtype=float), **{"start": 0.0, **options})
+        return float(self.cuts([gaps], [ranks], **options).offsets[0])
+
+    def rank(self, gaps, ranks, **options):
+        return self.cuts([gaps], [ranks], **options).ranks.tolist()
 
     def test_middle_of_a_narrow_interval(self):
-        assert self.cut([1, 1.5, 4], [0, 1, 0, 0]).offset == pytest.approx(1.25)
+        assert self.cut([1, 1.5, 4], [0, 1, 0, 0]) == pytest.approx(1.25)
 
     def test_a_margin_from_the_near_end_of_a_wide_one(self):
-        assert self.cut([2, 40], [0, 1, 0]).offset == pytest.approx(3.0)
-        assert self.cut([2, 40], [0, 1, 0], start=39.5).offset == pytest.approx(39.0)
+        assert self.cut([2, 40], [0, 1, 0]) == pytest.approx(3.0)
+        assert self.cut([2, 40], [0, 1, 0], start=39.5) == pytest.approx(39.0)
 
     def test_the_start_stays_where_it_has_room(self):
-        assert self.cut([-30, 40], [0, 1, 0]).offset == 0.0
+        assert self.cut([-30, 40], [0, 1, 0]) == 0.0
 
     def test_the_widest_part_of_a_plateau(self):
-        assert self.cut([1, 1.1, 1.7, 1.8], [0, 1, 1, 1, 0]).offset == pytest.approx(1.4)
+        assert self.cut([1, 1.1, 1.7, 1.8], [0, 1, 1, 1, 0]) == pytest.approx(1.4)
 
     def test_the_nearest_of_two_plateaus(self):
-        assert self.cut([1, 1.1, 2, 3], [0, 1, 0, 1, 0]).offset == pytest.approx(1.05)
+        assert self.cut([1, 1.1, 2, 3], [0, 1, 0, 1, 0]) == pytest.approx(1.05)
 
     def test_an_outer_interval_only_if_nothing_else_is_as_good(self):
-        assert self.cut([1, 2], [0, 1, 1]).offset == pytest.approx(1.5)
-        assert self.cut([1, 2], [0, 0, 1]).offset == pytest.approx(3.0)
+        assert self.cut([1, 2], [0, 1, 1]) == pytest.approx(1.5)
+        assert self.cut([1, 2], [0, 0, 1]) == pytest.approx(3.0)
 
     def test_ties_are_never_cut(self):
-        assert self.cut([1, 1, 2], [0, 9, 1, 0]).rank == 1
+        assert self.rank([1, 1, 2], [0, 9, 1, 0]) == [1]
 
     def test_gaps_closer_than_rounding_are_ties(self):
-        assert self.cut([1, np.nextafter(1, 2), 2], [0, 9, 1, 0]).rank == 1
+        assert self.rank([1, np.nextafter(1, 2), 2], [0, 9, 1, 0]) == [1]
 
     def test_nothing_above_the_bar_is_nothing(self):
-        assert self.cut([1, 2], [0, 1, 0], above=1.0) is None
-        assert self.cut([1, 2], [0, 1, 0], above=0.9).rank == 1
+        assert self.rank([1, 2], [0, 1, 0], above=1.0) == []
+        assert self.rank([1, 2], [0, 1, 0], above=0.9) == [1]
 
-    def test_nothing_beyond_the_limit(self):
-        assert self.cut([1, 2], [0, 0, 1], limit=2.5).offset <= 2.5
+    def test_nothing_out_of_bounds(self):
+        bounds = Bounds(np.array([0.5]), np.array([2.5]))
+        assert 2 < self.cut([1, 2], [0, 0, 1], bounds=bounds) <= 2.5
+        assert 0.5 <= self.cut([1, 2], [1, 0, 0], bounds=bounds) < 1
+        assert self.rank([1, 2, 4], [0, 1, 0, 9], bounds=bounds) == [1]
+        assert self.rank([0, 2, 4], [9, 1, 0, 0], bounds=bounds) == [1]
+
+    def test_each_walk_has_its_own(self):
+        most = np.finfo(float).max
+        gaps, ranks = [[1, 2, 3], [10, 20, most], [1, 2, 3]], [[0, 1, 0, 0], [0, 0, 2, 9], [0, 0, 0, 0]]
+        found = self.cuts(gaps, ranks, above=0.0)
+        assert found.walks.tolist() == [0, 1]
+        assert found.ranks.tolist() == [1, 2]
+        np.testing.assert_allclose(found.offsets, [1.5, 21.0])

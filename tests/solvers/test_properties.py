@@ -12,7 +12,7 @@ from skimbalance._array_api import to_numpy
 from skimbalance.decision import decide
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._registry import METRICS
-from skimbalance.solvers import Problem, _coordinate_ascent, solve
+from skimbalance.solvers import Problem, _neighbourhood, solve
 from skimbalance.solvers._coordinate_ascent import ascend
 
 names = st.sampled_from(sorted(METRICS))
@@ -102,12 +102,12 @@ def test_float32_stays_float32(n_classes, soft):
 
 
 def test_near_rows_are_enough_for_many(monkeypatch):
-    """Walks over near rows alone end where walks over all rows end."""
-    setting = problem(1, n_classes=30, n_rows=6000, metric="f1_macro")
-    near = ascend(setting, np.zeros(30))
-    monkeypatch.setattr(_coordinate_ascent, "_FULL_WALK", 10**9)
-    full = ascend(setting, np.zeros(30))
-    assert near.rank == pytest.approx(full.rank, rel=2e-3)
+    """Ascents over near rows end as high as ascents over all rows, but for local optima of either."""
+    settings = [problem(seed, n_classes=30, n_rows=6000, metric="f1_macro") for seed in range(4)]
+    near = [ascend(setting, np.zeros(30)).rank for setting in settings]
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 10**9)
+    full = [ascend(setting, np.zeros(30)).rank for setting in settings]
+    assert np.mean(near) > 0.98 * np.mean(full)
 
 
 def test_ten_thousand_ties():

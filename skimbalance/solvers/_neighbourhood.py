@@ -1,0 +1,391 @@
+"""The rows that offsets near those at hand can switch, and the two best classes of each under moving offsets."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import (
+    bring,
+    count_codes,
+    device,
+    flat,
+    group_order,
+    namespace,
+    put,
+    segment_maximum,
+    shifted_blocks,
+    small_codes,
+    to_numpy,
+    transposed,
+)
+from skimbalance._typing import Array
+from skimbalance.solvers._base import Problem
+from skimbalance.solvers._cuts import Bounds, Gaps
+from skimbalance.solvers._line_search import Walks
+
+__all__ = ["Change", "Neighbourhood", "around", "top_two"]
+
+_EVERYWHERE_ROWS = 4096
+_EVERYWHERE_CELLS = 1 << 20
+"""Up to so many rows and scores every walk takes all rows; beyond, only those that are near enough to switch."""
+
+_LEAST_ROWS = 256
+_PER_OWN_ROW = 4
+"""A walk over near rows takes about so many rows, and so many times the support of its class."""
+
+_CLASSES_PER_ROW = 16
+"""No more classes than that are near in the mean row, but for walks as long as the support of their class demands."""
+
+_LEAST_REACH = 1.0
+"""How far an offset can rise at the least, where that leaves few enough classes near: a factor e in the odds."""
+
+_FARTHER = 8
+"""For a row of its own a class reaches so many times as far as for others, in rows."""
+
+_SAMPLE = 1024
+"""Rows from which the reach of a class is estimated."""
+
+_FEWER = 128
+"""Rows from which the reach of all classes is estimated."""
+
+
+class Change(NamedTuple):
+    """Rows whose decision changed, and their classes before and after."""
+
+    rows: Array
+    before: Array
+    after: Array
+
+
+class _Move(NamedTuple):
+    """What a move changes, and what stood before it."""
+
+    change: Change
+    offsets: Array
+    rows: Array
+    leaders: tuple[Array, ...]
+
+
+def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the best class of each row, its score, the second class, and its score; lower classes win ties."""
+    xp = namespace(scores)
+    first = xp.argmax(scores, axis=1)
+    first_value = xp.max(scores, axis=1)
+    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
+    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
+    rest = xp.where(every == first[:, None], lowest, scores)
+    return first, first_value, xp.argmax(rest, axis=1), xp.max(rest, axis=1)
+
+
+class _Pairs(Protocol):
+    """Pairs of a row and a class that may lead it."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """In how many rows each class (K,) may lead."""
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of a score."""
+
+    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
+        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+
+    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `rows` and their shifted scores."""
+
+
+@dataclass(frozen=True)
+class _All:
+    """Every class may lead every row."""
+
+    problem: Problem
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """In how many rows each class (K,) may lead."""
+        return np.full(self.problem.n_classes, self.problem.scores.shape[0])
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest magnitude of a score."""
+        return _largest(self.problem.scores)
+
+    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
+        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        xp = namespace(classes)
+        rows = xp.arange(most, dtype=xp.int64, device=device(classes))
+        return rows[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
+
+    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `rows` and their shifted scores."""
+        return top_two(namespace(rows).take(self.problem.scores, rows, axis=0) + offsets)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Pairs ordered by row, and once more by class; no row has one pair alone."""
+
+    classes: Array
+    scores: Array
+    starts: Array
+    rows_of_class: Array
+    scores_of_class: Array
+    starts_of_class: Array
+    lengths: npt.NDArray[np.int64]
+    largest: float
+
+    @classmethod
+    def of_cells(cls, cells: Array, scores: Array, shape: tuple[int, int]) -> "_Some":
+        """Take the pairs at `cells`, in ascending order, of a flattened matrix of this shape."""
+        xp = namespace(scores)
+        n_rows, n_classes = shape
+        rows = cells // n_classes
+        counts = xp.astype(count_codes(rows, None, n_rows), xp.int64)
+        several = xp.nonzero(counts[rows] > 1)[0]
+        rows, classes, kept = rows[several], cells[several] - rows[several] * n_classes, scores[several]
+        counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
+        order = group_order(small_codes(classes, n_classes))
+        lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
+        largest = _largest(kept) if kept.shape[0] else 0.0
+        return cls(
+            classes,
+            kept,
+            _starts(counts),
+            rows[order],
+            kept[order],
+            _starts(lengths),
+            to_numpy(lengths),
+            largest,
+        )
+
+    @property
+    def contested(self) -> Array:
+        """The rows that have pairs."""
+        return namespace(self.starts).nonzero(self.starts[1:] > self.starts[:-1])[0]
+
+    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
+        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        xp = namespace(classes)
+        starts, ends = (self.starts_of_class[classes + side][:, None] for side in (0, 1))
+        places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]
+        filled = places < ends
+        places = xp.clip(places, None, self.rows_of_class.shape[0] - 1)
+        return self.rows_of_class[places], self.scores_of_class[places], filled
+
+    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `rows` and their shifted scores."""
+        xp = namespace(rows)
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        starts = xp.cumulative_sum(lengths) - lengths
+        segments = xp.repeat(xp.arange(rows.shape[0], device=device(rows)), lengths)
+        places = (self.starts[rows] - starts)[segments] + xp.arange(segments.shape[0], device=device(rows))
+        classes = self.classes[places]
+        values = self.scores[places] + offsets[classes]
+        leaders: tuple[Array, ...] = ()
+        for _ in range(2):
+            best = segment_maximum(values, starts)
+            ties = xp.nonzero(values == best[segments])[0]
+            if ties.shape[0] > rows.shape[0]:
+                of = segments[ties]
+                ties = ties[xp.nonzero(xp.concat([xp.ones_like(of[:1]) > 0, of[1:] != of[:-1]]))[0]]
+            leaders += (classes[ties], best)
+            values = put(values, ties, best * 0 - float("inf"))
+        return leaders
+
+
+class Neighbourhood:
+    """The two best classes of each row, kept up to date as offsets move within bounds.
+
+    As long as they do, no class that is not among a row's pairs can lead it, so that `first` equals
+    `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
+    """
+
+    def __init__(self, pairs: _Pairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None) -> None:
+        self._pairs = pairs
+        self._bounds = bounds
+        self.offsets = offsets
+        self._middle = to_numpy(offsets).astype(np.float64)
+        self.first, self.first_value, self.second, self.second_value = leaders
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """How many rows the walk of each class (K,) has."""
+        return self._pairs.lengths
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether there are no bounds."""
+        return self._bounds is None
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether some offset has used up more than half of its room."""
+        if self._bounds is None:
+            return False
+        here, low, high = to_numpy(self.offsets), self._bounds.low, self._bounds.high
+        room = np.minimum(here - low, high - here)
+        return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
+
+    def bounds(self, classes: npt.NDArray[np.int64]) -> Bounds | None:
+        """Return between what the offsets of `classes` may be put, None where there is no limit."""
+        if self._bounds is None:
+            return None
+        return Bounds(self._bounds.low[classes], self._bounds.high[classes])
+
+    def walks(self, classes: npt.NDArray[np.int64]) -> Walks:
+        """Return the rows in the order in which `classes` take them; each has one at least."""
+        xp = namespace(self.first)
+        codes = bring(classes, to=self.first, dtype=xp.int64)
+        rows, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        rivals, values = self.first[rows], self.first_value[rows]
+        held = rivals == codes[:, None]
+        if filled is not None:
+            held = held & filled
+        places = xp.nonzero(flat(held))[0]
+        of = flat(rows)[places]
+        rivals = put(flat(rivals), places, self.second[of])
+        values = put(flat(values), places, self.second_value[of])
+        mine = flat(mine)
+        gaps = xp.reshape(values - mine, rows.shape)
+        if filled is not None:
+            gaps = xp.where(filled, gaps, xp.asarray(xp.finfo(gaps.dtype).max, dtype=gaps.dtype, device=device(gaps)))
+        order = xp.argsort(gaps, axis=1, stable=False)
+        begin = rows.shape[1] * xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
+        at = flat(order + begin[:, None])
+
+        def sizes(places: Array) -> Array:
+            return xp.abs(values[at[places]]) + xp.abs(mine[at[places]])
+
+        gaps, rows, rivals, held = (xp.reshape(flat(x)[at], order.shape) for x in (gaps, rows, rivals, held))
+        largest = 2 * self._pairs.largest + float(xp.max(xp.abs(self.offsets)))
+        return Walks(codes, Gaps(gaps, largest, sizes), rows, rivals, held)
+
+    def move(self, classes: npt.NDArray[np.int64], offsets: npt.NDArray[np.float64]) -> _Move:
+        """Put the offsets of `classes` to `offsets`, and tell which decisions that changes."""
+        xp = namespace(self.first)
+        codes = bring(classes, to=self.first, dtype=xp.int64)
+        before = self.offsets
+        self.offsets = put(xp.asarray(before, copy=True), codes, bring(offsets, to=before, dtype=before.dtype))
+        rows, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        mover = codes[:, None]
+        touched = mine + self.offsets[codes][:, None] >= self.second_value[rows]
+        touched = touched | (self.first[rows] == mover) | (self.second[rows] == mover)
+        if filled is not None:
+            touched = touched & filled
+        rows = flat(rows)[xp.nonzero(flat(touched))[0]]
+        if len(classes) > 1:
+            rows = xp.unique_values(rows)
+        old = tuple(x[rows] for x in (self.first, self.first_value, self.second, self.second_value))
+        if rows.shape[0]:
+            self._write(rows, self._pairs.top_two(rows, self.offsets))
+        after = self.first[rows]
+        where = xp.nonzero(old[0] != after)[0]
+        return _Move(Change(rows[where], old[0][where], after[where]), before, rows, old)
+
+    def undo(self, move: _Move) -> None:
+        """Take the last move back."""
+        self.offsets = move.offsets
+        self._write(move.rows, move.leaders)
+
+    def _write(self, rows: Array, leaders: tuple[Array, ...]) -> None:
+        first, first_value, second, second_value = leaders
+        self.first = put(self.first, rows, first)
+        self.first_value = put(self.first_value, rows, first_value)
+        self.second = put(self.second, rows, second)
+        self.second_value = put(self.second_value, rows, second_value)
+
+
+def around(problem: Problem, offsets: Array) -> Neighbourhood:
+    """Return the neighbourhood of `offsets`, which is everywhere where the problem is small."""
+    scores = problem.scores
+    offsets = namespace(scores).asarray(bring(offsets, to=scores, dtype=scores.dtype), copy=True)
+    n_rows, n_classes = scores.shape
+    if n_rows <= _EVERYWHERE_ROWS and n_rows * n_classes <= _EVERYWHERE_CELLS:
+        return _everywhere(problem, offsets)
+    return _near(problem, offsets)
+
+
+def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
+    xp = namespace(problem.scores)
+    parts = [top_two(block) for _, block in shifted_blocks(problem.scores, offsets)]
+    leaders = tuple(xp.concat(column) for column in zip(*parts, strict=True))
+    return Neighbourhood(_All(problem), offsets, leaders, None)
+
+
+def _near(problem: Problem, offsets: Array) -> Neighbourhood:
+    """Find the pairs in which a class lacks no more than its reach, in one pass over the scores."""
+    scores, reach = problem.scores, _reach(problem, offsets)
+    xp = namespace(scores)
+    parts = []
+    for rows, block in shifted_blocks(scores, offsets):
+        first = xp.argmax(block, axis=1)
+        value = block[xp.arange(first.shape[0], device=device(scores)), first]
+        block += reach
+        close = xp.nonzero(flat(block >= value[:, None]))[0]
+        mine = flat(scores[rows, :])[close]
+        parts.append((first, value, close + rows.start * scores.shape[1], mine))
+    first, value, cells, mine = (xp.concat(column) for column in zip(*parts, strict=True))
+    pairs = _Some.of_cells(cells, mine, scores.shape)
+    found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), _bounds(offsets, reach))
+    contested = pairs.contested
+    if contested.shape[0]:
+        found._write(contested, pairs.top_two(contested, offsets))
+    return found
+
+
+def _reach(problem: Problem, offsets: Array) -> Array:
+    """Return how much less than the leader's a score (K,) may be to be near, as a sample of rows tells."""
+    scores, support = problem.scores, problem.truth.support
+    xp = namespace(scores)
+    n_rows, n_classes = scores.shape
+    sample = scores[:: max(1, n_rows // _SAMPLE), :] + offsets
+    count = sample.shape[0]
+    gaps = xp.max(sample, axis=1, keepdims=True) - sample
+    predicted = xp.mean(xp.astype(gaps == 0, xp.float64), axis=0)
+    share = _PER_OWN_ROW * xp.maximum(support / xp.sum(support), predicted)
+    share = xp.clip(share, min(_LEAST_ROWS / n_rows, _CLASSES_PER_ROW / n_classes), None)
+    ordered, begin = flat(xp.sort(transposed(gaps), axis=1)), count * xp.arange(n_classes, device=device(scores))
+
+    def quantile(share: Array) -> Array:
+        return ordered[begin + xp.clip(xp.astype(share * count, xp.int64), None, count - 1)]
+
+    each = xp.sort(gaps[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_ROW, n_classes - 1)]
+    few = each[each > 0]
+    least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
+    own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
+    return xp.clip(xp.maximum(quantile(share), own), least, None)
+
+
+def _nearest_own(problem: Problem, offsets: Array) -> Array:
+    """Return what the scores (K,) lack in the nearest of a few rows that belong to the class, zero where none does."""
+    rows, classes = problem.witnesses
+    xp = namespace(rows)
+    shifted = xp.take(problem.scores, rows, axis=0) + offsets
+    gaps = xp.max(shifted, axis=1) - shifted[xp.arange(rows.shape[0], device=device(rows)), classes]
+    starts = xp.nonzero(xp.concat([xp.ones_like(classes[:1]) > 0, classes[1:] != classes[:-1]]))[0]
+    return put(offsets * 0, classes[starts], -segment_maximum(-gaps, starts))
+
+
+def _bounds(offsets: Array, reach: Array) -> Bounds:
+    """Return how far offsets can move, each as it likes, before a class that is not near could lead.
+
+    All may fall by half of the least reach, and rise by what that leaves of their own, less than rounding.
+    """
+    middle, reach = (to_numpy(x).astype(np.float64) for x in (offsets, reach))
+    fall = reach.min() / 2
+    return Bounds(middle - fall, middle + (reach - fall) * (1 - 1e-6))
+
+
+def _starts(lengths: Array) -> Array:
+    """Return where each segment starts, and where the last ends."""
+    xp = namespace(lengths)
+    return xp.concat([xp.zeros_like(lengths[:1]), xp.cumulative_sum(lengths)])
+
+
+def _largest(scores: Array) -> float:
+    xp = namespace(scores)
+    return max(float(xp.max(scores)), -float(xp.min(scores)))
