@@ -4,7 +4,7 @@ Everything the numeric core needs beyond the array API standard stands here, wit
 torch and a plain one, written in the standard alone, for the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import array_api_compat as compat
@@ -16,6 +16,7 @@ from skimbalance._typing import Array, ArrayLike, Namespace
 
 __all__ = [
     "as_array",
+    "block_columns",
     "block_rows",
     "bring",
     "count_codes",
@@ -28,8 +29,10 @@ __all__ = [
     "put",
     "segment_maximum",
     "shifted_blocks",
+    "side_by_side",
     "small_codes",
     "smallest_normal",
+    "sort_flagged",
     "to_numpy",
     "transposed",
     "without_copy",
@@ -107,6 +110,24 @@ def block_rows(x: Array) -> list[slice]:
     n_rows, n_columns = x.shape
     step = max(1, _BLOCK_CELLS // max(1, n_columns))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def block_columns(x: Array) -> list[slice]:
+    """Cut the columns of the matrix `x` into slices small enough to work on in cache."""
+    return block_rows(x.T)
+
+
+def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
+    """Concatenate matrices along their columns, of which there are `n_columns` in all, without holding two copies."""
+    out, end = None, 0
+    for block in blocks:
+        if not (compat.is_numpy_array(block) or compat.is_torch_array(block)):
+            return namespace(block).concat([block, *blocks], axis=1)
+        if out is None:
+            out = namespace(block).empty((block.shape[0], n_columns), dtype=block.dtype, device=device(block))
+        begin, end = end, end + block.shape[1]
+        out[:, begin:end] = block
+    return out
 
 
 def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
@@ -207,6 +228,21 @@ def _count_two(codes: Array, counted: Array | None) -> Array:
 def group_order(codes: Array) -> Array:
     """Return the stable order that gathers equal codes; NumPy sorts small integers by radix."""
     return namespace(codes).argsort(codes, stable=True)
+
+
+def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
+    """Return the sorted vector `x` and the boolean `flags` of its elements, in that order.
+
+    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit, so
+    that numbers alone are sorted, which is several times as fast as finding their order.
+    """
+    kinds = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
+    if type(x) is not np.ndarray or x.dtype not in kinds:
+        order = namespace(x).argsort(x)
+        return x[order], flags[order]
+    packed = x.view(kinds[x.dtype]) & ~1 | flags
+    packed = np.sort(packed.view(x.dtype)).view(packed.dtype)
+    return packed.view(x.dtype), (packed & 1).astype(bool)
 
 
 def put(x: Array, rows: Array, values: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import namespace, to_numpy
+from skimbalance._array_api import count_codes, namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Array, Label
 from skimbalance._validation import abridged, check_label
@@ -202,7 +202,7 @@ def notes_on_state(estimate: StateEstimate, problem: Problem) -> list[str]:
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
     """Return what is to be said of classes without rows, and warn of those with few."""
-    n_rows = np.bincount(to_numpy(cast(HardTruth, problem.truth).codes), minlength=len(labels))
+    n_rows = to_numpy(count_codes(cast(HardTruth, problem.truth).codes, None, len(labels))).astype(np.int64)
     if np.count_nonzero(n_rows) < 2:
         one = labels[n_rows > 0].tolist()
         raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one!r}")

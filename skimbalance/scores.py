@@ -32,8 +32,10 @@ def _lift(log_proba: Array) -> Array:
 def _two_columns(scores: Array, *, kind: Kind) -> Array:
     xp = namespace(scores)
     if kind == "logits":
-        return xp.stack([xp.zeros_like(scores), scores], axis=1)
-    if kind == "proba":
+        pair = [xp.zeros_like(scores), scores]
+    elif kind == "proba":
         tiny = smallest_normal(scores)
-        return xp.stack([xp.log(xp.clip(1 - scores, tiny, None)), xp.log(xp.clip(scores, tiny, None))], axis=1)
-    return _lift(xp.stack([xp.log(-xp.expm1(xp.minimum(scores, xp.zeros_like(scores)))), scores], axis=1))
+        pair = [xp.log(xp.clip(1 - scores, tiny, None)), xp.log(xp.clip(scores, tiny, None))]
+    else:
+        pair = [_lift(xp.log(-xp.expm1(xp.minimum(scores, xp.zeros_like(scores))))), _lift(scores)]
+    return xp.stack(pair).T  # each column contiguous in memory

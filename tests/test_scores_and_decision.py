@@ -87,13 +87,27 @@ class TestDoor:
             got = door.segment_maximum(xp.asarray(x), xp.asarray(starts))
             np.testing.assert_array_equal(door.to_numpy(got), np.maximum.reduceat(x, starts))
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_sort_flagged(self, xp, rng, dtype):
+        x = rng.normal(size=200).astype(dtype)
+        x[:3] = 0.0, 1e-40, -1e30
+        flags = rng.random(200) > 0.5
+        ordered, carried = (door.to_numpy(a) for a in door.sort_flagged(xp.asarray(x), xp.asarray(flags)))
+        order = np.argsort(x)
+        np.testing.assert_array_equal(carried, flags[order])
+        assert ordered.dtype == dtype
+        assert np.all(np.diff(ordered) >= 0)
+        assert np.all(np.abs(ordered - x[order]) <= np.spacing(np.abs(x[order])))
+
     @pytest.mark.parametrize("n_rows", [0, 1, 100])
     def test_shifted_blocks(self, xp, rng, monkeypatch, n_rows):
         monkeypatch.setattr(door, "_BLOCK_CELLS", 64)
         x, shift = rng.normal(size=(n_rows, 3)), rng.normal(size=3)
-        blocks = [(rows, door.to_numpy(block).copy()) for rows, block in door.shifted_blocks(xp.asarray(x), xp.asarray(shift))]
-        assert sum((list(range(n_rows))[rows] for rows, _ in blocks), []) == list(range(n_rows))
-        np.testing.assert_array_equal(np.concatenate([np.empty((0, 3)), *(b for _, b in blocks)]), x + shift)
+        blocks = door.shifted_blocks(xp.asarray(x), xp.asarray(shift))
+        got = np.full_like(x, np.nan)
+        for rows, block in blocks:
+            got[rows] = door.to_numpy(block)
+        np.testing.assert_array_equal(got, x + shift)
 
     def test_put(self, xp, rng):
         for size in (0, 1, 5):

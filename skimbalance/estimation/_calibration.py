@@ -14,7 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from skimbalance._array_api import bring, device, namespace, to_numpy, transposed
+from skimbalance._array_api import (
+    block_columns,
+    block_rows,
+    bring,
+    count_codes,
+    device,
+    namespace,
+    side_by_side,
+    to_numpy,
+    transposed,
+)
 from skimbalance._typing import Array
 from skimbalance.decision import log_softmax
 from skimbalance.estimation._condense import Sample
@@ -38,38 +48,50 @@ _REACH = 30.0
 """No parameter goes further: a factor of ten to the thirteen."""
 
 _ROWS = 50_000
+_CELLS = 5_000_000
 _LEAST_ROWS = 200
-"""More rows than that calibrate no better, as long as so many of each class are among them."""
+"""More rows or scores than that calibrate no better, as long as so many rows of each class are among them; where
+classes are many, an equal part of the rows each."""
 
 
 def calibrated_shares(sample: Sample) -> Array:
     """Return the calibrated probability (K, n) of each class in each row."""
     scores, truth = sample.problem.scores, sample.truth
     xp = namespace(scores)
-    log_proba = transposed(log_softmax(scores))
+    prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
+    parameters = _fitted(sample, prior)
+    lapse = _lapse(parameters, sample.n_rows)
+    guessed = lapse * bring(prior, to=scores, dtype=scores.dtype)[:, None]
+    shares = (_shares(_log_proba(scores[rows, :]), parameters) for rows in block_rows(scores))
+    return side_by_side(((1 - lapse) * block + guessed for block in shares), n_columns=scores.shape[0])
+
+
+def _log_proba(scores: Array) -> Array:
+    """Return the log-probabilities (K, n) that scores stand for."""
+    return transposed(log_softmax(scores))
+
+
+def _fitted(sample: Sample, prior: _Vector) -> _Vector:
+    scores, truth = sample.problem.scores, sample.truth
+    xp = namespace(scores)
     mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
     if truth.weights is not None:
         mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
     codes = xp.astype(truth.codes, xp.int64)
     chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
-    prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
-    if chosen is None:
-        parameters = _fit(log_proba, codes, mass, prior)
-    else:
+    if chosen is not None:
         rows, factors = (bring(x, to=scores) for x in chosen)
-        parameters = _fit(xp.take(log_proba, rows, axis=1), codes[rows], mass[rows] * factors, prior)
-    tilted, lapse = _tilted(log_proba, parameters), _lapse(parameters, sample.n_rows)
-    raised = xp.exp(tilted - xp.max(tilted, axis=0))
-    shares = raised / xp.sum(raised, axis=0)
-    return (1 - lapse) * shares + lapse * bring(prior, to=scores, dtype=scores.dtype)[:, None]
+        scores, codes, mass = xp.take(scores, rows, axis=0), codes[rows], mass[rows] * factors
+    return _fit(_log_proba(scores), codes, mass, prior)
 
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
     """Return random rows, enough of each class, and by what to multiply their weights; None where all are few."""
-    if codes.size <= _ROWS:
+    limit = min(_ROWS, _CELLS // n_classes)
+    if codes.size <= limit:
         return None
     counts = np.bincount(codes, minlength=n_classes)
-    wanted = np.minimum(counts, np.maximum(_LEAST_ROWS, counts * _ROWS // codes.size))
+    wanted = np.minimum(counts, np.maximum(min(_LEAST_ROWS, limit // n_classes + 1), counts * limit // codes.size))
     order = np.random.default_rng(0).permutation(codes.size)
     order = order[np.argsort(codes[order], kind="stable")]
     starts = np.cumsum(counts) - counts
@@ -77,9 +99,13 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
     return rows, (counts / np.maximum(wanted, 1))[codes[rows]]
 
 
-def _tilted(log_proba: Array, parameters: _Vector) -> Array:
+def _shares(log_proba: Array, parameters: _Vector) -> Array:
+    """Return the probabilities (K, n) that a temperature and biases make of those at hand."""
+    xp = namespace(log_proba)
     biases = bring(parameters[2:], to=log_proba, dtype=log_proba.dtype)
-    return math.exp(parameters[0]) * log_proba + biases[:, None]
+    tilted = math.exp(parameters[0]) * log_proba + biases[:, None]
+    raised = xp.exp(tilted - xp.max(tilted, axis=0))
+    return raised / xp.sum(raised, axis=0)
 
 
 def _lapse(parameters: _Vector, n_rows: float) -> float:
@@ -96,30 +122,34 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector) -> _Vector
     own_log = xp.take_along_axis(log_proba, codes[None, :], axis=0)[0, :]
     own_prior = bring(prior, to=log_proba, dtype=log_proba.dtype)[codes]
     ridge = np.concatenate([[_TEMPERATURE_RIDGE, _LAPSE_RIDGE], np.full(n_classes, _BIAS_RIDGE)])
-    every = xp.arange(n_classes, device=device(codes))
-    hit = xp.astype(every[:, None] == codes[None, :], log_proba.dtype)
+    blocks = block_columns(log_proba)
+    # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
+    curvature = np.concatenate([[total, 1.0], to_numpy(count_codes(codes, mass, n_classes))])
+    units = 1 / np.sqrt(ridge + curvature)
 
-    def loss(parameters: _Vector) -> tuple[float, _Vector]:
+    def loss(steps: _Vector) -> tuple[float, _Vector]:
+        parameters = steps * units
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
-        tilted = _tilted(log_proba, parameters)
-        raised = xp.exp(tilted - xp.max(tilted, axis=0))
-        shares = raised / xp.sum(raised, axis=0)
-        own = xp.take_along_axis(shares, codes[None, :], axis=0)[0, :]
-        mixed = (1 - lapse) * own + lapse * own_prior
-        pull = mass * (1 - lapse) * own / mixed
-        by_bias = to_numpy(xp.sum(pull * (hit - shares), axis=1)).astype(np.float64)
-        by_slope = float(xp.sum(pull * (own_log - xp.sum(shares * log_proba, axis=0))))
-        by_lapse = float(xp.sum(mass * (own_prior - own) / mixed)) * lapse * (1 - lapse)
-        gradient = -np.concatenate([[slope * by_slope, by_lapse], by_bias])
+        likelihood, gradient = 0.0, np.zeros_like(parameters)
+        for part in blocks:
+            block, weights, prior_here = log_proba[:, part], mass[part], own_prior[part]
+            shares = _shares(block, parameters)
+            own = xp.take_along_axis(shares, codes[part][None, :], axis=0)[0, :]
+            mixed = (1 - lapse) * own + lapse * prior_here
+            pull = weights * (1 - lapse) * own / mixed
+            likelihood += float(xp.sum(weights * xp.log(mixed)))
+            gradient[0] += slope * float(xp.sum(pull * (own_log[part] - xp.sum(shares * block, axis=0))))
+            gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
+            gradient[2:] += to_numpy(count_codes(codes[part], pull, n_classes)) - to_numpy(shares @ pull)
         penalty = float(ridge @ (parameters * parameters)) / 2
-        return penalty - float(xp.sum(mass * xp.log(mixed))), gradient + ridge * parameters
+        return penalty - likelihood, units * (ridge * parameters - gradient)
 
-    bounds = [(-_REACH, _REACH)] * (2 + n_classes)
+    bounds = np.outer(_REACH / units, (-1, 1))
     fits = [
-        minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
+        minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
         for start in _starts(log_proba)
     ]
-    found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x
+    found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
     return found
 
 

@@ -8,7 +8,7 @@ little of either. With several classes the mean is drawn towards the best multip
 from functools import partial
 from typing import cast
 
-from skimbalance._array_api import bring, device, namespace, smallest_normal
+from skimbalance._array_api import bring, device, flat, namespace, put, smallest_normal
 from skimbalance._typing import Array, Progress, Run
 from skimbalance.decision import centred
 from skimbalance.estimation._bootstrap import bootstrap_weights
@@ -40,7 +40,7 @@ def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, report: 
     sample = condensed(problem)
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), report=report)
-    mixed = _soft(sample, (shares + _one_hot(sample)) / 2)
+    mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
     # Two classes have no other offsets than the multiples of -log prior, and one search finds the best of them.
     several = problem.n_classes > 2
     multiple = _best_multiple(mixed) if several else plug.offsets
@@ -59,12 +59,14 @@ def _soft(sample: Sample, shares: Array) -> Problem:
     return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
 
 
-def _one_hot(sample: Sample) -> Array:
-    scores = sample.problem.scores
-    xp = namespace(scores)
-    codes = xp.astype(sample.truth.codes, xp.int64)
-    every = xp.arange(scores.shape[1], device=device(scores))
-    return xp.astype(codes[None, :] == every[:, None], scores.dtype)
+def _half_soft(shares: Array, sample: Sample) -> Array:
+    """Return the mean of `shares` (K, n) and the labels, in place where the library allows it."""
+    xp, n_rows = namespace(shares), shares.shape[1]
+    own = xp.astype(sample.truth.codes, xp.int64) * n_rows + xp.arange(n_rows, device=device(shares))
+    values = flat(shares)
+    values = put(values, own, values[own] + 1)
+    values /= 2
+    return xp.reshape(values, shares.shape)
 
 
 def _optimum(problem: Problem, *, report: Progress | None, least_gain: float = 0.0) -> Solution:

@@ -64,8 +64,8 @@ class Truth(ABC):
         """The class of each row (n,), the one with the largest share."""
 
     @abstractmethod
-    def mass(self, k: int, rows: Array) -> Array:
-        """Return by how much each of `rows` belongs to class `k`; booleans where rows weigh one."""
+    def mass(self, k: int, rows: Array | None) -> Array:
+        """Return by how much each of `rows` (all where None) belongs to class `k`; booleans where rows weigh one."""
 
     @abstractmethod
     def mass_at(self, classes: Array, rows: Array | None) -> Array:
@@ -148,10 +148,10 @@ class HardTruth(Truth):
         """The class of each row (n,), the one with the largest share."""
         return namespace(self.codes).astype(self.codes, namespace(self.codes).int64)
 
-    def mass(self, k: int, rows: Array) -> Array:
-        """Return by how much each of `rows` belongs to class `k`; booleans where rows weigh one."""
-        owned = self.codes[rows] == k
-        return owned if self.weights is None else self._weighted(owned, self.weights[rows])
+    def mass(self, k: int, rows: Array | None) -> Array:
+        """Return by how much each of `rows` (all where None) belongs to class `k`; booleans where rows weigh one."""
+        owned = (self.codes if rows is None else self.codes[rows]) == k
+        return owned if self.weights is None else self._weighted(owned, self.weight(rows))
 
     def mass_at(self, classes: Array, rows: Array | None) -> Array:
         """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
@@ -188,9 +188,10 @@ class HardTruth(Truth):
         number = xp.arange(rows.shape[0], device=device(rows)) - (xp.cumulative_sum(sizes) - sizes)[classes]
         kept = xp.nonzero(number % steps[classes] == 0)[0]
         rows, classes = rows[kept], classes[kept]
-        mass = xp.ones(rows.shape, dtype=xp.float64, device=device(rows)) if self.weights is None else self.weights[rows]
-        share = self.support / count_codes(classes, mass, self.n_classes)
-        return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=mass * share[classes])
+        weights = self.weight(rows)
+        scale = (self.support / count_codes(classes, weights, self.n_classes))[classes]
+        weights = scale if weights is None else scale * weights
+        return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
@@ -229,9 +230,10 @@ class SoftTruth(Truth):
         """The class of each row (n,), the one with the largest share."""
         return namespace(self.shares).argmax(self.shares, axis=0)
 
-    def mass(self, k: int, rows: Array) -> Array:
-        """Return by how much each of `rows` belongs to class `k`."""
-        return self._weigh(self.shares[k, :][rows], rows)
+    def mass(self, k: int, rows: Array | None) -> Array:
+        """Return by how much each of `rows` (all where None) belongs to class `k`."""
+        share = self.shares[k, :]
+        return self._weigh(share if rows is None else share[rows], rows)
 
     def mass_at(self, classes: Array, rows: Array | None) -> Array:
         """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
@@ -280,8 +282,8 @@ class SoftTruth(Truth):
         masses = (xp.astype(self.mass(c, rows), xp.float64) for c in range(self.n_classes))
         return xp.stack([count_codes(decisions, mass, self.n_classes) for mass in masses])
 
-    def _weigh(self, mass: Array, rows: Array) -> Array:
-        return mass if self.weights is None else mass * self.weights[rows]
+    def _weigh(self, mass: Array, rows: Array | None) -> Array:
+        return mass if self.weights is None else mass * self.weight(rows)
 
 
 def _soft_support(shares: Array, weights: Array | None) -> Array:

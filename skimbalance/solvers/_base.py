@@ -51,13 +51,22 @@ class Problem:
         order = group_order(classes)
         return rows[order], classes[order]
 
+    @property
+    def mover(self) -> int:
+        """Two classes only: the class whose offset moves against that of the other."""
+        return 1 if self.metric.label is None else self.metric.label
+
+    @property
+    def gaps(self) -> Array:
+        """Two classes only: what the offset of the mover must exceed to win each row (n,)."""
+        return self.scores[:, 1 - self.mover] - self.scores[:, self.mover]
+
     @cached_property
-    def lineup(self) -> tuple[int, Array, Array]:
-        """Two classes only: the class to move, the rows in the order in which it takes them, and their gaps."""
-        k = 1 if self.metric.label is None else self.metric.label
-        gaps = self.scores[:, 1 - k] - self.scores[:, k]
+    def lineup(self) -> tuple[Array, Array]:
+        """Two classes only: the rows in the order in which the mover takes them, and their gaps."""
+        gaps = self.gaps
         rows = namespace(gaps).argsort(gaps, stable=False)
-        return k, rows, gaps[rows]
+        return rows, gaps[rows]
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:

@@ -28,8 +28,8 @@ from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._cuts import best_cuts, cuts_apart
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
-from skimbalance.solvers._two_classes import gaps_of
 from skimbalance.solvers._search import Search
+from skimbalance.solvers._two_classes import gaps_of
 
 __all__ = ["default_budget", "search"]
 
@@ -266,10 +266,10 @@ class _Along:
     @classmethod
     def of(cls, problem: Problem) -> "_Along":
         """Count along the rows in the order in which the class that moves takes them."""
-        k, rows, _ = problem.lineup
+        rows, _ = problem.lineup
         running = (to_numpy(cumulative_sum(problem.truth.mass(c, rows))) for c in (0, 1))
         taken = np.stack([np.concatenate([[0.0], x]) for x in running])
-        return cls(k, taken, to_numpy(problem.truth.support).astype(np.float64))
+        return cls(problem.mover, taken, to_numpy(problem.truth.support).astype(np.float64))
 
     @property
     def progress(self) -> _Vector:

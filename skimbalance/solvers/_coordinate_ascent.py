@@ -17,7 +17,7 @@ from skimbalance.metrics._counts import Counts
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._cuts import best_cuts
 from skimbalance.solvers._line_search import ranks_along
-from skimbalance.solvers._neighbourhood import Change, Neighbourhood, around
+from skimbalance.solvers._neighbourhood import Change, around
 from skimbalance.solvers._two_classes import solve_two_classes
 
 __all__ = ["ascend"]

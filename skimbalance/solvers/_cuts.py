@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, cumulative_sum, flat, namespace, put, to_numpy
+from skimbalance._array_api import bring, cumulative_sum, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._typing import Array
 from skimbalance.solvers._base import improves
 
@@ -66,14 +66,17 @@ def _edges(gaps: Gaps, bounds: Bounds | None) -> Array:
 
 def _apart(gaps: Gaps, edges: Array) -> Array:
     xp = namespace(edges)
-    rounding = 8 * float(xp.finfo(edges.dtype).eps)
     steps = edges[:, 1:] - edges[:, :-1]
+    rounding = 8 * float(xp.finfo(edges.dtype).eps)
     apart = steps > rounding * gaps.largest
     unsure = xp.nonzero(flat(apart != (steps > 0)))[0]
+    if unsure.shape[0]:  # no size is smaller than the gap itself
+        gap = xp.abs(flat(edges)[unsure + unsure // steps.shape[1]])
+        unsure = unsure[flat(steps)[unsure] > rounding * xp.clip(gap, smallest_normal(gap), None)]
     if not unsure.shape[0]:
         return apart
     last = int(gaps.values.shape[1]) - 1
-    row, place = unsure // (last + 2), unsure % (last + 2)
+    row, place = unsure // steps.shape[1], unsure % steps.shape[1]
     below, above = (gaps.sizes(row * (last + 1) + xp.clip(place - side, 0, last)) for side in (1, 0))
     enough = flat(steps)[unsure] > rounding * xp.maximum(below, above)
     return xp.reshape(put(flat(apart), unsure, enough), apart.shape)

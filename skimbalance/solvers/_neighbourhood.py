@@ -48,6 +48,9 @@ _FARTHER = 8
 _SAMPLE = 1024
 """Rows from which the reach of a class is estimated."""
 
+_FEWER_CELLS = 1 << 17
+"""Scores of witnesses looked at together."""
+
 _FEWER = 128
 """Rows from which the reach of all classes is estimated."""
 
@@ -363,9 +366,14 @@ def _reach(problem: Problem, offsets: Array) -> Array:
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
     """Return what the scores (K,) lack in the nearest of a few rows that belong to the class, zero where none does."""
     rows, classes = problem.witnesses
-    xp = namespace(rows)
-    shifted = xp.take(problem.scores, rows, axis=0) + offsets
-    gaps = xp.max(shifted, axis=1) - shifted[xp.arange(rows.shape[0], device=device(rows)), classes]
+    xp, step = namespace(rows), 1 + _FEWER_CELLS // problem.n_classes
+    parts = []
+    for begin in range(0, rows.shape[0], step):
+        some = slice(begin, begin + step)
+        shifted = xp.take(problem.scores, rows[some], axis=0) + offsets
+        own = shifted[xp.arange(shifted.shape[0], device=device(rows)), classes[some]]
+        parts.append(xp.max(shifted, axis=1) - own)
+    gaps = xp.concat(parts)
     starts = xp.nonzero(xp.concat([xp.ones_like(classes[:1]) > 0, classes[1:] != classes[:-1]]))[0]
     return put(offsets * 0, classes[starts], -segment_maximum(-gaps, starts))
 

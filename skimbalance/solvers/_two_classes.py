@@ -1,10 +1,11 @@
 """Two classes: one offset, one walk over all rows, and the global optimum."""
 
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from skimbalance._array_api import cumulative_sum, device, namespace
+from skimbalance._array_api import cumulative_sum, device, namespace, sort_flagged
 from skimbalance._typing import Array
 from skimbalance.decision import centred
 from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
@@ -14,13 +15,23 @@ from skimbalance.solvers._cuts import Gaps, best_cuts
 __all__ = ["gaps_of", "solve_two_classes"]
 
 
+@dataclass(frozen=True)
+class _Line:
+    """The gaps of all rows, sorted, and what the mover (n + 1,) has before the first row and after each."""
+
+    gaps: Gaps
+    hits: Array
+    predicted: Array
+
+
 def solve_two_classes(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes."""
-    xp = namespace(problem.scores)
-    k, _, ordered = problem.lineup
-    ranks = _ranks_along(problem)
+    k, line = problem.mover, _line(problem)
+    ranks = _ranks_along(problem, line)
+    ordered = line.gaps.values[0, :]
+    xp = namespace(ordered)
     begin = float(start[k]) - float(start[1 - k])
-    cuts = best_cuts(gaps_of(problem), ranks[None, :], start=np.asarray([begin]), above=-float("inf"))
+    cuts = best_cuts(line.gaps, ranks[None, :], start=np.asarray([begin]), above=-float("inf"))
     pair = [0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0]
     solution = problem.solved(centred(xp.asarray(pair, dtype=ordered.dtype, device=device(ordered))), n_iter=1)
     here = xp.asarray([begin], dtype=ordered.dtype, device=device(ordered))
@@ -31,42 +42,44 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
     return solution
 
 
-def gaps_of(problem: Problem) -> Gaps:
-    """Return the gaps (1, n) of the class that moves."""
+def gaps_of(problem: Problem, ordered: Array | None = None) -> Gaps:
+    """Return the gaps (1, n) of the mover."""
     xp, scores = namespace(problem.scores), problem.scores
-    _, rows, ordered = problem.lineup
 
     def sizes(places: Array) -> Array:
-        return xp.sum(xp.abs(xp.take(scores, rows[places], axis=0)), axis=1)
+        return xp.sum(xp.abs(xp.take(scores, problem.lineup[0][places], axis=0)), axis=1)
 
-    return Gaps(ordered[None, :], 2 * float(xp.max(xp.abs(scores))), sizes)
+    ordered = problem.lineup[1] if ordered is None else ordered
+    return Gaps(ordered[None, :], 2 * max(float(xp.max(scores)), -float(xp.min(scores))), sizes)
 
 
-def _ranks_along(problem: Problem) -> Array:
-    """Return the rank (n + 1,) before the first row and after each."""
-    truth, (k, rows, _) = problem.truth, problem.lineup
+def _line(problem: Problem) -> _Line:
+    truth, k = problem.truth, problem.mover
     xp = namespace(problem.scores)
-    zero = xp.zeros(1, dtype=xp.float64, device=device(rows))
-    hits = xp.concat([zero, cumulative_sum(truth.mass(k, rows))])
-    weight = truth.weight(rows)
-    if weight is None:
-        predicted = xp.arange(rows.shape[0] + 1, dtype=xp.float64, device=device(rows))
+    zero = xp.zeros(1, dtype=xp.float64, device=device(problem.scores))
+    if truth.is_counted:  # the order of the rows themselves is not needed
+        ordered, won = sort_flagged(problem.gaps, truth.mass(k, None))
+        predicted = xp.arange(ordered.shape[0] + 1, dtype=xp.float64, device=device(ordered))
     else:
+        rows, ordered = problem.lineup
+        won, weight = truth.mass(k, rows), truth.weight(rows)
+        weight = xp.ones_like(ordered) if weight is None else weight
         predicted = xp.concat([zero, cumulative_sum(weight)])
+    return _Line(gaps_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
 
-    def trace(metric: Metric) -> tuple[Array, ...]:
-        return _trace(problem, metric, hits, predicted)
 
-    ranks = problem.metric.refine(trace(problem.metric), 2)
+def _ranks_along(problem: Problem, line: _Line) -> Array:
+    """Return the rank (n + 1,) before the first row and after each."""
+    ranks = problem.metric.refine(_trace(problem, problem.metric, line), 2)
     if not problem.requirements:
         return ranks
-    missed = (r.violation(r.metric.pool(trace(r.metric), 2)) for r in problem.requirements)
+    missed = (r.violation(r.metric.pool(_trace(problem, r.metric, line), 2)) for r in problem.requirements)
     return problem.constrained(ranks, sum(missed))
 
 
-def _trace(problem: Problem, metric: Metric, hits: Array, predicted: Array) -> tuple[Array, ...]:
-    """Return the pooled terms of a metric (n + 1,) each, where the class that moves has `hits` and `predicted`."""
-    truth, k = problem.truth, problem.lineup[0]
+def _trace(problem: Problem, metric: Metric, line: _Line) -> tuple[Array, ...]:
+    """Return the pooled terms of a metric (n + 1,) each."""
+    truth, k, hits, predicted = problem.truth, problem.mover, line.hits, line.predicted
     xp, support, rest = namespace(hits), truth.support, 1 - k
     wrong = predicted - hits
     if isinstance(metric, LinearMetric):

@@ -51,12 +51,12 @@ def test_walks_over_near_rows_miss_nothing_within_bounds(name, weighted, monkeyp
     monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
     monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 1)
     monkeypatch.setattr(_neighbourhood, "_PER_OWN_ROW", 0.5)
-    base = problem(7, n_classes=4, n_rows=300, weighted=weighted)
+    base = problem(7, n_classes=4, n_rows=900, weighted=weighted)
     setting = Problem(3 * base.scores, base.truth, metric_of(name))
     start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
     place, walks, ranks = walked(setting, start, everyone)
     bounds = place.bounds(everyone)
-    assert place.lengths.sum() < 2 * 300
+    assert place.lengths.sum() < 2 * 900
     for k, gaps, along in zip(everyone, walks.gaps.values, ranks, strict=True):
         every = np.sort(np.max(np.delete(setting.scores + start, k, 1), axis=1) - setting.scores[:, k])
         inside = every[(every > bounds.low[k]) & (every < bounds.high[k])]
