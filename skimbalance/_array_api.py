@@ -65,9 +65,9 @@ def as_array(x: ArrayLike) -> Array:
     """Return `x` itself if it is an array already, without its gradient, and a NumPy array of it otherwise."""
     if compat.is_torch_array(x):
         return x.detach()
-    if compat.is_array_api_obj(x):
+    if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
         return x
-    return np.asarray(x)
+    return np.asarray(x)  # of a memory-mapped array this is a plain view: nothing is read
 
 
 def without_copy(x: Array) -> Array:

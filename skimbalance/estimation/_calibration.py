@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from skimbalance._array_api import (
     block_columns,
@@ -59,11 +59,18 @@ def calibrated_shares(sample: Sample) -> Array:
     scores, truth = sample.problem.scores, sample.truth
     xp = namespace(scores)
     prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
-    parameters = _fitted(sample, prior)
-    lapse = _lapse(parameters, sample.n_rows)
-    guessed = lapse * bring(prior, to=scores, dtype=scores.dtype)[:, None]
-    shares = (_shares(_log_proba(scores[rows, :]), parameters) for rows in block_rows(scores))
-    return side_by_side(((1 - lapse) * block + guessed for block in shares), n_columns=scores.shape[0])
+    mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
+    if truth.weights is not None:
+        mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
+    codes = xp.astype(truth.codes, xp.int64)
+    chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
+    if chosen is None:
+        log_proba = _log_proba(scores)
+        return _lapsed(log_proba, _fit(log_proba, codes, mass, prior), prior, sample.n_rows)
+    rows, factors = (bring(x, to=scores) for x in chosen)
+    parameters = _fit(_log_proba_of(rows, scores), codes[rows], mass[rows] * factors, prior)
+    shares = (_lapsed(_log_proba(scores[rows, :]), parameters, prior, sample.n_rows) for rows in block_rows(scores))
+    return side_by_side(shares, n_columns=scores.shape[0])
 
 
 def _log_proba(scores: Array) -> Array:
@@ -71,18 +78,18 @@ def _log_proba(scores: Array) -> Array:
     return transposed(log_softmax(scores))
 
 
-def _fitted(sample: Sample, prior: _Vector) -> _Vector:
-    scores, truth = sample.problem.scores, sample.truth
-    xp = namespace(scores)
-    mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
-    if truth.weights is not None:
-        mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
-    codes = xp.astype(truth.codes, xp.int64)
-    chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
-    if chosen is not None:
-        rows, factors = (bring(x, to=scores) for x in chosen)
-        scores, codes, mass = xp.take(scores, rows, axis=0), codes[rows], mass[rows] * factors
-    return _fit(_log_proba(scores), codes, mass, prior)
+def _log_proba_of(rows: Array, scores: Array) -> Array:
+    """Return the log-probabilities of some rows, without a copy of their scores."""
+    parts = block_rows(scores[: rows.shape[0], :])
+    blocks = (_log_proba(namespace(rows).take(scores, rows[part], axis=0)) for part in parts)
+    return side_by_side(blocks, n_columns=rows.shape[0])
+
+
+def _lapsed(log_proba: Array, parameters: _Vector, prior: _Vector, n_rows: float) -> Array:
+    """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
+    lapse = _lapse(parameters, n_rows)
+    guessed = lapse * bring(prior, to=log_proba, dtype=log_proba.dtype)[:, None]
+    return (1 - lapse) * _shares(log_proba, parameters) + guessed
 
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
@@ -144,7 +151,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector) -> _Vector
         penalty = float(ridge @ (parameters * parameters)) / 2
         return penalty - likelihood, units * (ridge * parameters - gradient)
 
-    bounds = np.outer(_REACH / units, (-1, 1))
+    bounds = Bounds(-_REACH / units, _REACH / units)
     fits = [
         minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
         for start in _starts(log_proba)

@@ -7,7 +7,7 @@ blocks that hold a small share of either class: what a cut achieves is kept to w
 from dataclasses import replace
 from typing import NamedTuple, cast
 
-from skimbalance._array_api import count_codes, cumulative_sum, namespace
+from skimbalance._array_api import count_codes, cumulative_sum, namespace, sort_flagged
 from skimbalance._typing import Array
 from skimbalance.metrics._counts import HardTruth, Truth
 from skimbalance.solvers import Problem
@@ -43,15 +43,19 @@ def condensed(problem: Problem) -> Sample:
         return Sample(problem, None)
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]
-    order = xp.argsort(margins, stable=False)
     truth = cast(HardTruth, problem.truth)
-    codes, weights = xp.astype(truth.codes[order], xp.int64), truth.weight(order)
+    if truth.weights is None:
+        margins, owned = sort_flagged(margins, truth.codes == 1)
+        codes, weights = xp.astype(owned, xp.int64), None
+    else:
+        order = xp.argsort(margins, stable=False)
+        margins, codes, weights = margins[order], xp.astype(truth.codes[order], xp.int64), truth.weights[order]
     blocks = sum(_share(codes, weights, c, truth.support[c]) for c in (0, 1))
     n_blocks = 2 * _BLOCKS + 1
     cells = 2 * blocks + codes
     counts = count_codes(cells, None, 2 * n_blocks)
     kept = xp.nonzero(counts > 0)[0]
-    middle = count_codes(blocks, xp.astype(margins[order], xp.float64), n_blocks)[kept // 2]
+    middle = count_codes(blocks, xp.astype(margins, xp.float64), n_blocks)[kept // 2]
     middle = xp.astype(middle / count_codes(blocks, None, n_blocks)[kept // 2], margins.dtype)
     mass = sizes = counts[kept]
     if weights is not None:

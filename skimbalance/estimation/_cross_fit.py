@@ -25,8 +25,9 @@ __all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error"]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
+_ROWS_FOR_ALL_FOLDS = 50_000
 _CELLS_FOR_ALL_FOLDS = 1_000_000
-"""Beyond so many scores few folds tell as much as more do of few rows."""
+"""Beyond so many rows or scores few folds tell as much as more do of few rows."""
 
 WIDTH = np.sqrt(2.0)
 """By how much intervals are wider than new rows alone make them: model and offsets vary about as much again, which a
@@ -47,8 +48,8 @@ def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progre
 
 def folds_of(codes: Codes, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
     """Return the fold of each row, every class spread evenly over the folds."""
-    n_folds = _FOLDS if codes.size * n_classes <= _CELLS_FOR_ALL_FOLDS else _FEW_FOLDS
-    n_folds = min(n_folds, at_most, codes.size)
+    few = codes.size > _ROWS_FOR_ALL_FOLDS or codes.size * n_classes > _CELLS_FOR_ALL_FOLDS
+    n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, codes.size)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
@@ -84,6 +85,8 @@ class CrossFit:
     def decisions(self, *, strength: float = 1.0) -> Codes:
         """Decide each row by `strength` times the offsets fitted without its fold."""
         scores = self.problem.scores
+        if strength == 0:
+            return to_numpy(decide(scores, np.zeros(scores.shape[1])))
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)
         for fold, offsets in enumerate(self.offsets):

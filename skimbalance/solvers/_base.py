@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from skimbalance.metrics._counts import Counts, Truth
 
 __all__ = ["Fit", "Problem", "Solution", "improves"]
 
+
+_Found = TypeVar("_Found")
 
 _WITNESSES = 1024
 """About how many rows stand for all."""
@@ -38,9 +41,19 @@ class Problem:
         return int(self.scores.shape[1])
 
     @cached_property
+    def _known(self) -> dict[str, Any]:
+        """What has been found out about the scores alone: problems that differ in the truth share it."""
+        return {}
+
+    def _once(self, name: str, find: Callable[[], _Found]) -> _Found:
+        if name not in self._known:
+            self._known[name] = find()
+        return cast(_Found, self._known[name])
+
+    @property
     def columns(self) -> Array:
-        """The scores once more, (K, n): a line search reads one class at a time."""
-        return transposed(self.scores)
+        """The scores once more, (K, n): a line search over all rows reads one class at a time."""
+        return self._once("columns", lambda: transposed(self.scores))
 
     @cached_property
     def witnesses(self) -> tuple[Array, Array]:
@@ -61,9 +74,12 @@ class Problem:
         """Two classes only: what the offset of the mover must exceed to win each row (n,)."""
         return self.scores[:, 1 - self.mover] - self.scores[:, self.mover]
 
-    @cached_property
+    @property
     def lineup(self) -> tuple[Array, Array]:
         """Two classes only: the rows in the order in which the mover takes them, and their gaps."""
+        return self._once("lineup", self._lined_up)
+
+    def _lined_up(self) -> tuple[Array, Array]:
         gaps = self.gaps
         rows = namespace(gaps).argsort(gaps, stable=False)
         return rows, gaps[rows]
@@ -87,8 +103,7 @@ class Problem:
     def with_truth(self, truth: Truth) -> "Problem":
         """Return the problem of the same scores with another truth; what is known of the scores is kept."""
         other = replace(self, truth=truth)
-        shared = "lineup" if self.n_classes == 2 else "columns"
-        vars(other)[shared] = getattr(self, shared)
+        vars(other)["_known"] = self._known
         return other
 
     def take(self, rows: Array) -> "Problem":
