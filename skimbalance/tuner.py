@@ -123,8 +123,9 @@ class OffsetTuner(BaseEstimator):
         zero is enough. For logits, the logistic function of the log-odds above which it is.
     score_ : float
         What the metric is expected to be on new rows: offsets are fitted on four fifths of the rows and judged on the
-        fifth, for each in turn (thirds beyond a million scores), so that no row is judged by offsets it helped to fit.
-        In a geometric mean a class without a hit counts as half a hit: it would be zero on few rows, whatever is true.
+        fifth, for each in turn (thirds beyond 50,000 rows or a million scores), so that no row is judged by offsets it
+        helped to fit. In a geometric mean a class without a hit counts as half a hit: it would be zero on few rows,
+        whatever is true.
     score_interval_ : tuple of float
         Within which bounds the metric is expected to be on as many new rows, with probability `confidence_level`.
     offsets_interval_ : array of shape (2, K)
@@ -161,6 +162,13 @@ class OffsetTuner(BaseEstimator):
     See Also
     --------
     TunedOffsetClassifierCV : Does this around a classifier, with out-of-fold scores.
+
+    Notes
+    -----
+    Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
+    reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
+    The soft labels of ``"plugin"`` are as large as the scores, and the default's folds hold twice that for a while.
+    :meth:`predict` holds one block.
 
     References
     ----------

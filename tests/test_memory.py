@@ -13,9 +13,9 @@ from skimbalance.estimation import _calibration
 def logits():
     rng = np.random.default_rng(0)
     prior = 1 / np.arange(1, 1001)
-    y = np.concatenate([np.arange(1000), rng.choice(1000, 9000, p=prior / prior.sum())])
-    scores = rng.standard_normal((10_000, 1000)) + np.log(prior)
-    scores[np.arange(10_000), y] += 3
+    y = np.concatenate([np.arange(1000), rng.choice(1000, 19_000, p=prior / prior.sum())])
+    scores = rng.standard_normal((20_000, 1000)) + np.log(prior)
+    scores[np.arange(20_000), y] += 3
     return scores, y
 
 

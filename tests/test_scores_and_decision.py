@@ -140,3 +140,32 @@ def test_confusion_of_some_rows(xp, rng):
     expected = np.zeros((3, 3))
     np.add.at(expected, (codes[rows], decisions[rows]), 1)
     np.testing.assert_array_equal(door.to_numpy(got), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_thinned_rows_stand_for_all(xp, rng, weighted):
+    """Some rows of each class are left, and their weights sum to those of all rows of the class."""
+    codes = rng.permutation(np.repeat([0, 1, 2, 4], [300, 30, 3, 1]))
+    weights = rng.random(codes.size) if weighted else None
+    there = None if weights is None else xp.asarray(weights)
+    truth = Truth.from_codes(xp.asarray(codes), n_classes=5, weights=there)
+    rows, thin = truth.thinned(20)
+    kept = codes[door.to_numpy(rows)]
+    np.testing.assert_array_equal(np.bincount(kept, minlength=5), [15, 5, 3, 0, 1])
+    np.testing.assert_array_equal(door.to_numpy(thin.likeliest), kept)
+    np.testing.assert_allclose(door.to_numpy(thin.support), door.to_numpy(truth.support))
+    assert door.to_numpy(truth.thinned(1)[0]).size == codes.size
+
+
+def test_thinned_soft_labels(rng):
+    shares = rng.dirichlet(np.ones(3), size=50).T
+    rows, thin = Truth.from_shares(shares).thinned(7)
+    np.testing.assert_array_equal(rows, np.arange(0, 50, 7))
+    np.testing.assert_array_equal(thin.likeliest, shares[:, ::7].argmax(axis=0))
+    np.testing.assert_allclose(thin.support, shares[:, ::7].sum(axis=1))
+
+
+def test_side_by_side(xp, rng):
+    x = rng.normal(size=(3, 20))
+    blocks = (xp.asarray(x[:, start : start + 6]) for start in range(0, 20, 6))
+    np.testing.assert_array_equal(door.to_numpy(door.side_by_side(blocks, n_columns=20)), x)

@@ -189,7 +189,7 @@ class HardTruth(Truth):
         kept = xp.nonzero(number % steps[classes] == 0)[0]
         rows, classes = rows[kept], classes[kept]
         weights = self.weight(rows)
-        scale = (self.support / count_codes(classes, weights, self.n_classes))[classes]
+        scale = self.support[classes] / count_codes(classes, weights, self.n_classes)[classes]
         weights = scale if weights is None else scale * weights
         return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 

@@ -27,25 +27,26 @@ _Classes = npt.NDArray[np.int64]
 _MAX_SWEEPS = 1000
 """Never reached but where rounding makes gains out of nothing."""
 
-_SIDE_BY_SIDE = 16
-"""One in so many classes is searched at a time, of at least that many, but one."""
+_PARTS = 16
+"""Many classes are searched in about so many batches, side by side in each: they hardly meet in the same rows."""
 
 _CELLS_AT_ONCE = 1 << 17
 """Walks searched side by side have no more places than that."""
 
-_LEAST_GAIN = 2e-2
 _LEAST_GAIN_OF_CLASS = 2e-5
-"""Where walks do not take all rows, an ascent ends once all classes gain less than the lesser of these shares of the
-rank, all together or each."""
+_LEAST_GAIN = 2e-2
+"""Where walks do not take all rows, a sweep over all K classes that gains less than K times the first of these shares
+of the rank is the last, or less than the second."""
 
 _FEW = 0.25
+"""Once no more than this share of the classes moved in a sweep, all are tried again."""
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Solution:
     """Climb from `start` until no class can gain by its offset alone.
 
-    A class whose gain is less than its part of `least_gain` of the rank, that of a sweep over all, rests like one that
-    gains nothing, and the ascent ends after a sweep that gains less.
+    A class that gains less than its part of `least_gain`, a share of the rank, rests like one that gains nothing, and
+    the ascent ends after a sweep over all classes that gains less than the whole of it.
     """
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
@@ -57,7 +58,7 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Soluti
 
 
 class _Climb:
-    """An ascent in one neighbourhood, and what the decisions achieve."""
+    """An ascent under way: the neighbourhood it is in, and what the decisions achieve."""
 
     def __init__(self, problem: Problem, start: Array) -> None:
         self.problem = problem
@@ -91,7 +92,7 @@ class _Climb:
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
         """Cut `classes` into those that are searched side by side, with walks of similar lengths."""
-        most, begin = max(1, self.problem.n_classes // _SIDE_BY_SIDE), 0
+        most, begin = max(1, self.problem.n_classes // _PARTS), 0
         classes = classes[self.place.lengths[classes] > 0]
         classes = classes[np.argsort(self.place.lengths[classes], kind="stable")]
         lengths = self.place.lengths[classes]
