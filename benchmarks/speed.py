@@ -79,7 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats; fails if a ratio is far off")
     parser.add_argument("--only", action="append", metavar="NAME", help="workloads whose name begins so; repeatable")
     parser.add_argument("--repeats", type=int, help="rounds (default 7, with --quick 3)")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write the results there")
+    parser.add_argument("--csv", type=Path, metavar="PATH", help="write the results there; others in it are kept")
     asked = parser.parse_args()
     every = QUICK if asked.quick else WORKLOADS
     asked.names = [name for name in every if not asked.only or name.startswith(tuple(asked.only))]
@@ -112,6 +112,13 @@ def main() -> None:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows, and keep what the file holds of other workloads."""
+    fresh = {row["workload"] for row in rows}
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = rows + [row for row in csv.DictReader(file) if row["workload"] not in fresh]
+    places = list(WORKLOADS)
+    rows = sorted(rows, key=lambda row: places.index(row["workload"]) if row["workload"] in places else len(places))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -105,21 +105,21 @@ def smallest_normal(x: Array) -> float:
     return float(namespace(x).finfo(x.dtype).smallest_normal)
 
 
-def block_rows(x: Array) -> list[slice]:
-    """Cut the rows of the matrix `x` into slices small enough to work on in cache."""
-    n_rows, n_columns = x.shape
+def block_rows(shape: tuple[int, int]) -> list[slice]:
+    """Cut the rows of a matrix of this shape into slices small enough to work on in cache."""
+    n_rows, n_columns = shape
     step = max(1, _BLOCK_CELLS // max(1, n_columns))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
-def block_columns(x: Array) -> list[slice]:
-    """Cut the columns of the matrix `x` into slices small enough to work on in cache."""
-    return block_rows(x.T)
+def block_columns(shape: tuple[int, int]) -> list[slice]:
+    """Cut the columns of a matrix of this shape into slices small enough to work on in cache."""
+    return block_rows((shape[1], shape[0]))
 
 
 def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
     """Concatenate matrices along their columns, of which there are `n_columns` in all, without holding two copies."""
-    out, end = None, 0
+    blocks, out, end = iter(blocks), None, 0
     for block in blocks:
         if not (compat.is_numpy_array(block) or compat.is_torch_array(block)):
             return namespace(block).concat([block, *blocks], axis=1)
@@ -132,7 +132,7 @@ def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
 
 def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
     """Yield the rows of `x + shift` in blocks, of which only the last yielded one may be read, or written to."""
-    blocks = block_rows(x)
+    blocks = block_rows(x.shape)
     if not compat.is_numpy_array(x):
         yield from ((rows, x[rows, :] + shift) for rows in blocks)
         return
@@ -231,7 +231,7 @@ def group_order(codes: Array) -> Array:
 
 
 def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
-    """Return the sorted vector `x` and the boolean `flags` of its elements, in that order.
+    """Return the sorted vector `x` of finite numbers, and the boolean `flags` of its elements, in that order.
 
     With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit, so
     that numbers alone are sorted, which is several times as fast as finding their order.

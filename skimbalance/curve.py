@@ -196,6 +196,6 @@ def _judged(scores: Array, truth: Truth, offsets: Array, metrics: Sequence[Metri
 
 def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
     total = np.zeros(len(offsets))
-    for rows in block_rows(scores):
+    for rows in block_rows(scores.shape):
         total += mass[rows] @ softmax(scores[rows] + offsets)
     return total

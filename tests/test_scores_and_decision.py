@@ -157,6 +157,12 @@ def test_thinned_rows_stand_for_all(xp, rng, weighted):
     assert door.to_numpy(truth.thinned(1)[0]).size == codes.size
 
 
+def test_rows_without_weight_may_be_all_that_is_left_of_a_class():
+    weights = np.array([0.0, 1, 1, 1, 1, 1, 1, 1, 1])
+    _, thin = Truth.from_codes(np.array([0, 0, 0, 0, 0, 0, 0, 0, 1]), n_classes=2, weights=weights).thinned(8)
+    assert np.all(np.isfinite(thin.weights))
+
+
 def test_thinned_soft_labels(rng):
     shares = rng.dirichlet(np.ones(3), size=50).T
     rows, thin = Truth.from_shares(shares).thinned(7)

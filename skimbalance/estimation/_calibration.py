@@ -69,7 +69,9 @@ def calibrated_shares(sample: Sample) -> Array:
         return _lapsed(log_proba, _fit(log_proba, codes, mass, prior), prior, sample.n_rows)
     rows, factors = (bring(x, to=scores) for x in chosen)
     parameters = _fit(_log_proba_of(rows, scores), codes[rows], mass[rows] * factors, prior)
-    shares = (_lapsed(_log_proba(scores[rows, :]), parameters, prior, sample.n_rows) for rows in block_rows(scores))
+    shares = (
+        _lapsed(_log_proba(scores[rows, :]), parameters, prior, sample.n_rows) for rows in block_rows(scores.shape)
+    )
     return side_by_side(shares, n_columns=scores.shape[0])
 
 
@@ -80,7 +82,7 @@ def _log_proba(scores: Array) -> Array:
 
 def _log_proba_of(rows: Array, scores: Array) -> Array:
     """Return the log-probabilities of some rows, without a copy of their scores."""
-    parts = block_rows(scores[: rows.shape[0], :])
+    parts = block_rows((rows.shape[0], scores.shape[1]))
     blocks = (_log_proba(namespace(rows).take(scores, rows[part], axis=0)) for part in parts)
     return side_by_side(blocks, n_columns=rows.shape[0])
 
@@ -129,7 +131,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector) -> _Vector
     own_log = xp.take_along_axis(log_proba, codes[None, :], axis=0)[0, :]
     own_prior = bring(prior, to=log_proba, dtype=log_proba.dtype)[codes]
     ridge = np.concatenate([[_TEMPERATURE_RIDGE, _LAPSE_RIDGE], np.full(n_classes, _BIAS_RIDGE)])
-    blocks = block_columns(log_proba)
+    blocks = block_columns(log_proba.shape)
     # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
     curvature = np.concatenate([[total, 1.0], to_numpy(count_codes(codes, mass, n_classes))])
     units = 1 / np.sqrt(ridge + curvature)

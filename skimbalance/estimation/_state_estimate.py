@@ -88,7 +88,7 @@ class StateProblem:
     def distance(self, offsets: Floats) -> float:
         """Return the largest absolute difference between the state and the target."""
         mass, state = self.mass, np.zeros(len(self.target))
-        for rows in block_rows(self.scores):
+        for rows in block_rows(self.scores.shape):
             state += mass[rows] @ softmax(self.scores[rows] + offsets)
         return float(np.max(np.abs(state - self.target)))
 
@@ -125,7 +125,7 @@ class StateProblem:
         centres = self._centres(offsets, mass)
         groups = min(_GROUPS, len(shuffled))
         sums = np.zeros((groups, len(self.target)))
-        step = groups * max(1, block_rows(self.scores)[0].stop // groups)
+        step = groups * max(1, block_rows(self.scores.shape)[0].stop // groups)
         for start in range(0, len(shuffled), step):
             rows = shuffled[start : start + step]
             moved = mass[rows, None] * (softmax(self.scores[rows] + offsets) - centres[self.codes[rows]])
@@ -140,7 +140,7 @@ class StateProblem:
         if not self.class_balanced:
             return np.tile(self.target, (n_classes, 1))
         sums = np.zeros((n_classes, n_classes))
-        for rows in block_rows(self.scores):
+        for rows in block_rows(self.scores.shape):
             proba = softmax(self.scores[rows] + offsets) * mass[rows, None]
             sums += _summed(proba, self.codes[rows], n_classes)
         total = np.bincount(self.codes, mass, minlength=n_classes)

@@ -20,8 +20,11 @@ Direction = Literal["maximize", "minimize", "zero"]
 
 def safe_ratio(numerator: Array, denominator: Array) -> Array:
     """Return `numerator / denominator`, zero where both are; the caller sees to it that they are so together."""
-    empty = namespace(denominator).astype(denominator == 0, denominator.dtype)
-    return numerator / (denominator + empty)
+    xp = namespace(denominator)
+    empty = denominator == 0
+    if not bool(xp.any(empty)):
+        return numerator / denominator
+    return numerator / (denominator + xp.astype(empty, denominator.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,13 +115,6 @@ class Truth(ABC):
             confusion=self.confusion(decisions, rows) if confusion else None,
         )
 
-    def count_constant(self, k: int) -> Counts:
-        """Count what predicting class `k` for every row achieves."""
-        xp = namespace(self.support)
-        only = xp.astype(xp.arange(self.n_classes, device=device(self.support)) == k, xp.float64)
-        table = self.support[:, None] * only[None, :]
-        return Counts(only * self.support, only * xp.sum(self.support), self.support, table)
-
     def recount(self, counts: Counts, *, out: Counts, into: Counts) -> Counts:
         """Return the counts after some rows, counted as `out`, are decided anew and counted as `into`."""
         return Counts(
@@ -189,7 +182,8 @@ class HardTruth(Truth):
         kept = xp.nonzero(number % steps[classes] == 0)[0]
         rows, classes = rows[kept], classes[kept]
         weights = self.weight(rows)
-        scale = self.support[classes] / count_codes(classes, weights, self.n_classes)[classes]
+        mass = count_codes(classes, weights, self.n_classes)[classes]
+        scale = self.support[classes] / xp.where(mass > 0, mass, xp.ones_like(mass))
         weights = scale if weights is None else scale * weights
         return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 

@@ -1,8 +1,8 @@
-"""Coordinate ascent: the exact line search for one class after the other, until no class can gain.
+"""Coordinate ascent: the line search for one class after the other, until no class can gain.
 
-Two classes need one line search, which is the global optimum. With more, each line search is exact and each move
-is kept only if the decisions it makes are better, so the ascent is monotone and ends. Of many classes some are searched
-side by side, and moved together as far as that is better.
+Each move is kept only if the decisions it makes are better, so the ascent is monotone and ends. Of many classes some
+are searched side by side, and moved together as far as that is better. Of many scores what little gain is left in the
+end is not waited for.
 """
 
 from collections.abc import Iterator
@@ -33,25 +33,27 @@ _PARTS = 16
 _CELLS_AT_ONCE = 1 << 17
 """Walks searched side by side have no more places than that."""
 
+_CELLS_TO_THE_END = 1 << 19
 _LEAST_GAIN_OF_CLASS = 2e-5
 _LEAST_GAIN = 2e-2
-"""Where walks do not take all rows, a sweep over all K classes that gains less than K times the first of these shares
-of the rank is the last, or less than the second."""
+"""Beyond so many scores a sweep over all K classes is the last one where it gains less than K times the first of these
+shares of the rank, or less than the second share."""
 
 _FEW = 0.25
 """Once no more than this share of the classes moved in a sweep, all are tried again."""
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Solution:
-    """Climb from `start` until no class can gain by its offset alone.
+    """Climb from `start` until no class can gain by its offset alone, or not much.
 
     A class that gains less than its part of `least_gain`, a share of the rank, rests like one that gains nothing, and
-    the ascent ends after a sweep over all classes that gains less than the whole of it.
+    the ascent ends after a sweep over all classes that gains less than the whole of it. The share is larger than asked
+    for where there are many scores.
     """
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
     climb = _Climb(problem, start)
-    if not climb.place.is_everywhere:
+    if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
     sweeps = climb.run(least_gain=least_gain)
     return problem.solved(centred(climb.place.offsets), n_iter=sweeps)
@@ -70,6 +72,12 @@ class _Climb:
         self.counts = self.problem.count(self.place.first)
         self.rank = self.problem.rank_of(self.counts)
 
+    @property
+    def scale(self) -> float:
+        """What gains are measured against: the metric, but nothing as long as a requirement is missed."""
+        missed = self.rank < self.problem.metric.worst_rank(self.problem.n_classes)
+        return 0.0 if missed else abs(self.rank)
+
     def run(self, *, least_gain: float) -> int:
         """Sweep over the classes until none gains; return how many sweeps that took."""
         least = least_gain / self.problem.n_classes
@@ -77,13 +85,13 @@ class _Climb:
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
             sweeps += 1
-            moved = [self.step(classes, least=least * abs(self.rank)) for classes in self._batches(active)]
+            moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
             active = np.concatenate([active[:0], *moved])
             self.recount()
             if active.size > _FEW * everyone.size:
                 continue
             # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
-            if self.rank <= last + least_gain * abs(self.rank):
+            if self.rank <= last + least_gain * self.scale:
                 break
             if self.place.is_strained:
                 self.place = around(self.problem, self.place.offsets)

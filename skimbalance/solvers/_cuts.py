@@ -94,10 +94,12 @@ def best_cuts(gaps: Gaps, ranks: Array, *, start: _Vector, above: float, bounds:
     allowed = xp.where(apart, ranks, xp.asarray(-xp.inf, dtype=ranks.dtype, device=ranks.device))
     highest = xp.max(allowed, axis=1)
     best = to_numpy(highest)
-    walks = np.flatnonzero([improves(rank, above) for rank in best])
+    better = np.asarray([improves(rank, above) for rank in best])
+    walks = np.flatnonzero(better)
     if not walks.size:
         return Cuts(walks, np.empty(0), np.empty(0))
-    walk, place = xp.nonzero(allowed >= (highest - 1e-12 * xp.abs(highest))[:, None])
+    bar = np.where(better, best - 1e-12 * np.abs(best), np.inf)
+    walk, place = xp.nonzero(allowed >= bring(bar[:, None], to=allowed, dtype=allowed.dtype))
     at = walk * apart.shape[1] + place
     number = cumulative_sum(flat(apart))[at] if at.shape[0] > best.size else place
     left = walk * edges.shape[1] + place
@@ -107,13 +109,16 @@ def best_cuts(gaps: Gaps, ranks: Array, *, start: _Vector, above: float, bounds:
         start=start,
         ends=(to_numpy(edges[:, 0]), to_numpy(edges[:, -1])),
     )
-    return Cuts(walks, offsets[walks], best[walks])
+    return Cuts(walks, offsets, best[walks])
 
 
 def _settle(
     lows: _Vector, highs: _Vector, walk: _Vector, number: _Vector, *, start: _Vector, ends: tuple[_Vector, _Vector]
 ) -> _Vector:
-    """Choose a point in one of the best intervals of each walk; those whose `number` differs by one are one plateau."""
+    """Choose a point in one of the best intervals of each `walk`, in ascending order.
+
+    Intervals whose `number` differs by one are one plateau.
+    """
     of = walk.astype(np.int64)
     plateau = np.cumsum((np.diff(number, prepend=number[0]) > 1) | (np.diff(of, prepend=0) > 0))
     half = np.minimum((highs - lows) / 2, _MARGIN)

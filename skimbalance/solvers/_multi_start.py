@@ -23,7 +23,7 @@ _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
 
 _CELLS_FOR_CHOICE = 1_000_000
-"""About so many scores, of evenly spaced rows, suffice to choose the multiple of `-log prior` to start from."""
+"""About so many scores, of some rows of each class, suffice to choose where to start from."""
 
 _CELLS_PER_LEAP = 20_000
 _MAX_LEAPS = 48
@@ -32,7 +32,10 @@ _LENGTHS = (1.0, 2.0, 4.0)
 
 
 def solve(problem: Problem, *, seed: int = 0, report: Progress | None = None) -> Solution:
-    """Return the best offsets that coordinate ascent reaches; never worse than zero, `-log prior` or the best tau."""
+    """Return the best offsets that coordinate ascent reaches; never worse than zero, `-log prior` or the best tau.
+
+    Of many scores a sample of the rows tells which of these is the best.
+    """
     best: Solution | None = None
     for name, start in _starts(problem).items():
         best = _better(best, ascend(problem, start), problem, name=name, report=report)
@@ -98,7 +101,7 @@ def _best_multiple(problem: Problem) -> dict[str, Array]:
 
 def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
     """Return the start with the best rank, the first of equals."""
-    chosen, best = "", -float("inf")
+    chosen, best = next(iter(starts)), -float("inf")
     for name, offsets in starts.items():
         rank = problem.rank(offsets)
         if improves(rank, best):

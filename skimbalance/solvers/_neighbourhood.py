@@ -37,7 +37,10 @@ _PER_OWN_ROW = 4
 """A walk over near rows takes about so many rows, and so many times the support of its class."""
 
 _CLASSES_PER_ROW = 16
-"""No more classes than that are near in the mean row, but for walks as long as the support of their class demands."""
+"""No more classes than that are near in the mean row, but for ties, and walks as long as their support demands."""
+
+_MOST_PER_ROW = 64
+"""Where scores tie so much that more classes than that are near in the mean row, all are, and no pairs are stored."""
 
 _LEAST_REACH = 1.0
 """How far an offset can rise at the least, where that leaves few enough classes near: a factor e in the odds."""
@@ -88,7 +91,7 @@ class _Pairs(Protocol):
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many rows each class (K,) may lead."""
+        """In how many rows each class (K,) may lead, or lose the lead."""
 
     @property
     def largest(self) -> float:
@@ -309,7 +312,10 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
     n_rows, n_classes = scores.shape
     if n_rows <= _EVERYWHERE_ROWS and n_rows * n_classes <= _EVERYWHERE_CELLS:
         return _everywhere(problem, offsets)
-    return _near(problem, offsets)
+    reach, pairs_per_row = _reach(problem, offsets)
+    if pairs_per_row > _MOST_PER_ROW:
+        return _everywhere(problem, offsets)
+    return _near(problem, offsets, reach)
 
 
 def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
@@ -319,9 +325,21 @@ def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
     return Neighbourhood(_All(problem), offsets, leaders, None)
 
 
-def _near(problem: Problem, offsets: Array) -> Neighbourhood:
+def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
     """Find the pairs in which a class lacks no more than its reach, in one pass over the scores."""
-    scores, reach = problem.scores, _reach(problem, offsets)
+    scores = problem.scores
+    first, value, cells, mine = _within_reach(scores, offsets, reach)
+    pairs = _Some.of_cells(cells, mine, scores.shape)
+    bounds = _bounds(offsets, reach, largest=_largest(value))
+    found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
+    contested = pairs.contested
+    if contested.shape[0]:
+        found._write(contested, pairs.top_two(contested, offsets))
+    return found
+
+
+def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the leader of each row, its shifted score, and of all pairs within reach their cells and their scores."""
     xp = namespace(scores)
     parts = []
     for rows, block in shifted_blocks(scores, offsets):
@@ -331,17 +349,14 @@ def _near(problem: Problem, offsets: Array) -> Neighbourhood:
         close = xp.nonzero(flat(block >= value[:, None]))[0]
         mine = flat(scores[rows, :])[close]
         parts.append((first, value, close + rows.start * scores.shape[1], mine))
-    first, value, cells, mine = (xp.concat(column) for column in zip(*parts, strict=True))
-    pairs = _Some.of_cells(cells, mine, scores.shape)
-    found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), _bounds(offsets, reach))
-    contested = pairs.contested
-    if contested.shape[0]:
-        found._write(contested, pairs.top_two(contested, offsets))
-    return found
+    return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
-def _reach(problem: Problem, offsets: Array) -> Array:
-    """Return how much less than the leader's a score (K,) may be to be near, as a sample of rows tells."""
+def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
+    """Return how much less than the leader's a score (K,) may be to be near, and how many classes are so in a row.
+
+    A sample of rows tells it.
+    """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
     n_rows, n_classes = scores.shape
@@ -360,7 +375,8 @@ def _reach(problem: Problem, offsets: Array) -> Array:
     few = each[each > 0]
     least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
-    return xp.clip(xp.maximum(quantile(share), own), least, None)
+    reach = xp.clip(xp.maximum(quantile(share), own), least, None)
+    return reach, float(xp.sum(xp.astype(gaps <= reach, xp.float64))) / count
 
 
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
@@ -369,7 +385,7 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     xp, step = namespace(rows), 1 + _FEWER_CELLS // problem.n_classes
     parts = []
     for begin in range(0, rows.shape[0], step):
-        some = slice(begin, begin + step)
+        some = slice(begin, min(begin + step, rows.shape[0]))
         shifted = xp.take(problem.scores, rows[some], axis=0) + offsets
         own = shifted[xp.arange(shifted.shape[0], device=device(rows)), classes[some]]
         parts.append(xp.max(shifted, axis=1) - own)
@@ -378,14 +394,16 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     return put(offsets * 0, classes[starts], -segment_maximum(-gaps, starts))
 
 
-def _bounds(offsets: Array, reach: Array) -> Bounds:
+def _bounds(offsets: Array, reach: Array, *, largest: float) -> Bounds:
     """Return how far offsets can move, each as it likes, before a class that is not near could lead.
 
-    All may fall by half of the least reach, and rise by what that leaves of their own, less than rounding.
+    All may fall by half of the least reach, and rise by what that leaves of their own. Leaders of size `largest`, and
+    what is compared with them, are rounded: that much stays between.
     """
-    middle, reach = (to_numpy(x).astype(np.float64) for x in (offsets, reach))
-    fall = reach.min() / 2
-    return Bounds(middle - fall, middle + (reach - fall) * (1 - 1e-6))
+    middle, room = (to_numpy(x).astype(np.float64) for x in (offsets, reach))
+    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * (largest + room.max() + np.abs(middle).max())
+    fall = room.min() / 2
+    return Bounds(middle - max(fall - rounding, 0.0), middle + np.maximum(room - fall - rounding, 0.0))
 
 
 def _starts(lengths: Array) -> Array:

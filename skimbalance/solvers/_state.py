@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from skimbalance._array_api import block_rows, to_numpy, transposed
+from skimbalance._array_api import block_columns, to_numpy, transposed
 from skimbalance._typing import Array, ArrayLike
 from skimbalance._validation import check_distribution
 from skimbalance.decision import centred
@@ -99,7 +99,7 @@ class _Rows:
     def __init__(self, columns: _Vector, weights: _Vector) -> None:
         self.columns = columns
         self.weights = weights / np.sum(weights)
-        self.blocks = block_rows(columns.T)
+        self.blocks = block_columns(columns.shape)
         self.n_gradients = self.n_hessians = self.n_products = 0
 
     @classmethod

@@ -81,19 +81,18 @@ def _trace(problem: Problem, metric: Metric, line: _Line) -> tuple[Array, ...]:
     """Return the pooled terms of a metric (n + 1,) each."""
     truth, k, hits, predicted = problem.truth, problem.mover, line.hits, line.predicted
     xp, support, rest = namespace(hits), truth.support, 1 - k
-    wrong = predicted - hits
     if isinstance(metric, LinearMetric):
-        worth = metric.utilities(support)
+        worth, wrong = metric.utilities(support), predicted - hits
         if worth.ndim == 1:
             return (worth[k] * hits + worth[rest] * (support[rest] - wrong),)
         right = worth[k, k] * hits + worth[rest, rest] * (support[rest] - wrong)
         return (right + worth[k, rest] * (support[k] - hits) + worth[rest, k] * wrong,)
     pooled = cast("PooledMetric", metric)
     chosen = pooled.chosen(support)
-    left = (truth.cleared(support[rest] - wrong), truth.cleared(xp.sum(support) - predicted))
-    if metric.label == k:  # it asks no more of the other class than its support
-        left = (left[0][:1], left[1][:1])
     mine = pooled.terms(hits, predicted, support[k], chosen[k])
+    if metric.label == k:  # it asks no more of the other class than its support
+        hits, predicted = hits[:1], predicted[:1]
+    left = (truth.cleared(support[rest] - (predicted - hits)), truth.cleared(xp.sum(support) - predicted))
     others = pooled.terms(*left, support[rest], chosen[rest])
     pool = xp.minimum if metric.trait == "minimum" else xp.add
     return tuple(pool(*pair) for pair in zip(mine, others, strict=True))

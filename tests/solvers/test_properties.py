@@ -116,3 +116,40 @@ def test_ten_thousand_ties():
     setting = Problem(scores, truth, METRICS["f1_macro"])
     solution = solve(setting)
     assert solution.rank == setting.rank(solution.offsets)
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "geometric_mean", "accuracy"])
+def test_near_rows_in_every_library(xp, metric, monkeypatch):
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_FEWER_CELLS", 40)
+    here = problem(6, n_classes=5, n_rows=400, metric=metric)
+    expected, got = (solve(setting) for setting in (here, in_namespace(here, xp)))
+    assert got.rank == pytest.approx(expected.rank, abs=1e-12)
+    np.testing.assert_allclose(to_numpy(got.offsets), expected.offsets, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["constant", "one vote"])
+def test_where_all_classes_tie_no_pairs_are_stored(kind, rng):
+    """Scores of a tree, or of a net not trained yet: pairs would need many times the memory of the scores."""
+    y = np.arange(9000) % 90
+    scores = np.zeros((9000, 90)) if kind == "constant" else -700.0 * (np.eye(90)[rng.permutation(y)] == 0)
+    setting = Problem(scores, Truth.from_codes(y, n_classes=90), METRICS["f1_macro"])
+    assert _neighbourhood.around(setting, np.zeros(90)).is_everywhere
+    assert ascend(setting, np.zeros(90)).rank >= setting.rank(np.zeros(90))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_near_decisions_are_decisions_in_float32(scale, rng, monkeypatch):
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 3)
+    monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.05 * scale)
+    base = problem(2, n_classes=20, n_rows=500)
+    scores = (scale * rng.normal(size=(500, 20))).astype(np.float32)
+    setting = Problem(scores, base.truth, base.metric)
+    for _ in range(20):
+        start = scale * rng.normal(size=20).astype(np.float32)
+        place = _neighbourhood.around(setting, start)
+        bounds = place.bounds(np.arange(20))
+        corner = np.where(rng.random(20) < 0.5, bounds.low, bounds.high)
+        place.move(np.arange(20), corner)
+        np.testing.assert_array_equal(place.first, decide(scores, place.offsets))
