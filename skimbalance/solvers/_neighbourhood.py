@@ -40,7 +40,9 @@ _CLASSES_PER_ROW = 16
 """No more classes than that are near in the mean row, but for ties, and walks as long as their support demands."""
 
 _MOST_PER_ROW = 64
-"""Where scores tie so much that more classes than that are near in the mean row, all are, and no pairs are stored."""
+_MOST_OF_CLASSES = 1 / 8
+"""Where scores tie so much that more classes than that, and that share of them, are near in the mean row, all are, and
+no pairs are stored."""
 
 _LEAST_REACH = 1.0
 """How far an offset can rise at the least, where that leaves few enough classes near: a factor e in the odds."""
@@ -313,7 +315,7 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
     if n_rows <= _EVERYWHERE_ROWS and n_rows * n_classes <= _EVERYWHERE_CELLS:
         return _everywhere(problem, offsets)
     reach, pairs_per_row = _reach(problem, offsets)
-    if pairs_per_row > _MOST_PER_ROW:
+    if pairs_per_row > max(_MOST_PER_ROW, _MOST_OF_CLASSES * n_classes):
         return _everywhere(problem, offsets)
     return _near(problem, offsets, reach)
 
