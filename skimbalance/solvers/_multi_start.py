@@ -8,7 +8,7 @@ from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._neighbourhood import top_two
+from skimbalance.solvers._pairs import top_two
 from skimbalance.solvers._prior import prior_offsets
 
 __all__ = ["solve"]

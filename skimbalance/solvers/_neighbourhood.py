@@ -1,23 +1,18 @@
 """The rows that offsets near those at hand can switch, and the two best classes of each under moving offsets."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import (
     bring,
-    count_codes,
     device,
     flat,
-    group_order,
     namespace,
     put,
     segment_maximum,
     shifted_blocks,
-    small_codes,
     to_numpy,
     transposed,
 )
@@ -25,8 +20,9 @@ from skimbalance._typing import Array
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers._cuts import Bounds, Gaps
 from skimbalance.solvers._line_search import Walks
+from skimbalance.solvers._pairs import AllPairs, NearPairs, Pairs, largest_of, top_two
 
-__all__ = ["Change", "Neighbourhood", "around", "top_two"]
+__all__ = ["Change", "Neighbourhood", "around"]
 
 _EVERYWHERE_ROWS = 4096
 _EVERYWHERE_CELLS = 1 << 20
@@ -77,134 +73,6 @@ class _Move(NamedTuple):
     leaders: tuple[Array, ...]
 
 
-def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the best class of each row, its score, the second class, and its score; lower classes win ties."""
-    xp = namespace(scores)
-    first = xp.argmax(scores, axis=1)
-    first_value = xp.max(scores, axis=1)
-    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
-    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
-    rest = xp.where(every == first[:, None], lowest, scores)
-    return first, first_value, xp.argmax(rest, axis=1), xp.max(rest, axis=1)
-
-
-class _Pairs(Protocol):
-    """Pairs of a row and a class that may lead it."""
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many rows each class (K,) may lead, or lose the lead."""
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude of a score."""
-
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
-
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
-
-
-@dataclass(frozen=True)
-class _All:
-    """Every class may lead every row."""
-
-    problem: Problem
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many rows each class (K,) may lead."""
-        return np.full(self.problem.n_classes, self.problem.scores.shape[0])
-
-    @cached_property
-    def largest(self) -> float:
-        """The largest magnitude of a score."""
-        return _largest(self.problem.scores)
-
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
-        xp = namespace(classes)
-        rows = xp.arange(most, dtype=xp.int64, device=device(classes))
-        return rows[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
-
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
-        return top_two(namespace(rows).take(self.problem.scores, rows, axis=0) + offsets)
-
-
-@dataclass(frozen=True)
-class _Some:
-    """Pairs ordered by row, and once more by class; no row has one pair alone."""
-
-    classes: Array
-    scores: Array
-    starts: Array
-    rows_of_class: Array
-    scores_of_class: Array
-    starts_of_class: Array
-    lengths: npt.NDArray[np.int64]
-    largest: float
-
-    @classmethod
-    def of_cells(cls, cells: Array, scores: Array, shape: tuple[int, int]) -> "_Some":
-        """Take the pairs at `cells`, in ascending order, of a flattened matrix of this shape."""
-        xp = namespace(scores)
-        n_rows, n_classes = shape
-        rows = cells // n_classes
-        counts = xp.astype(count_codes(rows, None, n_rows), xp.int64)
-        several = xp.nonzero(counts[rows] > 1)[0]
-        rows, classes, kept = rows[several], cells[several] - rows[several] * n_classes, scores[several]
-        counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
-        order = group_order(small_codes(classes, n_classes))
-        lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
-        largest = _largest(kept) if kept.shape[0] else 0.0
-        return cls(
-            classes,
-            kept,
-            _starts(counts),
-            rows[order],
-            kept[order],
-            _starts(lengths),
-            to_numpy(lengths),
-            largest,
-        )
-
-    @property
-    def contested(self) -> Array:
-        """The rows that have pairs."""
-        return namespace(self.starts).nonzero(self.starts[1:] > self.starts[:-1])[0]
-
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
-        xp = namespace(classes)
-        starts, ends = (self.starts_of_class[classes + side][:, None] for side in (0, 1))
-        places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]
-        filled = places < ends
-        places = xp.clip(places, None, self.rows_of_class.shape[0] - 1)
-        return self.rows_of_class[places], self.scores_of_class[places], filled
-
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
-        xp = namespace(rows)
-        lengths = self.starts[rows + 1] - self.starts[rows]
-        starts = xp.cumulative_sum(lengths) - lengths
-        segments = xp.repeat(xp.arange(rows.shape[0], device=device(rows)), lengths)
-        places = (self.starts[rows] - starts)[segments] + xp.arange(segments.shape[0], device=device(rows))
-        classes = self.classes[places]
-        values = self.scores[places] + offsets[classes]
-        leaders: tuple[Array, ...] = ()
-        for _ in range(2):
-            best = segment_maximum(values, starts)
-            ties = xp.nonzero(values == best[segments])[0]
-            if ties.shape[0] > rows.shape[0]:
-                of = segments[ties]
-                ties = ties[xp.nonzero(xp.concat([xp.ones_like(of[:1]) > 0, of[1:] != of[:-1]]))[0]]
-            leaders += (classes[ties], best)
-            values = put(values, ties, best * 0 - float("inf"))
-        return leaders
-
-
 class Neighbourhood:
     """The two best classes of each row, kept up to date as offsets move within bounds.
 
@@ -212,7 +80,7 @@ class Neighbourhood:
     `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
     """
 
-    def __init__(self, pairs: _Pairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None) -> None:
+    def __init__(self, pairs: Pairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None) -> None:
         self._pairs = pairs
         self._bounds = bounds
         self.offsets = offsets
@@ -324,15 +192,15 @@ def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
     xp = namespace(problem.scores)
     parts = [top_two(block) for _, block in shifted_blocks(problem.scores, offsets)]
     leaders = tuple(xp.concat(column) for column in zip(*parts, strict=True))
-    return Neighbourhood(_All(problem), offsets, leaders, None)
+    return Neighbourhood(AllPairs(problem), offsets, leaders, None)
 
 
 def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
     """Find the pairs in which a class lacks no more than its reach, in one pass over the scores."""
     scores = problem.scores
     first, value, cells, mine = _within_reach(scores, offsets, reach)
-    pairs = _Some.of_cells(cells, mine, scores.shape)
-    bounds = _bounds(offsets, reach, largest=_largest(value))
+    pairs = NearPairs.of_cells(cells, mine, scores.shape)
+    bounds = _bounds(offsets, reach, largest=largest_of(value))
     found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
     contested = pairs.contested
     if contested.shape[0]:
@@ -406,14 +274,3 @@ def _bounds(offsets: Array, reach: Array, *, largest: float) -> Bounds:
     rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * (largest + room.max() + np.abs(middle).max())
     fall = room.min() / 2
     return Bounds(middle - max(fall - rounding, 0.0), middle + np.maximum(room - fall - rounding, 0.0))
-
-
-def _starts(lengths: Array) -> Array:
-    """Return where each segment starts, and where the last ends."""
-    xp = namespace(lengths)
-    return xp.concat([xp.zeros_like(lengths[:1]), xp.cumulative_sum(lengths)])
-
-
-def _largest(scores: Array) -> float:
-    xp = namespace(scores)
-    return max(float(xp.max(scores)), -float(xp.min(scores)))

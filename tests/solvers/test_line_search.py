@@ -12,6 +12,7 @@ from skimbalance.solvers import Problem, _neighbourhood
 from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
 from skimbalance.solvers._line_search import ranks_along
 from skimbalance.solvers._neighbourhood import around
+from skimbalance.solvers._pairs import top_two
 
 COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
 
@@ -113,7 +114,7 @@ def test_what_is_second_follows_too(rng):
     place = around(Problem(scores, here.truth, here.metric), np.zeros(5))
     for _ in range(40):
         place.move(rng.choice(5, size=2, replace=False), np.round(rng.normal(size=2), 1))
-        expected = _neighbourhood.top_two(scores + place.offsets)
+        expected = top_two(scores + place.offsets)
         for got, wanted in zip(
             (place.first, place.first_value, place.second, place.second_value), expected, strict=True
         ):
