@@ -37,7 +37,7 @@ def growth(name: str, sizes: list[tuple[int, int]]) -> Race:
         rows = drawn(n_rows, n_classes)
         objective = "f1" if n_classes == 2 else "f1_macro"
         return Contender(
-            f"n = {n_rows:,}, K = {n_classes:,}", OURS, lambda: empirical(objective, rows.scores, rows.y), traced=False
+            f"n = {n_rows:,}, K = {n_classes:,}", OURS, lambda: empirical(objective, rows.scores, rows.y), traced_s=0
         )
 
     contenders = [entry(*size) for size in sizes]
@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, few repeats; fails if a ratio is far off")
     parser.add_argument("--only", action="append", metavar="NAME", help="workloads whose name begins so; repeatable")
-    parser.add_argument("--repeats", type=int, help="rounds (default 7, with --quick 3)")
+    parser.add_argument("--repeats", type=int, help="rounds (default 5, with --quick 3)")
     parser.add_argument("--csv", type=Path, metavar="PATH", help="write the results there; others in it are kept")
     asked = parser.parse_args()
     every = QUICK if asked.quick else WORKLOADS
@@ -100,7 +100,7 @@ def main() -> None:
             if started is None:
                 print(f"\n{name}: skipped, a library it needs is not installed", flush=True)
                 continue
-            started.run(repeats=asked.repeats or (3 if asked.quick else 7), budget_s=0.5 if asked.quick else 8.0)
+            started.run(repeats=asked.repeats or (3 if asked.quick else 5), budget_s=0.5 if asked.quick else 4.0)
             if name.startswith("growth"):
                 doubled(started)
             print(table(started), flush=True)

@@ -51,7 +51,7 @@ def cross_validated(n_rows: int, n_features: int) -> Race:
 
     def entry(name: str, version: str, make: Callable[[], Any]) -> Contender:
         return Contender(
-            name, version, make, lambda fitted: float(f1_score(y_test, fitted.predict(X_test))), traced=False
+            name, version, make, lambda fitted: float(f1_score(y_test, fitted.predict(X_test))), traced_s=0
         )
 
     wrapped = TunedOffsetClassifierCV
@@ -101,8 +101,8 @@ def training(n_rows: int) -> Race | None:
     import skorch
 
     contenders = [
-        Contender(f"floor: {EPOCHS} epochs", f"skorch {skorch.__version__}", net, rehearse=net, traced=False),
-        Contender("with TunedOffsetCheckpoint", OURS, lambda: net(estimate="plugin"), traced=False),
-        Contender("with TunedOffsetCheckpoint, robust", OURS, lambda: net(estimate="robust"), traced=False),
+        Contender(f"floor: {EPOCHS} epochs", f"skorch {skorch.__version__}", net, rehearse=net, traced_s=0),
+        Contender("with TunedOffsetCheckpoint", OURS, lambda: net(estimate="plugin"), traced_s=0),
+        Contender("with TunedOffsetCheckpoint, robust", OURS, lambda: net(estimate="robust"), traced_s=0),
     ]
     return Race(f"callback_{n_rows}", "f1_macro", (n_rows, 10), contenders, contenders[1].name, X.nbytes)

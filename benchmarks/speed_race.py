@@ -18,16 +18,13 @@ LEAST_SECONDS = 0.02
 LONG_SECONDS = 1.0
 """What takes longer than that is not rehearsed before it is timed."""
 
-TRACED_SECONDS = 30.0
-"""What takes longer than that is not run once more for its memory."""
-
 
 @dataclass
 class Contender:
     """One line of a table: what is timed, and what came of it.
 
     `value` says what a result is worth, `note_of` what a reader should know of it; `rehearse` takes imports and
-    compilation out of the figures.
+    compilation out of the figures. It is run once more for its memory if it takes no longer than `traced_s`.
     """
 
     name: str
@@ -37,7 +34,7 @@ class Contender:
     note_of: Callable[[Any], str] | None = None
     rehearse: Callable[[], Any] | None = None
     refusal: str | None = None
-    traced: bool = True
+    traced_s: float = 6.0
     seconds: list[float] = field(default_factory=list)
     achieved: float | None = None
     peak: float | None = None
@@ -66,7 +63,7 @@ class Contender:
 
     def trace(self, unit: float) -> None:
         """Run once more, and take the peak of the memory beyond what stood before, in units of so many bytes."""
-        if self.over or not self.traced or not self.seconds or self.seconds[0] > TRACED_SECONDS:
+        if self.over or not self.seconds or self.seconds[0] > self.traced_s:
             return
         gc.collect()
         tracemalloc.start()

@@ -120,6 +120,7 @@ def _ours(rows: Rows, small: Rows, objective: str) -> list[Contender]:
             lambda tuner: f"sweeps: {tuner.n_iter_}",
             lambda: fit(objective, convert(small.scores), small.y),
             refusal,
+            traced_s=30.0,
         )
 
     large = "not timed: minutes" if rows.scores.size > _FEW_CELLS else None
