@@ -15,6 +15,11 @@ from skimbalance.solvers._cuts import Gaps, best_cuts
 __all__ = ["gaps_of", "solve_two_classes"]
 
 
+_ORDERED_ROWS = 100_000
+"""Beyond so many rows in double precision, two gaps nearer than the rounding of the largest scores count as one: which
+rows they are of, and how large their own scores, only another sort would tell."""
+
+
 @dataclass(frozen=True)
 class _Line:
     """The gaps of all rows, sorted, and what the mover (n + 1,) has before the first row and after each."""
@@ -45,12 +50,18 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
 def gaps_of(problem: Problem, ordered: Array | None = None) -> Gaps:
     """Return the gaps (1, n) of the mover."""
     xp, scores = namespace(problem.scores), problem.scores
+    largest = 2 * max(float(xp.max(scores)), -float(xp.min(scores)))
+    rows_unknown = ordered is not None
+    ordered = problem.lineup[1] if ordered is None else ordered
+    too_dear = rows_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
 
     def sizes(places: Array) -> Array:
+        if too_dear:
+            return xp.zeros_like(ordered[places]) + largest
+        # Of rows whose gaps are next to equal any will do.
         return xp.sum(xp.abs(xp.take(scores, problem.lineup[0][places], axis=0)), axis=1)
 
-    ordered = problem.lineup[1] if ordered is None else ordered
-    return Gaps(ordered[None, :], 2 * max(float(xp.max(scores)), -float(xp.min(scores))), sizes)
+    return Gaps(ordered[None, :], largest, sizes)
 
 
 def _line(problem: Problem) -> _Line:
