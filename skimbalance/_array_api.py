@@ -25,7 +25,9 @@ __all__ = [
     "device",
     "flat",
     "group_order",
+    "largest_magnitude",
     "namespace",
+    "opens_group",
     "put",
     "segment_maximum",
     "shifted_blocks",
@@ -184,6 +186,18 @@ def cumulative_minimum(x: Array) -> Array:
         x = xp.concat([x[..., :reach], xp.minimum(x[..., reach:], x[..., :-reach])], axis=-1)
         reach *= 2
     return x
+
+
+def opens_group(codes: Array) -> Array:
+    """Return for each element of a vector of gathered codes whether it is the first of its group."""
+    xp = namespace(codes)
+    return xp.concat([xp.ones_like(codes[:1]) > 0, codes[1:] != codes[:-1]])
+
+
+def largest_magnitude(x: Array) -> float:
+    """Return the largest absolute value, without an array of all of them."""
+    xp = namespace(x)
+    return max(float(xp.max(x)), -float(xp.min(x)))
 
 
 def segment_maximum(x: Array, starts: Array) -> Array:

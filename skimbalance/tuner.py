@@ -167,8 +167,8 @@ class OffsetTuner(BaseEstimator):
     -----
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
-    The soft labels of ``"plugin"`` are as large as the scores, and the default's folds hold twice that for a while.
-    :meth:`predict` holds one block.
+    The soft labels of ``"plugin"`` are as large as the scores, and the default's folds hold somewhat more than twice
+    that for a while. :meth:`predict` holds one block.
 
     References
     ----------

@@ -85,7 +85,7 @@ class CrossFit:
     def decisions(self, *, strength: float = 1.0) -> Codes:
         """Decide each row by `strength` times the offsets fitted without its fold."""
         scores = self.problem.scores
-        if strength == 0:
+        if strength == 0:  # no fold has a say
             return to_numpy(decide(scores, np.zeros(scores.shape[1])))
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)

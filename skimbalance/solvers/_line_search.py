@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from skimbalance._array_api import count_codes, cumulative_minimum, cumulative_sum, device, flat, namespace, put
+from skimbalance._array_api import (
+    count_codes,
+    cumulative_minimum,
+    cumulative_sum,
+    device,
+    flat,
+    namespace,
+    opens_group,
+    put,
+)
 from skimbalance._typing import Array
 from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics._counts import Counts, Truth
@@ -189,6 +198,7 @@ class _Departures:
 
 
 _PLACE_BITS = 32
+"""Bits of a sorted key that hold the place; those above hold walk and rival."""
 
 
 def _departures(along: _Along) -> _Departures:
@@ -201,7 +211,7 @@ def _departures(along: _Along) -> _Departures:
     keys = ((number * truth.n_classes + walks.rivals) << _PLACE_BITS) + places
     keys = flat(xp.sort(keys, axis=1))
     codes, places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
-    opens = xp.concat([xp.ones_like(codes[:1]) > 0, codes[1:] != codes[:-1]])
+    opens = opens_group(codes)
     starts = xp.nonzero(opens)[0]
     groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
     of_walk, classes = codes[starts] // truth.n_classes, codes[starts] % truth.n_classes

@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import (
+    block_rows,
     bring,
     device,
     flat,
+    largest_magnitude,
     namespace,
+    opens_group,
     put,
     segment_maximum,
     shifted_blocks,
@@ -20,7 +23,7 @@ from skimbalance._typing import Array
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers._cuts import Bounds, Gaps
 from skimbalance.solvers._line_search import Walks
-from skimbalance.solvers._pairs import AllPairs, NearPairs, Pairs, largest_of, top_two
+from skimbalance.solvers._pairs import AllPairs, NearPairs, Pairs, top_two
 
 __all__ = ["Change", "Neighbourhood", "around"]
 
@@ -48,9 +51,6 @@ _FARTHER = 8
 
 _SAMPLE = 1024
 """Rows from which the reach of a class is estimated."""
-
-_FEWER_CELLS = 1 << 17
-"""Scores of witnesses looked at together."""
 
 _FEWER = 128
 """Rows from which the reach of all classes is estimated."""
@@ -91,11 +91,6 @@ class Neighbourhood:
     def lengths(self) -> npt.NDArray[np.int64]:
         """How many rows the walk of each class (K,) has."""
         return self._pairs.lengths
-
-    @property
-    def is_everywhere(self) -> bool:
-        """Whether there are no bounds."""
-        return self._bounds is None
 
     @property
     def is_strained(self) -> bool:
@@ -200,7 +195,7 @@ def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
     scores = problem.scores
     first, value, cells, mine = _within_reach(scores, offsets, reach)
     pairs = NearPairs.of_cells(cells, mine, scores.shape)
-    bounds = _bounds(offsets, reach, largest=largest_of(value))
+    bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
     found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
     contested = pairs.contested
     if contested.shape[0]:
@@ -252,15 +247,14 @@ def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
     """Return what the scores (K,) lack in the nearest of a few rows that belong to the class, zero where none does."""
     rows, classes = problem.witnesses
-    xp, step = namespace(rows), 1 + _FEWER_CELLS // problem.n_classes
+    xp = namespace(rows)
     parts = []
-    for begin in range(0, rows.shape[0], step):
-        some = slice(begin, min(begin + step, rows.shape[0]))
+    for some in block_rows((rows.shape[0], problem.n_classes)):
         shifted = xp.take(problem.scores, rows[some], axis=0) + offsets
         own = shifted[xp.arange(shifted.shape[0], device=device(rows)), classes[some]]
         parts.append(xp.max(shifted, axis=1) - own)
     gaps = xp.concat(parts)
-    starts = xp.nonzero(xp.concat([xp.ones_like(classes[:1]) > 0, classes[1:] != classes[:-1]]))[0]
+    starts = xp.nonzero(opens_group(classes))[0]
     return put(offsets * 0, classes[starts], -segment_maximum(-gaps, starts))
 
 

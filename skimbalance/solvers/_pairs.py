@@ -11,7 +11,9 @@ from skimbalance._array_api import (
     count_codes,
     device,
     group_order,
+    largest_magnitude,
     namespace,
+    opens_group,
     put,
     segment_maximum,
     small_codes,
@@ -20,7 +22,7 @@ from skimbalance._array_api import (
 from skimbalance._typing import Array
 from skimbalance.solvers._base import Problem
 
-__all__ = ["AllPairs", "NearPairs", "Pairs", "largest_of", "top_two"]
+__all__ = ["AllPairs", "NearPairs", "Pairs", "top_two"]
 
 
 def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
@@ -66,7 +68,7 @@ class AllPairs:
     @cached_property
     def largest(self) -> float:
         """The largest magnitude of a score."""
-        return largest_of(self.problem.scores)
+        return largest_magnitude(self.problem.scores)
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
         """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
@@ -104,7 +106,7 @@ class NearPairs:
         counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
         order = group_order(small_codes(classes, n_classes))
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
-        largest = largest_of(kept) if kept.shape[0] else 0.0
+        largest = largest_magnitude(kept) if kept.shape[0] else 0.0
         return cls(
             classes,
             kept,
@@ -144,8 +146,7 @@ class NearPairs:
             best = segment_maximum(values, starts)
             ties = xp.nonzero(values == best[segments])[0]
             if ties.shape[0] > rows.shape[0]:
-                of = segments[ties]
-                ties = ties[xp.nonzero(xp.concat([xp.ones_like(of[:1]) > 0, of[1:] != of[:-1]]))[0]]
+                ties = ties[opens_group(segments[ties])]
             leaders += (classes[ties], best)
             values = put(values, ties, best * 0 - float("inf"))
         return leaders
@@ -155,9 +156,3 @@ def _starts(lengths: Array) -> Array:
     """Return where each segment starts, and where the last ends."""
     xp = namespace(lengths)
     return xp.concat([xp.zeros_like(lengths[:1]), xp.cumulative_sum(lengths)])
-
-
-def largest_of(scores: Array) -> float:
-    """Return the largest magnitude of a score."""
-    xp = namespace(scores)
-    return max(float(xp.max(scores)), -float(xp.min(scores)))

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from skimbalance._array_api import cumulative_sum, device, namespace, sort_flagged
+from skimbalance._array_api import cumulative_sum, device, largest_magnitude, namespace, sort_flagged
 from skimbalance._typing import Array
 from skimbalance.decision import centred
 from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
@@ -50,7 +50,7 @@ def solve_two_classes(problem: Problem, start: Array) -> Solution:
 def gaps_of(problem: Problem, ordered: Array | None = None) -> Gaps:
     """Return the gaps (1, n) of the mover."""
     xp, scores = namespace(problem.scores), problem.scores
-    largest = 2 * max(float(xp.max(scores)), -float(xp.min(scores)))
+    largest = 2 * largest_magnitude(scores)
     rows_unknown = ordered is not None
     ordered = problem.lineup[1] if ordered is None else ordered
     too_dear = rows_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
