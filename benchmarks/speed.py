@@ -47,7 +47,8 @@ def growth(name: str, sizes: list[tuple[int, int]]) -> Race:
 def doubled(curve: Race) -> None:
     """Note beside each size how many times longer it takes than the one before."""
     for before, after in zip(curve.contenders, curve.contenders[1:], strict=False):
-        after.note = f"{statistics.median(ratios(after, before)):.2f} times the one before"
+        if after.seconds:
+            after.note = f"{statistics.median(ratios(after, before)):.2f} times the one before"
 
 
 WORKLOADS: dict[str, Start] = {
@@ -105,7 +106,7 @@ def main() -> None:
                 doubled(started)
             print(table(started), flush=True)
             rows.extend(records(started))
-            faults += [fault for fault in [started.exceeded()] if fault and started.limit]
+            faults += started.faults()
             if asked.csv:
                 _write(asked.csv, rows)
     sys.exit("\n".join(faults) or None)

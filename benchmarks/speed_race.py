@@ -41,8 +41,13 @@ class Contender:
     note: str = ""
 
     def __post_init__(self) -> None:
-        self.over = self.refusal is not None
+        self.over, self.failed = self.refusal is not None, False
         self.note = self.refusal or ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this package."""
+        return self.version.startswith("skimbalance ")
 
     def warm_up(self) -> None:
         """Do on something small what is going to be timed."""
@@ -84,7 +89,7 @@ class Contender:
         try:
             return act()
         except Exception as error:
-            self.over, self.note = True, f"failed: {type(error).__name__}: {error}"[:120]
+            self.over, self.failed, self.note = True, True, f"failed: {type(error).__name__}: {error}"[:120]
             return None
 
 
@@ -134,14 +139,16 @@ class Race:
         for line in self.contenders[1:]:
             line.trace(self.unit)
 
-    def exceeded(self) -> str | None:
-        """Return what is to be said if the reference takes far longer than it should, None if it does not."""
-        if self.limit is None or self.ours.over:
-            return self.ours.note or None
-        ratio = statistics.median(ratios(self.ours, self.floor))
-        if ratio <= self.limit:
-            return None
-        return f"{self.name}: {self.reference} took {ratio:.0f} times the floor, more than {self.limit:g}"
+    def faults(self) -> list[str]:
+        """Return what is to be said of fits of ours that failed, or take far longer than they should."""
+        found = [f"{self.name}: {line.name} {line.note}" for line in self.contenders if line.failed and line.is_ours]
+        if self.limit is not None and self.ours.seconds:
+            ratio = statistics.median(ratios(self.ours, self.floor))
+            if ratio > self.limit:
+                found.append(
+                    f"{self.name}: {self.reference} took {ratio:.0f} times the floor, more than {self.limit:g}"
+                )
+        return found
 
 
 def say(name: str, message: str) -> None:

@@ -79,10 +79,8 @@ def drawn(n_rows: int, n_classes: int) -> Rows:
 def race(objective: str, n_rows: int, n_classes: int, *, cap_s: float, limit: float | None = None) -> Race:
     """Return the race of all tuners for an objective."""
     rows, small = drawn(n_rows, n_classes), drawn(300, min(n_classes, 3))
-    if n_classes == 2:
-        floor = Contender("floor: np.argsort(scores)", f"numpy {np.__version__}", lambda: np.argsort(rows.scores))
-    else:
-        floor = Contender("floor: scores.argmax(1)", f"numpy {np.__version__}", lambda: rows.scores.argmax(1))
+    name, act = ("np.argsort(scores)", np.argsort) if n_classes == 2 else ("scores.argmax(1)", lambda s: s.argmax(1))
+    floor = Contender(f"floor: {name}", f"numpy {np.__version__}", lambda: act(rows.scores))
     contenders = [floor, *_ours(rows, small, objective)]
     contenders += [_rival(rival, rows, small, objective) for rival in _rivals(cap_s)]
     shape = f"1e{round(np.log10(n_rows))}" if n_classes == 2 else f"{n_rows}x{n_classes}"
@@ -110,7 +108,9 @@ def default(objective: str, scores: Any, y: Vector) -> OffsetTuner:
 
 
 def _ours(rows: Rows, small: Rows, objective: str) -> list[Contender]:
-    def entry(name: str, fit: Callable[..., OffsetTuner], convert: Callable[[Vector], Any], refusal: str | None) -> Any:
+    def entry(
+        name: str, fit: Callable[..., OffsetTuner], convert: Callable[[Vector], Any], refusal: str | None = None
+    ) -> Contender:
         scores = None if refusal else convert(rows.scores)
         return Contender(
             name,
@@ -125,18 +125,16 @@ def _ours(rows: Rows, small: Rows, objective: str) -> list[Contender]:
 
     large = "not timed: minutes" if rows.scores.size > _FEW_CELLS else None
     lines = [
-        entry(REFERENCE, empirical, lambda x: x, None),
-        entry("OffsetTuner.fit, empirical, float32", empirical, lambda x: x.astype(np.float32), None),
+        entry(REFERENCE, empirical, lambda x: x),
+        entry("OffsetTuner.fit, empirical, float32", empirical, lambda x: x.astype(np.float32)),
         entry("OffsetTuner.fit, the default", default, lambda x: x, large),
     ]
     if find_spec("torch"):
         import torch
 
-        lines.append(entry("OffsetTuner.fit, empirical, torch", empirical, torch.from_numpy, None))
+        lines.append(entry("OffsetTuner.fit, empirical, torch", empirical, torch.from_numpy))
         if torch.cuda.is_available():
-            lines.append(
-                entry("OffsetTuner.fit, empirical, GPU", empirical, lambda x: torch.from_numpy(x).cuda(), None)
-            )
+            lines.append(entry("OffsetTuner.fit, empirical, GPU", empirical, lambda x: torch.from_numpy(x).cuda()))
     return lines
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, cumulative_sum, flat, namespace, put, smallest_normal, to_numpy
+from skimbalance._array_api import bring, cumulative_sum, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._typing import Array
 from skimbalance.solvers._base import improves
 
@@ -91,7 +91,7 @@ def best_cuts(gaps: Gaps, ranks: Array, *, start: _Vector, above: float, bounds:
     edges = _edges(gaps, bounds)
     xp = namespace(edges)
     apart = _apart(gaps, edges)
-    allowed = xp.where(apart, ranks, xp.asarray(-xp.inf, dtype=ranks.dtype, device=ranks.device))
+    allowed = xp.where(apart, ranks, xp.asarray(-xp.inf, dtype=ranks.dtype, device=device(ranks)))
     highest = xp.max(allowed, axis=1)
     best = to_numpy(highest)
     better = np.asarray([improves(rank, above) for rank in best])

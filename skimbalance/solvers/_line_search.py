@@ -86,9 +86,8 @@ class _Along:
             taken = xp.arange(n_steps + 1, dtype=xp.float64, device=device(self.won))
         else:
             taken = _from_zero(cumulative_sum(self.weight))
-        return self._since(self.now.hits, _from_zero(cumulative_sum(self.won)), self.won), self._since(
-            self.now.predicted, taken, self.weight
-        )
+        hits = self._since(self.now.hits, _from_zero(cumulative_sum(self.won)), self.won)
+        return hits, self._since(self.now.predicted, taken, self.weight)
 
     @cached_property
     def departures(self) -> "_Departures":
