@@ -164,8 +164,10 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
     if not (estimated.reached and estimated.promised):
         notes.append(_out_of_reach(problem, constraints, reached=estimated.reached))
         warn_user(notes[-1], UnreachableGoalWarning)
-    for constraint, value in zip(constraints, estimated.required, strict=False):
-        notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
+    if estimated.held_out is not None:
+        for constraint, required in zip(constraints, problem.requirements, strict=True):
+            value = required.metric.value(estimated.held_out)
+            notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
     return notes
 
 

@@ -41,6 +41,7 @@ from skimbalance.estimation import ESTIMATES, Estimated, Estimation, StateEstima
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._profile import ClassProfile
 from skimbalance.scores import KINDS, log_scores
 from skimbalance.solvers import OPTIMISERS, Problem, Search
 
@@ -138,6 +139,9 @@ class OffsetTuner(BaseEstimator):
         `score_`.
     untuned_score_ : float
         The metric on the rows of the fit without offsets; for an imbalance state its distance from the target.
+    class_profile_ : ClassProfile
+        Arrays (K,) `classes`, `support`, `recall_before`, `precision_before`, `recall_after` and `precision_after`: on
+        the rows of the fit without offsets and with them, where `held_out` with those fitted on the other folds.
     n_iter_ : int
         Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Evaluations
         where a solver of SciPy searched. Newton's
@@ -290,24 +294,30 @@ class OffsetTuner(BaseEstimator):
         problem = weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
         notes = notes_on_support(problem, labels, state=state is not None)
-        notes += self._fit_state(state, problem, labels, like=given) if state else self._fit_metric(problem, like=given)
+        if state is None:
+            notes += self._fit_metric(problem, labels, like=given)
+        else:
+            notes += self._fit_state(state, problem, labels, like=given)
         self.classes_ = labels
         self.notes_ = notes
         if len(labels) == 2:
             self.threshold_ = threshold_of(self.offsets_)
         return self
 
-    def _fit_metric(self, problem: Problem, *, like: Array) -> list[str]:
+    def _fit_metric(self, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
         """Fit offsets for the metric of the problem; return what is to be said of them."""
         chosen = plan(problem.metric, n_classes=problem.n_classes, estimate=self.estimate, solver=self.solver)
         estimated = self._estimated(problem, chosen)
         notes = chosen.notes + notes_on_estimate(estimated, problem, self.constraints)
         forget_fit(self)
         self._adopt(estimated.solution.offsets, estimated, like=like)
-        self.in_sample_score_ = problem.metric.value(estimated.solution.counts)
-        without = problem.count(decide(problem.scores, 0 * estimated.solution.offsets))
+        found, held_out = estimated.solution, estimated.held_out
+        self.in_sample_score_ = problem.metric.value(found.counts)
+        without = problem.count(decide(problem.scores, 0 * found.offsets))
         self.untuned_score_ = problem.metric.value(without)
-        self.n_iter_ = estimated.solution.n_iter
+        after = found.counts if held_out is None else held_out
+        self.class_profile_ = ClassProfile.from_counts(labels, before=without, after=after, held_out=after is held_out)
+        self.n_iter_ = found.n_iter
         return notes
 
     def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
@@ -320,6 +330,8 @@ class OffsetTuner(BaseEstimator):
         self._adopt(estimate.offsets, estimate, like=like)
         self.in_sample_score_ = estimate.distance
         self.untuned_score_ = rows.distance(0 * estimate.offsets)
+        without, reached = (problem.count(decide(problem.scores, b)) for b in (0 * estimate.offsets, estimate.offsets))
+        self.class_profile_ = ClassProfile.from_counts(labels, before=without, after=reached)
         self.n_iter_ = estimate.n_iter
         return notes
 

@@ -4,7 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -17,7 +17,6 @@ from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Progress, Run
 from skimbalance.decision import decide
 from skimbalance.estimation._redraw import Codes, Floats, redrawn
-from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
@@ -103,18 +102,17 @@ class CrossFit:
         """
         metric = self.problem.metric
         without, full = self.decisions(strength=0.0), self.decisions()
-        gain = metric.rank(self._count(full)) - metric.rank(self._count(without))
+        gain = metric.rank(self.count(full)) - metric.rank(self.count(without))
         if gain >= 0:
             return 1.0
         gains = [metric.rank(after) - metric.rank(before) for before, after in self._redrawn(without, full)]
         error = float(np.std(gains))
         return max(0.0, 1 + gain / error) if error > 0 else 0.0
 
-    def score(self, *, strength: float, level: float | None) -> tuple[float, tuple[float, float] | None]:
-        """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
+    def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
+        """Return the score of held-out `decisions`, and within which bounds that of as many new rows should be."""
         metric = self.problem.metric
-        decisions = self.decisions(strength=strength)
-        counts = self._count(decisions)
+        counts = self.count(decisions)
         score = metric.value(self._with_half_hits(counts) if metric.vanishes else counts)
         if level is None:
             return score, None
@@ -125,16 +123,14 @@ class CrossFit:
         below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
         return score, (float(max(least, below)), float(min(most, above)))
 
-    def values(self, metrics: Sequence[Metric], *, strength: float) -> tuple[float, ...]:
-        """Return what the held-out decisions achieve by each of `metrics`."""
-        if not metrics:
-            return ()
-        counts = self._count(self.decisions(strength=strength))
-        return tuple(metric.value(counts) for metric in metrics)
-
     def offsets_error(self, *, level: float) -> Floats:
         """Return half the width (K,) of an interval for the offsets."""
         return jackknife_error(self.offsets, level=level)
+
+    def count(self, decisions: Codes) -> Counts:
+        """Count what `decisions` achieve, on the host."""
+        truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
+        return truth.count(decisions, confusion=self.problem.needs_confusion)
 
     def _with_half_hits(self, counts: Counts) -> Counts:
         """Turn half a row of each class without a hit into one: that no row was hit does not say that none will be."""
@@ -142,10 +138,6 @@ class CrossFit:
         missed = (counts.hits == 0) & (n_rows > 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_rows, 1), 0.0)
         return Counts(counts.hits + half, counts.predicted, counts.support)
-
-    def _count(self, decisions: Codes) -> Counts:
-        truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
-        return truth.count(decisions, confusion=self.problem.needs_confusion)
 
     def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
         return redrawn(

@@ -14,6 +14,7 @@ from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
 from skimbalance.goals import Requirement
+from skimbalance.metrics._counts import Counts
 from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, demanding, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
@@ -30,7 +31,7 @@ _MARGIN_ROUNDS = 6
 class Estimated:
     """Offsets and what they achieve; on new rows, where that was asked for; and what the way to them was.
 
-    `required` are the metrics that requirements are about, on held-out rows; `reached` tells whether offsets can meet
+    `held_out` counts the decisions on held-out rows; `reached` tells whether offsets can meet
     the requirements on the rows at hand, `promised` whether with the confidence asked for.
     """
 
@@ -38,7 +39,7 @@ class Estimated:
     score: float | None = None
     score_interval: tuple[float, float] | None = None
     offsets_error: Floats | None = None
-    required: tuple[float, ...] = ()
+    held_out: Counts | None = None
     strength: float = 1.0
     reached: bool = True
     promised: bool = True
@@ -76,10 +77,11 @@ class Estimation:
         if strength < 1:
             fit = partial(_scaled, fit, strength)
         level = self.confidence_level
-        score, interval = crossed.score(strength=strength, level=level)
+        decisions = crossed.decisions(strength=strength)
+        score, interval = crossed.score(decisions, level=level)
         error = None if level is None else crossed.offsets_error(level=level)
-        required = crossed.values(tuple(required.metric for required in problem.requirements), strength=strength)
-        return Estimated(among_present(problem, fit), score, interval, error, required, strength)
+        held_out = crossed.count(decisions)
+        return Estimated(among_present(problem, fit), score, interval, error, held_out, strength)
 
     def _fit(self, *, exactly: bool = False, fold: bool = False) -> Fit:
         """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""

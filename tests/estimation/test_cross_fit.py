@@ -98,7 +98,7 @@ class TestScore:
         for name in ("f1_macro", "geometric_mean", "matthews_corrcoef", "accuracy", "cohen_kappa"):
             problem = drawn_problem(4, n_rows=300, metric=name)
             crossed = cross_fitted(problem, solve)
-            score, (low, high) = crossed.score(strength=1.0, level=0.9)
+            score, (low, high) = crossed.score(crossed.decisions(), level=0.9)
             assert score == problem.metric.value(problem.count(crossed.decisions()))
             assert low < score < high
 
@@ -107,21 +107,22 @@ class TestScore:
         scores = np.column_stack([np.zeros(34), np.full(34, -5.0)])
         problem = Problem(scores, Truth.from_codes(codes, n_classes=2), METRICS["geometric_mean"])
         crossed = cross_fitted(problem, partial(fixed, [0.0, 0.0]))
-        score, (low, high) = crossed.score(strength=1.0, level=0.9)
+        score, (low, high) = crossed.score(crossed.decisions(), level=0.9)
         assert score == pytest.approx(np.sqrt(0.5 / 4))
         assert 0 <= low <= score <= high <= 1
 
     def test_a_higher_level_is_wider_and_bounds_are_kept(self):
         problem = drawn_problem(5, n_rows=40)
         crossed = cross_fitted(problem, solve)
-        intervals = [crossed.score(strength=1.0, level=level)[1] for level in (0.5, 0.9, 0.99)]
+        intervals = [crossed.score(crossed.decisions(), level=level)[1] for level in (0.5, 0.9, 0.99)]
         widths = np.diff(intervals, axis=1)[:, 0]
         assert (np.diff(widths) > 0).all()
         assert min(low for low, _ in intervals) >= 0
         assert max(high for _, high in intervals) <= 1
 
     def test_without_a_level_there_is_no_interval(self):
-        assert cross_fitted(drawn_problem(6), solve).score(strength=1.0, level=None)[1] is None
+        crossed = cross_fitted(drawn_problem(6), solve)
+        assert crossed.score(crossed.decisions(), level=None)[1] is None
 
     def test_offsets_error_is_the_jackknife_over_folds(self):
         crossed = cross_fitted(drawn_problem(7, n_rows=100), solve)
