@@ -57,9 +57,8 @@ def folds_of(codes: Codes, *, n_classes: int, seed: int, at_most: int = _FOLDS) 
 
 
 def _fit_outside(problem: Problem, fit: Fit, outside: npt.NDArray[np.bool_]) -> Floats:
-    xp = namespace(problem.scores)
-    rest = problem.take(bring(np.flatnonzero(outside), to=problem.scores, dtype=xp.int64))
-    return to_numpy(among_present(rest, fit).offsets).astype(np.float64)
+    rows = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
+    return to_numpy(among_present(problem, fit, rows=rows).offsets).astype(np.float64)
 
 
 def jackknife_error(offsets: Floats, *, level: float) -> Floats:

@@ -5,37 +5,47 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._array_api import bring, namespace, shifted_blocks, to_numpy
 from skimbalance._typing import Array
-from skimbalance.decision import centred, shifted
+from skimbalance.decision import centred
 from skimbalance.solvers._base import Fit, Problem, Solution, improves
 
 __all__ = ["among_present"]
 
 
-def among_present(problem: Problem, fit: Fit) -> Solution:
+def among_present(problem: Problem, fit: Fit, *, rows: Array | None = None) -> Solution:
     """Fit the classes that have rows among themselves, and let the others win as many rows as without offsets.
 
-    Every row that an absent class wins counts as an error here, so that any search would push it out for good.
+    Every row that an absent class wins counts as an error here, so that any search would push it out for good. With
+    `rows` all this is about them alone; they are copied twice, so as not to be there twice while `fit` is at work.
     """
-    kept = np.flatnonzero(to_numpy(problem.truth.support) > 0)
+    here = problem if rows is None else problem.take(rows)
+    kept = np.flatnonzero(to_numpy(here.truth.support) > 0)
     if kept.size == problem.n_classes:
-        return fit(problem)
-    none = problem.solved(_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
+        return fit(here)
+    none = here.solved(_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
     if kept.size < 2:
         return none
-    present = problem.restricted(kept.tolist())
-    tuned = fit(present)
     absent = np.setdiff1d(np.arange(problem.n_classes), kept)
-    xp = namespace(problem.scores)
-    lead = xp.max(xp.take(problem.scores, bring(absent, to=problem.scores, dtype=xp.int64), axis=1), axis=1)
+    lead = _lead(here.scores, absent)
+    present = here.restricted(kept.tolist())
+    del here
+    tuned = fit(present)
+    xp = namespace(lead)
+    needed = xp.concat([xp.max(block, axis=1) for _, block in shifted_blocks(present.scores, tuned.offsets)]) - lead
     offsets = np.zeros(problem.n_classes)
-    offsets[absent] = _neutral_level(
-        to_numpy(xp.max(shifted(present.scores, tuned.offsets), axis=1) - lead), n_rows=_rows_won(present.scores, lead)
-    )
+    offsets[absent] = _neutral_level(to_numpy(needed), n_rows=_rows_won(present.scores, lead))
     offsets[kept] = to_numpy(tuned.offsets)
-    solution = problem.solved(_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
+    del present
+    here = problem if rows is None else problem.take(rows)
+    solution = here.solved(_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
     return none if improves(none.rank, solution.rank) else solution
+
+
+def _lead(scores: Array, classes: npt.NDArray[np.int64]) -> Array:
+    """Return the largest score (n,) of some classes in each row."""
+    xp = namespace(scores)
+    return xp.max(xp.take(scores, bring(classes, to=scores, dtype=xp.int64), axis=1), axis=1)
 
 
 def _rows_won(scores: Array, lead: Array) -> int:

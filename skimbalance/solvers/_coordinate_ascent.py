@@ -36,8 +36,10 @@ _CELLS_AT_ONCE = 1 << 17
 _CELLS_TO_THE_END = 1 << 19
 _LEAST_GAIN_OF_CLASS = 2e-5
 _LEAST_GAIN = 2e-2
+_OF_FEW = 0.15
 """Beyond so many scores a sweep over all K classes is the last one where it gains less than K times the first of these
-shares of the rank, or less than the second share."""
+shares of the rank, or less than the second share; one over the classes that moved last, where it gains less than the
+third part of that."""
 
 _FEW = 0.25
 """Once no more than this share of the classes moved in a sweep, all are tried again."""
@@ -52,10 +54,11 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Soluti
     """
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
-    climb = _Climb(problem, start)
+    climb, of_few = _Climb(problem, start), 0.0
     if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
-    sweeps = climb.run(least_gain=least_gain)
+        of_few = _OF_FEW * least_gain
+    sweeps = climb.run(least_gain=least_gain, of_few=of_few)
     return problem.solved(centred(climb.place.offsets), n_iter=sweeps)
 
 
@@ -78,23 +81,27 @@ class _Climb:
         missed = self.rank < self.problem.metric.worst_rank(self.problem.n_classes)
         return 0.0 if missed else abs(self.rank)
 
-    def run(self, *, least_gain: float) -> int:
-        """Sweep over the classes until none gains; return how many sweeps that took."""
+    def run(self, *, least_gain: float, of_few: float) -> int:
+        """Sweep over the classes until none gains, or not much; return how many sweeps that took."""
         least = least_gain / self.problem.n_classes
         everyone = np.argsort(to_numpy(self.problem.truth.support), kind="stable")  # rarest first
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
-            sweeps += 1
+            sweeps, before = sweeps + 1, self.rank
             moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
             active = np.concatenate([active[:0], *moved])
             self.recount()
+            if self.rank < before + of_few * self.scale:
+                break
             if active.size > _FEW * everyone.size:
                 continue
             # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
             if self.rank <= last + least_gain * self.scale:
                 break
             if self.place.is_strained:
-                self.place = around(self.problem, self.place.offsets)
+                offsets = self.place.offsets
+                del self.place  # of two at a time none is needed
+                self.place = around(self.problem, offsets)
             active, last = everyone, self.rank
         return sweeps
 

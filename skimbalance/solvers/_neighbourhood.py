@@ -8,6 +8,7 @@ import numpy.typing as npt
 from skimbalance._array_api import (
     block_rows,
     bring,
+    count_codes,
     device,
     flat,
     largest_magnitude,
@@ -193,8 +194,8 @@ def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
 def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
     """Find the pairs in which a class lacks no more than its reach, in one pass over the scores."""
     scores = problem.scores
-    first, value, cells, mine = _within_reach(scores, offsets, reach)
-    pairs = NearPairs.of_cells(cells, mine, scores.shape)
+    first, value, *pairs_of_rows = _within_reach(scores, offsets, reach)
+    pairs = NearPairs.of_rows(*pairs_of_rows, n_classes=problem.n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
     found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
     contested = pairs.contested
@@ -203,8 +204,11 @@ def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
     return found
 
 
-def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the leader of each row, its shifted score, and of all pairs within reach their cells and their scores."""
+def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
+    """Return the leader of each row, its shifted score, how many classes are within reach, and these and their scores.
+
+    A row that is within reach of its leader alone has none.
+    """
     xp = namespace(scores)
     parts = []
     for rows, block in shifted_blocks(scores, offsets):
@@ -212,8 +216,12 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, A
         value = block[xp.arange(first.shape[0], device=device(scores)), first]
         block += reach
         close = xp.nonzero(flat(block >= value[:, None]))[0]
-        mine = flat(scores[rows, :])[close]
-        parts.append((first, value, close + rows.start * scores.shape[1], mine))
+        row = close // scores.shape[1]
+        counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
+        several = xp.nonzero(counts[row] > 1)[0]
+        row, close = row[several], close[several]
+        counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
+        parts.append((first, value, counts, close - row * scores.shape[1], flat(scores[rows, :])[close]))
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 

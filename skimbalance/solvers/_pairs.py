@@ -95,27 +95,20 @@ class NearPairs:
     largest: float
 
     @classmethod
-    def of_cells(cls, cells: Array, scores: Array, shape: tuple[int, int]) -> "NearPairs":
-        """Take the pairs at `cells`, in ascending order, of a flattened matrix of this shape."""
+    def of_rows(cls, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> "NearPairs":
+        """Take the pairs of row after row, `counts` (n,) of each."""
         xp = namespace(scores)
-        n_rows, n_classes = shape
-        rows = cells // n_classes
-        counts = xp.astype(count_codes(rows, None, n_rows), xp.int64)
-        several = xp.nonzero(counts[rows] > 1)[0]
-        rows, classes, kept = rows[several], cells[several] - rows[several] * n_classes, scores[several]
-        counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
         order = group_order(small_codes(classes, n_classes))
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
-        largest = largest_magnitude(kept) if kept.shape[0] else 0.0
         return cls(
             classes,
-            kept,
+            scores,
             _starts(counts),
-            rows[order],
-            kept[order],
+            xp.repeat(xp.arange(counts.shape[0], device=device(counts)), counts)[order],
+            scores[order],
             _starts(lengths),
             to_numpy(lengths),
-            largest,
+            largest_magnitude(scores) if scores.shape[0] else 0.0,
         )
 
     @property
