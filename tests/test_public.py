@@ -36,9 +36,23 @@ USERS = {
 }
 """What is public in modules that the package itself needs more of."""
 
-NEED_SKORCH = {"skimbalance.callbacks": {"TunedOffsetCheckpoint"}, "skimbalance.nn._endings": {"Endings"}}
-if importlib.util.find_spec("skorch"):
-    PUBLIC["skimbalance.callbacks"] = NEED_SKORCH["skimbalance.callbacks"]
+NEED = {
+    "skorch": {"skimbalance.callbacks": {"TunedOffsetCheckpoint"}, "skimbalance.nn._endings": {}},
+    "matplotlib": {
+        "skimbalance.plotting": {
+            "ClassProfileDisplay",
+            "ImbalanceCurveDisplay",
+            "OffsetIntervalDisplay",
+            "ThresholdCurveDisplay",
+            "TrainingCurveDisplay",
+        }
+    },
+}
+"""What needs a library that may not be there, and what of it is public."""
+
+MISSING = {name for library, names in NEED.items() if importlib.util.find_spec(library) is None for name in names}
+for needing in NEED.values():
+    PUBLIC |= {name: public for name, public in needing.items() if public and name not in MISSING}
 
 NAMED = [
     getattr(importlib.import_module(module), name)
@@ -51,8 +65,7 @@ DOCUMENTED = [thing for thing in NAMED if inspect.isclass(thing) or inspect.isfu
 def modules():
     """Every module of the package."""
     names = [m.name for m in pkgutil.walk_packages(skimbalance.__path__, "skimbalance.")]
-    there = importlib.util.find_spec("skorch") is not None
-    return [importlib.import_module(name) for name in names if there or name not in NEED_SKORCH]
+    return [importlib.import_module(name) for name in names if not name.startswith(tuple(MISSING))]
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -85,12 +98,12 @@ def test_docstrings_are_numpydoc(thing):
     # Not asked for: extended summaries, examples and "see also" everywhere, blank-line style of sections.
     waived = {"ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "GL03", "RT02", "RT03", "RT04", "RT05", "SS06", "YD01"}
     names = [f"{thing.__module__}.{thing.__qualname__}"]
-    if hasattr(thing, "get_params"):
+    if hasattr(thing, "get_params") or hasattr(thing, "plot"):
         names += [
             f"{names[0]}.{name}"
-            for name, method in inspect.getmembers(thing, inspect.isfunction)
+            for name, method in inspect.getmembers(thing, inspect.isroutine)
             if not name.startswith(("_", "on_"))  # skorch calls these, users do not
-            and "skimbalance" in method.__module__
+            and "skimbalance" in (method.__module__ or "")
             and name in vars(thing)
         ]
     for name in names:

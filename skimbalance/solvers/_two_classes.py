@@ -12,7 +12,7 @@ from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._cuts import Gaps, best_cuts
 
-__all__ = ["gaps_of", "solve_two_classes"]
+__all__ = ["Line", "gaps_of", "line_of", "solve_two_classes", "trace_along"]
 
 
 _ORDERED_ROWS = 100_000
@@ -21,7 +21,7 @@ rows they are of, and how large their own scores, only another sort would tell."
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """The gaps of all rows, sorted, and what the mover (n + 1,) has before the first row and after each."""
 
     gaps: Gaps
@@ -31,7 +31,7 @@ class _Line:
 
 def solve_two_classes(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes."""
-    k, line = problem.mover, _line(problem)
+    k, line = problem.mover, line_of(problem)
     ranks = _ranks_along(problem, line)
     ordered = line.gaps.values[0, :]
     xp = namespace(ordered)
@@ -64,7 +64,8 @@ def gaps_of(problem: Problem, ordered: Array | None = None) -> Gaps:
     return Gaps(ordered[None, :], largest, sizes)
 
 
-def _line(problem: Problem) -> _Line:
+def line_of(problem: Problem) -> Line:
+    """Sort the gaps of all rows, and sum up what the mover wins."""
     truth, k = problem.truth, problem.mover
     xp = namespace(problem.scores)
     zero = xp.zeros(1, dtype=xp.float64, device=device(problem.scores))
@@ -76,19 +77,19 @@ def _line(problem: Problem) -> _Line:
         won, weight = truth.mass(k, rows), truth.weight(rows)
         weight = xp.ones_like(ordered) if weight is None else weight
         predicted = xp.concat([zero, cumulative_sum(weight)])
-    return _Line(gaps_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
+    return Line(gaps_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
 
 
-def _ranks_along(problem: Problem, line: _Line) -> Array:
+def _ranks_along(problem: Problem, line: Line) -> Array:
     """Return the rank (n + 1,) before the first row and after each."""
-    ranks = problem.metric.refine(_trace(problem, problem.metric, line), 2)
+    ranks = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
     if not problem.requirements:
         return ranks
-    missed = (r.violation(r.metric.pool(_trace(problem, r.metric, line), 2)) for r in problem.requirements)
+    missed = (r.violation(r.metric.pool(trace_along(problem, r.metric, line), 2)) for r in problem.requirements)
     return problem.constrained(ranks, sum(missed))
 
 
-def _trace(problem: Problem, metric: Metric, line: _Line) -> tuple[Array, ...]:
+def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ...]:
     """Return the pooled terms of a metric (n + 1,) each."""
     truth, k, hits, predicted = problem.truth, problem.mover, line.hits, line.predicted
     xp, support, rest = namespace(hits), truth.support, 1 - k

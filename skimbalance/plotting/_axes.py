@@ -1,0 +1,96 @@
+"""The only door to matplotlib: axes, colours that suit the style in use, and legends beside the data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+try:
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+    from matplotlib.colors import to_rgb
+except ImportError as error:
+    raise ImportError("skimbalance.plotting needs matplotlib: pip install 'skimbalance[plot]'") from error
+
+__all__ = [
+    "DASHES",
+    "MARKERS",
+    "Axes",
+    "Options",
+    "colours",
+    "ink",
+    "one_axes",
+    "options",
+    "place_legend",
+    "two_axes",
+]
+
+Axes: TypeAlias = Any
+"""Matplotlib's Axes; its type hints differ between versions."""
+
+Options: TypeAlias = Mapping[str, Any] | None
+"""What a user passes on to an artist."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""Lines and marks that can be told apart without their colours."""
+
+_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito, *Color universal design*, 2008."""
+
+
+def colours() -> Sequence[str]:
+    """Return colours for lines: those of the user's style, colour-blind safe ones where it leaves the default."""
+    cycle = mpl.rcParams["axes.prop_cycle"]
+    if cycle == mpl.rcParamsDefault["axes.prop_cycle"] or "color" not in cycle.keys:
+        return _OKABE_ITO
+    return [str(colour) for colour in cycle.by_key()["color"]]
+
+
+def ink(strength: float = 1.0) -> tuple[float, float, float, float]:
+    """Return the colour of labels, so strong that it reads as a neutral line on any background."""
+    return (*to_rgb(mpl.rcParams["axes.labelcolor"]), strength)
+
+
+def options(given: Options, **defaults: Any) -> dict[str, Any]:
+    """Return the options of an artist: ours, and over them the user's, whichever of two names these have."""
+    mine = {} if given is None else dict(given)
+    short = {"c": "color", "lw": "linewidth", "ls": "linestyle", "ms": "markersize"}
+    if "color" in mine:  # it stands for both of these, and matplotlib warns where it meets them
+        defaults = {name: value for name, value in defaults.items() if name not in {"facecolor", "edgecolor"}}
+    return {**defaults, **{short.get(name, name): value for name, value in mine.items()}}
+
+
+def one_axes(ax: Axes, *, figsize: tuple[float, float]) -> tuple[Axes, bool]:
+    """Return the axes to draw on, and whether they and their figure are new."""
+    if ax is not None:
+        return ax, False
+    return plt.subplots(figsize=figsize, layout="constrained")[1], True
+
+
+def two_axes(ax: Any, *, stacked: bool, figsize: tuple[float, float]) -> tuple[npt.NDArray[Any], bool]:
+    """Return a pair of axes to draw on, one above the other or side by side, and whether they are new."""
+    if ax is None:
+        grid: dict[str, Any] = {"nrows": 2, "sharex": True} if stacked else {"ncols": 2, "sharey": True}
+        return plt.subplots(**grid, figsize=figsize, layout="constrained")[1], True
+    axes = np.ravel(np.asarray(ax, dtype=object))
+    if axes.shape != (2,):
+        raise ValueError(f"ax must be None or two axes, for recall and for precision; got {axes.size}")
+    return axes, False
+
+
+def place_legend(
+    ax: Axes, *, new: bool, beside: Axes = None, loc: str = "outside right upper", given: Options = None, **more: Any
+) -> Any:
+    """Add a legend of what is on `ax`: next to the data if the layout makes room for it, else where it covers least.
+
+    On a figure of our own it goes to `loc`, on one of the user's next to the axes `beside`.
+    """
+    handles, labels = ax.get_legend_handles_labels()
+    if new:
+        return ax.figure.legend(handles, labels, **options(given, loc=loc, frameon=False, **more))
+    if ax.figure.get_layout_engine() is None or "loc" in (given or {}):
+        return ax.legend(handles, labels, **options(given, loc="best"))
+    place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
+    return (ax if beside is None else beside).legend(handles, labels, **options(given, **place))

@@ -1,0 +1,254 @@
+"""Each class before and after, drawn."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance._typing import ArrayLike
+from skimbalance._validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._profile import ClassProfile
+from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
+from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first, running_mean
+from skimbalance.plotting._source import labelled, source_of, tuner_of
+
+__all__ = ["ClassProfileDisplay"]
+
+_Floats = npt.NDArray[np.float64]
+
+
+class ClassProfileDisplay:
+    r"""Recall and precision of every class, before offsets and after.
+
+    .. math:: \text{recall}_k = \frac{h_k}{n_k} \qquad \text{precision}_k = \frac{h_k}{q_k}
+
+    for the rows :math:`n_k` of class k, the rows :math:`q_k` predicted as it, and the hits :math:`h_k` that are both.
+    Up to 40 classes get a row each, the frequent ones above; more are drawn by their rank, with running means. What is
+    undefined, for want of rows or of predictions, is left out.
+
+    Parameters
+    ----------
+    profile : ClassProfile
+        What is drawn, such as the `class_profile_` of an :class:`~skimbalance.OffsetTuner`.
+
+    Attributes
+    ----------
+    ax_ : ndarray of two Axes
+        Those of recall and of precision.
+    figure_ : Figure
+        The figure that holds them.
+    before_, after_ : list of Line2D
+        The points of either axes without offsets and with them; with many classes their running means.
+    changes_ : list of LineCollection
+        What leads from one to the other for each class.
+    legend_ : Legend
+        The legend.
+
+    See Also
+    --------
+    OffsetIntervalDisplay : The offsets that make the difference.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np
+    >>> from skimbalance import OffsetTuner
+    >>> from skimbalance.plotting import ClassProfileDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.where(rng.random(500) < 0.1, "fraud", "fine")
+    >>> proba = 1 / (1 + np.exp(3 - 2 * (y == "fraud") - rng.normal(size=500)))
+    >>> tuner = OffsetTuner("f1").fit(proba, y)
+    >>> display = ClassProfileDisplay.from_estimator(tuner)
+    >>> [label.get_text() for label in display.ax_[0].get_yticklabels()]
+    ['fine (453)', 'fraud (47)']
+    """
+
+    def __init__(self, profile: ClassProfile) -> None:
+        self.profile = profile
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw what a fitted classifier or tuner makes of each class.
+
+        Parameters
+        ----------
+        estimator : TunedOffsetClassifierCV or OffsetTuner
+            Fitted.
+        X : array-like, default=None
+            Rows to judge it on; for a tuner their scores. None takes the rows of the fit, each of them decided with
+            offsets fitted without it where the tuner has cross-fitted.
+        y : array-like of shape (n,), default=None
+            Their labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        ax : array of two Axes, default=None
+            Where to draw recall and precision; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ClassProfileDisplay
+            What was computed and drawn.
+        """
+        if (X is None) != (y is None):
+            raise ValueError("X and y must be given together, or neither; got one of them")
+        if X is not None and y is not None:
+            source = source_of(estimator, X)
+            classes = source.tuner.classes_
+            rows = labelled(source.scores, y, kind=source.kind, classes=classes, sample_weight=sample_weight)
+            offsets = to_numpy(source.tuner.offsets_)
+            before, after = rows.decided(0 * offsets), rows.decided(offsets)
+            return cls(ClassProfile.from_counts(classes, before=before, after=after)).plot(ax, **plot_options)
+        if sample_weight is not None:
+            raise ValueError("sample_weight goes with X and y; the rows of the fit have the weights of fit")
+        return cls(tuner_of(estimator).class_profile_).plot(ax, **plot_options)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        y_pred_before: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        ax: Any = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw what two predictions of the same rows make of each class.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            The label of each row.
+        y_pred : array-like of shape (n,)
+            What is predicted with offsets.
+        y_pred_before : array-like of shape (n,)
+            What is predicted without.
+        classes : array-like of shape (K,), default=None
+            The labels; None takes all that occur.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        ax : array of two Axes, default=None
+            Where to draw recall and precision; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ClassProfileDisplay
+            What was computed and drawn.
+        """
+        truth, after = check_label_pair(y_true, y_pred)
+        before = check_label_pair(y_true, y_pred_before)[1]
+        every = np.concatenate([truth, after, before])
+        labels = check_column_labels(classes, of="classes", y=every, y_name="y_true", columns="classes", n_columns=None)
+        weights = check_sample_weight(sample_weight, like=np.empty(len(truth)))
+        known = Truth.from_codes(check_codes("y_true", truth, labels=labels), n_classes=len(labels), weights=weights)
+        undone = known.count(check_codes("y_pred_before", before, labels=labels))
+        done = known.count(check_codes("y_pred", after, labels=labels))
+        return cls(ClassProfile.from_counts(labels, before=undone, after=done)).plot(ax, **plot_options)
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        before_kwargs: Options = None,
+        after_kwargs: Options = None,
+        legend_kwargs: Options = None,
+    ) -> Self:
+        """Draw recall and precision.
+
+        Parameters
+        ----------
+        ax : array of two Axes, default=None
+            Where to draw; None makes a figure.
+        before_kwargs, after_kwargs : dict, default=None
+            Passed on to the `plot` of matplotlib for the points without offsets and with them.
+        legend_kwargs : dict, default=None
+            Passed on to the `legend` of matplotlib.
+
+        Returns
+        -------
+        ClassProfileDisplay
+            The display itself.
+        """
+        profile, n_classes = self.profile, len(self.profile.classes)
+        many = n_classes > MANY
+        size = (8.0, 5.2) if many else (8.0, 1.6 + 0.27 * max(n_classes, 2))
+        self.ax_, new = two_axes(ax, stacked=many, figsize=size)
+        self.figure_ = self.ax_[0].figure
+        self.before_: list[Any] = []
+        self.after_: list[Any] = []
+        self.changes_: list[Any] = []
+        order = frequent_first(profile.support, n_classes=n_classes)
+        pairs = {
+            "recall": (profile.recall_before, profile.recall_after),
+            "precision": (profile.precision_before, profile.precision_after),
+        }
+        for axes, (name, (before, after)) in zip(self.ax_, pairs.items(), strict=True):
+            draw = self._draw_many if many else self._draw_few
+            draw(axes, before[order], after[order], before_kwargs, after_kwargs)
+            (axes.set_ylabel if many else axes.set_xlabel)(name)
+        self._lay_out(order, many=many, new=new)
+        self.legend_ = place_legend(
+            self.ax_[0], new=new, beside=self.ax_[1], loc="outside upper center", ncols=4, given=legend_kwargs
+        )
+        return self
+
+    def _lay_out(self, order: npt.NDArray[np.int64], *, many: bool, new: bool) -> None:
+        """Give the classes their ticks."""
+        recall, precision = self.ax_
+        support = self.profile.support[order]
+        if many:
+            by_rank(precision, support, n_classes=len(order))
+            return
+        by_row(recall, self.profile.classes[order], support)
+        if not new:
+            precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
+
+    def _names(self) -> Sequence[str]:
+        return "without offsets", "with offsets" + (", held-out rows" if self.profile.held_out else "")
+
+    def _draw_few(self, ax: Axes, before: _Floats, after: _Floats, first: Options, second: Options) -> None:
+        """Draw a dumbbell for each class."""
+        rows, names = np.arange(len(before)), self._names()
+        self.changes_.append(ax.hlines(rows, before, after, color=ink(0.5), linewidth=1.5, zorder=1.5))
+        hollow = options(
+            first, color=ink(0.8), markerfacecolor=ax.get_facecolor(), marker="o", markersize=9, linestyle="none"
+        )
+        full = options(second, color=colours()[0], marker="o", markersize=5.5, linestyle="none")
+        self.before_ += ax.plot(before, rows, label=names[0], **hollow)
+        self.after_ += ax.plot(after, rows, label=names[1], **full)
+        ax.set_xlim(-0.03, 1.03)
+        ax.grid(visible=True, axis="x", alpha=0.3)
+
+    def _draw_many(self, ax: Axes, before: _Floats, after: _Floats, first: Options, second: Options) -> None:
+        """Draw what rises and what falls as thin lines, and running means."""
+        places, names, palette = np.arange(len(before)), self._names(), colours()
+        for risen, colour, name in ((after > before, palette[0], "rises"), (after < before, palette[1], "falls")):
+            self.changes_.append(
+                ax.vlines(
+                    places[risen], before[risen], after[risen], color=colour, alpha=0.65, linewidth=1.5, label=name
+                )
+            )
+            ax.plot(places[risen], after[risen], color=colour, alpha=0.6, marker=".", markersize=4, linestyle="none")
+        dashed = options(first, color=ink(), linestyle="--", linewidth=1.6)
+        solid = options(second, color=ink(), linewidth=1.8)
+        self.before_ += ax.plot(places, running_mean(before), label=f"mean {names[0]}", **dashed)
+        self.after_ += ax.plot(places, running_mean(after), label=f"mean {names[1]}", **solid)
+        ax.set_ylim(-0.03, 1.03)

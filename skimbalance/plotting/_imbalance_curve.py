@@ -1,0 +1,386 @@
+"""Metrics along the path from the frequent classes to the rare ones, drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from skimbalance._array_api import to_numpy
+from skimbalance._request import bound_metric
+from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance._validation import check_numbers
+from skimbalance.curve import ImbalanceCurve, imbalance_curve
+from skimbalance.goals import ImbalanceState
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._imbalance import ImbalanceDegree
+from skimbalance.plotting._axes import (
+    DASHES,
+    MARKERS,
+    Axes,
+    Options,
+    colours,
+    ink,
+    one_axes,
+    options,
+    place_legend,
+)
+from skimbalance.plotting._source import Rows, labelled, source_of
+from skimbalance.tuner import OffsetTuner
+
+__all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
+
+Along = Literal["prior", "state"]
+Place = Literal["degree", "tau"]
+
+_BESIDE = ("balanced_accuracy", "f1_macro")
+"""What is drawn beside the objective of a tuner."""
+
+_AXIS = {
+    "degree": "imbalance degree\n" r"$\leftarrow$ towards rare classes    towards frequent classes $\rightarrow$",
+    "tau": "$\\tau$\n" r"$\leftarrow$ towards frequent classes    towards rare classes $\rightarrow$",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenPoint:
+    """What decisions with the chosen offsets come to, and those without, on the rows of a curve.
+
+    `degree` and `untuned_degree` are their imbalance degrees, `values` and `untuned_values` metrics by name. Of the
+    metric `objective` `score` is expected on new rows, within `score_interval` with probability `confidence_level`.
+    """
+
+    degree: float
+    values: Mapping[str, float]
+    untuned_degree: float
+    untuned_values: Mapping[str, float]
+    objective: str | None = None
+    score: float | None = None
+    score_interval: tuple[float, float] | None = None
+    confidence_level: float | None = None
+
+
+class ImbalanceCurveDisplay:
+    r"""Metrics along a path of offsets from the frequent classes to the rare ones.
+
+    The path is that of :func:`~skimbalance.imbalance_curve`: multiples :math:`-\tau \log \pi` of the closed form, or
+    imbalance states. It follows the class prior of the rows given, which should be as imbalanced as those that
+    decisions will be made on: rows of a balanced test set have no such path. Decisions with the chosen offsets and
+    decisions without are marked at their own imbalance degree and their own value of each metric; with more than two
+    classes they need not lie on the path. The value of the objective that is expected on new rows, `score_` of the
+    tuner, stands there with its interval.
+
+    Parameters
+    ----------
+    curve : ImbalanceCurve
+        From :func:`~skimbalance.imbalance_curve`.
+    chosen : ChosenPoint, default=None
+        What is marked.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        What was drawn on.
+    figure_ : Figure
+        The figure that holds it.
+    lines_ : list of Line2D
+        A curve for each metric.
+    chosen_, untuned_ : list of Line2D
+        The marks of each metric with the chosen offsets and without; empty where there are none.
+    expected_ : ErrorbarContainer or None
+        The objective on new rows.
+    legend_ : Legend
+        The legend.
+
+    See Also
+    --------
+    ThresholdCurveDisplay : Two classes, against the threshold.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np
+    >>> from skimbalance import OffsetTuner
+    >>> from skimbalance.plotting import ImbalanceCurveDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> y = (rng.random(500) < 0.1).astype(int)
+    >>> proba = 1 / (1 + np.exp(3 - 2 * y - rng.normal(size=500)))
+    >>> tuner = OffsetTuner("f1").fit(proba, y)
+    >>> display = ImbalanceCurveDisplay.from_estimator(tuner, proba, y)
+    >>> list(display.curve.values)
+    ['f1', 'balanced_accuracy', 'f1_macro']
+    """
+
+    def __init__(self, curve: ImbalanceCurve, *, chosen: ChosenPoint | None = None) -> None:
+        self.curve = curve
+        self.chosen = chosen
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        metrics: Sequence[str | Metric] | None = None,
+        along: Along = "prior",
+        points: int | ArrayLike = 51,
+        sample_weight: ArrayLike | None = None,
+        x: Place = "degree",
+        ax: Axes = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the path for the scores of a fitted classifier, and where its tuner has chosen to be.
+
+        Parameters
+        ----------
+        estimator : TunedOffsetClassifierCV or OffsetTuner
+            Fitted.
+        X : array-like
+            Rows that the estimator was not fitted on; for a tuner their scores.
+        y : array-like of shape (n,)
+            Their labels.
+        metrics : sequence of str or metric, default=None
+            What to draw; None takes the objective, balanced accuracy and macro-F1.
+        along : {"prior", "state"}, default="prior"
+            The path; see :func:`~skimbalance.imbalance_curve`.
+        points : int or array-like of shape (points,), default=51
+            How many points the path has, or their values of tau.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        x : {"degree", "tau"}, default="degree"
+            What runs along x: the imbalance degree of the decisions, or the place on the path.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ImbalanceCurveDisplay
+            What was computed and drawn.
+        """
+        source = source_of(estimator, X)
+        tuner = source.tuner
+        rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
+        objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
+        drawn = _named((objective, *_BESIDE) if metrics is None else metrics, rows, tuner.pos_label)
+        curve = imbalance_curve(
+            source.scores,
+            y,
+            metrics=list(drawn.values()),
+            kind=source.kind,
+            classes=tuner.classes_,
+            pos_label=tuner.pos_label,
+            sample_weight=sample_weight,
+            along=along,
+            points=points,
+        )
+        chosen = _chosen(rows, tuner.offsets_, drawn, **_expected(tuner, objective.name))
+        return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        scores: ArrayLike,
+        *,
+        metrics: Sequence[str | Metric] = _BESIDE,
+        kind: Kind = "proba",
+        classes: ArrayLike | None = None,
+        pos_label: Label = None,
+        offsets: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        along: Along = "prior",
+        points: int | ArrayLike = 51,
+        x: Place = "degree",
+        ax: Axes = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the path for scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            The label of each row.
+        scores : array-like of shape (n, K), or (n,) for two classes
+            Scores of rows that the classifier was not trained on.
+        metrics : sequence of str or metric, default=("balanced_accuracy", "f1_macro")
+            What to draw.
+        kind : {"proba", "log_proba", "logits"}, default="proba"
+            What the scores are.
+        classes : array-like of shape (K,), default=None
+            The label of each column; None takes the sorted labels of `y_true`.
+        pos_label : label, default=None
+            The positive class of two-class metrics; None takes the second.
+        offsets : array-like of shape (K,), default=None
+            Offsets to be marked, and with them decisions without; None marks nothing.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        along : {"prior", "state"}, default="prior"
+            The path; see :func:`~skimbalance.imbalance_curve`.
+        points : int or array-like of shape (points,), default=51
+            How many points the path has, or their values of tau.
+        x : {"degree", "tau"}, default="degree"
+            What runs along x: the imbalance degree of the decisions, or the place on the path.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ImbalanceCurveDisplay
+            What was computed and drawn.
+        """
+        rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight)
+        drawn = _named(metrics, rows, pos_label)
+        curve = imbalance_curve(
+            scores,
+            y_true,
+            metrics=list(drawn.values()),
+            kind=kind,
+            classes=classes,
+            pos_label=pos_label,
+            sample_weight=sample_weight,
+            along=along,
+            points=points,
+        )
+        chosen = None
+        if offsets is not None:
+            chosen = _chosen(rows, check_numbers("offsets", offsets, n_classes=len(rows.classes)), drawn)
+        return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
+
+    def plot(
+        self,
+        ax: Axes = None,
+        *,
+        x: Place = "degree",
+        curve_kwargs: Options = None,
+        chosen_kwargs: Options = None,
+        expected_kwargs: Options = None,
+        legend_kwargs: Options = None,
+    ) -> Self:
+        """Draw the curves and the marks.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        x : {"degree", "tau"}, default="degree"
+            What runs along x: the imbalance degree of the decisions, or the place on the path. On the latter a mark
+            stands where the path has its degree.
+        curve_kwargs : dict, default=None
+            Passed on to the `plot` of matplotlib for each curve.
+        chosen_kwargs : dict, default=None
+            Passed on to it for the marks of the chosen offsets.
+        expected_kwargs : dict, default=None
+            Passed on to `errorbar`.
+        legend_kwargs : dict, default=None
+            Passed on to the `legend` of matplotlib.
+
+        Returns
+        -------
+        ImbalanceCurveDisplay
+            The display itself.
+        """
+        if x not in _AXIS:
+            raise ValueError(f"x must be 'degree' or 'tau'; got {x!r}")
+        self.ax_, new = one_axes(ax, figsize=(8.0, 4.4))
+        self.figure_ = self.ax_.figure
+        self.lines_: list[Any] = []
+        self.chosen_: list[Any] = []
+        self.untuned_: list[Any] = []
+        self.expected_ = None
+        palette = colours()
+        places = self.curve.degree if x == "degree" else self.curve.tau
+        for number, (name, values) in enumerate(self.curve.values.items()):
+            style = {"color": palette[number % len(palette)], "linestyle": DASHES[number % len(DASHES)]}
+            self.lines_ += self.ax_.plot(places, values, label=name, **options(curve_kwargs, **style))
+        if self.chosen is not None:
+            self._mark(self.chosen, x, chosen_kwargs)
+            self._expect(self.chosen, x, expected_kwargs)
+        self.ax_.set(xlabel=_AXIS[x], ylabel="metric")
+        self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
+        return self
+
+    def _place(self, degree: float, x: Place) -> float:
+        """Return where decisions of this degree stand along x; of several places the one nearest to no offsets."""
+        if x == "degree":
+            return degree
+        near = np.argsort(np.abs(self.curve.tau), kind="stable")
+        degrees, first = np.unique(self.curve.degree[near], return_index=True)
+        return float(np.interp(degree, degrees, self.curve.tau[near][first]))
+
+    def _mark(self, chosen: ChosenPoint, x: Place, given: Options) -> None:
+        """Mark the decisions with the chosen offsets and those without."""
+        marked: tuple[tuple[list[Any], float, Mapping[str, float], Options, dict[str, Any]], ...] = (
+            (self.untuned_, chosen.untuned_degree, chosen.untuned_values, None, {}),
+            (self.chosen_, chosen.degree, chosen.values, given, {"markeredgecolor": ink()}),
+        )
+        for artists, degree, values, style, more in marked:
+            place = self._place(degree, x)
+            for number, line in enumerate(self.lines_):
+                colour = line.get_color()
+                fill = colour if more else self.ax_.get_facecolor()
+                look = {"color": colour, "markerfacecolor": fill, "marker": MARKERS[number % len(MARKERS)], **more}
+                value = values[line.get_label()]
+                artists += self.ax_.plot(
+                    [place], [value], **options(style, linestyle="none", markersize=8, zorder=3, **look)
+                )
+            artists[0].set_label("with the chosen offsets" if more else "without offsets")
+
+    def _expect(self, chosen: ChosenPoint, x: Place, given: Options) -> None:
+        """Draw what the objective is expected to be on new rows."""
+        drawn = {line.get_label(): line for line in self.lines_}
+        if chosen.score is None or chosen.objective not in drawn:
+            return
+        reach, level = None, ""
+        if chosen.score_interval is not None:
+            low, high = chosen.score_interval
+            reach = [[max(chosen.score - low, 0.0)], [max(high - chosen.score, 0.0)]]
+            level = f", {chosen.confidence_level:.0%} interval" if chosen.confidence_level else ", interval"
+        style = options(
+            given, color=ink(0.9), fmt="_", markersize=14, markeredgewidth=2, elinewidth=1.4, capsize=5, zorder=2.5
+        )
+        self.expected_ = self.ax_.errorbar(
+            [self._place(chosen.degree, x)],
+            [chosen.score],
+            yerr=reach,
+            label=f"{chosen.objective} expected\non new rows{level}",
+            **style,
+        )
+
+
+def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dict[str, Metric]:
+    """Return the metrics by name, bound to the classes."""
+    several = (metrics,) if isinstance(metrics, str | Metric) else metrics
+    bound = (bound_metric(metric, rows.classes, pos_label) for metric in several)
+    return {metric.name: metric for metric in bound}
+
+
+def _chosen(rows: Rows, offsets: ArrayLike, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
+    """Count the decisions with the offsets and without."""
+    host = to_numpy(offsets)
+    tuned, untuned = rows.decided(host), rows.decided(0 * host)
+    degree = ImbalanceDegree()
+    return ChosenPoint(
+        degree=degree.value(tuned),
+        values={name: metric.value(tuned) for name, metric in metrics.items()},
+        untuned_degree=degree.value(untuned),
+        untuned_values={name: metric.value(untuned) for name, metric in metrics.items()},
+        **expected,
+    )
+
+
+def _expected(tuner: OffsetTuner, objective: str) -> dict[str, Any]:
+    """Return what a tuner expects of its objective on new rows; the score of a state is no metric."""
+    if isinstance(tuner.objective, ImbalanceState):
+        return {}
+    return {
+        "objective": objective,
+        "score": getattr(tuner, "score_", None),
+        "score_interval": getattr(tuner, "score_interval_", None),
+        "confidence_level": tuner.confidence_level,
+    }

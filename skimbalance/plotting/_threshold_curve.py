@@ -1,0 +1,367 @@
+"""Two classes: metrics against the threshold, drawn."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from skimbalance._array_api import to_numpy
+from skimbalance._request import bound_metric, requirements_of
+from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance.decision import threshold_of
+from skimbalance.goals import Constraint
+from skimbalance.metrics._base import Metric
+from skimbalance.plotting._axes import (
+    DASHES,
+    MARKERS,
+    Axes,
+    Options,
+    colours,
+    ink,
+    one_axes,
+    options,
+    place_legend,
+)
+from skimbalance.plotting._source import Rows, labelled, source_of
+from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
+from skimbalance.tuner import OffsetTuner
+
+__all__ = ["ThresholdCurveDisplay"]
+
+Scale = Literal["probability", "logit"]
+
+_BESIDE = ("precision", "recall")
+"""What is drawn beside the objective of a tuner."""
+
+_HATCHES = ("//", "\\\\", "..", "xx")
+_SMALLEST = 1e-6
+"""A logit scale ends there, as it never comes to zero."""
+
+
+class ThresholdCurveDisplay:
+    r"""Metrics of two classes against the threshold on the probability of the second class.
+
+    Class ``classes_[1]`` is predicted where its probability exceeds the threshold t, that is for offsets of
+
+    .. math:: b_1 - b_0 = -\log \frac{t}{1 - t}
+
+    The curves are exact: steps at every threshold that decides differently, some 2,000 of them drawn where there are
+    more, the best of each metric among them. Thresholds that violate a constraint are shaded.
+
+    Parameters
+    ----------
+    curve : ThresholdCurve
+        Arrays `thresholds` and by name `values` and `violations`, and `label`, the class whose probability it is.
+    threshold : float, default=None
+        The chosen threshold, which is marked.
+    threshold_interval : tuple of float, default=None
+        Its interval.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        What was drawn on.
+    figure_ : Figure
+        The figure that holds it.
+    lines_ : list of Line2D
+        A curve for each metric.
+    threshold_, interval_ : Line2D or None
+        The chosen threshold and its interval.
+    chosen_ : list of Line2D
+        The metrics at the chosen threshold.
+    shades_ : list of Patch
+        What violates constraints.
+    legend_ : Legend
+        The legend.
+
+    See Also
+    --------
+    ImbalanceCurveDisplay : Any number of classes, along a path of offsets.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np
+    >>> from skimbalance.goals import AtLeast
+    >>> from skimbalance.plotting import ThresholdCurveDisplay
+    >>> y = ["fine", "fine", "fraud", "fine", "fraud"]
+    >>> floor = [AtLeast("recall", 0.9)]
+    >>> display = ThresholdCurveDisplay.from_predictions(y, [0.1, 0.2, 0.3, 0.4, 0.6], constraints=floor)
+    >>> display.curve.violations["recall at least 0.9"].round(2)
+    array([[0.3, 1. ]])
+    """
+
+    def __init__(
+        self,
+        curve: ThresholdCurve,
+        *,
+        threshold: float | None = None,
+        threshold_interval: tuple[float, float] | None = None,
+    ) -> None:
+        self.curve = curve
+        self.threshold = threshold
+        self.threshold_interval = threshold_interval
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        metrics: Sequence[str | Metric] | None = None,
+        constraints: Sequence[Constraint] | None = None,
+        sample_weight: ArrayLike | None = None,
+        ax: Axes = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the curves for the scores of a fitted classifier, and the threshold that its tuner has chosen.
+
+        Parameters
+        ----------
+        estimator : TunedOffsetClassifierCV or OffsetTuner
+            Fitted, for two classes.
+        X : array-like
+            Rows that the estimator was not fitted on; for a tuner their scores.
+        y : array-like of shape (n,)
+            Their labels.
+        metrics : sequence of str or metric, default=None
+            What to draw; None takes the objective, precision and recall.
+        constraints : sequence of AtLeast, AtMost or Near, default=None
+            What is shaded where it is violated; None takes the constraints of the estimator.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ThresholdCurveDisplay
+            What was computed and drawn.
+        """
+        source = source_of(estimator, X)
+        tuner = source.tuner
+        _require_two("estimator", len(tuner.classes_))
+        rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
+        objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
+        curve = _computed(
+            rows,
+            (objective, *_BESIDE) if metrics is None else metrics,
+            tuner.constraints if constraints is None else constraints,
+            pos_label=tuner.pos_label,
+            threshold=tuner.threshold_,
+        )
+        return cls(curve, threshold=tuner.threshold_, threshold_interval=_interval(tuner)).plot(ax, **plot_options)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        *,
+        metrics: Sequence[str | Metric] = ("f1", "precision", "recall"),
+        constraints: Sequence[Constraint] = (),
+        kind: Kind = "proba",
+        pos_label: Label = None,
+        threshold: float | None = None,
+        sample_weight: ArrayLike | None = None,
+        ax: Axes = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the curves for scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            The label of each row, of two.
+        y_score : array-like of shape (n,) or (n, 2)
+            Scores of rows that the classifier was not trained on.
+        metrics : sequence of str or metric, default=("f1", "precision", "recall")
+            What to draw.
+        constraints : sequence of AtLeast, AtMost or Near, default=()
+            What is shaded where it is violated.
+        kind : {"proba", "log_proba", "logits"}, default="proba"
+            What the scores are.
+        pos_label : label, default=None
+            The positive class of two-class metrics; None takes the second. The threshold is on the probability of the
+            second class all the same.
+        threshold : float, default=None
+            A threshold to be marked.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        ThresholdCurveDisplay
+            What was computed and drawn.
+        """
+        shape = to_numpy(y_score).shape
+        _require_two("y_score", shape[1] if len(shape) == 2 else 2)
+        _require_two("y_true", len(np.unique(to_numpy(y_true))))
+        rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight)
+        if threshold is not None and not -math.inf <= threshold <= 1:
+            raise ValueError(f"threshold must be a probability; got {threshold!r}")
+        curve = _computed(rows, metrics, constraints, pos_label=pos_label, threshold=threshold)
+        return cls(curve, threshold=threshold).plot(ax, **plot_options)
+
+    def plot(
+        self,
+        ax: Axes = None,
+        *,
+        scale: Scale = "probability",
+        curve_kwargs: Options = None,
+        threshold_kwargs: Options = None,
+        shade_kwargs: Options = None,
+        legend_kwargs: Options = None,
+    ) -> Self:
+        """Draw the curves, the marks and the shades.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        scale : {"probability", "logit"}, default="probability"
+            How thresholds are spaced: evenly, or by their log-odds, which gives room to those near zero and one.
+        curve_kwargs : dict, default=None
+            Passed on to the `step` of matplotlib for each curve.
+        threshold_kwargs : dict, default=None
+            Passed on to `axvline` for the chosen threshold.
+        shade_kwargs : dict, default=None
+            Passed on to `axvspan`.
+        legend_kwargs : dict, default=None
+            Passed on to the `legend` of matplotlib.
+
+        Returns
+        -------
+        ThresholdCurveDisplay
+            The display itself.
+        """
+        if scale not in ("probability", "logit"):
+            raise ValueError(f"scale must be 'probability' or 'logit'; got {scale!r}")
+        self.ax_, new = one_axes(ax, figsize=(8.0, 4.2))
+        self.figure_ = self.ax_.figure
+        low, high = self._set_scale(scale)
+        self.lines_: list[Any] = []
+        self.chosen_: list[Any] = []
+        self.shades_: list[Any] = []
+        self._draw_curves(curve_kwargs, low=low, high=high)
+        self.ax_.axvline(0.5, color=ink(0.5), linestyle=":", linewidth=1.2, label="default: 0.5", zorder=1)
+        self._mark(threshold_kwargs, low=low, high=high)
+        self._shade(shade_kwargs, low=low, high=high)
+        self.ax_.set(xlabel=f"threshold on the probability of {self.curve.label}", ylabel="metric on these rows")
+        self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
+        return self
+
+    def _set_scale(self, scale: Scale) -> tuple[float, float]:
+        """Set the scale, and return which thresholds it shows."""
+        if scale == "probability":
+            self.ax_.set_xlim(-0.02, 1.02)
+            return 0.0, 1.0
+        cuts = self.curve.thresholds[self.curve.thresholds > 0]
+        low = float(np.clip(cuts.min(initial=0.5) / 2, _SMALLEST, 0.25))
+        high = 1 - float(np.clip((1 - cuts.max(initial=0.5)) / 2, _SMALLEST, 0.25))
+        self.ax_.set_xscale("logit")
+        self.ax_.set_xlim(low, high)
+        ticks = _probabilities(low, high)
+        self.ax_.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        self.ax_.set_xticks([], minor=True)
+        return low, high
+
+    def _draw_curves(self, given: Options, *, low: float, high: float) -> None:
+        palette = colours()
+        edges = np.clip(np.append(self.curve.thresholds, 1.0), low, high)
+        for number, (name, values) in enumerate(self.curve.values.items()):
+            style = {"color": palette[number % len(palette)], "linestyle": DASHES[number % len(DASHES)]}
+            self.lines_ += self.ax_.step(
+                edges, np.append(values, values[-1]), where="post", label=name, **options(given, **style)
+            )
+        drawn = np.concatenate(list(self.curve.values.values()))
+        if drawn.min() >= 0 and drawn.max() <= 1:
+            self.ax_.set_ylim(-0.03, 1.03)
+
+    def _mark(self, given: Options, *, low: float, high: float) -> None:
+        """Mark the chosen threshold, its interval, and the metrics there."""
+        self.threshold_ = self.interval_ = None
+        if self.threshold is None:
+            return
+        place = float(np.clip(self.threshold, low, high))
+        style = options(given, color=ink(), linewidth=1.4, zorder=2)
+        self.threshold_ = self.ax_.axvline(place, label=f"chosen: {self.threshold:.3g}", **style)
+        for number, (line, value) in enumerate(zip(self.lines_, self.curve.at(self.threshold).values(), strict=True)):
+            look = {"color": line.get_color(), "markeredgecolor": ink(), "marker": MARKERS[number % len(MARKERS)]}
+            self.chosen_ += self.ax_.plot([place], [value], linestyle="none", markersize=7, zorder=3, **look)
+        if self.threshold_interval is not None:
+            ends = np.clip(self.threshold_interval, low, high)
+            self.interval_ = self.ax_.plot(
+                ends,
+                [1.0, 1.0],
+                transform=self.ax_.get_xaxis_transform(),
+                clip_on=False,
+                color=style["color"],
+                linewidth=3,
+                marker="|",
+                markersize=7,
+                label="its interval",
+            )[0]
+
+    def _shade(self, given: Options, *, low: float, high: float) -> None:
+        """Shade the thresholds that violate a constraint."""
+        for number, (name, stretches) in enumerate(self.curve.violations.items()):
+            hatch = _HATCHES[number % len(_HATCHES)]
+            style = options(given, facecolor=ink(0.08), edgecolor=ink(0.2), hatch=hatch, linewidth=0.0, zorder=0.5)
+            label = f"violated: {name}"
+            for start, stop in np.clip(stretches, low, high):
+                self.shades_.append(self.ax_.axvspan(start, stop, label=label, **style))
+                label = ""
+
+
+def _probabilities(low: float, high: float) -> list[float]:
+    """Return round probabilities between two, for the ticks of a logit scale; no more than nine."""
+    tails = [10.0**-power for power in range(1, 7)]
+    step = 1 + (sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)) // 9
+    below, above = ([tail for tail in tails[::step] if tail >= edge] for edge in (low, 1 - high))
+    return [*reversed(below), 0.5, *(1 - tail for tail in above)]
+
+
+def _require_two(name: str, n_classes: int) -> None:
+    if n_classes != 2:
+        raise ValueError(
+            f"{name} must be of two classes, which alone have a threshold; got {n_classes}. ImbalanceCurveDisplay "
+            "takes any number"
+        )
+
+
+def _computed(
+    rows: Rows,
+    metrics: Sequence[str | Metric],
+    constraints: Sequence[Constraint],
+    *,
+    pos_label: Label,
+    threshold: float | None,
+) -> ThresholdCurve:
+    """Evaluate metrics and constraints along all thresholds."""
+    several = (metrics,) if isinstance(metrics, str | Metric) else metrics
+    bound = [bound_metric(metric, rows.classes, pos_label) for metric in several]
+    required = requirements_of(constraints, rows.classes, pos_label)
+    return threshold_curve(
+        rows,
+        {metric.name: metric for metric in bound},
+        {str(constraint): requirement for constraint, requirement in zip(constraints, required, strict=True)},
+        kept=[0.5] if threshold is None else [0.5, threshold],
+    )
+
+
+def _interval(tuner: OffsetTuner) -> tuple[float, float] | None:
+    """Return between which thresholds the offsets of the interval decide."""
+    if not hasattr(tuner, "offsets_interval_"):
+        return None
+    low, high = to_numpy(tuner.offsets_interval_)
+    return threshold_of(np.stack([low[0], high[1]])), threshold_of(np.stack([high[0], low[1]]))

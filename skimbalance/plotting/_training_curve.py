@@ -1,0 +1,254 @@
+"""Epochs of a net before and after adjustment, drawn."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance.metrics._base import Metric
+from skimbalance.metrics._cost import Cost
+from skimbalance.metrics._registry import METRICS
+from skimbalance.plotting._axes import Axes, Options, colours, ink, one_axes, options, place_legend
+
+__all__ = ["TrainingCurveDisplay"]
+
+_Floats = npt.NDArray[np.float64]
+
+_BEFORE, _AFTER = "valid_{}_untuned", "valid_{}_tuned"
+
+
+class TrainingCurveDisplay:
+    """A metric on the validation rows after each epoch, without offsets and with them.
+
+    The epoch that either would choose is marked: of the values without offsets the best, and of those with offsets,
+    which are cross-fitted, the one that :class:`~skimbalance.callbacks.TunedOffsetCheckpoint` has kept.
+
+    Parameters
+    ----------
+    epochs : ndarray of shape (n_epochs,)
+        Their numbers.
+    untuned, tuned : ndarray of shape (n_epochs,)
+        The metric without offsets and with them; NaN for an epoch whose logits were not finite.
+    objective : str
+        The name of the metric.
+    best_untuned, best_tuned : int or None
+        The numbers of the epochs that either would choose, None if there is none.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        What was drawn on.
+    figure_ : Figure
+        The figure that holds it.
+    untuned_, tuned_ : Line2D
+        The two curves.
+    marks_ : list of Line2D
+        The chosen epochs.
+    legend_ : Legend
+        The legend.
+
+    See Also
+    --------
+    skimbalance.callbacks.TunedOffsetCheckpoint : Writes the history that is drawn.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from skimbalance.plotting import TrainingCurveDisplay
+    >>> history = [
+    ...     {"epoch": 1, "valid_f1_macro_untuned": 0.31, "valid_f1_macro_tuned": 0.52},
+    ...     {"epoch": 2, "valid_f1_macro_untuned": 0.44, "valid_f1_macro_tuned": 0.61},
+    ...     {"epoch": 3, "valid_f1_macro_untuned": 0.47, "valid_f1_macro_tuned": 0.58},
+    ... ]
+    >>> display = TrainingCurveDisplay.from_history(history)
+    >>> display.best_untuned, display.best_tuned
+    (3, 2)
+    """
+
+    def __init__(
+        self,
+        epochs: npt.NDArray[np.int64],
+        *,
+        untuned: _Floats,
+        tuned: _Floats,
+        objective: str,
+        best_untuned: int | None,
+        best_tuned: int | None,
+    ) -> None:
+        self.epochs = epochs
+        self.untuned = untuned
+        self.tuned = tuned
+        self.objective = objective
+        self.best_untuned = best_untuned
+        self.best_tuned = best_tuned
+
+    @classmethod
+    def from_estimator(
+        cls, net: Any, *, objective: str | Metric | None = None, ax: Axes = None, **plot_options: Any
+    ) -> Self:
+        """Draw the history of a net.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            Fitted with a :class:`~skimbalance.callbacks.TunedOffsetCheckpoint` among its callbacks.
+        objective : str or metric, default=None
+            Which objective to draw, where the history holds several.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+            What was read and drawn.
+        """
+        history = getattr(net, "history", None)
+        if history is None:
+            raise TypeError(f"net must be a fitted net of skorch, which has a history; got {type(net).__name__}")
+        return cls.from_history(history, objective=objective, ax=ax, **plot_options)
+
+    @classmethod
+    def from_history(
+        cls,
+        history: Sequence[Mapping[str, Any]],
+        *,
+        objective: str | Metric | None = None,
+        ax: Axes = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw a history.
+
+        Parameters
+        ----------
+        history : skorch.history.History, or sequence of dict
+            What was recorded of each epoch.
+        objective : str or metric, default=None
+            Which objective to draw, where the history holds several. A metric also says which values are better, where
+            its name alone does not tell.
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options : dict
+            Passed on to :meth:`plot`.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+            What was read and drawn.
+        """
+        rows = list(history)
+        name = _objective_in(rows, objective)
+        untuned, tuned = (_recorded(rows, key.format(name)) for key in (_BEFORE, _AFTER))
+        epochs = np.asarray([row.get("epoch", number) for number, row in enumerate(rows, start=1)], dtype=np.int64)
+        metric = objective if isinstance(objective, Metric) else _metric_named(name)
+        kept = [epoch for epoch, row in zip(epochs, rows, strict=True) if row.get(f"{_AFTER.format(name)}_best")]
+        display = cls(
+            epochs,
+            untuned=untuned,
+            tuned=tuned,
+            objective=name,
+            best_untuned=_best(epochs, untuned, metric),
+            best_tuned=int(kept[-1]) if kept else _best(epochs, tuned, metric),
+        )
+        return display.plot(ax, **plot_options)
+
+    def plot(
+        self,
+        ax: Axes = None,
+        *,
+        untuned_kwargs: Options = None,
+        tuned_kwargs: Options = None,
+        legend_kwargs: Options = None,
+    ) -> Self:
+        """Draw both curves.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+        untuned_kwargs, tuned_kwargs : dict, default=None
+            Passed on to the `plot` of matplotlib for either curve.
+        legend_kwargs : dict, default=None
+            Passed on to the `legend` of matplotlib.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+            The display itself.
+        """
+        self.ax_, new = one_axes(ax, figsize=(7.5, 3.8))
+        self.figure_ = self.ax_.figure
+        palette = colours()
+        below = options(untuned_kwargs, color=palette[1], linestyle="--", marker=".")
+        above = options(tuned_kwargs, color=palette[0], linestyle="-", marker=".")
+        self.untuned_ = self.ax_.plot(self.epochs, self.untuned, label="without offsets", **below)[0]
+        self.tuned_ = self.ax_.plot(self.epochs, self.tuned, label="with offsets, cross-fitted", **above)[0]
+        self.marks_: list[Any] = []
+        self._mark(self.best_untuned, self.untuned_, "s")
+        self._mark(self.best_tuned, self.tuned_, "o")
+        self.ax_.set(xlabel="epoch", ylabel=f"{self.objective} on the validation rows")
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
+        return self
+
+    def _mark(self, epoch: int | None, curve: Any, marker: str) -> None:
+        """Mark the epoch that a curve chooses."""
+        if epoch is None:
+            return
+        here = self.epochs == epoch
+        colour = curve.get_color()
+        self.ax_.axvline(epoch, color=colour, linestyle=curve.get_linestyle(), linewidth=1.0, alpha=0.6, zorder=1)
+        self.marks_ += self.ax_.plot(
+            self.epochs[here][-1:],
+            curve.get_ydata()[here][-1:],
+            color=colour,
+            marker=marker,
+            markersize=10,
+            markeredgecolor=ink(),
+            linestyle="none",
+            label=f"epoch {epoch}, best {curve.get_label().split(',')[0]}",
+            zorder=3,
+        )
+
+
+def _objective_in(rows: Sequence[Mapping[str, Any]], objective: str | Metric | None) -> str:
+    """Return the name of the objective that is to be drawn."""
+    head, tail = _AFTER.split("{}")
+    keys = {key for row in rows for key in row}
+    known = sorted(
+        name
+        for name in (key[len(head) : -len(tail)] for key in keys if key.startswith(head) and key.endswith(tail))
+        if _BEFORE.format(name) in keys
+    )
+    if not known:
+        raise ValueError(
+            "history holds no valid_<objective>_untuned and valid_<objective>_tuned: train the net with "
+            "skimbalance.callbacks.TunedOffsetCheckpoint among its callbacks"
+        )
+    if objective is None and len(known) > 1:
+        raise ValueError(f"history holds several objectives: name one of {', '.join(known)} as objective")
+    name = known[0] if objective is None else getattr(objective, "name", str(objective))
+    if name not in known:
+        raise ValueError(f"objective={name!r} is not in the history, which holds {', '.join(known)}")
+    return name
+
+
+def _recorded(rows: Sequence[Mapping[str, Any]], key: str) -> _Floats:
+    """Return the values of a key, NaN for epochs that lack it."""
+    return np.asarray([row.get(key, math.nan) for row in rows], dtype=np.float64)
+
+
+def _metric_named(name: str) -> Metric:
+    """Return a metric that says which values are better; more is, of all that have no name of their own but costs."""
+    cost = Cost([[0, 1], [1, 0]])
+    return cost if name == cost.name else METRICS.get(name, METRICS["accuracy"])
+
+
+def _best(epochs: npt.NDArray[np.int64], values: _Floats, metric: Metric) -> int | None:
+    """Return the first of the best epochs."""
+    merit = np.where(np.isnan(values), -math.inf, metric.merit(values))
+    return None if np.isneginf(merit).all() else int(epochs[merit.argmax()])
