@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy, without_copy
+from skimbalance._report import Report
 from skimbalance._request import (
     Objective,
     Plan,
@@ -38,6 +39,7 @@ from skimbalance._validation import (
 )
 from skimbalance.decision import decide, shifted, softmax, threshold_of
 from skimbalance.estimation import ESTIMATES, Estimated, Estimation, StateEstimate, StateProblem, in_turn
+from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
@@ -88,13 +90,13 @@ class OffsetTuner(BaseEstimator):
         best multiple of ``-log prior``, and all of them towards zero as far as they lose to no offsets on held-out
         rows. ``"empirical"`` optimises the metric on the rows given: for two classes the exact optimum, for more
         the best of several coordinate ascents, each line search exact. ``"plugin"`` does so for calibrated soft labels.
-    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"} or Search, \
-            default="auto"
-        How to search; ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is known of
-        the objective. It, ``"direct"`` and ``"powell"`` are SciPy's, and a :class:`~skimbalance.solvers.Search` gives
-        them a budget and a callback. Half of the 2,000 evaluations, fewer beyond a
-        million scores, they leave to cuts of one class after the other; for two classes all three try cuts alone,
-        every one where there are fewer. They search once instead of bootstrapping, for the robust estimate with
+    solver : str or Search, default="auto"
+        How to search: ``"auto"``, ``"coordinate_ascent"``, ``"differential_evolution"``, ``"direct"``, ``"powell"`` or
+        ``"imbalance_state"``. ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is
+        known of the objective. It, ``"direct"`` and ``"powell"`` are SciPy's, and a
+        :class:`~skimbalance.solvers.Search` gives them a budget and a callback. Half of the 2,000 evaluations, fewer
+        beyond a million scores, they leave to cuts of one class after the other; for two classes all three try cuts
+        alone, every one where there are fewer. They search once instead of bootstrapping, for the robust estimate with
         labels three quarters calibrated, if the objective takes `sample_weight`; and with a fourth of the
         evaluations in each fold.
         ``"imbalance_state"`` is Bias Adjustment as published, a baseline: it tries imbalance states coarse to fine and
@@ -171,8 +173,8 @@ class OffsetTuner(BaseEstimator):
     -----
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
-    The soft labels of ``"plugin"`` are as large as the scores, and the default's folds hold somewhat more than twice
-    that for a while. :meth:`predict` holds one block.
+    The soft labels of ``"plugin"`` are as large as the scores; each of the default's folds holds two thirds of the
+    scores and soft labels for them, one and a half times the scores in all. :meth:`predict` holds one block.
 
     References
     ----------
@@ -373,6 +375,7 @@ class OffsetTuner(BaseEstimator):
         if self.verbose:
             print(f"[{type(self).__name__}] {message}", flush=True)
 
+    @names_page
     def predict(self, scores: ArrayLike) -> Array:
         """Predict the label of each row.
 
@@ -393,6 +396,7 @@ class OffsetTuner(BaseEstimator):
             return bring(self.classes_, to=columns)[codes]
         return self.classes_[to_numpy(codes)]
 
+    @names_page
     def predict_proba(self, scores: ArrayLike) -> Array:
         """Return the softmax of the shifted log-scores, (n, K): proportional to ``proba * exp(offsets_)``.
 
@@ -408,6 +412,7 @@ class OffsetTuner(BaseEstimator):
         """
         return softmax(self.transform(scores))
 
+    @names_page
     def transform(self, scores: ArrayLike) -> Array:
         """Return the log-scores plus the offsets, (n, K); their argmax is the prediction.
 
@@ -423,6 +428,17 @@ class OffsetTuner(BaseEstimator):
         """
         columns = self._columns(scores)
         return shifted(columns, self.offsets_)
+
+    def report(self) -> Report:
+        """Report what was asked for and what was reached, each class before and after, and the notes.
+
+        Returns
+        -------
+        Report
+            Print it, or let a notebook show it. Of more than 30 classes the text has the rarest alone.
+        """
+        check_is_fitted(self)
+        return Report.of(self)
 
     def _columns(self, scores: ArrayLike) -> Array:
         check_is_fitted(self)

@@ -34,6 +34,7 @@ from skimbalance.classifier._base import (
     require_known,
 )
 from skimbalance.classifier._folds import Fold, Split, fit_fold, judged_rows, notes_on_rows
+from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
@@ -64,8 +65,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
-    solver : {"auto", "coordinate_ascent", "differential_evolution", "direct", "powell", "imbalance_state"} or Search, \
-            default="auto"
+    solver : str or Search, default="auto"
         See :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
@@ -228,6 +228,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             self.cv_results_ = judged
         return self
 
+    @names_page
     def retune(
         self,
         X: Any = None,

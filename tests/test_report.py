@@ -1,0 +1,100 @@
+"""What a tuner tells of its fit."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skimbalance import OffsetTuner
+from skimbalance.exceptions import FewRowsWarning
+from skimbalance.goals import AtLeast, ImbalanceState
+from skimbalance.metrics import FBeta
+
+
+def drawn(n_classes, n_rows=200, seed=0):
+    """Logits and labels, the first classes the rarest, as strings that HTML has to escape."""
+    rng = np.random.default_rng(seed)
+    prior = np.arange(1, n_classes + 1)
+    codes = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_rows, p=prior / prior.sum())])
+    logits = rng.normal(size=(len(codes), n_classes))
+    logits[np.arange(len(codes)), codes] += 2
+    return logits, np.array([f"<{c:03d}>" for c in range(n_classes)])[codes]
+
+
+def fitted(*args, n_classes=3, **options):
+    logits, y = drawn(n_classes)
+    return OffsetTuner(*args, kind="logits", **options).fit(logits, y)
+
+
+def test_it_tells_what_was_asked_and_what_was_reached():
+    tuner = fitted("f1", n_classes=2, constraints=[AtLeast("recall", 0.6, confidence=0.8)])
+    facts = dict(tuner.report().facts)
+    assert facts["Asked for"] == "f1"
+    assert facts["and"] == "recall at least 0.6, with a confidence of 80%"
+    assert facts["positive class"] == "<001>"
+    low, high = tuner.score_interval_
+    assert facts["Expected on new rows"].startswith(f"{tuner.score_:.4g}, between {low:.4g} and {high:.4g}")
+    assert facts["on the rows of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
+    assert facts["without offsets"].startswith(f"{tuner.untuned_score_:.4g}")
+    assert facts["Threshold"].startswith(f"{tuner.threshold_:.4g}")
+
+
+def test_each_class_has_a_line_the_rarest_first():
+    tuner = fitted("f1_macro")
+    profile = tuner.class_profile_
+    assert profile.held_out
+    lines = tuner.report().classes
+    order = np.argsort(profile.support, kind="stable")
+    assert [line[0] for line in lines] == tuner.classes_[order].tolist()
+    k, line = order[0], lines[0]
+    assert line[2] == f"{tuner.offsets_[k]:+.2f}"
+    assert line[4] == f"{profile.recall_before[k]:.2f} -> {profile.recall_after[k]:.2f}"
+    assert line[5] == f"{profile.precision_before[k]:.2f} -> {profile.precision_after[k]:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("objective", "name"),
+    [(FBeta(2.0), "FBeta("), (ImbalanceState("uniform"), "ImbalanceState("), (np.equal, "equal")],
+)
+def test_objectives_go_by_the_name_that_users_write(objective, name):
+    tuner = fitted("f1_macro").set_params(objective=objective)
+    assert dict(tuner.report().facts)["Asked for"].startswith(name)
+
+
+def test_what_was_not_computed_is_not_told():
+    report = fitted("f1_macro", estimate="empirical", confidence_level=None).report()
+    assert "Expected on new rows" not in dict(report.facts)
+    assert "interval" not in report.header
+    assert {len(line) for line in report.classes} == {len(report.header)}
+    assert "on the rows of the fit" in report.about
+
+
+def test_a_state_is_told_by_its_distance():
+    facts = dict(fitted(ImbalanceState("uniform")).report().facts)
+    assert "from the target" in facts["Expected on new rows"]
+
+
+def test_text_keeps_to_the_rarest_of_many_classes_and_html_has_all():
+    with pytest.warns(FewRowsWarning):
+        report = fitted("f1_macro", n_classes=40, estimate="plugin").report()
+    assert "10 classes with more rows are left out" in str(report)
+    assert report._repr_html_().count("<tr><td>&lt;") == 40
+    assert max(map(len, str(report).split("Recall")[0].splitlines())) < 100
+
+
+def test_notes_stand_at_the_end_and_html_is_escaped():
+    tuner = fitted("f1_macro")
+    tuner.notes_ = ["A note on <b>."]
+    assert str(tuner.report()).endswith("- A note on <b>.")
+    assert "<li>A note on &lt;b&gt;.</li>" in tuner.report()._repr_html_()
+
+
+def test_an_unfitted_tuner_has_none():
+    with pytest.raises(NotFittedError):
+        OffsetTuner().report()
+
+
+def test_torch_scores():
+    torch = pytest.importorskip("torch")
+    logits, y = drawn(3)
+    tuner = OffsetTuner("f1_macro", kind="logits").fit(torch.as_tensor(logits), y)
+    assert str(tuner.report()) == str(fitted("f1_macro").report())
