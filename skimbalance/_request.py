@@ -162,7 +162,7 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
     if estimated.strength < 1:
         notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {estimated.strength:.2f}.")
     if not (estimated.reached and estimated.promised):
-        notes.append(_out_of_reach(problem, constraints, reached=estimated.reached))
+        notes.append(_out_of_reach(estimated, problem, constraints))
         warn_user(notes[-1], UnreachableGoalWarning)
     if estimated.held_out is not None:
         for constraint, required in zip(constraints, problem.requirements, strict=True):
@@ -171,15 +171,24 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
     return notes
 
 
-def _out_of_reach(problem: Problem, constraints: Sequence[Constraint], *, reached: bool) -> str:
+def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> str:
+    """Return which constraints were asked for, what they take on these rows, and what can be reached there."""
     spans = [reachable(problem, required.metric) for required in problem.requirements]
+    takes = [_takes(*each) for each in zip(problem.requirements, estimated.needed, strict=True)]
     bounds = "; ".join(
-        f"{constraint}, where offsets reach from {low:.4g} to {high:.4g}"
-        for constraint, (low, high) in zip(constraints, spans, strict=True)
+        f"{constraint}{taken}, where offsets reach from {low:.4g} to {high:.4g}"
+        for constraint, taken, (low, high) in zip(constraints, takes, spans, strict=True)
     )
     together = " together" if len(spans) > 1 else ""
-    where = "on new rows with the confidence asked for" if reached else "on these rows"
-    return f"No offsets meet{together} {where}: {bounds}. Those that miss by the least were taken."
+    where = "on new rows with the confidence asked for" if estimated.reached else "on these rows"
+    more = " More rows to tune on, or less confidence, would take less." if estimated.reached else ""
+    return f"No offsets meet{together} {where}: {bounds}. Those that miss by the least were taken.{more}"
+
+
+def _takes(asked: Requirement, needed: Requirement) -> str:
+    """Return what must be reached on these rows for a bound to hold on new ones."""
+    bounds = [f"{n:.4g}" for a, n in ((asked.low, needed.low), (asked.high, needed.high)) if a != n]
+    return f", which takes {' to '.join(bounds)} on these rows" if bounds else ""
 
 
 def notes_on_state(estimate: StateEstimate, problem: Problem) -> list[str]:

@@ -12,6 +12,8 @@ from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_method_params
 
+from skimbalance.exceptions import names_page
+
 __all__ = [
     "HasMethods",
     "Interval",
@@ -34,7 +36,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def validates_parameters(fit: _Method) -> _Method:
     """Check the parameters of the estimator against its `_parameter_constraints` before `fit` runs."""
     wrapped: _Method = _fit_context(prefer_skip_nested_validation=False)(fit)
-    return wrapped
+    return names_page(wrapped)
 
 
 def validate_parameters(estimator: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from skimbalance._request import Objective, bound_metric, require_room
 from skimbalance._sklearn import forget_fit
 from skimbalance._typing import Array, Label
-from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, warn_user
+from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, names_page, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
@@ -200,6 +200,7 @@ class TunedOffsetCheckpoint(Callback):
         forget_fit(self)
         return self
 
+    @names_page
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Check that there will be validation rows, and go on where training ended."""
         if net.train_split is None:
@@ -234,6 +235,7 @@ class TunedOffsetCheckpoint(Callback):
             known = kind_of_outputs(net, self.kind)
             self._batches_.append((batch_logits(net, batch, y_pred, known=known), codes.reshape(-1).long()))
 
+    @names_page
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Fit and score offsets, write the history, and keep the epoch if it is the best."""
         if not self._batches_:

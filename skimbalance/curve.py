@@ -13,6 +13,7 @@ from skimbalance._request import bound_metric
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
 from skimbalance.decision import decide, softmax
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._imbalance import ImbalanceDegree
@@ -43,6 +44,7 @@ class ImbalanceCurve:
     classes: npt.NDArray[Any]
 
 
+@names_page
 def imbalance_curve(
     scores: ArrayLike,
     y: ArrayLike,

@@ -1,9 +1,16 @@
-"""Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`."""
+"""Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`. All name the page about them."""
 
 import sys
 import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-__all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning", "warn_user"]
+__all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning", "names_page", "warn_user"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_PAGE = "See 'Messages' in the documentation of skimbalance."
 
 _INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
 
@@ -25,4 +32,27 @@ def warn_user(message: str, category: type[Warning]) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(f"{message.rstrip('.')}. {_PAGE}", category, stacklevel=level)
+
+
+def names_page(function: _Function) -> _Function:
+    """Let errors that skimbalance raises inside `function` name the page about them."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if _is_ours(error) and _PAGE not in getattr(error, "__notes__", ()):
+                error.add_note(_PAGE)
+            raise
+
+    return cast("_Function", wrapped)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell whether it was raised in skimbalance, and not in what it calls."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] == "skimbalance"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from skimbalance._array_api import namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Label
 from skimbalance._validation import abridged, check_distribution, check_per_class
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts
 
@@ -62,6 +63,7 @@ class Constraint(ABC):
     label: Label = None
     confidence: float | None = None
 
+    @names_page
     def __post_init__(self) -> None:
         if callable(self.metric) or getattr(self.metric, "trait", None) == "general":
             raise ValueError(
@@ -257,6 +259,7 @@ class ImbalanceState:
     target: str | float | ArrayLike | Mapping[Label, float] = field(hash=False)
     class_balanced: bool = False
 
+    @names_page
     def __post_init__(self) -> None:
         if not isinstance(self.class_balanced, bool | np.bool_):
             raise TypeError(f"class_balanced must be True or False; got {self.class_balanced!r}")

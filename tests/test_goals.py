@@ -117,8 +117,17 @@ class TestOutOfReach:
     def test_a_promise_that_cannot_be_made(self):
         proba, y = margins(2, n_rows=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
-        with pytest.warns(UnreachableGoalWarning, match="on new rows with the confidence asked for"):
+        with pytest.warns(UnreachableGoalWarning, match=r"on new rows with the confidence asked for.*which takes \S+ on"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
+
+    def test_a_promise_that_the_next_row_would_exceed_is_kept(self):
+        rng = np.random.default_rng(0)
+        y = np.repeat([0, 1], [600, 45])
+        log_odds = 3 * y + rng.normal(size=645) * np.where(y == 1, 1.5, 1.0)
+        log_odds[-2:] = -4  # to find these as well costs all precision
+        tuner = OffsetTuner("precision", kind="logits", constraints=[AtLeast("recall", 0.9, confidence=0.9)])
+        tuner.fit(log_odds, y)  # without a warning, which would be an error here
+        assert recall_score(y, tuner.predict(log_odds)) >= 0.95
 
     def test_a_class_without_rows_and_an_objective_of_values_alone(self):
         def share_right(y_true, y_pred, *, sample_weight):

@@ -31,7 +31,8 @@ _MARGIN_ROUNDS = 6
 class Estimated:
     """Offsets and what they achieve; on new rows, where that was asked for; and what the way to them was.
 
-    `held_out` counts the decisions on held-out rows; `reached` tells whether offsets can meet
+    `held_out` counts the decisions on held-out rows, `needed` are the requirements on the rows at hand with what they
+    have to spare for new ones; `reached` tells whether offsets can meet
     the requirements on the rows at hand, `promised` whether with the confidence asked for.
     """
 
@@ -40,6 +41,7 @@ class Estimated:
     score_interval: tuple[float, float] | None = None
     offsets_error: Floats | None = None
     held_out: Counts | None = None
+    needed: tuple[Requirement, ...] = ()
     strength: float = 1.0
     reached: bool = True
     promised: bool = True
@@ -63,7 +65,7 @@ class Estimation:
         if reached and any(confidences):
             problem, promised = self._with_margins(problem, confidences)
         estimated = self._foretold(problem, exactly=not promised)
-        return replace(estimated, reached=reached, promised=promised)
+        return replace(estimated, needed=problem.requirements, reached=reached, promised=promised)
 
     def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
         """Fit and cross-fit; `exactly` on the rows at hand, where only that comes nearest to the requirements."""
@@ -81,7 +83,7 @@ class Estimation:
         score, interval = crossed.score(decisions, level=level)
         error = None if level is None else crossed.offsets_error(level=level)
         held_out = crossed.count(decisions)
-        return Estimated(among_present(problem, fit), score, interval, error, held_out, strength)
+        return Estimated(among_present(problem, fit), score, interval, error, held_out, strength=strength)
 
     def _fit(self, *, exactly: bool = False, fold: bool = False) -> Fit:
         """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
@@ -108,15 +110,20 @@ class Estimation:
 
     def _with_margins(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool]:
         """Raise the bounds until they hold on new rows with the confidence asked for; tell whether they can be met."""
-        spare = np.zeros((len(confidences), 2))
+        spare, held = np.zeros((len(confidences), 2)), []
         for _ in range(_MARGIN_ROUNDS):
             solution = among_present(_tightened(problem, spare), self._fit())
             needed = [
                 self._margins(problem, solution, *each) for each in zip(problem.requirements, confidences, strict=True)
             ]
+            if _tightened(problem, np.asarray(needed)).missed(solution.counts) == 0:
+                held.append(spare)
             spare = (spare + needed) / 2  # the nearer to one a rate, the less it varies: undamped, this would swing
         raised = _tightened(problem, spare)
-        return raised, self._reaches(raised)
+        if self._reaches(raised):
+            return raised, True
+        # Of few rows one more or less is a leap, which may have gone beyond what is needed.
+        return (_tightened(problem, min(held, key=np.sum)), True) if held else (raised, False)
 
     def _margins(self, problem: Problem, solution: Solution, required: Requirement, confidence: float | None) -> Floats:
         if confidence is None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Direction, LinearMetric
 
 __all__ = ["Cost"]
@@ -50,6 +51,7 @@ class Cost(LinearMetric):
     direction: ClassVar[Direction] = "minimize"
     needs_confusion: ClassVar[bool] = True
 
+    @names_page
     def __post_init__(self) -> None:
         try:
             cells = np.asarray(to_numpy(self.matrix)).astype(np.float64, casting="same_kind")

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from skimbalance._typing import ArrayLike, Label
 from skimbalance._validation import check_label, check_label_pair, check_sample_weight
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._imbalance import ImbalanceDegree
@@ -34,6 +35,7 @@ def score_labels(
     return metric.value(counts)
 
 
+@names_page
 def geometric_mean_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Geometric mean of the recalls of all classes, in [0, 1].
 
@@ -73,6 +75,7 @@ def geometric_mean_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight:
     return score_labels(GeometricMean(), y_true, y_pred, sample_weight=sample_weight)
 
 
+@names_page
 def worst_recall_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Lowest recall of all classes that occur in `y_true`, in [0, 1].
 
@@ -110,6 +113,7 @@ def worst_recall_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: A
     return score_labels(WorstRecall(), y_true, y_pred, sample_weight=sample_weight)
 
 
+@names_page
 def imbalance_degree_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from skimbalance._typing import Array
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import PooledMetric, safe_ratio
 
 __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]
@@ -120,6 +121,7 @@ class FBeta(Overlap):
 
     beta: float = 1.0
 
+    @names_page
     def __post_init__(self) -> None:
         super().__post_init__()
         try:

@@ -13,6 +13,7 @@ from skimbalance._validation import (
     check_proba,
     check_sample_weight,
 )
+from skimbalance.exceptions import names_page
 from skimbalance.metrics._imbalance import prevalence, require_imbalance
 
 __all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]
@@ -28,6 +29,7 @@ def balanced_weights(
     return each[codes] * own
 
 
+@names_page
 def imbalance_state(
     proba: ArrayLike,
     *,

@@ -9,11 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_numbers
+from skimbalance.exceptions import names_page
 from skimbalance.nn._nets import is_net
 
 __all__ = ["fold_offsets"]
 
 
+@names_page
 def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> Any:
     r"""Add offsets to the bias of the last layer, so that the plain argmax is the tuned decision.
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 from skimbalance._typing import Array, ArrayLike, Kind
+from skimbalance.exceptions import names_page
 from skimbalance.nn._nets import is_net
 
 __all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba"]
@@ -20,6 +21,7 @@ _SUM_TOLERANCE = 1e-3
 _CRITERIA: dict[str, Kind] = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba"}
 
 
+@names_page
 def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     r"""Return the logits of a net: its scores before softmax or sigmoid.
 

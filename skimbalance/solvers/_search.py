@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
+from skimbalance.exceptions import names_page
+
 __all__ = ["OPTIMISERS", "Search"]
 
 OPTIMISERS = ("differential_evolution", "direct", "powell")
@@ -70,6 +72,7 @@ class Search:
     budget: int | None = None
     callback: Callable[[int, float], object] | None = None
 
+    @names_page
     def __post_init__(self) -> None:
         if self.method not in OPTIMISERS:
             raise ValueError(f"method must be one of {', '.join(map(repr, OPTIMISERS))}; got {self.method!r}")
