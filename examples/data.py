@@ -12,11 +12,11 @@ def thinned(X, y, sizes, *, seed=0):
     return X[kept], y[kept]
 
 
-def long_tailed_digits():
-    """Digits from 100 rows of the nought down to 7 of the nine to train on; all ten equally frequent in the test."""
+def long_tailed_digits(n_rarest=7):
+    """Digits to train on, 100 of the nought down to `n_rarest` of the nine; all ten equally frequent in the test."""
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
-    sizes = {digit: round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)}
+    sizes = {digit: round(100 * (n_rarest / 100) ** (digit / 9)) for digit in range(10)}
     return *thinned(X, y, sizes), X_test, y_test
 
 
@@ -26,3 +26,12 @@ def rare_cancer(n_malignant=20):
     X, y = data.data, data.target_names[data.target]
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
     return *thinned(X, y, {"benign": 214, "malignant": n_malignant}), X_test, y_test
+
+
+def fraud_like(n_frauds=60, *, seed=0):
+    """Digits, of which the ones stand for frauds: as few of them in the test as among the rows to train on."""
+    X, digits = load_digits(return_X_y=True)
+    y = np.where(digits == 1, "fraud", "clean")
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=seed)
+    sizes = {"clean": len(y), "fraud": n_frauds}
+    return *thinned(X, y, sizes, seed=seed), *thinned(X_test, y_test, sizes, seed=seed)
