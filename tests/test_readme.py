@@ -1,5 +1,6 @@
 """The README's Python runs as it stands."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+COMPARISON = README.split("## How it compares")[1].split("## ")[0]
+COLUMNS = [("two classes", metric) for metric in ("f1", "geometric_mean", "matthews_corrcoef")]
+COLUMNS += [("several classes", metric) for metric in ("f1_macro", "geometric_mean", "matthews_corrcoef")]
+COMPARED = ["untuned", "prior", "tau", "sklearn", "tunethresholds", "optimal_cutoffs", "xcolumns_prior", "evolution"]
+COMPARED += ["bias_adjustment", "empirical", "robust"]
+"""Columns and rows of the comparison, as the leaderboard calls them."""
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
@@ -27,6 +36,25 @@ def test_python_blocks_run(block):
         names |= {"module": torch.nn.Linear(20, 2), "X_val": X.astype(np.float32), "codes_val": codes}
         names["trained"] = model.fit(names["X_val"], y)
     exec(block, names)  # the blocks are ours
+
+
+def test_comparison_is_that_of_the_leaderboard():
+    with (ROOT / "benchmarks" / "results" / "leaderboard.csv").open(encoding="utf-8") as file:
+        measured = {(r["group"], r["metric"], r["method"]): r for r in csv.DictReader(file)}
+    table = [line.strip("|").split("|") for line in COMPARISON.splitlines() if "|" in line]
+    named = {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in table[3:]}
+    assert len(named) == len(COMPARED)
+    for method, (name, cells) in zip(COMPARED, named.items(), strict=True):
+        expected = [told(measured.get((*column, method))) for column in COLUMNS]
+        assert [cell.strip("*") for cell in cells] == expected, name
+
+
+def told(row):
+    """A mean, and whether its difference to the default may be chance."""
+    if row is None or not row["mean"]:
+        return "-"
+    tie = row["method"] != "robust" and float(row["p_holm"]) >= 0.05
+    return f"{float(row['mean']):.3f}".lstrip("0") + (" =" if tie else "")
 
 
 def test_two_commands_of_one_line_each():
