@@ -1,0 +1,71 @@
+"""How the documentation is built: `sphinx-build -W --keep-going -b html docs docs/_build/html`."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+import pictures  # noqa: E402 - beside this file
+import tables  # noqa: E402
+
+import skimbalance  # noqa: E402
+
+pictures.draw_all(DOCS / "_generated")
+tables.write_all(DOCS / "_generated")
+
+project = "skimbalance"
+author = "The skimbalance developers"
+project_copyright = author
+version = release = skimbalance.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_generated", "_templates"]
+templates_path = ["_templates"]
+
+myst_heading_anchors = 3
+smartquotes = False  # text holds code
+default_role = "literal"
+
+autodoc_typehints = "none"  # the docstrings tell them, shorter
+autosummary_generate = True
+numpydoc_show_class_members = False  # the templates list them
+python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_",
+    "ignore_pattern": r"(^|[\\/])(?!plot_)[^\\/]*\.py$",
+    "within_subsection_order": "gallery_order.ByInterest",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("skimbalance",),
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skimbalance"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_copy_source = html_show_sourcelink = html_show_copyright = False
+html_sidebars = {"**": ["every-page"]}
+html_theme_options = {
+    "navbar_center": [],
+    "navbar_persistent": [],
+    "navbar_end": ["search-button", "theme-switcher"],
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["theme-version"],
+    "footer_end": [],
+    "show_prev_next": True,
+}

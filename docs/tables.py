@@ -1,0 +1,105 @@
+"""Short tables for the documentation, out of benchmarks/results."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+
+METRICS = {
+    "f1": "F1",
+    "f1_macro": "macro-F1",
+    "geometric_mean": "geometric mean",
+    "balanced_accuracy": "balanced accuracy",
+    "matthews_corrcoef": "Matthews correlation",
+}
+FLOORS = {"floor: np.argsort(scores)": "an argsort", "floor: scores.argmax(1)": "an argmax pass"}
+WORKLOADS = {
+    "f1_1e4": "F1, 10,000 rows, two classes",
+    "f1_1e6": "F1, a million rows, two classes",
+    "f1_macro_10000x10": "macro-F1, 10,000 rows, 10 classes",
+    "f1_macro_50000x100": "macro-F1, 50,000 rows, 100 classes",
+    "f1_macro_50000x1000": "macro-F1, 50,000 rows, 1,000 classes",
+    "f1_macro_20000x8000": "macro-F1, 20,000 rows, 8,000 classes",
+}
+
+
+def write_all(folder: Path) -> None:
+    """Write every table to `folder`."""
+    folder.mkdir(exist_ok=True)
+    for name, text in {"quality.md": quality(), "speed.md": speed()}.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def quality() -> str:
+    """Return mean test scores of the leaderboard, a line for each of its tables."""
+    lines = []
+    tables: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    for row in _rows("leaderboard.csv"):
+        tables.setdefault((row["group"], row["metric"]), {})[row["method"]] = row
+    for (group, metric), methods in sorted(tables.items(), key=lambda item: _order(*item[0])):
+        others = [row for method, row in methods.items() if row["name"].split(",")[0].split(" (")[0] != "skimbalance"]
+        best = max(others, key=lambda row: float(row["mean"] or "-inf"))
+        ahead, tied, behind = _verdicts(row for method, row in methods.items() if method != "robust")
+        lines.append(
+            [
+                f"{group.capitalize()}, {METRICS[metric]}",
+                *(_score(methods.get(method)) for method in ("untuned", "empirical", "robust")),
+                _score(best),
+                best["name"],
+                f"{ahead} / {tied} / {behind}",
+            ]
+        )
+    head = ["problems", "untuned", "in-sample", "default", "best rival", "which", "ahead / tied / behind"]
+    return _table(head, lines, text=["which"])
+
+
+def _order(group: str, metric: str) -> tuple[bool, int]:
+    return group != "two classes", list(METRICS).index(metric)
+
+
+def _verdicts(rows: Iterable[dict[str, str]]) -> tuple[int, int, int]:
+    """Count methods that the default is ahead of beyond chance, tied with, and behind."""
+    signs = [
+        0 if float(row["p_holm"]) >= 0.05 else (1 if float(row["difference"]) > 0 else -1)
+        for row in rows
+        if row["p_holm"]
+    ]
+    return signs.count(1), signs.count(0), signs.count(-1)
+
+
+def _score(row: dict[str, str] | None) -> str:
+    return f"{float(row['mean']):.4f}" if row and row["mean"] else "-"
+
+
+def speed() -> str:
+    """Return times as multiples of one NumPy call over the same scores, a table for each workload."""
+    parts = []
+    rows = _rows("speed.csv")
+    for workload, title in WORKLOADS.items():
+        mine = [row for row in rows if row["workload"] == workload]
+        floor = next(FLOORS[row["contender"]] for row in mine if row["contender"] in FLOORS)
+        lines = [
+            [row["contender"], _rounded(float(row["over_floor"])), f"{float(row['value']):.4f}"]
+            for row in sorted(mine, key=lambda row: float(row["over_floor"] or "inf"))
+            if row["over_floor"] and row["value"]
+        ]
+        parts.append(_table([title, f"times {floor}", "metric reached"], lines))
+    return "\n".join(parts)
+
+
+def _rounded(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (RESULTS / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]], text: Sequence[str] = ()) -> str:
+    """Return a table in Markdown, whose columns but the first and those of `text` are numbers."""
+    rule = ["---" if name in (head[0], *text) else "--:" for name in head]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, rule, *lines])
