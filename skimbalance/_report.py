@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from html import escape
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._profile import ClassProfile
 
 __all__ = ["Report"]
+
+_WIDTH = 88
 
 _Row = tuple[str, ...]
 
@@ -59,15 +62,16 @@ class Report:
         )
 
     def __str__(self) -> str:
-        """Return plain text of some hundred columns."""
+        """Return plain text."""
         width = max(len(name) for name, _ in self.facts)
         shown = self.classes[: self._MOST_CLASSES]
         parts = [self.title, "\n".join(f"{name:<{width}}  {value}" for name, value in self.facts)]
         parts.append("\n".join(_aligned([self.header, *shown])))
         left_out = len(self.classes) - len(shown)
         more = f" {left_out} classes with more rows are left out." if left_out else ""
-        parts.append(self.about + more)
-        parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
+        parts.append(fill(self.about + more, _WIDTH))
+        notes = (fill(note, _WIDTH, initial_indent="- ", subsequent_indent="  ") for note in self.notes)
+        parts += ["\n".join(notes)] if self.notes else []
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
