@@ -1,0 +1,46 @@
+"""Sums over rows, label by label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skimbalance.metrics._counts import Counts
+from skimbalance.multilabel._labels import Floats, Indicator
+
+__all__ = ["LabelCounts", "count_labels"]
+
+_ROUNDING = 1e-12
+"""A sum of weights that is a smaller share of them all is zero but for rounding."""
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Weighted row counts of each label, as (L,) vectors; `total` are all rows."""
+
+    hits: Floats
+    predicted: Floats
+    support: Floats
+    total: Floats
+
+    def of(self, label: int) -> Counts:
+        """Return the counts of one label as two classes, absent and present."""
+        hits, predicted, support, total = (
+            float(sums[label]) for sums in (self.hits, self.predicted, self.support, self.total)
+        )
+        false, missed = predicted - hits, support - hits
+        table = np.array([[total - support - false, false], [missed, hits]])
+        table[table < _ROUNDING * total] = 0.0
+        return Counts(np.array([table[0, 0], hits]), table.sum(axis=0), table.sum(axis=1), table)
+
+
+def count_labels(indicator: Indicator, decisions: Indicator, weights: Floats | None) -> LabelCounts:
+    """Count rows of weight one, or of `weights` (n,)."""
+    n_rows, n_labels = indicator.shape
+    parts = (indicator & decisions, decisions, indicator)
+    if weights is None:
+        hits, predicted, support = (np.count_nonzero(part, axis=0).astype(np.float64) for part in parts)
+        total = float(n_rows)
+    else:
+        hits, predicted, support = (weights @ part for part in parts)
+        total = float(weights.sum())
+    return LabelCounts(hits, predicted, support, np.full(n_labels, total))

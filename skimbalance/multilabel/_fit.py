@@ -1,0 +1,236 @@
+"""The one way in: from log-odds and an indicator to an offset for each label, and to what these will be worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._typing import ArrayLike, Progress, Run
+from skimbalance._validation import abridged, check_lengths
+from skimbalance.estimation import Estimation, in_turn
+from skimbalance.estimation._cross_fit import WIDTH
+from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
+from skimbalance.goals import Constraint
+from skimbalance.metrics._counts import Counts
+from skimbalance.metrics._profile import ClassProfile
+from skimbalance.multilabel._labels import Floats, Indicator, check_indicator
+from skimbalance.multilabel._metrics import MultilabelMetric
+from skimbalance.multilabel._problem import MultilabelProblem
+from skimbalance.multilabel._redraw import redrawn_values
+from skimbalance.multilabel._registry import MultilabelObjective, Wanted, get_multilabel_metric, said_of, wanted_of
+from skimbalance.multilabel._tuned import How, Tuned, tune
+
+__all__ = ["MultilabelFit", "fit_multilabel"]
+
+_FEW_ROWS = 10
+"""A label with fewer rows that carry it, or that do not, is warned about."""
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class MultilabelFit:
+    """An offset for each label, and what they are worth; see `OffsetTuner` for what the numbers mean.
+
+    `offsets` and `strength` are (L,), `offsets_interval` is (2, L); what needs held-out rows is None where no folds
+    were fitted.
+    """
+
+    offsets: Floats
+    metric: MultilabelMetric
+    in_sample_score: float
+    untuned_score: float
+    score: float | None
+    score_interval: tuple[float, float] | None
+    offsets_interval: Floats | None
+    strength: Floats
+    n_iter: int
+    profile: ClassProfile
+    notes: list[str]
+
+
+def fit_multilabel(
+    log_odds: Floats,
+    indicator: ArrayLike,
+    *,
+    metric: MultilabelObjective,
+    constraints: Sequence[Constraint] = (),
+    labels: ArrayLike | None = None,
+    weights: Floats | None = None,
+    estimate: str = "robust",
+    n_bootstraps: int = 8,
+    confidence_level: float | None = 0.9,
+    seed: int = 0,
+    run: Run = in_turn,
+    report: Progress = _silent,
+) -> MultilabelFit:
+    """Fit an offset for each label, so that `log_odds + offsets > 0` is best by the metric.
+
+    Parameters
+    ----------
+    log_odds : array of shape (n, L)
+        Of each label being present, for rows that the classifier was not trained on; see `label_log_odds`.
+    indicator : array or sparse matrix of shape (n, L)
+        One where a row carries a label.
+    metric : str, metric, or sequence of metrics
+        A name from `get_multilabel_metric_names`, a `MultilabelMetric`, a two-class metric such as a cost, whose mean
+        over labels is meant, or one of these for each label.
+    constraints : sequence of AtLeast, AtMost or Near
+        Each holds for the label it names, or for every label.
+    labels : array-like of shape (L,), default=None
+        Their names; None numbers them from zero.
+    weights : array of shape (n,), default=None
+        Of the rows.
+    estimate, n_bootstraps, confidence_level, seed
+        As in `OffsetTuner`.
+    run, report : callable
+        Calls independent functions, in parallel or not; and is told of progress.
+
+    Returns
+    -------
+    MultilabelFit
+        Offsets, scores, intervals, notes.
+    """
+    rows = check_indicator(indicator)
+    names = np.arange(rows.shape[1]) if labels is None else np.asarray(labels)
+    check_lengths(scores=log_odds, y=rows)
+    wanted = wanted_of(constraints, names)
+    required = tuple(tuple(requirement for _, requirement in each) for each in wanted)
+    chosen = get_multilabel_metric(metric, n_labels=rows.shape[1])
+    problem = _weighing(MultilabelProblem(np.asarray(log_odds, dtype=np.float64), rows, weights, chosen, required))
+    how = How(estimate, n_bootstraps, confidence_level, seed, run, report)
+    notes = _notes_on_support(problem, names)
+    raised, missed = _with_margins(problem, how, wanted)
+    tuned = tune(raised, how, exactly=frozenset(missed))
+    notes += _notes_on(problem, tuned, wanted, missed, names)
+    return _fitted(problem, tuned, how, names, notes)
+
+
+def _weighing(problem: MultilabelProblem) -> MultilabelProblem:
+    """Return the problem without the rows that weigh nothing."""
+    if problem.weights is None or (problem.weights > 0).all():
+        return problem
+    return problem.take(np.flatnonzero(problem.weights > 0))
+
+
+def _with_margins(
+    problem: MultilabelProblem, how: How, wanted: Sequence[Wanted]
+) -> tuple[MultilabelProblem, dict[int, bool]]:
+    """Raise bounds until they hold on new rows with the confidence asked for, label by label.
+
+    Return besides the labels whose bounds no offset meets, and of each whether one does on the rows at hand.
+    """
+    estimation = Estimation(how.estimate, how.n_bootstraps, None, how.seed, in_turn, how.report)
+    asked = [j for j in problem.tunable if wanted[j]]
+    estimates = how.run(
+        partial(estimation, problem.label(j), [constraint.confidence for constraint, _ in wanted[j]]) for j in asked
+    )
+    needed, missed = list(problem.requirements), {}
+    for j, estimated in zip(asked, estimates, strict=True):
+        needed[j] = estimated.needed
+        if not estimated.promised:
+            missed[j] = estimated.reached
+    return replace(problem, requirements=tuple(needed)), missed
+
+
+def _fitted(
+    problem: MultilabelProblem, tuned: Tuned, how: How, names: npt.NDArray[Any], notes: list[str]
+) -> MultilabelFit:
+    before, achieved = (problem.decide(offsets) for offsets in (0 * tuned.offsets, tuned.offsets))
+    score, interval = _foretold(problem, tuned, how)
+    errors = None if how.confidence_level is None else tuned.errors
+    spread = None if errors is None else np.stack([tuned.offsets - errors, tuned.offsets + errors])
+    after = achieved if tuned.held_out is None else tuned.held_out
+    profile = ClassProfile.from_counts(
+        names, before=_counts(problem, before), after=_counts(problem, after), held_out=tuned.held_out is not None
+    )
+    return MultilabelFit(
+        offsets=tuned.offsets,
+        metric=problem.metric,
+        in_sample_score=problem.value(achieved),
+        untuned_score=problem.value(before),
+        score=score,
+        score_interval=interval,
+        offsets_interval=spread,
+        strength=tuned.strength,
+        n_iter=tuned.n_iter,
+        profile=profile,
+        notes=notes,
+    )
+
+
+def _counts(problem: MultilabelProblem, decisions: Indicator) -> Counts:
+    counts = problem.count(decisions)
+    return Counts(counts.hits, counts.predicted, counts.support)
+
+
+def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
+    if tuned.held_out is None:
+        return None, None
+    score = problem.metric.foretold(problem.indicator, tuned.held_out, problem.weights)
+    if how.confidence_level is None:
+        return score, None
+    tail = (1 - how.confidence_level) / 2
+    drawn = [value for (value,) in redrawn_values(problem, tuned.held_out, seed=how.seed, anew=True, tail=tail)]
+    low, middle, high = np.quantile(drawn, [tail, 0.5, 1 - tail])
+    least, most = problem.metric.bounds
+    below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
+    return score, (float(max(least, below)), float(min(most, above)))
+
+
+def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
+    """Return what is to be said of labels that all rows carry, or none, and warn of those with few rows."""
+    n_rows, n_positive = len(problem.indicator), problem.n_positive
+    notes = [
+        f"{rows} of {abridged(names[which])}: nothing to tune, their offsets stay zero."
+        for rows, which in (
+            ("No row carries the labels", n_positive == 0),
+            ("Every row carries the labels", n_positive == n_rows),
+        )
+        if which.any()
+    ]
+    fewest = np.minimum(n_positive, n_rows - n_positive)
+    few = np.flatnonzero((fewest > 0) & (fewest < _FEW_ROWS))
+    if few.size:
+        few = few[np.argsort(fewest[few], kind="stable")]
+        counts = ", ".join(f"{names[[j]].tolist()[0]!r} has {fewest[j]}" for j in few[:5])
+        more = f" and {few.size - 5} more labels fewer than {_FEW_ROWS}" if few.size > 5 else ""
+        notes.append(
+            f"Few rows to tune on: {counts}{more}, of rows that carry the label or of rows that do not. So few say "
+            "little about an offset, or a score that depends on it."
+        )
+        warn_user(notes[-1], FewRowsWarning)
+    return notes
+
+
+def _notes_on(
+    problem: MultilabelProblem,
+    tuned: Tuned,
+    wanted: Sequence[Wanted],
+    missed: dict[int, bool],
+    names: npt.NDArray[Any],
+) -> list[str]:
+    """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
+    notes = []
+    weak = np.flatnonzero(tuned.strength < 1)
+    if weak.size:
+        scales = ", ".join(f"{names[[j]].tolist()[0]!r} by {tuned.strength[j]:.2f}" for j in weak[:5])
+        more = f" and {weak.size - 5} more" if weak.size > 5 else ""
+        notes.append(f"Offsets were worse than none on held-out rows and were scaled: {scales}{more}.")
+    for j, reached in missed.items():
+        where = "on new rows with the confidence asked for" if reached else "on these rows"
+        asked = ", ".join(str(constraint) for constraint, _ in wanted[j])
+        notes.append(
+            f"No offset of label {names[[j]].tolist()[0]!r} meets {asked} {where}; the one that misses by the least "
+            "was taken."
+        )
+        warn_user(notes[-1], UnreachableGoalWarning)
+    if tuned.held_out is not None:
+        notes += said_of(wanted, problem.count(tuned.held_out), names)
+    return notes

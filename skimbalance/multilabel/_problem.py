@@ -1,0 +1,83 @@
+"""What is to be solved: an offset for each label."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance.goals import Requirement
+from skimbalance.metrics._counts import Truth
+from skimbalance.multilabel._counts import LabelCounts, count_labels
+from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
+from skimbalance.multilabel._metrics import MultilabelMetric
+from skimbalance.solvers import Problem
+
+__all__ = ["MultilabelProblem"]
+
+_Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class MultilabelProblem:
+    """Find offsets (L,) for which `log_odds + offsets > 0` (n, L) does best by `metric`.
+
+    `requirements` holds what each label must meet by itself; of decisions that miss them those are better that miss
+    by less.
+    """
+
+    log_odds: Floats
+    indicator: Indicator
+    weights: Floats | None
+    metric: MultilabelMetric
+    requirements: tuple[tuple[Requirement, ...], ...]
+
+    @property
+    def n_labels(self) -> int:
+        """The number of labels, L."""
+        return int(self.log_odds.shape[1])
+
+    @cached_property
+    def n_positive(self) -> npt.NDArray[np.int64]:
+        """How many rows carry each label."""
+        n_positive: npt.NDArray[np.int64] = np.count_nonzero(self.indicator, axis=0)
+        return n_positive
+
+    @cached_property
+    def tunable(self) -> list[int]:
+        """The labels that some rows carry and some do not: the others tell nothing, and keep an offset of zero."""
+        some = (self.n_positive > 0) & (self.n_positive < len(self.indicator))
+        return np.flatnonzero(some).tolist()
+
+    def label(self, label: int) -> Problem:
+        """Return the two-class problem of one label: its log-odds against zero."""
+        column = self.log_odds[:, label]
+        truth = Truth.from_codes(self.indicator[:, label].astype(np.int64), n_classes=2, weights=self.weights)
+        scores = np.stack([np.zeros_like(column), column]).T
+        return Problem(scores, truth, self.metric.two_class(label), self.requirements[label])
+
+    def take(self, rows: _Rows) -> "MultilabelProblem":
+        """Return the problem of `rows` alone."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, log_odds=self.log_odds[rows], indicator=self.indicator[rows], weights=weights)
+
+    def decide(self, offsets: Floats) -> Indicator:
+        """Decide each row."""
+        return decide_labels(self.log_odds, offsets)
+
+    def count(self, decisions: Indicator) -> LabelCounts:
+        """Count what `decisions` achieve."""
+        return count_labels(self.indicator, decisions, self.weights)
+
+    def value(self, decisions: Indicator) -> float:
+        """Return the metric of `decisions`."""
+        return self.metric.value(self.indicator, decisions, self.weights)
+
+    def rank(self, offsets: Floats) -> tuple[float, float]:
+        """Return what is to be maximised, in this order: minus what is missed in all, and the merit."""
+        decisions = self.decide(offsets)
+        missed = 0.0
+        if any(self.requirements):
+            counts = self.count(decisions)
+            missed = sum(r.missed(counts.of(j)) for j in self.tunable for r in self.requirements[j])
+        return -missed, self.metric.merit(self.value(decisions))

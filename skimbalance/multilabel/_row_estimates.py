@@ -1,0 +1,95 @@
+"""A mean over rows, for the rows at hand and for new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import cast
+
+import numpy as np
+
+from skimbalance._typing import Run
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import Sample
+from skimbalance.metrics._counts import Truth
+from skimbalance.multilabel._labels import Floats
+from skimbalance.multilabel._metrics import SamplesMean
+from skimbalance.multilabel._micro import best_ratio
+from skimbalance.multilabel._problem import MultilabelProblem
+from skimbalance.multilabel._rows import Ascent, RowSearch
+from skimbalance.multilabel._walks import ratio_walk, row_walk
+from skimbalance.solvers import Problem
+
+__all__ = ["fit_rows"]
+
+_CELLS_FOR_ALL_BOOTSTRAPS = 400_000
+"""Where there is much to average over already, fewer bootstraps do."""
+
+
+def fit_rows(
+    problem: MultilabelProblem, *, estimate: str, n_bootstraps: int, seed: int, run: Run
+) -> tuple[Floats, int]:
+    """Return the offsets (L,) that `estimate` names, and the sweeps of the ascent that won."""
+    rows = _Rows(problem)
+    hard = problem.indicator.astype(np.float64)
+    if estimate == "empirical":
+        best = rows.search(hard).best(rows.starts(hard))
+        return best.offsets, best.n_sweeps
+    soft = rows.calibrated(run)
+    plug = rows.search(soft).best(rows.starts(soft))
+    if estimate == "plugin":
+        return plug.offsets, plug.n_sweeps
+    mixed, rng = rows.search((soft + hard) / 2), np.random.default_rng(seed)
+    count = max(2, min(n_bootstraps, n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // hard.size))
+    drawn: list[Ascent] = run(
+        partial(replace(mixed, weights=rows.redrawn(rng)).ascend, plug.offsets) for _ in range(count)
+    )
+    median = np.median([each.offsets for each in drawn], axis=0)
+    return (plug.offsets + median) / 2, plug.n_sweeps
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """A problem whose metric is a mean over rows."""
+
+    problem: MultilabelProblem
+
+    @cached_property
+    def labels(self) -> list[Problem]:
+        """The labels that can be tuned, as two classes."""
+        return [self.problem.label(j) for j in self.problem.tunable]
+
+    @cached_property
+    def _plain(self) -> RowSearch:
+        problem = self.problem
+        walks = dict(zip(problem.tunable, map(row_walk, self.labels), strict=True))
+        shares = problem.indicator.astype(np.float64)
+        return RowSearch(cast(SamplesMean, problem.metric), problem.log_odds, shares, problem.weights, walks)
+
+    def search(self, shares: Floats) -> RowSearch:
+        """Return the search for labels that are as soft as `shares` (n, L)."""
+        return replace(self._plain, shares=shares)
+
+    def calibrated(self, run: Run) -> Floats:
+        """Return the calibrated probability (n, L) of each label; labels that cannot be tuned are as they are."""
+        shares = self.problem.indicator.astype(np.float64)
+        found = run(partial(calibrated_shares, Sample(label, None)) for label in self.labels)
+        shares[:, self.problem.tunable] = np.stack([of_both[1] for of_both in found], axis=1)
+        return shares
+
+    def redrawn(self, rng: np.random.Generator) -> Floats:
+        """Return the weights (n,) of a Bayesian bootstrap."""
+        weights = rng.exponential(size=len(self.problem.log_odds))
+        return weights if self.problem.weights is None else weights * self.problem.weights
+
+    def starts(self, shares: Floats) -> Sequence[Floats]:
+        """Return no offsets, those of the ratio of sums, those of each label's own ratio, and the middle of the two."""
+        problem, ratio = self.problem, cast(SamplesMean, self.problem.metric).ratio
+        soft = (
+            label.with_truth(Truth.from_shares(np.stack([1 - own, own]), weights=problem.weights))
+            for label, own in zip(self.labels, shares[:, problem.tunable].T, strict=True)
+        )
+        walks = [ratio_walk(label, ratio) for label in soft]
+        none, together, alone = np.zeros((3, problem.n_labels))
+        together[problem.tunable] = best_ratio(walks).offsets
+        alone[problem.tunable] = [best_ratio([walk]).offsets[0] for walk in walks]
+        return none, together, alone, (together + alone) / 2

@@ -1,0 +1,61 @@
+"""Indicators, log-odds and decisions."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import expit
+
+from skimbalance import OffsetTuner
+from skimbalance.multilabel import check_indicator, decide_labels, label_log_odds, label_proba, side_columns
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array, np.ndarray.tolist])
+def test_indicators(form, rng):
+    indicator = rng.random((6, 3)) < 0.4
+    assert (check_indicator(form(indicator.astype(int))) == indicator).all()
+
+
+@pytest.mark.parametrize("y", [[0, 1, 1], [[0, 2]], [["a", "b"]], [[np.nan, 1]], np.zeros((0, 3))])
+def test_what_is_no_indicator(y):
+    with pytest.raises(ValueError, match="y must"):
+        check_indicator(y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kinds_agree(dtype, rng):
+    odds = rng.normal(size=(20, 3)).astype(dtype) * 3
+    proba = expit(odds)
+    assert (label_log_odds(odds, kind="logits") == odds).all()
+    for scores, kind in ((proba, "proba"), (np.log(proba), "log_proba")):
+        found = label_log_odds(scores, kind=kind)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, odds, rtol=1e-3 if dtype is np.float32 else 1e-9)
+
+
+def test_certainties_are_finite():
+    found = label_log_odds(np.array([[0.0, 1.0]]), kind="proba")
+    assert np.isfinite(found).all()
+    assert found[0, 0] < -700
+    assert found[0, 1] > 700
+
+
+def test_pairs_become_columns(rng):
+    proba = rng.random((5, 3))
+    pairs = [np.stack([1 - column, column], axis=1) for column in proba.T]
+    assert (side_columns(pairs) == proba).all()
+    with pytest.raises(ValueError, match="entry 1 has shape"):
+        side_columns([pairs[0], pairs[1][:, :1]])
+
+
+def test_decisions_are_those_above_one_half(rng):
+    odds, offsets = rng.normal(size=(50, 4)), rng.normal(size=4)
+    assert ((label_proba(odds, offsets) > 0.5) == decide_labels(odds, offsets)).all()
+    assert label_proba(np.array([[-1e4]]), np.zeros(1)) == 0
+
+
+def test_a_label_is_decided_as_two_classes_are(rng):
+    odds = rng.normal(size=200)
+    y = odds + rng.normal(size=200) > 1
+    tuner = OffsetTuner("f1", kind="logits", estimate="empirical", confidence_level=None).fit(odds, y)
+    offset = tuner.offsets_[1] - tuner.offsets_[0]
+    assert (decide_labels(odds[:, None], np.array([offset]))[:, 0] == tuner.predict(odds)).all()
