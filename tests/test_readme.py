@@ -10,6 +10,8 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
+from skimbalance import TunedOffsetClassifierCV
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -22,19 +24,24 @@ COMPARED += ["bias_adjustment", "empirical", "robust"]
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
-def test_python_blocks_run(block):
+def test_python_blocks_run(block, tmp_path, monkeypatch):
     X, codes = make_classification(400, weights=[0.9], random_state=0)
     y = np.array(["fine", "fraud"])[codes]
     model = LogisticRegression()
     logits = 5 * (codes - 0.5) + np.random.default_rng(0).normal(size=len(y)) * 3
     names = {"model": model, "X": X, "y": y, "X_new": X}
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
+    names |= {"y_new": y}
     names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
     names |= {"my_metric": accuracy_score}
     if "module" in block:
         torch = pytest.importorskip("torch")
         names |= {"module": torch.nn.Linear(20, 2), "X_val": X.astype(np.float32), "codes_val": codes}
         names["trained"] = model.fit(names["X_val"], y)
+    if "plotting" in block:
+        pytest.importorskip("matplotlib").use("agg")
+        monkeypatch.chdir(tmp_path)
+        names["clf"] = TunedOffsetClassifierCV(model, objective="f1").fit(X, y)
     exec(block, names)  # the blocks are ours
 
 
