@@ -6,6 +6,7 @@ ORDER = (
     "plot_trained_model.py",
     "plot_cost_matrix.py",
     "plot_deployment_prior.py",
+    "plot_prior_shift.py",
     "plot_threshold_stability.py",
     "plot_grid_search.py",
     "plot_retune.py",

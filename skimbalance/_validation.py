@@ -243,7 +243,7 @@ def check_per_class(
         return check_numbers(name, values, n_classes=len(classes))
     places = {check_label(name, label, classes): value for label, value in values.items()}
     if missing is None and len(places) < len(classes):
-        raise ValueError(f"{name} must name every class; got {sorted(map(str, values))} for {len(classes)} classes")
+        raise ValueError(f"{name} must name every class; got {list(values)} for {len(classes)} classes")
     return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
 
 

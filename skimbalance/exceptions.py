@@ -6,7 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-__all__ = ["FewRowsWarning", "SkimbalanceWarning", "UnreachableGoalWarning", "names_page", "warn_user"]
+__all__ = [
+    "FewRowsWarning",
+    "SkimbalanceWarning",
+    "UncertainShiftWarning",
+    "UnreachableGoalWarning",
+    "names_page",
+    "warn_user",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -23,6 +30,10 @@ class FewRowsWarning(SkimbalanceWarning):
     """A class has too few rows to tune on for its offset, or a score that depends on it, to say much."""
 
 
+class UncertainShiftWarning(SkimbalanceWarning):
+    """The shares of the classes in rows without labels cannot be told from those that offsets are for."""
+
+
 class UnreachableGoalWarning(SkimbalanceWarning):
     """No offsets meet the constraints on the rows tuned on; those that miss them by the least were taken."""
 
@@ -32,7 +43,8 @@ def warn_user(message: str, category: type[Warning]) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         level, frame = level + 1, frame.f_back
-    warnings.warn(f"{message.rstrip('.')}. {_PAGE}", category, stacklevel=level)
+    told = message if message.endswith(_PAGE) else f"{message.rstrip('.')}. {_PAGE}"
+    warnings.warn(told, category, stacklevel=level)
 
 
 def names_page(function: _Function) -> _Function:

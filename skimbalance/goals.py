@@ -15,6 +15,7 @@ from skimbalance._validation import abridged, check_distribution, check_per_clas
 from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts
+from skimbalance.metrics._registry import get_metric
 
 __all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near", "Requirement"]
 
@@ -72,6 +73,7 @@ class Constraint(ABC):
             )
         if not isinstance(self.metric, str | Metric):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
+        get_metric(self.metric, argument="metric")
         if not _is_number(self.value):
             raise ValueError(f"value must be a finite number; got {self.value!r}")
         if self.confidence is not None and not (_is_number(self.confidence) and 0 < self.confidence < 1):

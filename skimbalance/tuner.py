@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -14,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, bring, device, namespace, to_numpy, without_copy
-from skimbalance._report import Report
+from skimbalance._doubts import doubts_on_decisions, doubts_on_input
 from skimbalance._request import (
     Objective,
     Plan,
@@ -29,6 +30,7 @@ from skimbalance._request import (
     weighing,
 )
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, one_blas_thread, validates_parameters
+from skimbalance._tuned_decisions import TunedDecisions
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
     check_labels,
@@ -37,8 +39,18 @@ from skimbalance._validation import (
     check_sample_weight,
     check_scores,
 )
-from skimbalance.decision import decide, shifted, softmax, threshold_of
-from skimbalance.estimation import ESTIMATES, Estimated, Estimation, StateEstimate, StateProblem, in_turn
+from skimbalance.decision import decide, threshold_of
+from skimbalance.estimation import (
+    ESTIMATES,
+    Estimated,
+    Estimation,
+    KeptRows,
+    StateEstimate,
+    StateProblem,
+    in_turn,
+    notes_on_shift,
+    shift_to,
+)
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
@@ -52,7 +64,7 @@ __all__ = ["OffsetTuner"]
 _Result = TypeVar("_Result")
 
 
-class OffsetTuner(BaseEstimator):
+class OffsetTuner(TunedDecisions, BaseEstimator):
     r"""Fit one additive offset per class, so that the shifted argmax is best by the metric you name.
 
     For log-scores :math:`s_{ik}` of row i and class k the tuner finds offsets b, and predicts
@@ -296,12 +308,15 @@ class OffsetTuner(BaseEstimator):
         problem = weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
         metric.check_support(problem.truth.support)
         notes = notes_on_support(problem, labels, state=state is not None)
+        ordered = classes is not None
+        notes += doubts_on_input(problem, labels, given=x, kind=self.kind, ordered=ordered, pos_label=self.pos_label)
         if state is None:
             notes += self._fit_metric(problem, labels, like=given)
         else:
             notes += self._fit_state(state, problem, labels, like=given)
         self.classes_ = labels
         self.notes_ = notes
+        self._kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
         if len(labels) == 2:
             self.threshold_ = threshold_of(self.offsets_)
         return self
@@ -320,7 +335,7 @@ class OffsetTuner(BaseEstimator):
         after = found.counts if held_out is None else held_out
         self.class_profile_ = ClassProfile.from_counts(labels, before=without, after=after, held_out=after is held_out)
         self.n_iter_ = found.n_iter
-        return notes
+        return notes + doubts_on_decisions(problem.metric, labels, before=without, after=found.counts)
 
     def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
         """Fit offsets for an imbalance state; return what is to be said of them."""
@@ -376,70 +391,69 @@ class OffsetTuner(BaseEstimator):
             print(f"[{type(self).__name__}] {message}", flush=True)
 
     @names_page
-    def predict(self, scores: ArrayLike) -> Array:
-        """Predict the label of each row.
+    def adapt_to(self, scores: ArrayLike) -> Self:
+        """Return a tuner for the same goal on rows whose classes are more or less frequent; it needs no labels.
+
+        Their shares are estimated, and offsets fitted to the rows of :meth:`fit` with these as `class_prior`: a class
+        is taken to look as it did there. Where no shift is told from chance, the offsets stay as they are.
 
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
+            Scores of the rows to be predicted, of the kind that the tuner was fitted on; ten rows at the least.
 
         Returns
         -------
-        array of shape (n,)
-            The labels, in the library and on the device of the scores where they are numbers, as a NumPy array
-            where they are not.
-        """
-        columns = self._columns(scores)
-        codes = decide(columns, self.offsets_)
-        if self.classes_.dtype.kind in "biuf":
-            return bring(self.classes_, to=columns)[codes]
-        return self.classes_[to_numpy(codes)]
+        OffsetTuner
+            Another fitted tuner. Its `class_prior` are the shares that its offsets are for. Its `prior_shift_` has
+            arrays (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate.
 
-    @names_page
-    def predict_proba(self, scores: ArrayLike) -> Array:
-        """Return the softmax of the shifted log-scores, (n, K): proportional to ``proba * exp(offsets_)``.
+        Raises
+        ------
+        ValueError
+            If scores are not what `kind` says, or too few.
 
-        Parameters
-        ----------
-        scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
+        Warns
+        -----
+        UncertainShiftWarning
+            If the shares of the classes cannot be told from those that the offsets are for.
 
-        Returns
-        -------
-        array of shape (n, K)
-            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
-        """
-        return softmax(self.transform(scores))
+        Notes
+        -----
+        Expectation maximisation on calibrated probabilities (Saerens, Latinne and Decaestecker, Neural Computation 14,
+        2002) is drawn back by what bootstraps tell to be noise. Beside it stands the estimate by decisions alone
+        (Lipton, Wang and Smola, arXiv 1802.03916, 2018). For this :meth:`fit` keeps scores, labels and weights, and a
+        pickle holds them: by reference, or a sample where scores are more than five million.
 
-    @names_page
-    def transform(self, scores: ArrayLike) -> Array:
-        """Return the log-scores plus the offsets, (n, K); their argmax is the prediction.
-
-        Parameters
-        ----------
-        scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
-
-        Returns
-        -------
-        array of shape (n, K)
-            Shifted log-scores.
-        """
-        columns = self._columns(scores)
-        return shifted(columns, self.offsets_)
-
-    def report(self) -> Report:
-        """Report what was asked for and what was reached, each class before and after, and the notes.
-
-        Returns
-        -------
-        Report
-            Print it, or let a notebook show it. Of more than 30 classes the text has the rarest alone.
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skimbalance import OffsetTuner
+        >>> rng = np.random.default_rng(0)
+        >>> y, y_new = rng.random(1000) < 0.1, rng.random(1000) < 0.5
+        >>> tuner = OffsetTuner("f1", kind="logits").fit(3 * y - 2 + rng.normal(size=1000), y)
+        >>> adapted = tuner.adapt_to(3 * y_new - 2 + rng.normal(size=1000))
+        >>> adapted.class_prior.round(1)
+        array([0.5, 0.5])
         """
         check_is_fitted(self)
-        return Report.of(self)
-
-    def _columns(self, scores: ArrayLike) -> Array:
-        check_is_fitted(self)
-        return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)
+        new = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+        other, level = copy(self), 0.9 if self.confidence_level is None else self.confidence_level
+        other.random_state = deepcopy(self.random_state)  # a generator is not to be moved on
+        kept = self._kept
+        shift = shift_to(
+            new,
+            kept=kept,
+            kind=self.kind,
+            n_classes=len(self.classes_),
+            level=level,
+            seed=other._seed(),
+            run=self._run,
+        )
+        notes = notes_on_shift(shift, self.classes_, level=level)
+        if shift.is_told:
+            other.class_prior = shift.prior
+            other.fit(kept.scores, self.classes_[kept.codes], classes=self.classes_, sample_weight=kept.weights)
+        other.notes_ = other.notes_ + notes
+        other.prior_shift_ = shift
+        return other

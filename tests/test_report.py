@@ -26,7 +26,8 @@ def fitted(*args, n_classes=3, **options):
 
 
 def test_it_tells_what_was_asked_and_what_was_reached():
-    tuner = fitted("f1", n_classes=2, constraints=[AtLeast("recall", 0.6, confidence=0.8)])
+    floor = AtLeast("recall", 0.6, confidence=0.8)
+    tuner = fitted("f1", n_classes=2, pos_label="<001>", constraints=[floor])
     facts = dict(tuner.report().facts)
     assert facts["Asked for"] == "f1"
     assert facts["and"] == "recall at least 0.6, with a confidence of 80%"

@@ -143,7 +143,7 @@ def test_an_outlier_does_not_blur_the_other_rows(outlier):
 def test_matthews_correlation_of_one_positive_in_millions():
     n = 2_100_000
     y, logits = np.zeros(n, dtype=np.int8), np.zeros(n)
-    y[0] = logits[0] = 1
+    y[0], logits[0] = 1, 2
     tuner = OffsetTuner("matthews_corrcoef", kind="logits", **EXACT).fit(logits, y)
     assert tuner.in_sample_score_ == pytest.approx(1.0)
 

@@ -43,7 +43,8 @@ class TestTunedThresholdClassifierCV:
     def test_one_vs_rest_honours_the_offsets(self):
         X, y = make_classification(600, 8, n_informative=6, n_classes=3, weights=[0.8, 0.15], random_state=0)
         plain = OneVsRestClassifier(LogisticRegression(max_iter=500)).fit(X, y)
-        tuned = OneVsRestClassifier(TunedOffsetClassifierCV(LogisticRegression(max_iter=500), objective="f1")).fit(X, y)
+        member = TunedOffsetClassifierCV(LogisticRegression(max_iter=500), objective="f1", pos_label=1)
+        tuned = OneVsRestClassifier(member).fit(X, y)
         assert (plain.predict(X) != tuned.predict(X)).mean() > 0.01
 
     def test_soft_voting_honours_the_offsets(self):

@@ -41,6 +41,11 @@ from skimbalance.tuner import OffsetTuner
 
 __all__ = ["TunedOffsetClassifierCV"]
 
+_UNTRAINED = (
+    "cv='prefit' needs a trained estimator, and this %(name)s is not. Train it first, or leave cv out. Where it is "
+    "cloned, as in a grid search or a pipeline, FrozenEstimator(model) keeps it trained"
+)
+
 
 class TunedOffsetClassifierCV(OffsetClassifier):
     r"""Tune one offset per class for a metric of your choice, on scores of rows the classifier was not trained on.
@@ -200,7 +205,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         labels, present, weights = check_targets(y, params.get("sample_weight"))
         prefit, named = isinstance(self.cv, str), None
         if prefit:
-            check_is_fitted(self.estimator)
+            check_is_fitted(self.estimator, msg=_UNTRAINED)
             present = require_known(present, self.estimator)
         # A wrong goal fails before anything is fitted.
         check_goals(self.objective, self.constraints, labels=present, pos_label=self.pos_label)
@@ -277,6 +282,34 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         tuner = other._tuner(self.tuner_.kind)
         rows = self._rows_to_retune(X, y, sample_weight)
         tuner.fit(rows["scores"], rows["y"], classes=self.classes_, sample_weight=rows["sample_weight"])
+        other._take_offsets(tuner)
+        return other
+
+    @names_page
+    def adapt_to(self, X: Any) -> Self:
+        """Fit offsets for rows whose classes are more or less frequent, without their labels; see :class:`OffsetTuner`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Rows to be predicted, ten at the least. Their shares of the classes are estimated.
+
+        Returns
+        -------
+        TunedOffsetClassifierCV
+            Another classifier, fitted: with this one's model, offsets for the shares of `X`, and a `tuner_` that tells
+            what these are, see :meth:`OffsetTuner.adapt_to`.
+
+        Warns
+        -----
+        UncertainShiftWarning
+            If the shares of the classes cannot be told from those that the offsets are for; these stay as they are.
+        """
+        check_is_fitted(self)
+        response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+        other = copy(self)
+        tuner = self.tuner_.adapt_to(response.scores)
+        other.class_prior = tuner.class_prior
         other._take_offsets(tuner)
         return other
 

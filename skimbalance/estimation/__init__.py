@@ -1,7 +1,9 @@
 """From the rows at hand to rows not seen: offsets that hold, and how good they will be."""
 
+from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import CrossFit, cross_fit
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
+from skimbalance.estimation._kept_rows import KeptRows
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
 
@@ -10,10 +12,13 @@ __all__ = [
     "CrossFit",
     "Estimated",
     "Estimation",
+    "KeptRows",
     "StateEstimate",
     "StateProblem",
     "cross_fit",
     "in_turn",
+    "notes_on_shift",
     "plugin",
     "robust",
+    "shift_to",
 ]

@@ -9,6 +9,8 @@ temperature.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,7 @@ from skimbalance._typing import Array
 from skimbalance.decision import log_softmax
 from skimbalance.estimation._condense import Sample
 
-__all__ = ["calibrated_shares"]
+__all__ = ["Calibration", "calibrated_shares"]
 
 _Vector = npt.NDArray[np.float64]
 
@@ -54,25 +56,52 @@ _LEAST_ROWS = 200
 classes are many, an equal part of the rows each."""
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What turns scores into calibrated probabilities, fitted on the rows of a sample.
+
+    `parameters` are the log-temperature, the lapse and the biases, (2 + K,); `prior` are the shares of the classes, and
+    `n_rows` the number of rows, of the sample.
+    """
+
+    parameters: _Vector
+    prior: _Vector
+    n_rows: float
+
+    @classmethod
+    def of(cls, sample: Sample, *, near: "Calibration | None" = None) -> Self:
+        """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker."""
+        scores, truth = sample.problem.scores, sample.truth
+        xp = namespace(scores)
+        prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
+        mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
+        if truth.weights is not None:
+            mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
+        codes = xp.astype(truth.codes, xp.int64)
+        starts = None if near is None else [near.parameters]
+        chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
+        if chosen is None:
+            parameters = _fit(_log_proba(scores), codes, mass, prior, starts)
+        else:
+            rows, factors = (bring(x, to=scores) for x in chosen)
+            parameters = _fit(_log_proba_of(rows, scores), codes[rows], mass[rows] * factors, prior, starts)
+        return cls(parameters, prior, sample.n_rows)
+
+    def shares(self, scores: Array) -> Array:
+        """Return the calibrated probability (K, n) of each class in each row."""
+        blocks = (self._lapsed(_log_proba(scores[rows, :])) for rows in block_rows(scores.shape))
+        return side_by_side(blocks, n_columns=scores.shape[0])
+
+    def _lapsed(self, log_proba: Array) -> Array:
+        """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
+        lapse = _lapse(self.parameters, self.n_rows)
+        guessed = lapse * bring(self.prior, to=log_proba, dtype=log_proba.dtype)[:, None]
+        return (1 - lapse) * _shares(log_proba, self.parameters) + guessed
+
+
 def calibrated_shares(sample: Sample) -> Array:
-    """Return the calibrated probability (K, n) of each class in each row."""
-    scores, truth = sample.problem.scores, sample.truth
-    xp = namespace(scores)
-    prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
-    mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
-    if truth.weights is not None:
-        mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
-    codes = xp.astype(truth.codes, xp.int64)
-    chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
-    if chosen is None:
-        log_proba = _log_proba(scores)
-        return _lapsed(log_proba, _fit(log_proba, codes, mass, prior), prior, sample.n_rows)
-    rows, factors = (bring(x, to=scores) for x in chosen)
-    parameters = _fit(_log_proba_of(rows, scores), codes[rows], mass[rows] * factors, prior)
-    shares = (
-        _lapsed(_log_proba(scores[rows, :]), parameters, prior, sample.n_rows) for rows in block_rows(scores.shape)
-    )
-    return side_by_side(shares, n_columns=scores.shape[0])
+    """Return the calibrated probability (K, n) of each class in each row of the sample itself."""
+    return Calibration.of(sample).shares(sample.problem.scores)
 
 
 def _log_proba(scores: Array) -> Array:
@@ -85,13 +114,6 @@ def _log_proba_of(rows: Array, scores: Array) -> Array:
     parts = block_rows((rows.shape[0], scores.shape[1]))
     blocks = (_log_proba(namespace(rows).take(scores, rows[part], axis=0)) for part in parts)
     return side_by_side(blocks, n_columns=rows.shape[0])
-
-
-def _lapsed(log_proba: Array, parameters: _Vector, prior: _Vector, n_rows: float) -> Array:
-    """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
-    lapse = _lapse(parameters, n_rows)
-    guessed = lapse * bring(prior, to=log_proba, dtype=log_proba.dtype)[:, None]
-    return (1 - lapse) * _shares(log_proba, parameters) + guessed
 
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
@@ -122,7 +144,7 @@ def _lapse(parameters: _Vector, n_rows: float) -> float:
     return 1 / (1 + 2 * n_rows * math.exp(-parameters[1]))
 
 
-def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector) -> _Vector:
+def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: list[_Vector] | None = None) -> _Vector:
     """Return the log-temperature, the lapse and the biases, (2 + K,)."""
     xp = namespace(log_proba)
     n_classes = log_proba.shape[0]
@@ -156,7 +178,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector) -> _Vector
     bounds = Bounds(-_REACH / units, _REACH / units)
     fits = [
         minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
-        for start in _starts(log_proba)
+        for start in starts or _starts(log_proba)
     ]
     found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
     return found

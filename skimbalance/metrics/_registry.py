@@ -32,9 +32,12 @@ METRICS = MappingProxyType({metric.name: metric for metric in _ALL})
 
 _THRESHOLD_FREE = frozenset(
     {
+        "auc",
         "average_precision",
+        "brier_score",
         "d2_brier_score",
         "d2_log_loss_score",
+        "log_loss",
         "neg_brier_score",
         "neg_log_loss",
         "roc_auc",
@@ -45,6 +48,24 @@ _THRESHOLD_FREE = frozenset(
         "top_k_accuracy",
     }
 )
+
+_OTHER_NAMES = MappingProxyType(
+    {
+        "f1_score": "'f1'",
+        "f2": "FBeta(2.0)",
+        "g_mean": "'geometric_mean'",
+        "gmean": "'geometric_mean'",
+        "iou": "'jaccard'",
+        "kappa": "'cohen_kappa'",
+        "mcc": "'matthews_corrcoef'",
+        "sensitivity": "'recall'",
+        "specificity": "'false_positive_rate', which is one minus it",
+        "tpr": "'recall'",
+        "fpr": "'false_positive_rate'",
+        "youden": "'balanced_accuracy', which is best where it is",
+    }
+)
+"""What else metrics are called."""
 
 
 def get_metric_names() -> list[str]:
@@ -64,26 +85,27 @@ def get_metric_names() -> list[str]:
     return sorted(METRICS)
 
 
-def get_metric(objective: str | Metric) -> Metric:
-    """Return the metric that `objective` names or is."""
+def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metric:
+    """Return the metric that `objective` names or is; errors speak of `argument`."""
     if isinstance(objective, Metric):
         return objective
     if not isinstance(objective, str):
         raise TypeError(
-            "objective must be the name of a metric or a metric from skimbalance.metrics, such as FBeta(2.0); got "
+            f"{argument} must be the name of a metric or a metric from skimbalance.metrics, such as FBeta(2.0); got "
             f"{objective!r} of type {type(objective).__name__}"
         )
     if objective in _THRESHOLD_FREE:
         raise ValueError(nothing_to_tune(objective))
     if objective not in METRICS:
-        near = get_close_matches(objective, METRICS, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(map(repr, near))}?"
-            if near
-            else "skimbalance.metrics.get_metric_names() lists all"
-        )
-        raise ValueError(f"objective={objective!r} is not a known metric; {hint}")
+        raise ValueError(f"{argument}={objective!r} is not a known metric; {_hint(objective)}")
     return METRICS[objective]
+
+
+def _hint(name: str) -> str:
+    """Return what may have been meant."""
+    near = " or ".join(map(repr, get_close_matches(name, METRICS, n=3, cutoff=0.5)))
+    meant = _OTHER_NAMES.get(name.lower(), near)
+    return f"did you mean {meant}?" if meant else "skimbalance.metrics.get_metric_names() lists all"
 
 
 def nothing_to_tune(objective: object) -> str:

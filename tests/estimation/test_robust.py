@@ -208,7 +208,7 @@ class TestFewRows:
     def test_a_rare_class_is_warned_about_with_its_count(self):
         with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. So few say little") as caught:
             tuner = self.fit([40, 20, 3], ["a", "b", "rare"])
-        assert tuner.notes_[0] == str(caught[0].message)
+        assert str(caught[0].message).startswith(tuner.notes_[0])
         assert caught[0].filename == __file__
 
     def test_many_rare_classes_are_abridged(self):

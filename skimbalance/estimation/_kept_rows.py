@@ -1,0 +1,63 @@
+"""The rows of a fit, kept so that offsets can be fitted anew once the shares of the classes have changed."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import bring, namespace, small_codes, to_numpy
+from skimbalance._typing import Array
+
+__all__ = ["KeptRows", "thinned"]
+
+_CELLS = 5_000_000
+"""Up to so many scores are kept by reference, of more a sample is copied: 40 MB of float64."""
+
+_BLOCK = 1 << 16
+"""Rows at a time stay in cache: that is several times as fast."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRows:
+    """Scores as they were given, and for each row the code of its class and its weight, None for ones.
+
+    Of many scores it is a sample, in which each class weighs what it did.
+    """
+
+    scores: Array
+    codes: npt.NDArray[Any]
+    weights: Array | None
+
+    @classmethod
+    def of(cls, scores: Array, codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int) -> Self:
+        """Keep these rows, or a sample of them."""
+        limit = _CELLS // (1 if scores.ndim == 1 else n_classes)
+        if len(codes) <= limit:
+            return cls(scores, small_codes(codes, n_classes), weights)
+        rows, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
+        taken = namespace(scores).take(scores, bring(rows, to=scores), axis=0)
+        return cls(taken, small_codes(codes[rows], n_classes), bring(heavier, to=taken, dtype=namespace(taken).float64))
+
+
+def thinned(
+    codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int, limit: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return about `limit` random rows, and weights under which each class weighs as much as before.
+
+    Half of them is shared out evenly among the classes, half as these are frequent: rare classes are kept whole.
+    """
+    counts = np.bincount(codes, minlength=n_classes)
+    rates = limit / (2 * n_classes * np.maximum(counts, 1)) + limit / (2 * len(codes))
+    rng, rates = np.random.default_rng(0), rates.astype(np.float32)
+    blocks = ((start, codes[start : start + _BLOCK]) for start in range(0, len(codes), _BLOCK))
+    rows = np.concatenate(
+        [start + np.flatnonzero(rng.random(len(block), np.float32) < rates[block]) for start, block in blocks]
+    )
+    own = codes[rows]
+    host = None if weights is None else to_numpy(weights)
+    mass = np.ones(len(rows)) if host is None else host[rows]
+    before = counts if host is None else np.bincount(codes, host, minlength=n_classes)
+    after = np.bincount(own, mass, minlength=n_classes)
+    heavier = np.divide(before, after, out=np.ones(n_classes), where=after > 0)
+    return rows, mass * heavier[own]

@@ -1,0 +1,106 @@
+"""Input that is valid, and yet probably not what was meant."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
+from skimbalance.exceptions import SkimbalanceWarning
+from skimbalance.goals import AtLeast
+
+
+def drawn(n_rows=300, *, rare=1, seed=0):
+    """Log-odds of class one and labels; class `rare` has a fifth of the rows."""
+    rng = np.random.default_rng(seed)
+    y = np.where(rng.random(n_rows) < 0.2, rare, 1 - rare)
+    return 2.5 * (y - 0.5) + rng.normal(size=n_rows), y
+
+
+def said(tuner, *args, **options):
+    """What a fit warns of, without the page."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tuner.fit(*args, **options)
+    return [str(w.message) for w in caught if w.category is SkimbalanceWarning]
+
+
+class TestPositiveClass:
+    def test_the_frequent_one_by_default_is_doubted(self):
+        log_odds, y = drawn(rare=0)
+        tuner = OffsetTuner("f1", kind="logits")
+        (message,) = said(tuner, log_odds, y)
+        assert "f1 is about 1, the second label and the frequent one" in message
+        assert "pos_label=0" in message
+        assert any("the frequent one" in note for note in tuner.notes_)
+
+    @pytest.mark.parametrize("options", [{"pos_label": 1}, {"pos_label": 0}, {"objective": "f1_macro"}])
+    def test_one_that_was_named_is_not(self, options):
+        log_odds, y = drawn(rare=0)
+        assert said(OffsetTuner(**{"objective": "f1", "kind": "logits"} | options), log_odds, y) == []
+
+    def test_the_rare_one_is_not(self):
+        assert said(OffsetTuner("f1", kind="logits"), *drawn()) == []
+
+
+class TestOrder:
+    def test_scores_of_the_other_class_are_doubted(self):
+        log_odds, y = drawn()
+        (message,) = said(OffsetTuner(kind="logits"), -log_odds, y)
+        assert message.startswith("The scores of 1 are lower in its own rows than in those of 0")
+
+    def test_not_where_the_user_has_named_the_columns(self):
+        log_odds, y = drawn()
+        assert said(OffsetTuner(kind="logits"), -log_odds, y, classes=[0, 1]) == []
+
+    def test_scores_that_say_nothing_are_not_doubted(self):
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            assert said(OffsetTuner(kind="logits"), rng.normal(size=100), rng.integers(0, 2, 100)) == []
+
+
+class TestKind:
+    def test_probabilities_for_logits_are_doubted(self):
+        log_odds, y = drawn()
+        proba = expit(log_odds)
+        for scores in (proba, np.stack([1 - proba, proba], axis=1)):
+            assert any("pass kind='proba'" in message for message in said(OffsetTuner(kind="logits"), scores, y))
+
+    def test_logits_that_happen_to_be_small_are_not(self):
+        log_odds, y = drawn()
+        scores = np.stack([0.2 + 0 * log_odds, 0.1 * expit(log_odds)], axis=1)
+        assert said(OffsetTuner(kind="logits"), scores, y) == []
+
+
+class TestDecisions:
+    def test_a_model_without_an_error_may_have_seen_the_rows(self):
+        y = np.repeat([0, 1], [60, 20])
+        tuner = OffsetTuner("f1").fit(np.where(y == 1, 0.9, 0.1), y)
+        assert any("makes no error on these rows" in note for note in tuner.notes_)
+
+    def test_one_class_for_every_row(self):
+        tuner = OffsetTuner("recall", kind="logits").fit(*drawn())
+        assert any(note.startswith("Every row is predicted as 1: recall alone") for note in tuner.notes_)
+
+    def test_nothing_is_said_of_an_ordinary_fit(self):
+        assert OffsetTuner("f1", kind="logits").fit(*drawn()).notes_ == []
+
+
+def test_an_untrained_model_is_told_what_to_do():
+    clf = TunedOffsetClassifierCV(LogisticRegression(), cv="prefit")
+    with pytest.raises(NotFittedError, match=r"cv='prefit' needs a trained estimator.*FrozenEstimator"):
+        clf.fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.parametrize(("name", "meant"), [("mcc", "matthews_corrcoef"), ("f2", "FBeta"), ("sensitivity", "recall")])
+def test_other_names_of_metrics_are_known(name, meant):
+    with pytest.raises(ValueError, match=f"objective='{name}' is not a known metric; did you mean .?{meant}"):
+        OffsetTuner(name).fit([0.1, 0.9], [0, 1])
+
+
+def test_an_unknown_metric_of_a_constraint_is_told_at_once():
+    with pytest.raises(ValueError, match="metric='recal' is not a known metric"):
+        AtLeast("recal", 0.9)
