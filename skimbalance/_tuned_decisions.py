@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimbalance._array_api import bring, to_numpy
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_scores
+from skimbalance._validation import check_column_names, check_scores
 from skimbalance.decision import decide, shifted, softmax
 from skimbalance.exceptions import names_page
 from skimbalance.scores import log_scores
@@ -90,4 +90,5 @@ class TunedDecisions:
 
     def _columns(self, scores: ArrayLike) -> Array:
         check_is_fitted(self)
+        check_column_names(scores, self.classes_)
         return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)

@@ -14,6 +14,7 @@ __all__ = [
     "abridged",
     "check_codes",
     "check_column_labels",
+    "check_column_names",
     "check_distribution",
     "check_label",
     "check_label_pair",
@@ -85,6 +86,17 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None)
         x = xp.astype(x, xp.float32)
     _CHECKS[kind](x)
     return x
+
+
+def check_column_names(scores: ArrayLike, labels: npt.NDArray[Any]) -> None:
+    """Raise where the columns of a data frame are named after the classes, and stand in another order."""
+    names = list(getattr(scores, "columns", ()))
+    classes = [str(label) for label in labels.tolist()]
+    if all(isinstance(name, str) for name in names) and names != classes and sorted(names) == sorted(classes):
+        raise ValueError(
+            f"scores has the columns {abridged(np.asarray(names))}, and the classes are {abridged(labels)}, in this "
+            "order: reorder the columns, or fit with classes= in theirs"
+        )
 
 
 def _rectangular(name: str, values: ArrayLike) -> Array:

@@ -33,6 +33,7 @@ from skimbalance._sklearn import Interval, StrOptions, forget_fit, one_blas_thre
 from skimbalance._tuned_decisions import TunedDecisions
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import (
+    check_column_names,
     check_labels,
     check_lengths,
     check_per_class,
@@ -294,6 +295,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         x = without_copy(given)
         check_lengths(scores=x, y=as_array(y))
         codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
+        check_column_names(scores, labels)
         weights = check_sample_weight(sample_weight, like=x)
         if self.class_prior is not None:
             prior = check_per_class("class_prior", self.class_prior, labels)
