@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import SkimbalanceWarning
-from skimbalance.goals import AtLeast
 
 
 def drawn(n_rows=300, *, rare=1, seed=0):
@@ -126,8 +125,3 @@ def test_an_untrained_model_is_told_what_to_do():
 def test_other_names_of_metrics_are_known(name, meant):
     with pytest.raises(ValueError, match=f"objective='{name}' is not a known metric; did you mean .?{meant}"):
         OffsetTuner(name).fit([0.1, 0.9], [0, 1])
-
-
-def test_an_unknown_metric_of_a_constraint_is_told_at_once():
-    with pytest.raises(ValueError, match="metric='recal' is not a known metric"):
-        AtLeast("recal", 0.9)

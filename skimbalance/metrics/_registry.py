@@ -95,7 +95,7 @@ def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metri
             f"{objective!r} of type {type(objective).__name__}"
         )
     if objective in _THRESHOLD_FREE:
-        raise ValueError(nothing_to_tune(objective))
+        raise ValueError(nothing_to_tune(objective, argument=argument))
     if objective not in METRICS:
         raise ValueError(f"{argument}={objective!r} is not a known metric; {_hint(objective)}")
     return METRICS[objective]
@@ -108,10 +108,10 @@ def _hint(name: str) -> str:
     return f"did you mean {meant}?" if meant else "skimbalance.metrics.get_metric_names() lists all"
 
 
-def nothing_to_tune(objective: object) -> str:
+def nothing_to_tune(objective: object, *, argument: str = "objective") -> str:
     """Return why an objective that judges scores is refused."""
     return (
-        f"objective={objective!r} judges scores, not decisions: offsets change decisions alone, so there is "
+        f"{argument}={objective!r} judges scores, not decisions: offsets change decisions alone, so there is "
         "nothing to tune. Name a metric of decisions instead, such as 'balanced_accuracy', 'f1_macro' or "
         "'matthews_corrcoef'"
     )
