@@ -3,7 +3,7 @@
 from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import CrossFit, cross_fit
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
-from skimbalance.estimation._kept_rows import KeptRows
+from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
 
@@ -20,5 +20,6 @@ __all__ = [
     "notes_on_shift",
     "plugin",
     "robust",
+    "sampling_rates",
     "shift_to",
 ]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from skimbalance._array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._typing import Array
 
-__all__ = ["KeptRows", "thinned"]
+__all__ = ["KeptRows", "sampling_rates", "thinned"]
 
 _CELLS = 5_000_000
 """Up to so many scores are kept by reference, of more a sample is copied: 40 MB of float64."""
@@ -40,16 +40,21 @@ class KeptRows:
         return cls(taken, small_codes(codes[rows], n_classes), bring(heavier, to=taken, dtype=namespace(taken).float64))
 
 
-def thinned(
-    codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int, limit: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return about `limit` random rows, and weights under which each class weighs as much as before.
+def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.float64]:
+    """Return with which probability a row of each class (K,) is drawn, for `limit` rows, or one and more for all.
 
     Half of them is shared out evenly among the classes, half as these are frequent: rare classes are kept whole.
     """
+    rates: npt.NDArray[np.float64] = limit / (2 * len(counts) * np.maximum(counts, 1)) + limit / (2 * counts.sum())
+    return rates
+
+
+def thinned(
+    codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int, limit: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return about `limit` random rows, and weights under which each class weighs as much as before."""
     counts = np.bincount(codes, minlength=n_classes)
-    rates = limit / (2 * n_classes * np.maximum(counts, 1)) + limit / (2 * len(codes))
-    rng, rates = np.random.default_rng(0), rates.astype(np.float32)
+    rng, rates = np.random.default_rng(0), sampling_rates(counts, limit=limit).astype(np.float32)
     blocks = ((start, codes[start : start + _BLOCK]) for start in range(0, len(codes), _BLOCK))
     rows = np.concatenate(
         [start + np.flatnonzero(rng.random(len(block), np.float32) < rates[block]) for start, block in blocks]

@@ -1,19 +1,24 @@
 """Searches for the offsets that are best on given rows."""
 
 from skimbalance.solvers._absent import among_present
-from skimbalance.solvers._base import Fit, Problem, Solution
+from skimbalance.solvers._base import Fit, Problem, Solution, improves
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
+from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, reach_state
+from skimbalance.solvers._two_classes import Line, ranks_on, trace_along
 
 __all__ = [
     "OPTIMISERS",
+    "Bounds",
     "Fit",
+    "Gaps",
+    "Line",
     "Problem",
     "Search",
     "Solution",
@@ -21,12 +26,16 @@ __all__ = [
     "adjust_biases",
     "among_present",
     "ascend",
+    "best_cuts",
     "default_budget",
     "demanding",
+    "improves",
     "path_state",
     "prior_offsets",
+    "ranks_on",
     "reach_state",
     "reachable",
     "search",
     "solve",
+    "trace_along",
 ]

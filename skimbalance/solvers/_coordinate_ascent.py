@@ -15,7 +15,7 @@ from skimbalance._typing import Array
 from skimbalance.decision import centred
 from skimbalance.metrics._counts import Counts
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._cuts import best_cuts
+from skimbalance.solvers._cuts import Bounds, best_cuts
 from skimbalance.solvers._line_search import ranks_along
 from skimbalance.solvers._neighbourhood import Change, around
 from skimbalance.solvers._two_classes import solve_two_classes
@@ -45,8 +45,10 @@ _FEW = 0.25
 """Once no more than this share of the classes moved in a sweep, all are tried again."""
 
 
-def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Solution:
-    """Climb from `start` until no class can gain by its offset alone, or not much.
+def ascend(
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None
+) -> Solution:
+    """Climb from `start` until no class can gain by its offset alone, or not much; several may have to stay `within`.
 
     A class that gains less than its part of `least_gain`, a share of the rank, rests like one that gains nothing, and
     the ascent ends after a sweep over all classes that gains less than the whole of it. The share is larger than asked
@@ -54,7 +56,7 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Soluti
     """
     if problem.n_classes == 2:
         return solve_two_classes(problem, start)
-    climb, of_few = _Climb(problem, start), 0.0
+    climb, of_few = _Climb(problem, start, within), 0.0
     if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
@@ -65,8 +67,9 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0) -> Soluti
 class _Climb:
     """An ascent under way: the neighbourhood it is in, and what the decisions achieve."""
 
-    def __init__(self, problem: Problem, start: Array) -> None:
+    def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
         self.problem = problem
+        self.within = within
         self.place = around(problem, start)
         self.recount()
 
@@ -120,12 +123,20 @@ class _Climb:
             yield classes[begin:end]
             begin = end
 
+    def bounds(self, classes: _Classes) -> Bounds | None:
+        """Return between what the offsets of `classes` may be put, None where there is no limit."""
+        near = self.place.bounds(classes)
+        if self.within is None:
+            return near
+        low, high = self.within.low[classes], self.within.high[classes]
+        return Bounds(low, high) if near is None else Bounds(np.maximum(low, near.low), np.minimum(high, near.high))
+
     def step(self, classes: _Classes, *, least: float) -> _Classes:
         """Move `classes` to their best offsets; return those that promised to gain more than `least` and moved."""
         walks = self.place.walks(classes)
         ranks = ranks_along(walks, self.problem, self.counts)
         start = to_numpy(self.place.offsets)[classes].astype(np.float64)
-        cuts = best_cuts(walks.gaps, ranks, start=start, above=self.rank, bounds=self.place.bounds(classes))
+        cuts = best_cuts(walks.gaps, ranks, start=start, above=self.rank, bounds=self.bounds(classes))
         gains = cuts.ranks - self.rank
         order = np.argsort(-gains, kind="stable")
         order = order[gains[order] > least]

@@ -12,7 +12,7 @@ from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._cuts import Gaps, best_cuts
 
-__all__ = ["Line", "gaps_of", "line_of", "solve_two_classes", "trace_along"]
+__all__ = ["Line", "gaps_of", "line_of", "ranks_on", "solve_two_classes", "trace_along"]
 
 
 _ORDERED_ROWS = 100_000
@@ -32,7 +32,7 @@ class Line:
 def solve_two_classes(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes."""
     k, line = problem.mover, line_of(problem)
-    ranks = _ranks_along(problem, line)
+    ranks = ranks_on(problem, line)
     ordered = line.gaps.values[0, :]
     xp = namespace(ordered)
     begin = float(start[k]) - float(start[1 - k])
@@ -80,7 +80,7 @@ def line_of(problem: Problem) -> Line:
     return Line(gaps_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
 
 
-def _ranks_along(problem: Problem, line: Line) -> Array:
+def ranks_on(problem: Problem, line: Line) -> Array:
     """Return the rank (n + 1,) before the first row and after each."""
     ranks = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
     if not problem.requirements:
