@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "bound_metric",
     "check_goals",
+    "deployed_factors",
     "deployed_weights",
     "notes_on_estimate",
     "notes_on_state",
@@ -238,13 +239,18 @@ def deployed_weights(
     codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return weights under which each class that has rows has the share that `prior` gives it among these."""
+    host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
+    totals = np.bincount(codes, host, minlength=len(prior)).astype(np.float64)
+    deployed: npt.NDArray[np.float64] = host * deployed_factors(totals, prior)[codes]
+    return deployed
+
+
+def deployed_factors(masses: npt.NDArray[np.float64], prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return by what the rows of classes that weigh `masses` (K,) are to be weighted; their total stays what it is."""
     if not (prior >= 0).all() or not prior.any():
         raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
-    host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
-    totals = np.bincount(codes, host, minlength=len(prior))
-    factors = np.divide(prior, totals, out=np.zeros(len(prior)), where=totals > 0)
-    deployed = host * factors[codes]
-    scaled: npt.NDArray[np.float64] = deployed * (host.sum() / deployed.sum())
+    factors = np.divide(prior, masses, out=np.zeros(len(prior)), where=masses > 0)
+    scaled: npt.NDArray[np.float64] = factors * (masses.sum() / (factors @ masses))
     return scaled
 
 

@@ -1,11 +1,13 @@
 """What a fitted tuner does: decide, shift scores, and report."""
 
+from copy import copy
 from typing import Any
 
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import bring, to_numpy
+from skimbalance._dask import is_chunked, map_rows, n_columns
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
@@ -22,6 +24,7 @@ class TunedDecisions:
     kind: Kind
     classes_: npt.NDArray[Any]
     offsets_: Array
+    _kept: Any
 
     @names_page
     def predict(self, scores: ArrayLike) -> Array:
@@ -38,6 +41,8 @@ class TunedDecisions:
             The labels, in the library and on the device of the scores where they are numbers, as a NumPy array
             where they are not.
         """
+        if is_chunked(scores):
+            return self._lazily("predict", scores, columns=None, dtype=self.classes_.dtype)
         columns = self._columns(scores)
         codes = decide(columns, self.offsets_)
         if self.classes_.dtype.kind in "biuf":
@@ -58,6 +63,8 @@ class TunedDecisions:
         array of shape (n, K)
             Probabilities whose argmax is the prediction, but where two differ by less than rounding.
         """
+        if is_chunked(scores):
+            return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
         return softmax(self.transform(scores))
 
     @names_page
@@ -74,8 +81,9 @@ class TunedDecisions:
         array of shape (n, K)
             Shifted log-scores.
         """
-        columns = self._columns(scores)
-        return shifted(columns, self.offsets_)
+        if is_chunked(scores):
+            return self._lazily("transform", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
+        return shifted(self._columns(scores), self.offsets_)
 
     def report(self) -> Report:
         """Report what was asked for and what was reached, each class before and after, and the notes.
@@ -87,6 +95,16 @@ class TunedDecisions:
         """
         check_is_fitted(self)
         return Report.of(self)
+
+    def _lazily(self, method: str, scores: Array, *, columns: int | None, dtype: npt.DTypeLike) -> Array:
+        """Return what a method makes of scores that lie in chunks, once it is asked for."""
+        if n_columns(scores) != len(self.classes_):
+            raise ValueError(
+                f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
+            )
+        decides = copy(self)
+        decides._kept = None  # these rows need not travel
+        return map_rows(getattr(decides, method), scores, columns=columns, dtype=dtype)
 
     def _columns(self, scores: ArrayLike) -> Array:
         check_is_fitted(self)

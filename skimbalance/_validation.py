@@ -26,6 +26,7 @@ __all__ = [
     "check_proba",
     "check_sample_weight",
     "check_scores",
+    "check_weights",
 ]
 
 _SUM_TOLERANCE = 0.01
@@ -49,14 +50,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
     if sample_weight is None:
         return None
     xp = namespace(like)
-    weights = _numeric("sample_weight", as_array(sample_weight))
-    if weights.ndim != 1 or weights.shape[0] != like.shape[0]:
-        raise ValueError(f"sample_weight must have shape ({like.shape[0]},); got {tuple(weights.shape)}")
-    weights = bring(weights, to=like, dtype=xp.float64)
-    if not bool(xp.all(xp.isfinite(weights))):
-        raise ValueError("sample_weight must be finite; got NaN or infinite values")
-    if bool(xp.any(weights < 0)):
-        raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
+    weights = bring(check_weights(sample_weight, n_rows=int(like.shape[0])), to=like, dtype=xp.float64)
     if not bool(xp.any(weights > 0)):
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
     _, exponent = math.frexp(float(xp.max(weights)))
@@ -65,6 +59,20 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
     # Products of sums must neither overflow nor vanish; powers of two change no digit, and two of them any scale.
     half = -exponent // 2
     return weights * 2.0**half * 2.0 ** (-exponent - half)
+
+
+def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
+    """Return the weights of so many rows as they are, if all can be; they may all be zero."""
+    weights = _numeric("sample_weight", as_array(sample_weight))
+    xp = namespace(weights)
+    if weights.ndim != 1 or weights.shape[0] != n_rows:
+        raise ValueError(f"sample_weight must have shape ({n_rows},); got {tuple(weights.shape)}")
+    weights = bring(weights, to=weights, dtype=xp.float64)
+    if not bool(xp.all(xp.isfinite(weights))):
+        raise ValueError("sample_weight must be finite; got NaN or infinite values")
+    if bool(xp.any(weights < 0)):
+        raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
+    return weights
 
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:

@@ -12,7 +12,8 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._fits import Goal, fit_classes
+from skimbalance._dask import is_chunked
+from skimbalance._fits import Goal, fit_chunks, fit_classes
 from skimbalance._request import Objective
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._tuned_decisions import TunedDecisions
@@ -255,7 +256,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         OffsetTuner
             The fitted tuner itself.
         """
-        fitted = fit_classes(self._goal(), scores, y, classes=classes, sample_weight=sample_weight)
+        way = fit_chunks if is_chunked(scores) else fit_classes
+        fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight)
         forget_fit(self)
         for name, value in fitted.attributes().items():
             setattr(self, name, value)

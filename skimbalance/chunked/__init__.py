@@ -1,0 +1,23 @@
+"""Rows that fit no one machine: sums over chunks tell what a solver needs of them."""
+
+from skimbalance.chunked._chunks import Block, Chunks, Floats, as_counts, counts_of, weigh_classes
+from skimbalance.chunked._line import SizeOf
+from skimbalance.chunked._sample import drawn
+from skimbalance.chunked._state import reached_by_all, state_of
+from skimbalance.chunked._trust_region import climbed
+from skimbalance.chunked._two_classes import best_threshold
+
+__all__ = [
+    "Block",
+    "Chunks",
+    "Floats",
+    "SizeOf",
+    "as_counts",
+    "best_threshold",
+    "climbed",
+    "counts_of",
+    "drawn",
+    "reached_by_all",
+    "state_of",
+    "weigh_classes",
+]

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import count_codes
-from skimbalance._typing import Kind
 from skimbalance.decision import decide
 from skimbalance.metrics._counts import Counts
-from skimbalance.scores import log_scores
 
 __all__ = ["Block", "Chunks", "Floats", "as_counts", "counts_of", "weigh_classes"]
 
@@ -33,10 +31,7 @@ class Chunks(Protocol[_Chunk_co]):
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some rows: scores (n, K), or (n,) for two classes, as they were given, class codes (n,), weights or None.
-
-    Their `place`, from zero to one, tells blocks apart.
-    """
+    """Some rows: log-scores (n, K), class codes (n,), weights or None, and their `place` among all, from 0 to 1."""
 
     scores: npt.NDArray[Any]
     codes: npt.NDArray[np.int64]
@@ -48,11 +43,6 @@ class Block:
         """The weight of each row."""
         return np.ones(len(self.codes)) if self.weights is None else self.weights
 
-    def columns(self, kind: Kind) -> npt.NDArray[Any]:
-        """Return log-scores (n, K)."""
-        columns: npt.NDArray[Any] = log_scores(self.scores, kind=kind)
-        return columns
-
 
 def weigh_classes(block: Block, *, n_classes: int) -> Floats:
     """Return how many rows each class has, and what they weigh, (2, K)."""
@@ -60,11 +50,10 @@ def weigh_classes(block: Block, *, n_classes: int) -> Floats:
     return np.stack([np.asarray(count_codes(block.codes, weights, n_classes)) for weights in parts])
 
 
-def counts_of(block: Block, *, offsets: tuple[npt.NDArray[Any], ...], kind: Kind) -> Floats:
+def counts_of(block: Block, *, offsets: tuple[npt.NDArray[Any], ...]) -> Floats:
     """Return the weighted confusion matrix (m, K, K) of the decisions by each of m `offsets`."""
-    columns = block.columns(kind)
-    size = columns.shape[1]
-    cells = (block.codes * size + np.asarray(decide(columns, each)) for each in offsets)
+    size = block.scores.shape[1]
+    cells = (block.codes * size + np.asarray(decide(block.scores, each)) for each in offsets)
     return np.stack([np.asarray(count_codes(each, block.weights, size * size)).reshape(size, size) for each in cells])
 
 

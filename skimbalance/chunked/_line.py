@@ -11,11 +11,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._typing import Kind
 from skimbalance.chunked._chunks import Block, Chunks, Floats
 from skimbalance.solvers import Gaps, Line
 
-__all__ = ["Intervals", "Marks", "Rows", "condensed", "gathered", "line_up", "marked", "spread"]
+__all__ = ["Intervals", "Marks", "Rows", "SizeOf", "condensed", "gathered", "line_up", "marked", "spread"]
 
 _Vector = npt.NDArray[Any]
 _Places = npt.NDArray[np.int64]
@@ -43,10 +42,9 @@ class Rows:
         return Rows(np.concatenate([self.gaps, other.gaps]), np.concatenate([self.won, other.won]), weights)
 
 
-def line_up(block: Block, *, mover: int, kind: Kind) -> Rows:
+def line_up(block: Block, *, mover: int) -> Rows:
     """Return the rows of a block that weigh something in the order in which the mover takes them."""
-    columns = block.columns(kind)
-    gaps = columns[:, 1 - mover] - columns[:, mover]
+    gaps = block.scores[:, 1 - mover] - block.scores[:, mover]
     won = block.codes == mover
     if block.weights is None:
         order = np.argsort(gaps)

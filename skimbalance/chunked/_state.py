@@ -1,5 +1,4 @@
-"""An imbalance state over rows that are nowhere together: that of a sample, aimed off until all rows are where they
-should be.
+"""An imbalance state over rows that are nowhere together: that of a sample, aimed off until that of all is right.
 
 The state of all rows answers a step as that of the sample does but for the noise of drawing it, so that each pass over
 them gains two digits or so: Newton's method with the sample's slope.
@@ -10,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from skimbalance._typing import Kind, Progress
+from skimbalance._typing import Progress
 from skimbalance.chunked._chunks import Block, Chunks, Floats
 from skimbalance.decision import softmax
 
@@ -20,17 +19,17 @@ _TOLERANCE = 1e-8
 _ROUNDS = 12
 
 
-def state_of(chunks: Chunks[Block], offsets: Floats, *, kind: Kind, factors: Floats) -> Floats:
+def state_of(chunks: Chunks[Block], offsets: Floats, *, factors: Floats) -> Floats:
     """Return the mean of `softmax(scores + offsets)` (K,), rows of each class weighing `factors` (K,) times their own.
 
     These add up to one over all rows.
     """
-    return chunks.total(partial(_state, offsets=offsets, kind=kind, factors=factors), np.add)
+    return chunks.total(partial(_state, offsets=offsets, factors=factors), np.add)
 
 
-def _state(block: Block, *, offsets: Floats, kind: Kind, factors: Floats) -> Floats:
+def _state(block: Block, *, offsets: Floats, factors: Floats) -> Floats:
     mass = block.mass * factors[block.codes]
-    state: Floats = mass @ softmax(block.columns(kind).astype(np.float64) + offsets)
+    state: Floats = mass @ softmax(block.scores.astype(np.float64) + offsets)
     return state
 
 
@@ -39,7 +38,6 @@ def reached_by_all(
     solve: Callable[[Floats], Floats],
     target: Floats,
     *,
-    kind: Kind,
     factors: Floats,
     report: Progress,
 ) -> Floats:
@@ -47,7 +45,7 @@ def reached_by_all(
     aim, best, least = target, None, np.inf
     for number in range(1, _ROUNDS + 1):
         offsets = solve(aim)
-        lack = target - state_of(chunks, offsets, kind=kind, factors=factors)
+        lack = target - state_of(chunks, offsets, factors=factors)
         distance = float(np.abs(lack).max())
         report(f"imbalance state, pass {number} over all rows: {distance:.2g} off")
         if distance < least:

@@ -5,18 +5,17 @@ as it is. All such rows together are a table of counts; the others are few enoug
 over both is one over all rows, and where it comes to the border another begins there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._typing import Kind, Progress
+from skimbalance._typing import Progress
 from skimbalance.chunked._chunks import Block, Chunks, Floats
+from skimbalance.chunked._far import far_move, marks_for
 from skimbalance.decision import decide
-from skimbalance.goals import Requirement
-from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Truth
 from skimbalance.solvers import Bounds, Problem, Solution, ascend, improves
 
@@ -24,13 +23,23 @@ __all__ = ["Limits", "climbed"]
 
 _Vector = npt.NDArray[Any]
 
+_LEAST_GAIN = 1e-9
+"""A leap that gains less is rounding."""
+
+_FEWEST_MARKS = 16
+"""Of so many classes that there were fewer, none are set: moves are small ones alone."""
+
 
 class Limits(NamedTuple):
-    """How many scores are looked at one by one, from how many rows that is told, and how often it begins anew."""
+    """How many scores are looked at one by one, how many sums are told at how many marks of a class, and how often."""
 
     cells: int = 1 << 22
-    margins: int = 1 << 16
-    rounds: int = 10
+    sums: int = 1 << 22
+    marks: int = 1024
+    rounds: int = 20
+
+
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +53,14 @@ class _Rows:
 
     def joined(self, other: "_Rows") -> "_Rows":
         """Return these rows, then the others."""
-        pairs = ((self.scores, other.scores), (self.codes, other.codes), (self.mass, other.mass))
-        return _Rows(*(np.concatenate(pair) for pair in pairs), self.settled + other.settled)
+        return _Rows(
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.codes, other.codes]),
+            np.concatenate([self.mass, other.mass]),
+            self.settled + other.settled,
+        )
 
-    def problem(self, offsets: _Vector, metric: Metric, requirements: tuple[Requirement, ...], gap: float) -> Problem:
+    def problem(self, about: Problem, offsets: Floats, gap: float) -> Problem:
         """Return the problem of all rows, as long as no offset moves by more than half of `gap`."""
         truth, winner = np.nonzero(self.settled > 0)
         far = np.tile(-offsets, (len(truth), 1))
@@ -56,30 +69,49 @@ class _Rows:
         mass = np.concatenate([self.mass, self.settled[truth, winner]])
         scores = np.concatenate([self.scores, far.astype(self.scores.dtype)])
         known = Truth.from_codes(codes, n_classes=len(offsets), weights=mass)
-        return Problem(scores, known, metric, requirements)
+        return replace(about, scores=scores, truth=known)
 
 
 def climbed(
     chunks: Chunks[Block],
+    problem: Problem,
     start: Floats,
     *,
-    metric: Metric,
-    requirements: tuple[Requirement, ...],
+    sample: Block,
     n_rows: int,
-    kind: Kind,
     report: Progress,
-    limits: Limits = Limits(),
+    limits: Limits = _LIMITS,
 ) -> Floats:
-    """Return offsets (K,) from which no class gains on all rows by moving a little; every class has rows."""
-    step = max(1, n_rows // limits.margins)
-    margins = np.sort(chunks.total(partial(_margins, offsets=start, kind=kind, step=step), _concat))
-    place = limits.cells // (len(start) * step)
-    gap = float(margins[place]) if place < len(margins) else np.inf
-    offsets, rank = start, -np.inf
+    """Return offsets (K,) from which no class gains on all rows, by moving a little or to one of some marks.
+
+    The `problem` has no rows, but what those of each class weigh, which is not zero. A `sample` tells how far the
+    neighbourhood may reach, and where marks are set.
+    """
+    offsets, size = start, len(start)
+    gap = _reach(sample, offsets, rows=limits.cells // size, n_rows=n_rows)
+    n_marks = min(limits.marks, limits.sums // (3 * size * size))
     for number in range(1, limits.rounds + 1):
-        near = chunks.total(partial(_near, offsets=offsets, kind=kind, gap=gap), _Rows.joined)
-        solution = _ascended(near, offsets, metric, requirements, gap)
-        report(f"{metric.name}, ascent {number} over all rows: {len(near.codes)} looked at, rank {solution.rank:.6g}")
+        offsets = _climbed_nearby(chunks, problem, offsets, gap=gap, report=report, limits=limits)
+        if np.isinf(gap) or n_marks < _FEWEST_MARKS:
+            break
+        leap = far_move(chunks, problem, offsets, marks_for(sample, offsets, at_most=n_marks))
+        if leap is None or leap.gain < _LEAST_GAIN:
+            break
+        report(f"{problem.metric.name}, leap {number}: rank {leap.rank:.6g}")
+        offsets = offsets.copy()
+        offsets[leap.label] = leap.offset
+    return offsets
+
+
+def _climbed_nearby(
+    chunks: Chunks[Block], problem: Problem, offsets: Floats, *, gap: float, report: Progress, limits: Limits
+) -> Floats:
+    """Ascend from one neighbourhood to the next, until the best offsets are well within."""
+    rank = -np.inf
+    for number in range(1, limits.rounds + 1):
+        near = chunks.total(partial(_near, offsets=offsets, gap=gap), _Rows.joined)
+        solution = _ascended(near, problem, offsets, gap)
+        report(f"{problem.metric.name}, ascent {number}: {len(near.codes)} rows looked at, rank {solution.rank:.6g}")
         if not improves(solution.rank, rank):
             break
         moved, rank = np.asarray(solution.offsets, dtype=np.float64) - offsets, solution.rank
@@ -89,34 +121,27 @@ def climbed(
     return offsets
 
 
-def _ascended(
-    near: _Rows, offsets: Floats, metric: Metric, requirements: tuple[Requirement, ...], gap: float
-) -> Solution:
+def _ascended(near: _Rows, problem: Problem, offsets: Floats, gap: float) -> Solution:
     if np.isinf(gap):
-        return ascend(near.problem(offsets, metric, requirements, 0.0), offsets)
-    problem = near.problem(offsets, metric, requirements, gap)
-    return ascend(problem, offsets, within=Bounds(offsets - gap / 2, offsets + gap / 2))
+        return ascend(near.problem(problem, offsets, 0.0), offsets)
+    within = Bounds(offsets - gap / 2, offsets + gap / 2)
+    return ascend(near.problem(problem, offsets, gap), offsets, within=within)
 
 
-def _margins(block: Block, *, offsets: Floats, kind: Kind, step: int) -> _Vector:
-    """Return by how much the best class leads in one of `step` rows."""
-    shifted = np.sort(_thin(block, step).columns(kind) + offsets, axis=1)
-    margins: _Vector = shifted[:, -1] - shifted[:, -2]
-    return margins
+def _reach(sample: Block, offsets: Floats, *, rows: int, n_rows: int) -> float:
+    """Return by how much the best class leads in the rows that it leads by least, so many of all."""
+    if n_rows <= rows:
+        return np.inf
+    shifted = np.sort(sample.scores + offsets, axis=1)
+    margins = shifted[:, -1] - shifted[:, -2]
+    order = np.argsort(margins)
+    shares = np.cumsum(sample.mass[order]) / sample.mass.sum()
+    return float(margins[order[np.searchsorted(shares, rows / n_rows)]])
 
 
-def _thin(block: Block, step: int) -> Block:
-    rows = slice(int(step * (block.place * 1e6 % 1.0)), None, step)
-    return Block(block.scores[rows], block.codes[rows], None, block.place)
-
-
-def _concat(one: _Vector, other: _Vector) -> _Vector:
-    return np.concatenate([one, other])
-
-
-def _near(block: Block, *, offsets: Floats, kind: Kind, gap: float) -> _Rows:
+def _near(block: Block, *, offsets: Floats, gap: float) -> _Rows:
     """Return the rows in which the best class leads by no more than `gap`, and what the others add up to."""
-    columns, size = block.columns(kind), len(offsets)
+    columns, size = block.scores, len(offsets)
     decisions = np.asarray(decide(columns, offsets))
     shifted = columns + offsets.astype(columns.dtype)
     best_two = np.partition(shifted, size - 2, axis=1)[:, -2:]

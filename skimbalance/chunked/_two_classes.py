@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._typing import Kind, Progress
+from skimbalance._typing import Progress
 from skimbalance.chunked._chunks import Block, Chunks, Floats
 from skimbalance.chunked._line import Marks, Rows, SizeOf, condensed, gathered, line_up, marked, spread
 from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import HardTruth
 from skimbalance.solvers import Gaps, Line, Problem, best_cuts, ranks_on, trace_along
 
 __all__ = ["Budget", "best_threshold"]
@@ -33,21 +32,23 @@ class Budget:
     rows: int = 1_000_000
 
 
+_BUDGET = Budget()
+
+
 def best_threshold(
     chunks: Chunks[Block],
     problem: Problem,
     *,
-    kind: Kind,
     largest: float,
     size: SizeOf,
     report: Progress,
-    budget: Budget = Budget(),
+    budget: Budget = _BUDGET,
 ) -> Floats:
     """Return offsets (2,) that are best on all rows; `problem` has no rows, but what they weigh.
 
     `largest` is the largest magnitude of a log-score.
     """
-    rows = chunks.kept(partial(line_up, mover=problem.mover, kind=kind))
+    rows = chunks.kept(partial(line_up, mover=problem.mover))
     marks = marked(rows, np.asarray([-np.inf, np.inf], dtype=problem.scores.dtype))
     bar = np.inf
     while True:
@@ -121,9 +122,10 @@ def _merit_within(problem: Problem, corners: list[Line]) -> Floats:
     metric = problem.metric
     if metric.direction != "zero":
         ranks = [metric.refine(trace_along(problem, metric, line), 2) for line in corners]
-        return np.max(np.stack([np.asarray(each) for each in ranks]), axis=0)
+        return np.asarray(np.max([np.asarray(each) for each in ranks], axis=0))
     least, most = _span(problem, metric, corners)
-    return np.where((least <= 0) & (most >= 0), 0.0, -np.minimum(np.abs(least), np.abs(most)))
+    merit: Floats = np.where((least <= 0) & (most >= 0), 0.0, -np.minimum(np.abs(least), np.abs(most)))
+    return merit
 
 
 def _span(problem: Problem, metric: Metric, corners: list[Line]) -> tuple[Floats, Floats]:
@@ -131,9 +133,3 @@ def _span(problem: Problem, metric: Metric, corners: list[Line]) -> tuple[Floats
     values = [metric.pool(trace_along(problem, metric, line), 2) for line in corners]
     stacked = np.stack([np.broadcast_to(np.asarray(each), corners[0].hits.shape) for each in values])
     return stacked.min(axis=0), stacked.max(axis=0)
-
-
-def rowless(metric: Metric, masses: Floats, *, weighted: bool, dtype: npt.DTypeLike, **kwargs: Any) -> Problem:
-    """Return a problem of two classes that weigh `masses`, without a row."""
-    truth = HardTruth(np.zeros(0) if weighted else None, masses, np.zeros(0, dtype=np.int64))
-    return Problem(np.zeros((0, len(masses)), dtype=dtype), truth, metric, **kwargs)

@@ -6,6 +6,7 @@ from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
+from skimbalance.solvers._line_search import Walks, ranks_along
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
@@ -23,6 +24,7 @@ __all__ = [
     "Search",
     "Solution",
     "StateSolution",
+    "Walks",
     "adjust_biases",
     "among_present",
     "ascend",
@@ -32,6 +34,7 @@ __all__ = [
     "improves",
     "path_state",
     "prior_offsets",
+    "ranks_along",
     "ranks_on",
     "reach_state",
     "reachable",

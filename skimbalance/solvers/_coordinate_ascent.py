@@ -45,9 +45,7 @@ _FEW = 0.25
 """Once no more than this share of the classes moved in a sweep, all are tried again."""
 
 
-def ascend(
-    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None
-) -> Solution:
+def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
     """Climb from `start` until no class can gain by its offset alone, or not much; several may have to stay `within`.
 
     A class that gains less than its part of `least_gain`, a share of the rank, rests like one that gains nothing, and

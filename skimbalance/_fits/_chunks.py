@@ -1,0 +1,253 @@
+"""One label a row, rows in chunks of Dask: a fit on a sample of them, and exact passes over all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance._dask import chunks_of, n_columns
+from skimbalance._fits._classes import fit_classes
+from skimbalance._fits._goal import Fitted, Goal
+from skimbalance._request import bound_metric, deployed_factors, plan, require_room, requirements_of
+from skimbalance._typing import ArrayLike, Kind
+from skimbalance._validation import check_codes, check_labels, check_per_class, check_scores, check_weights
+from skimbalance.chunked import (
+    Block,
+    Chunks,
+    Floats,
+    SizeOf,
+    as_counts,
+    best_threshold,
+    climbed,
+    counts_of,
+    drawn,
+    reached_by_all,
+    state_of,
+    weigh_classes,
+)
+from skimbalance.decision import centred, threshold_of
+from skimbalance.goals import ImbalanceState
+from skimbalance.metrics._counts import HardTruth
+from skimbalance.metrics._profile import ClassProfile
+from skimbalance.scores import log_scores
+from skimbalance.solvers import Problem, reach_state
+
+__all__ = ["fit_chunks"]
+
+_SAMPLE_CELLS = 2_000_000
+"""So many scores are drawn; where there are no more, the fit is the one in memory."""
+
+
+def fit_chunks(
+    goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+) -> Fitted:
+    """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
+    require_room(goal.objective, goal.constraints)
+    rows = _counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
+    limit = _SAMPLE_CELLS // len(rows.labels)
+    sample = drawn(rows.chunks, rows=rows.sizes, masses=rows.masses, limit=limit, seed=goal.seed)
+    goal.report(f"{len(sample.codes)} of {rows.count} rows drawn")
+    in_memory = replace(goal, class_prior=None)  # the weights of the rows have it already
+    fitted = fit_classes(
+        in_memory, sample.scores, rows.labels[sample.codes], classes=classes, sample_weight=sample.weights
+    )
+    if len(sample.codes) == rows.count:
+        return fitted
+    over_all = _state_over_all if isinstance(goal.objective, ImbalanceState) else _metric_over_all
+    return over_all(goal, rows, sample, fitted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """All rows, the labels of their classes, how many rows these have (K,) and what they weigh (K,).
+
+    `largest` is the largest magnitude of a log-score.
+    """
+
+    chunks: Chunks[Block]
+    labels: npt.NDArray[Any]
+    sizes: Floats
+    masses: Floats
+    largest: float
+    weighted: bool
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return int(self.sizes.sum())
+
+
+def _counted(
+    goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+) -> _Rows:
+    """Check all rows, and count those of each class."""
+    n_classes = n_columns(scores)
+    given = chunks_of(scores, y, sample_weight)
+    _, labels = check_labels(given.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
+    bound_metric(goal.objective, labels, goal.pos_label)  # a wrong goal fails before the scores are read
+    requirements_of(goal.constraints, labels, goal.pos_label)
+    read = partial(_read, kind=goal.kind, labels=labels)
+    sums, largest = given.total(partial(_weighed, read=read, kind=goal.kind), _more)
+    sizes, masses = sums
+    if goal.class_prior is not None:
+        factors = deployed_factors(masses, check_per_class("class_prior", goal.class_prior, labels))
+        read, masses = partial(read, factors=factors), masses * factors
+    weighted = sample_weight is not None or goal.class_prior is not None
+    return _Rows(_Reading(given, read), labels, sizes, masses, largest, weighted)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Chunks that are read and checked anew each time they are asked."""
+
+    given: Chunks[Any]
+    read: Callable[[Any], Block]
+
+    def total(self, part: Callable[[Block], Any], join: Callable[[Any, Any], Any]) -> Any:
+        return self.given.total(partial(_after, read=self.read, part=part), join)
+
+    def kept(self, part: Callable[[Block], Any]) -> Chunks[Any]:
+        return self.given.kept(partial(_after, read=self.read, part=part))
+
+
+def _after(chunk: Any, *, read: Callable[[Any], Block], part: Callable[[Block], Any]) -> Any:
+    return part(read(chunk))
+
+
+def _distinct(chunk: Any) -> npt.NDArray[Any]:
+    distinct: npt.NDArray[Any] = np.unique(chunk[1])
+    return distinct
+
+
+def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], factors: Floats | None = None) -> Block:
+    scores, y, sample_weight, place = chunk
+    codes = check_codes("y", y, labels=labels)
+    weights = None if sample_weight is None else check_weights(sample_weight, n_rows=len(codes))
+    if factors is not None:
+        weights = factors[codes] if weights is None else weights * factors[codes]
+    return Block(to_numpy(check_scores(scores, kind=kind)), codes, weights, place)
+
+
+def _weighed(chunk: Any, *, read: Callable[[Any], Block], kind: Kind) -> tuple[Floats, float]:
+    block = _log_scores(read(chunk), kind=kind)
+    return weigh_classes(block, n_classes=block.scores.shape[1]), float(np.abs(block.scores).max())
+
+
+def _more(one: tuple[Floats, float], other: tuple[Floats, float]) -> tuple[Floats, float]:
+    return one[0] + other[0], max(one[1], other[1])
+
+
+def _metric_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> Fitted:
+    """Fit the offsets to all rows where that is asked for, and count what they achieve on all rows."""
+    metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
+    truth = HardTruth(np.zeros(0) if rows.weighted else None, rows.masses, np.zeros(0, dtype=np.int64))
+    requirements = requirements_of(goal.constraints, rows.labels, goal.pos_label)
+    problem = Problem(np.zeros((0, len(rows.labels)), dtype=sample.scores.dtype), truth, metric, requirements)
+    chosen = plan(metric, n_classes=len(rows.labels), estimate=goal.estimate, solver=goal.solver)
+    exactly = chosen.estimate == "empirical" and chosen.solver in {"auto", "coordinate_ascent"}
+    exactly = exactly and not any(constraint.confidence for constraint in goal.constraints)
+    candidates = [0 * fitted.offsets, fitted.offsets]
+    if exactly:
+        candidates.append(_exact(goal, rows, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))
+    chunks = _Reading(rows.chunks, partial(_log_scores, kind=goal.kind))
+    each = chunks.total(partial(counts_of, offsets=tuple(candidates)), np.add)
+    achieved = [as_counts(confusion) for confusion in each]
+    best = 1 if not exactly else max(range(3), key=lambda number: (problem.rank_of(achieved[number]), number))
+    before, after = achieved[0], achieved[best]
+    told = _FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE
+    return replace(
+        _moved(fitted, candidates[best]),
+        in_sample_score=metric.value(after),
+        untuned_score=metric.value(before),
+        class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
+        notes=[*fitted.notes, told.format(n_drawn=len(sample.codes), n_rows=rows.count)],
+    )
+
+
+_FITTED_TO_ALL = (
+    "The offsets were fitted to all {n_rows} rows, from where those of a sample of {n_drawn} rows led to; what is said "
+    "of new rows comes from the sample."
+)
+_FITTED_TO_SAMPLE = (
+    "The offsets were fitted to a sample of {n_drawn} of {n_rows} rows, in which rare classes are whole; "
+    "in_sample_score_ and class_profile_ count all rows."
+)
+
+
+def _exact(goal: Goal, rows: _Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
+    """Return the offsets that are best on all rows: of two classes the global optimum, of more where an ascent ends."""
+    kept = tuple(np.flatnonzero(rows.masses > 0).tolist())
+    log = partial(_log_scores, kind=goal.kind, kept=kept)
+    chunks = _Reading(rows.chunks, log)
+    if len(rows.labels) == 2:
+        of_one_column = sample.scores.ndim == 1 or goal.kind != "logits"
+        size: SizeOf = _SIZES[goal.kind] if of_one_column else partial(np.full_like, fill_value=2 * rows.largest)
+        return best_threshold(chunks, problem, largest=rows.largest, size=size, report=goal.report)
+    offsets = start.astype(np.float64)
+    offsets -= offsets[list(kept)].mean()
+    some = problem.restricted(kept)
+    offsets[list(kept)] = climbed(
+        chunks, some, offsets[list(kept)], sample=log(sample), n_rows=rows.count, report=goal.report
+    )
+    return np.asarray(centred(offsets))
+
+
+def _log_scores(block: Block, *, kind: Kind, kept: tuple[int, ...] | None = None) -> Block:
+    """Return the log-scores of a block, those of the classes `kept` where there are others."""
+    columns = log_scores(block.scores, kind=kind)
+    if kept is None or len(kept) == columns.shape[1]:
+        return replace(block, scores=columns)
+    return replace(block, scores=columns[:, list(kept)], codes=np.searchsorted(kept, block.codes))
+
+
+def _softly(gaps: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return how large two logarithms of probabilities are together whose difference is a gap."""
+    size: npt.NDArray[Any] = np.logaddexp(0, gaps) + np.logaddexp(0, -gaps)
+    return size
+
+
+_SIZES: dict[Kind, SizeOf] = {"logits": np.abs, "proba": _softly, "log_proba": _softly}
+
+
+def _state_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> Fitted:
+    """Fit the offsets of an imbalance state to all rows."""
+    state = goal.objective
+    assert isinstance(state, ImbalanceState)
+    log = partial(_log_scores, kind=goal.kind)
+    chunks, drawn_rows = _Reading(rows.chunks, log), log(sample)
+    target = state.over(rows.labels, rows.masses)
+    shares = 1 / np.where(rows.masses > 0, rows.masses, 1) / np.count_nonzero(rows.masses)
+    factors = shares if state.class_balanced else np.full(len(shares), 1 / rows.masses.sum())
+    weights = drawn_rows.mass * factors[sample.codes]
+
+    def solve(aim: Floats) -> Floats:
+        return reach_state(drawn_rows.scores, aim, weights=weights).offsets
+
+    found = reached_by_all(chunks, solve, target, factors=factors, report=goal.report)
+    offsets = found.astype(fitted.offsets.dtype)
+    none = 0 * offsets
+    away = (state_of(chunks, each, factors=factors) - target for each in (none, offsets))
+    untuned, reached = (float(np.abs(each).max()) for each in away)
+    before, after = map(as_counts, chunks.total(partial(counts_of, offsets=(none, offsets)), np.add))
+    return replace(
+        _moved(fitted, offsets),
+        in_sample_score=reached,
+        untuned_score=untuned,
+        class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
+        notes=[*fitted.notes, _FITTED_TO_ALL.format(n_drawn=len(sample.codes), n_rows=rows.count)],
+    )
+
+
+def _moved(fitted: Fitted, offsets: npt.NDArray[Any]) -> Fitted:
+    """Return what was fitted with other offsets, and their intervals about these."""
+    spread = fitted.offsets_interval
+    return replace(
+        fitted,
+        offsets=offsets,
+        threshold=threshold_of(offsets) if len(offsets) == 2 else None,
+        offsets_interval=None if spread is None else spread + (offsets - fitted.offsets),
+    )
