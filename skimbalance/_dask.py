@@ -79,23 +79,23 @@ def _folded(results: list[_Result], *, join: Callable[[_Result, _Result], _Resul
     return reduce(join, results)
 
 
-def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> DaskChunks:
-    """Return rows as chunks `(scores, y, sample_weight or None, place)` of NumPy arrays, cut as the scores are."""
+def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[DaskChunks, DaskChunks]:
+    """Return rows as chunks `(scores, y, sample_weight or None, place)` of arrays, and as chunks of `y` alone.
+
+    They are cut as the scores are.
+    """
     from dask.delayed import delayed
 
     rows = _sized(_array(scores))
     rows = rows.rechunk({1: -1}) if rows.ndim == 2 else rows
     lengths = rows.chunks[0]
-    columns = [_blocks(rows, lengths, "scores"), _blocks(y, lengths, "y"), _blocks(sample_weight, lengths, "weights")]
-    gather = delayed(_gathered, pure=False)
-    parts = [
-        gather(*blocks, number / len(lengths))
-        for number, (length, *blocks) in enumerate(zip(lengths, *columns, strict=True))
-        if length > 0
-    ]
-    if not parts:
+    labels, weights = _blocks(y, lengths, "y"), _blocks(sample_weight, lengths, "sample_weight")
+    kept = [number for number, length in enumerate(lengths) if length > 0]
+    if not kept:
         raise ValueError("scores and y must have at least one row; got none")
-    return DaskChunks(parts)
+    gather, blocks = delayed(_gathered, pure=False), _parts(rows)
+    parts = [gather(blocks[i], labels[i], weights[i], i / len(lengths)) for i in kept]
+    return DaskChunks(parts), DaskChunks([labels[i] for i in kept])
 
 
 def _gathered(scores: Any, y: Any, weights: Any, place: float) -> tuple[Any, ...]:
@@ -119,12 +119,17 @@ def _blocks(x: Any, lengths: tuple[int, ...], name: str) -> list[Any]:
     if x is None:
         return [None] * len(lengths)
     array: Any = _sized(_array(x)) if is_chunked(x) else to_numpy(x)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), one for each row; got {tuple(array.shape)}")
     if array.shape[0] != sum(lengths):
         raise ValueError(f"these must have equally many rows: scores has {sum(lengths)}, {name} has {array.shape[0]}")
     if not is_chunked(array):
         return np.split(array, np.cumsum(lengths)[:-1])
-    aligned = array.rechunk({0: lengths, **dict.fromkeys(range(1, array.ndim), -1)})
-    return list(aligned.to_delayed().ravel())
+    return _parts(array.rechunk({0: lengths}))
+
+
+def _parts(array: Any) -> list[Any]:
+    return list(array.to_delayed().ravel())
 
 
 def map_rows(function: Callable[[Any], Any], scores: Any, *, columns: int | None, dtype: npt.DTypeLike) -> Any:

@@ -339,6 +339,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         array([0.5, 0.5])
         """
         check_is_fitted(self)
+        if is_chunked(scores):
+            raise TypeError("adapt_to takes scores in memory: some thousand rows tell the shares; got a Dask array")
         new = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
         other, level = copy(self), 0.9 if self.confidence_level is None else self.confidence_level
         other.random_state = deepcopy(self.random_state)  # a generator is not to be moved on

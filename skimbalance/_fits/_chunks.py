@@ -86,13 +86,15 @@ def _counted(
 ) -> _Rows:
     """Check all rows, and count those of each class."""
     n_classes = n_columns(scores)
-    given = chunks_of(scores, y, sample_weight)
-    _, labels = check_labels(given.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
+    given, labels_alone = chunks_of(scores, y, sample_weight)
+    _, labels = check_labels(labels_alone.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
     bound_metric(goal.objective, labels, goal.pos_label)  # a wrong goal fails before the scores are read
     requirements_of(goal.constraints, labels, goal.pos_label)
     read = partial(_read, kind=goal.kind, labels=labels)
     sums, largest = given.total(partial(_weighed, read=read, kind=goal.kind), _more)
     sizes, masses = sums
+    if not masses.any():
+        raise ValueError("sample_weight must be positive somewhere; got zeros only")
     if goal.class_prior is not None:
         factors = deployed_factors(masses, check_per_class("class_prior", goal.class_prior, labels))
         read, masses = partial(read, factors=factors), masses * factors
@@ -118,8 +120,8 @@ def _after(chunk: Any, *, read: Callable[[Any], Block], part: Callable[[Block], 
     return part(read(chunk))
 
 
-def _distinct(chunk: Any) -> npt.NDArray[Any]:
-    distinct: npt.NDArray[Any] = np.unique(chunk[1])
+def _distinct(y: ArrayLike) -> npt.NDArray[Any]:
+    distinct: npt.NDArray[Any] = np.unique(to_numpy(y))
     return distinct
 
 

@@ -12,7 +12,7 @@ from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, reach_state
-from skimbalance.solvers._two_classes import Line, ranks_on, trace_along
+from skimbalance.solvers._two_classes import Line, line_of, ranks_on, trace_along
 
 __all__ = [
     "OPTIMISERS",
@@ -32,6 +32,7 @@ __all__ = [
     "default_budget",
     "demanding",
     "improves",
+    "line_of",
     "path_state",
     "prior_offsets",
     "ranks_along",

@@ -1,0 +1,125 @@
+"""Ascents over rows in chunks, against the same rows in memory."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pieces import block_of, pieces_of, rowless, silent
+from problems import problem
+
+from skimbalance.chunked import climbed
+from skimbalance.chunked._far import far_move, marks_for
+from skimbalance.chunked._trust_region import Limits, _near, _Rows
+from skimbalance.goals import Requirement
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import solve
+
+SEVERAL = {name: metric for name, metric in METRICS.items() if not metric.two_class}
+SEVERAL |= {"f2_macro": FBeta(2.0, average="macro"), "cost": Cost(1.0 * (np.eye(4) == 0) + np.eye(4)[::-1])}
+FEW = Limits(cells=4 * 60, marks=32, sums=10_000)
+REQUIRED = (
+    (),
+    (Requirement(METRICS["worst_recall"], low=0.3),),
+    (Requirement(METRICS["accuracy"], low=0.5, high=0.55),),
+)
+
+
+def setting_of(name, seed, *, n_rows=300, decimals=None, requirements=()):
+    drawn = problem(seed, n_classes=4, n_rows=n_rows, weighted=seed % 2 == 1, decimals=decimals)
+    return replace(drawn, metric=SEVERAL[name], requirements=requirements)
+
+
+def rank(setting, offsets):
+    return setting.rank(np.asarray(offsets))
+
+
+@pytest.mark.parametrize("name", sorted(SEVERAL))
+def test_near_rows_and_the_sums_of_the_others_are_the_problem(name):
+    """For any offsets that keep within the border the rank is the one of all rows."""
+    for seed in range(4):
+        setting = setting_of(name, seed, decimals=(None, 1)[seed // 2], requirements=REQUIRED[seed % 3])
+        rng, gap = np.random.default_rng(seed), 0.8
+        offsets = rng.normal(size=4)
+        near = pieces_of(setting).total(lambda block, at=offsets: _near(block, offsets=at, gap=0.8), _Rows.joined)
+        assert 0 < len(near.codes) < 300
+        condensed = near.problem(rowless(setting), offsets, gap)
+        for _ in range(20):
+            moved = offsets + rng.uniform(-gap / 2, gap / 2, size=4)
+            assert rank(condensed, moved) == pytest.approx(rank(setting, moved), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(SEVERAL))
+def test_a_leap_is_worth_what_it_promises_and_no_mark_is_better(name):
+    leaps = 0
+    for seed in range(6):
+        setting = setting_of(name, seed, requirements=REQUIRED[seed % 3])
+        offsets = np.random.default_rng(seed).normal(size=4)
+        marks = marks_for(block_of(setting), offsets, at_most=12)
+        leap = far_move(pieces_of(setting), rowless(setting), offsets, marks)
+        others = [offsets + (mark + 1e-9 - offsets[k]) * np.eye(4)[k] for k in range(4) for mark in marks[k]]
+        best = max(rank(setting, each) for each in others)
+        if leap is None:
+            assert best <= rank(setting, offsets) + 1e-12
+            continue
+        leaps += 1
+        moved = offsets.copy()
+        moved[leap.label] = leap.offset
+        assert leap.rank == pytest.approx(rank(setting, moved), rel=1e-12, abs=1e-12)
+        assert leap.rank == pytest.approx(best, rel=1e-12, abs=1e-12)
+        assert leap.gain == pytest.approx(rank(setting, moved) - rank(setting, offsets), abs=1e-9)
+    assert leaps > 2
+
+
+@pytest.mark.parametrize("name", sorted(SEVERAL))
+def test_it_climbs_to_where_no_class_gains_nearby(name):
+    for seed in range(3):
+        setting = setting_of(name, seed, requirements=REQUIRED[seed % 3])
+        start = np.zeros(4)
+        found = climbed(
+            pieces_of(setting),
+            rowless(setting),
+            start,
+            sample=block_of(setting, slice(None, None, 3)),
+            n_rows=300,
+            report=silent,
+            limits=FEW,
+        )
+        here = rank(setting, found)
+        assert here >= rank(setting, start) - 1e-12
+        for k in range(4):
+            for step in np.linspace(-0.02, 0.02, 41):
+                assert rank(setting, found + step * np.eye(4)[k]) <= here + 1e-9
+
+
+def test_where_all_rows_can_be_looked_at_it_is_an_ascent_in_memory():
+    setting = setting_of("f1_macro", 0)
+    start = np.asarray(solve(setting).offsets)
+    sample = block_of(setting, slice(None, None, 3))
+    found = climbed(pieces_of(setting), rowless(setting), start, sample=sample, n_rows=300, report=silent)
+    assert rank(setting, found) >= rank(setting, start)
+
+
+def test_from_a_poor_start_it_comes_close_to_the_optimum_in_memory():
+    shares = []
+    for seed in range(10):
+        setting = setting_of("f1_macro", seed, n_rows=2000)
+        sample = block_of(setting, slice(None, None, 10))
+        limits = Limits(cells=4 * 400, marks=128)
+        found = climbed(
+            pieces_of(setting), rowless(setting), np.zeros(4), sample=sample, n_rows=2000, report=silent, limits=limits
+        )
+        shares.append(rank(setting, found) / solve(setting).rank)
+    assert np.mean(shares) > 0.99
+
+
+def test_of_very_many_classes_there_are_no_marks():
+    setting = setting_of("f1_macro", 0)
+    told = []
+    few = Limits(cells=4 * 60, sums=100)
+    sample = block_of(setting, slice(None, None, 3))
+    climbed(
+        pieces_of(setting), rowless(setting), np.zeros(4), sample=sample, n_rows=300, report=told.append, limits=few
+    )
+    assert told
+    assert not any("leap" in line for line in told)

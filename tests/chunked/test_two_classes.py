@@ -1,0 +1,147 @@
+"""The best cut of two classes, found by marks, against the one found in memory."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from pieces import pieces_of, rowless, silent
+from problems import problem
+
+from skimbalance.chunked import best_threshold
+from skimbalance.chunked._line import Intervals, line_up, marked, spread
+from skimbalance.chunked._two_classes import Budget, _highest, _line
+from skimbalance.goals import Requirement
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics._registry import METRICS
+from skimbalance.solvers import Problem, line_of, ranks_on, solve
+
+TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]]), "gain": Cost([[-1, 0], [3, -5]])}
+TINY = Budget(marks=8, rows=16)
+
+
+def sizes_of(setting):
+    """The largest magnitude of a score, and how large two scores are together, for rows whose first score is zero."""
+    return {"largest": float(np.abs(setting.scores).max()), "size": np.abs}
+
+
+def one_column(setting):
+    """The same gaps between a score of zero and another."""
+    scores = np.stack([np.zeros(len(setting.scores)), setting.scores[:, 1] - setting.scores[:, 0]], axis=1)
+    return replace(setting, scores=scores)
+
+
+def found_by_marks(setting, *, budget=TINY, n_chunks=5):
+    pieces = pieces_of(setting, n_chunks)
+    offsets = best_threshold(pieces, rowless(setting), report=silent, budget=budget, **sizes_of(setting))
+    return setting.solved(offsets, n_iter=1)
+
+
+def settings(name, count):
+    """Problems of 20 to 219 rows, some tied, some weighted, some with requirements."""
+    for seed in range(count):
+        drawn = problem(
+            seed,
+            n_classes=2,
+            n_rows=20 + 37 * seed % 200,
+            decimals=(None, None, 1, 2)[seed % 4],
+            weighted=seed % 3 == 0,
+        )
+        setting = one_column(replace(drawn, metric=TWO[name].bind(seed % 2)))
+        if name == "imbalance_degree" and abs(float(np.diff(setting.truth.support)[0])) < 1e-9:
+            continue
+        yield replace(setting, requirements=REQUIRED[seed % 5])
+
+
+REQUIRED = (
+    (),
+    (),
+    (Requirement(METRICS["recall"].bind(1), low=0.7),),
+    (Requirement(METRICS["precision"].bind(1), low=0.6), Requirement(METRICS["recall"].bind(0), low=0.5)),
+    (Requirement(METRICS["imbalance_degree"], low=0.1, high=0.15),),
+)
+
+
+@pytest.mark.parametrize("name", sorted(TWO))
+def test_the_value_is_that_of_the_global_optimum(name):
+    for setting in settings(name, 30):
+        assert found_by_marks(setting).rank == pytest.approx(solve(setting).rank, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["f1", "geometric_mean", "matthews_corrcoef", "cost", "balanced_accuracy"])
+def test_where_all_rows_of_the_best_plateau_are_looked_at_the_offset_is_the_same_too(name):
+    for setting in settings(name, 20):
+        found = found_by_marks(setting, budget=Budget(marks=8, rows=60))
+        assert found.offsets == pytest.approx(np.asarray(solve(setting).offsets), abs=1e-9)
+
+
+def test_in_single_precision():
+    for seed in range(20):
+        drawn = one_column(problem(seed, n_classes=2, n_rows=200, metric="f1"))
+        setting = replace(drawn, scores=drawn.scores.astype(np.float32))
+        assert found_by_marks(setting).rank == pytest.approx(solve(setting).rank, rel=1e-12)
+
+
+def test_the_number_of_chunks_does_not_matter():
+    setting = one_column(problem(3, n_classes=2, n_rows=300, metric="f1"))
+    found = {round(found_by_marks(setting, n_chunks=n).offsets[0], 12) for n in (1, 2, 7, 40)}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", sorted(TWO))
+def test_no_cut_between_two_marks_exceeds_the_bound(name):
+    """The truth of every cut in memory, against what is said of the interval that it lies in."""
+    for setting in settings(name, 30):
+        gaps = np.sort(np.asarray(setting.gaps))
+        ranks = np.asarray(ranks_on(setting, line_of(setting)))
+        rows = pieces_of(setting).kept(partial(line_up, mover=setting.mover))
+        at = np.unique([-np.inf, *gaps[:: max(1, len(gaps) // 5)], np.inf])
+        marks = marked(rows, at)
+        highest = _highest(rowless(setting), marks)
+        for low, high, bound in zip(at, at[1:], highest, strict=False):
+            first, last = np.searchsorted(gaps, low, side="right"), np.searchsorted(gaps, high, side="left")
+            assert ranks[first : last + 1].max() <= bound + 1e-12
+
+
+def test_the_bound_is_met_where_nothing_lies_between():
+    setting = one_column(problem(0, n_classes=2, n_rows=40, metric="f1"))
+    rows = pieces_of(setting).kept(partial(line_up, mover=setting.mover))
+    marks = marked(rows, np.asarray([-np.inf, *np.unique(setting.gaps), np.inf]))
+    here = _line(marks.at, marks.won[1], marks.mass[1] - marks.won[1])
+    assert _highest(rowless(setting), marks) == pytest.approx(np.asarray(ranks_on(setting, here))[:-1])
+
+
+def test_marks_count_what_lies_below_them():
+    setting = one_column(problem(1, n_classes=2, n_rows=90, decimals=1, weighted=True))
+    rows = pieces_of(setting).kept(partial(line_up, mover=setting.mover))
+    gaps, won, weights = np.asarray(setting.gaps), np.asarray(setting.truth.codes) == 1, setting.truth.weights
+    at = np.unique(gaps)[1::3]
+    marks = marked(rows, at)
+    for place, gap in enumerate(at):
+        for side, below in enumerate((gaps < gap, gaps <= gap)):
+            assert marks.rows[side, place] == below.sum()
+            assert marks.won[side, place] == pytest.approx(weights[below & won].sum())
+            assert marks.mass[side, place] == pytest.approx(weights[below].sum())
+        assert marks.before[place] == max(gaps[gaps < gap], default=-np.inf)
+        assert marks.after[place] == min(gaps[gaps > gap], default=np.inf)
+
+
+def test_gaps_are_taken_from_within_the_intervals_alone():
+    setting = one_column(problem(1, n_classes=2, n_rows=200))
+    rows = pieces_of(setting).kept(partial(line_up, mover=setting.mover))
+    gaps = np.sort(np.asarray(setting.gaps))
+    found = spread(rows, Intervals(gaps[[20, 100]], gaps[[40, 150]]), step=1)
+    assert found.tolist() == np.unique([*gaps[21:40], *gaps[101:150]]).tolist()
+    fewer = spread(rows, Intervals(gaps[[20, 100]], gaps[[40, 150]]), step=7)
+    assert set(fewer) <= set(found)
+    assert 5 <= len(fewer) <= 15
+
+
+def test_a_plateau_of_more_rows_than_can_be_looked_at():
+    """All positives lie above all negatives: every cut in a wide range is as good."""
+    rng = np.random.default_rng(0)
+    setting = one_column(problem(0, n_classes=2, n_rows=500, metric="recall"))
+    codes = np.asarray(setting.truth.codes)
+    scores = np.stack([np.zeros(500), np.where(codes == 1, 1.0, -1.0) + 0.1 * rng.random(500)], axis=1)
+    separated = Problem(scores, setting.truth, METRICS["recall"].bind(1))
+    assert found_by_marks(separated).rank == 1.0
