@@ -350,7 +350,7 @@ def test_folds_are_fitted_on_the_workers(client):
     X, y = make_classification(600, weights=[0.9], class_sep=0.5, random_state=0)
     tuned = TunedOffsetClassifierCV(LogisticRegression(), objective="f1", cv=4)
     here = clone(tuned).fit(X, y)
-    with client.get_task_stream() as tasks, parallel_config(backend="dask"):
+    with distributed.get_task_stream(client) as tasks, parallel_config(backend="dask"):
         there = clone(tuned).fit(X, y)
     assert there.offsets_.tolist() == here.offsets_.tolist()
     assert len(tasks.data) >= 4
