@@ -21,6 +21,14 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="class")  # of a class of tests, or of a single one; Hypothesis refuses "function"
+def few_leaps():
+    """Climb small problems again a few times and not 48, where what is tested holds after any number of climbs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 4)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """The folder with real data sets: `SKIMBALANCE_DATA`, or `shared/data` beside the project."""

@@ -15,6 +15,8 @@ from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics._registry import METRICS
 
+pytestmark = pytest.mark.usefixtures("few_leaps")
+
 """A single search for the optimum on the rows of the fit."""
 
 

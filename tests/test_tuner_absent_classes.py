@@ -9,6 +9,8 @@ from skimbalance.metrics import Cost
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics._registry import METRICS
 
+pytestmark = pytest.mark.usefixtures("few_leaps")
+
 
 class TestAbsentClasses:
     """A class without rows is neither tuned nor forgotten."""

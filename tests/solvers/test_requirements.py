@@ -68,6 +68,7 @@ def test_three_classes_meet_what_can_be_met():
     assert np.mean(shares) >= 0.95
 
 
+@pytest.mark.usefixtures("few_leaps")
 def test_what_is_reported_is_what_is_achieved():
     for seed in range(30):
         drawn = problem(seed, n_rows=60, n_classes=4)
