@@ -23,7 +23,7 @@ def rng():
 
 @pytest.fixture(scope="class")  # of a class of tests, or of a single one; Hypothesis refuses "function"
 def few_leaps():
-    """Climb small problems again a few times and not 48, where what is tested holds after any number of climbs."""
+    """Climb small problems again 4 times and not 48, where what is tested holds after any number of climbs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 4)
         yield
