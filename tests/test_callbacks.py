@@ -84,6 +84,7 @@ def equal(state, other):
     return all(torch.equal(value, other[name]) for name, value in state.items())
 
 
+@pytest.mark.usefixtures("few_leaps")
 class TestHistory:
     @pytest.mark.parametrize("estimate", ["plugin", "robust", "empirical"])
     def test_each_epoch_is_what_a_tuner_gives_on_its_logits(self, estimate):

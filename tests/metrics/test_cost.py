@@ -7,6 +7,8 @@ from problems import labels, log_proba
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
 
+pytestmark = pytest.mark.usefixtures("few_leaps")
+
 
 def draw(seed, n_classes):
     rng = np.random.default_rng(seed)
