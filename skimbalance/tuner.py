@@ -152,6 +152,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     -----
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
+    A Dask array, chunked by rows, stays where it is: some two million scores are drawn, rare classes whole, and fitted
+    in memory. With ``estimate="empirical"`` passes over all rows follow, up to the optimum of two classes, or to where
+    no class of several gains by its offset alone. `in_sample_score_` and `class_profile_` count all rows, whatever the
+    estimate; `score_` and the intervals are the sample's. Predictions are lazy.
     The soft labels of ``"plugin"`` are as large as the scores; each of the default's folds holds two thirds of the
     scores and soft labels for them, one and a half times the scores in all. :meth:`predict` holds one block.
 
@@ -243,7 +247,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         scores : array of shape (n, K), or (n,) for two classes
             Scores of rows that the classifier was not trained on, a column for each class in the order of `classes`;
             (n,) is the probability, log-probability or logit (log-odds) of the second class. NumPy, torch or any
-            library of the array API.
+            library of the array API; or a Dask array, see the notes of the class.
         y : array-like of shape (n,)
             The label of each row.
         classes : array-like of shape (K,), default=None

@@ -15,7 +15,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 
-NEEDS = {"deep_nets.md": ["torch", "skorch"], "large_data.md": ["torch"]}
+NEEDS = {"deep_nets.md": ["torch", "skorch"], "large_data.md": ["torch", "distributed"]}
 """What the blocks of a page need besides."""
 
 MADE = ("gallery", "reference", "_generated")
