@@ -153,7 +153,10 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
     own_log = xp.take_along_axis(log_proba, codes[None, :], axis=0)[0, :]
     own_prior = bring(prior, to=log_proba, dtype=log_proba.dtype)[codes]
     ridge = np.concatenate([[_TEMPERATURE_RIDGE, _LAPSE_RIDGE], np.full(n_classes, _BIAS_RIDGE)])
-    blocks = block_columns(log_proba.shape)
+    blocks = [
+        (log_proba[:, part], own_log[part], codes[part], mass[part], own_prior[part])
+        for part in block_columns(log_proba.shape)
+    ]
     # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
     curvature = np.concatenate([[total, 1.0], to_numpy(count_codes(codes, mass, n_classes))])
     units = 1 / np.sqrt(ridge + curvature)
@@ -162,16 +165,15 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
         parameters = steps * units
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
         likelihood, gradient = 0.0, np.zeros_like(parameters)
-        for part in blocks:
-            block, weights, prior_here = log_proba[:, part], mass[part], own_prior[part]
+        for block, own_here, codes_here, weights, prior_here in blocks:
             shares = _shares(block, parameters)
-            own = xp.take_along_axis(shares, codes[part][None, :], axis=0)[0, :]
+            own = xp.take_along_axis(shares, codes_here[None, :], axis=0)[0, :]
             mixed = (1 - lapse) * own + lapse * prior_here
             pull = weights * (1 - lapse) * own / mixed
             likelihood += float(xp.sum(weights * xp.log(mixed)))
-            gradient[0] += slope * float(xp.sum(pull * (own_log[part] - xp.sum(shares * block, axis=0))))
+            gradient[0] += slope * float(xp.sum(pull * (own_here - xp.sum(shares * block, axis=0))))
             gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
-            gradient[2:] += to_numpy(count_codes(codes[part], pull, n_classes)) - to_numpy(shares @ pull)
+            gradient[2:] += to_numpy(count_codes(codes_here, pull, n_classes)) - to_numpy(shares @ pull)
         penalty = float(ridge @ (parameters * parameters)) / 2
         return penalty - likelihood, units * (ridge * parameters - gradient)
 
@@ -180,6 +182,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
         minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
         for start in starts or _starts(log_proba)
     ]
+    blocks.clear()  # some versions of SciPy keep the loss in a cycle, until garbage is collected
     found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
     return found
 
