@@ -1,7 +1,6 @@
 """What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -12,13 +11,12 @@ from skimbalance._array_api import count_codes, namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Array, Label
 from skimbalance._validation import abridged, check_label
-from skimbalance.decision import decide
 from skimbalance.estimation import Estimated, StateEstimate
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState, Requirement
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._black_box import BlackBox
-from skimbalance.metrics._counts import HardTruth
+from skimbalance.metrics._counts import Counts, HardTruth
 from skimbalance.metrics._registry import get_metric, nothing_to_tune
 from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
 
@@ -194,7 +192,7 @@ def _takes(asked: Requirement, needed: Requirement) -> str:
     return f", which takes {' to '.join(bounds)} on these rows" if bounds else ""
 
 
-def notes_on_state(estimate: StateEstimate, problem: Problem) -> list[str]:
+def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) -> list[str]:
     """Return what is to be said of a state, which says nothing of decisions."""
     notes = []
     if not estimate.converged:
@@ -202,16 +200,11 @@ def notes_on_state(estimate: StateEstimate, problem: Problem) -> list[str]:
             "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
             f"it were taken, which miss by {estimate.distance:.2g}."
         )
-    for name in _TOLD_OF_STATES:
-        problem = replace(problem, metric=get_metric(name))
-        without, reached = (
-            problem.metric.value(problem.count(decide(problem.scores, offsets)))
-            for offsets in (0 * estimate.offsets, estimate.offsets)
-        )
-        notes.append(
-            f"The state was asked for, no metric: {name} is {reached:.4g} on these rows, {without:.4g} without offsets."
-        )
-    return notes
+    return notes + [
+        f"The state was asked for, no metric: {metric.name} is {metric.value(after):.4g} on these rows, "
+        f"{metric.value(before):.4g} without offsets."
+        for metric in map(get_metric, _TOLD_OF_STATES)
+    ]
 
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:

@@ -1,8 +1,10 @@
 """Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`. All name the page about them."""
 
+import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -13,6 +15,7 @@ __all__ = [
     "UnreachableGoalWarning",
     "names_page",
     "warn_user",
+    "without_repeating",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -45,6 +48,15 @@ def warn_user(message: str, category: type[Warning]) -> None:
         level, frame = level + 1, frame.f_back
     told = message if message.endswith(_PAGE) else f"{message.rstrip('.')}. {_PAGE}"
     warnings.warn(told, category, stacklevel=level)
+
+
+@contextmanager
+def without_repeating(said: Iterable[str]) -> Iterator[None]:
+    """Silence warnings of what has been said before."""
+    with warnings.catch_warnings():
+        for message in said:
+            warnings.filterwarnings("ignore", re.escape(message.rstrip(".")), SkimbalanceWarning)
+        yield
 
 
 def names_page(function: _Function) -> _Function:

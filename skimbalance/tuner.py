@@ -1,64 +1,29 @@
 """The tuner: from scores and labels to offsets."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import as_array, bring, device, namespace, to_numpy, without_copy
-from skimbalance._doubts import doubts_on_decisions, doubts_on_input
-from skimbalance._request import (
-    Objective,
-    Plan,
-    bound_metric,
-    deployed_weights,
-    notes_on_estimate,
-    notes_on_state,
-    notes_on_support,
-    plan,
-    require_room,
-    requirements_of,
-    weighing,
-)
-from skimbalance._sklearn import Interval, StrOptions, forget_fit, one_blas_thread, validates_parameters
+from skimbalance._fits import Goal, fit_classes
+from skimbalance._request import Objective
+from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._tuned_decisions import TunedDecisions
-from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import (
-    check_column_names,
-    check_labels,
-    check_lengths,
-    check_per_class,
-    check_sample_weight,
-    check_scores,
-)
-from skimbalance.decision import decide, threshold_of
-from skimbalance.estimation import (
-    ESTIMATES,
-    Estimated,
-    Estimation,
-    KeptRows,
-    StateEstimate,
-    StateProblem,
-    in_turn,
-    notes_on_shift,
-    shift_to,
-)
-from skimbalance.exceptions import names_page
+from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance._validation import check_scores
+from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
+from skimbalance.exceptions import names_page, without_repeating
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._profile import ClassProfile
-from skimbalance.scores import KINDS, log_scores
-from skimbalance.solvers import OPTIMISERS, Problem, Search
+from skimbalance.scores import KINDS
+from skimbalance.solvers import OPTIMISERS, Search
 
 __all__ = ["OffsetTuner"]
 
@@ -290,98 +255,31 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         OffsetTuner
             The fitted tuner itself.
         """
-        require_room(self.objective, self.constraints)  # a wrong goal fails first, whatever the scores
-        given = check_scores(scores, kind=self.kind)
-        x = without_copy(given)
-        check_lengths(scores=x, y=as_array(y))
-        codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
-        check_column_names(scores, labels)
-        weights = check_sample_weight(sample_weight, like=x)
-        if self.class_prior is not None:
-            prior = check_per_class("class_prior", self.class_prior, labels)
-            weights = bring(deployed_weights(codes, weights, prior), to=x, dtype=namespace(x).float64)
-        state = self.objective if isinstance(self.objective, ImbalanceState) else None
-        metric = bound_metric(self.objective, labels, self.pos_label)
-        xp = namespace(x)
-        truth = Truth.from_codes(
-            xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
-        )
-        requirements = requirements_of(self.constraints, labels, self.pos_label)
-        problem = weighing(Problem(log_scores(x, kind=self.kind), truth, metric, requirements))
-        metric.check_support(problem.truth.support)
-        notes = notes_on_support(problem, labels, state=state is not None)
-        ordered = classes is not None
-        notes += doubts_on_input(problem, labels, given=x, kind=self.kind, ordered=ordered, pos_label=self.pos_label)
-        if state is None:
-            notes += self._fit_metric(problem, labels, like=given)
-        else:
-            notes += self._fit_state(state, problem, labels, like=given)
-        self.classes_ = labels
-        self.notes_ = notes
-        self._kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
-        if len(labels) == 2:
-            self.threshold_ = threshold_of(self.offsets_)
+        fitted = fit_classes(self._goal(), scores, y, classes=classes, sample_weight=sample_weight)
+        forget_fit(self)
+        for name, value in fitted.attributes().items():
+            setattr(self, name, value)
         return self
 
-    def _fit_metric(self, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
-        """Fit offsets for the metric of the problem; return what is to be said of them."""
-        chosen = plan(problem.metric, n_classes=problem.n_classes, estimate=self.estimate, solver=self.solver)
-        estimated = self._estimated(problem, chosen)
-        notes = chosen.notes + notes_on_estimate(estimated, problem, self.constraints)
-        forget_fit(self)
-        self._adopt(estimated.solution.offsets, estimated, like=like)
-        found, held_out = estimated.solution, estimated.held_out
-        self.in_sample_score_ = problem.metric.value(found.counts)
-        without = problem.count(decide(problem.scores, 0 * found.offsets))
-        self.untuned_score_ = problem.metric.value(without)
-        after = found.counts if held_out is None else held_out
-        self.class_profile_ = ClassProfile.from_counts(labels, before=without, after=after, held_out=after is held_out)
-        self.n_iter_ = found.n_iter
-        return notes + doubts_on_decisions(problem.metric, labels, before=without, after=found.counts)
-
-    def _fit_state(self, goal: ImbalanceState, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> list[str]:
-        """Fit offsets for an imbalance state; return what is to be said of them."""
-        target = goal.over(labels, to_numpy(problem.truth.support))
-        rows = StateProblem.of(problem.scores, problem.truth, target, class_balanced=goal.class_balanced)
-        estimate = rows.estimate(level=self.confidence_level, seed=self._seed(), run=self._run)
-        notes = notes_on_state(estimate, problem)
-        forget_fit(self)
-        self._adopt(estimate.offsets, estimate, like=like)
-        self.in_sample_score_ = estimate.distance
-        self.untuned_score_ = rows.distance(0 * estimate.offsets)
-        without, reached = (problem.count(decide(problem.scores, b)) for b in (0 * estimate.offsets, estimate.offsets))
-        self.class_profile_ = ClassProfile.from_counts(labels, before=without, after=reached)
-        self.n_iter_ = estimate.n_iter
-        return notes
-
-    def _seed(self) -> int:
-        random_state = check_random_state(0 if self.random_state is None else self.random_state)
-        return int(random_state.randint(2**31 - 1))
-
-    def _estimated(self, problem: Problem, chosen: Plan) -> Estimated:
-        estimation = Estimation(
-            estimate=chosen.estimate,
+    def _goal(self) -> Goal:
+        return Goal(
+            objective=self.objective,
+            constraints=self.constraints,
+            kind=self.kind,
+            pos_label=self.pos_label,
+            class_prior=self.class_prior,
+            estimate=self.estimate,
+            solver=self.solver,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
             seed=self._seed(),
             run=self._run,
             report=self._report,
-            solver=chosen.solver,
         )
-        with one_blas_thread(), warnings.catch_warnings():
-            if problem.metric.trait == "general":  # it may warn of decisions that were only tried
-                warnings.simplefilter("ignore")
-            return estimation(problem, [constraint.confidence for constraint in self.constraints])
 
-    def _adopt(self, offsets: Array, estimated: Estimated | StateEstimate, *, like: Array) -> None:
-        """Take over the offsets, to where the scores came from, and what is expected of them."""
-        self.offsets_ = bring(offsets, to=like, dtype=like.dtype)
-        if estimated.score is not None:
-            self.score_ = estimated.score
-        if estimated.offsets_error is not None:
-            error = bring(estimated.offsets_error, to=like, dtype=like.dtype)
-            self.score_interval_ = estimated.score_interval
-            self.offsets_interval_ = namespace(error).stack([self.offsets_ - error, self.offsets_ + error])
+    def _seed(self) -> int:
+        random_state = check_random_state(0 if self.random_state is None else self.random_state)
+        return int(random_state.randint(2**31 - 1))
 
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
         """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""
@@ -455,7 +353,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         notes = notes_on_shift(shift, self.classes_, level=level)
         if shift.is_told:
             other.class_prior = shift.prior
-            other.fit(kept.scores, self.classes_[kept.codes], classes=self.classes_, sample_weight=kept.weights)
+            y = self.classes_[kept.codes]
+            with without_repeating(self.notes_):
+                other.fit(kept.scores, y, classes=self.classes_, sample_weight=kept.weights)
         other.notes_ = other.notes_ + notes
         other.prior_shift_ = shift
         return other

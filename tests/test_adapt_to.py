@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance._array_api import to_numpy
-from skimbalance.exceptions import UncertainShiftWarning
+from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.solvers import Search
 
@@ -252,3 +252,18 @@ def test_real_rows_are_decided_better_where_classes_shifted_and_no_worse_where_n
         )
     assert gains["forward"] > -0.005
     assert 0.02 < gains["uniform"] < gains["backward"]
+
+
+def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
+    rows = np.concatenate([np.flatnonzero(Y != "cat"), np.flatnonzero(Y == "cat")[:8]])
+    with pytest.warns(FewRowsWarning, match="'cat' has 8"):
+        fitted = OffsetTuner("accuracy", kind="logits").fit(SCORES[rows], Y[rows])
+    adapted = fitted.adapt_to(NEW)  # a warning would be an error here
+    assert adapted.class_prior is not None
+    assert any(note.startswith("Few rows to tune on: 'cat' has 8") for note in adapted.notes_)
+
+
+def test_what_is_new_is_warned_of():
+    fitted = tuner("accuracy", constraints=[AtLeast("jaccard", 0.75, label="ant")])  # less can be had of a rarer class
+    with pytest.warns(UnreachableGoalWarning, match="No offsets meet"):
+        fitted.adapt_to(NEW)

@@ -1,0 +1,6 @@
+"""The ways of a fit: from a goal and rows of one shape to all that a tuner then knows."""
+
+from skimbalance._fits._classes import fit_classes
+from skimbalance._fits._goal import Fitted, Goal
+
+__all__ = ["Fitted", "Goal", "fit_classes"]

@@ -1,0 +1,157 @@
+"""One label a row: an offset for each class."""
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import as_array, bring, device, namespace, to_numpy, without_copy
+from skimbalance._doubts import doubts_on_decisions, doubts_on_input
+from skimbalance._fits._goal import Fitted, Goal
+from skimbalance._request import (
+    Plan,
+    bound_metric,
+    deployed_weights,
+    notes_on_estimate,
+    notes_on_state,
+    notes_on_support,
+    plan,
+    require_room,
+    requirements_of,
+    weighing,
+)
+from skimbalance._sklearn import one_blas_thread
+from skimbalance._typing import Array, ArrayLike
+from skimbalance._validation import (
+    check_column_names,
+    check_labels,
+    check_lengths,
+    check_per_class,
+    check_sample_weight,
+    check_scores,
+)
+from skimbalance.decision import decide, threshold_of
+from skimbalance.estimation import Estimated, Estimation, KeptRows, StateEstimate, StateProblem
+from skimbalance.goals import ImbalanceState
+from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._profile import ClassProfile
+from skimbalance.scores import log_scores
+from skimbalance.solvers import Problem
+
+__all__ = ["fit_classes"]
+
+
+def fit_classes(
+    goal: Goal, scores: ArrayLike, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+) -> Fitted:
+    """Fit an offset for each class; see `OffsetTuner.fit`."""
+    require_room(goal.objective, goal.constraints)  # a wrong goal fails first, whatever the scores
+    given = check_scores(scores, kind=goal.kind)
+    x = without_copy(given)
+    check_lengths(scores=x, y=as_array(y))
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
+    check_column_names(scores, labels)
+    weights = _deployed(goal, codes, labels, check_sample_weight(sample_weight, like=x), like=x)
+    problem = _problem(goal, x, codes, labels, weights)
+    state = goal.objective if isinstance(goal.objective, ImbalanceState) else None
+    notes = notes_on_support(problem, labels, state=state is not None)
+    ordered = classes is not None
+    notes += doubts_on_input(problem, labels, given=x, kind=goal.kind, ordered=ordered, pos_label=goal.pos_label)
+    if state is None:
+        fitted = _fit_metric(goal, problem, labels, like=given)
+    else:
+        fitted = _fit_state(state, goal, problem, labels, like=given)
+    kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
+    return replace(fitted, notes=notes + fitted.notes, kept=kept)
+
+
+def _deployed(
+    goal: Goal, codes: npt.NDArray[np.int64], labels: npt.NDArray[Any], weights: Array | None, *, like: Array
+) -> Array | None:
+    """Return the weights under which the classes are as frequent as they will be."""
+    if goal.class_prior is None:
+        return weights
+    prior = check_per_class("class_prior", goal.class_prior, labels)
+    return bring(deployed_weights(codes, weights, prior), to=like, dtype=namespace(like).float64)
+
+
+def _problem(
+    goal: Goal, x: Array, codes: npt.NDArray[np.int64], labels: npt.NDArray[Any], weights: Array | None
+) -> Problem:
+    metric = bound_metric(goal.objective, labels, goal.pos_label)
+    xp = namespace(x)
+    truth = Truth.from_codes(
+        xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
+    )
+    requirements = requirements_of(goal.constraints, labels, goal.pos_label)
+    problem = weighing(Problem(log_scores(x, kind=goal.kind), truth, metric, requirements))
+    metric.check_support(problem.truth.support)
+    return problem
+
+
+def _fit_metric(goal: Goal, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+    """Fit offsets for the metric of the problem."""
+    metric = problem.metric
+    chosen = plan(metric, n_classes=problem.n_classes, estimate=goal.estimate, solver=goal.solver)
+    estimated = _estimated(goal, problem, chosen)
+    notes = chosen.notes + notes_on_estimate(estimated, problem, goal.constraints)
+    found, held_out = estimated.solution, estimated.held_out
+    before = problem.count(decide(problem.scores, 0 * found.offsets))
+    after = found.counts if held_out is None else held_out
+    return Fitted(
+        classes=labels,
+        in_sample_score=metric.value(found.counts),
+        untuned_score=metric.value(before),
+        class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is held_out),
+        n_iter=found.n_iter,
+        notes=notes + doubts_on_decisions(metric, labels, before=before, after=found.counts),
+        **_shifts(found.offsets, estimated, like=like),
+    )
+
+
+def _estimated(goal: Goal, problem: Problem, chosen: Plan) -> Estimated:
+    estimation = Estimation(
+        estimate=chosen.estimate,
+        n_bootstraps=goal.n_bootstraps,
+        confidence_level=goal.confidence_level,
+        seed=goal.seed,
+        run=goal.run,
+        report=goal.report,
+        solver=chosen.solver,
+    )
+    with one_blas_thread(), warnings.catch_warnings():
+        if problem.metric.trait == "general":  # it may warn of decisions that were only tried
+            warnings.simplefilter("ignore")
+        return estimation(problem, [constraint.confidence for constraint in goal.constraints])
+
+
+def _fit_state(state: ImbalanceState, goal: Goal, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+    """Fit offsets for an imbalance state."""
+    target = state.over(labels, to_numpy(problem.truth.support))
+    rows = StateProblem.of(problem.scores, problem.truth, target, class_balanced=state.class_balanced)
+    estimate = rows.estimate(level=goal.confidence_level, seed=goal.seed, run=goal.run)
+    none = 0 * estimate.offsets
+    before, after = (problem.count(decide(problem.scores, offsets)) for offsets in (none, estimate.offsets))
+    return Fitted(
+        classes=labels,
+        in_sample_score=estimate.distance,
+        untuned_score=rows.distance(none),
+        class_profile=ClassProfile.from_counts(labels, before=before, after=after),
+        n_iter=estimate.n_iter,
+        notes=notes_on_state(estimate, before=before, after=after),
+        **_shifts(estimate.offsets, estimate, like=like),
+    )
+
+
+def _shifts(offsets: Array, estimated: Estimated | StateEstimate, *, like: Array) -> dict[str, Any]:
+    """Return the offsets, where the scores came from, and what is expected of them."""
+    own = bring(offsets, to=like, dtype=like.dtype)
+    threshold = threshold_of(own) if own.shape[0] == 2 else None
+    shifts = {"offsets": own, "threshold": threshold, "score": estimated.score}
+    if estimated.offsets_error is None:
+        return shifts
+    error = bring(estimated.offsets_error, to=like, dtype=like.dtype)
+    interval = namespace(error).stack([own - error, own + error])
+    return {**shifts, "score_interval": estimated.score_interval, "offsets_interval": interval}
