@@ -13,7 +13,12 @@ from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth
 from skimbalance.solvers import Problem
 
-__all__ = ["doubts_on_decisions", "doubts_on_input"]
+__all__ = ["doubts_on_decisions", "doubts_on_input", "doubts_on_labels"]
+
+_NO_ERROR = (
+    "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? Offsets need "
+    "rows that it was not trained on."
+)
 
 _LOOKED_AT = 4096
 """About so many scores tell."""
@@ -84,15 +89,25 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
     )
 
 
+def doubts_on_labels(scores: npt.NDArray[Any], kind: Kind, *, wrong: npt.NDArray[np.bool_]) -> list[str]:
+    """Return, and warn of, scores (n, L) of several labels that are probably of another kind than was meant.
+
+    `wrong` (n, L) are the errors without offsets: rows without any are probably those that the classifier knows.
+    """
+    if len(scores) < _LEAST:
+        return []
+    notes = [doubt for doubt in [_of_kind(scores[:: 1 + scores.size // _LOOKED_AT].reshape(-1), kind)] if doubt]
+    for note in notes:
+        warn_user(note, SkimbalanceWarning)
+    return notes if wrong.any() else [*notes, _NO_ERROR]
+
+
 def doubts_on_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
     """Return what decisions say of the rows and of the goal that is probably not meant."""
     notes = []
     support = to_numpy(before.support)
     if support.sum() >= _LEAST and np.array_equal(to_numpy(before.hits), support):
-        notes.append(
-            "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? "
-            "Offsets need rows that it was not trained on."
-        )
+        notes.append(_NO_ERROR)
     chosen = np.flatnonzero(to_numpy(after.predicted))
     if chosen.size == 1:
         notes.append(

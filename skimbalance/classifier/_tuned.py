@@ -6,16 +6,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._request import Objective, check_goals
-from skimbalance._response import RESPONSE_METHODS, respond
+from skimbalance._request import Objective
+from skimbalance._response import RESPONSE_METHODS
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
@@ -25,15 +23,9 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance.classifier._base import (
-    OffsetClassifier,
-    check_targets,
-    classes_for,
-    fit_parameters,
-    fitted,
-    require_known,
-)
-from skimbalance.classifier._folds import Fold, Split, fit_fold, judged_rows, notes_on_rows
+from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
+from skimbalance.classifier._folds import Fold, Split, fit_fold, notes_on_rows
+from skimbalance.classifier._targets import Targets, targets_of
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
@@ -100,9 +92,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         The offsets of the tuner.
     threshold_ : float
         Two classes only: the probability of ``classes_[1]`` above which it is predicted, or the logistic function of
-        the margin above which it is.
+        the margin above which it is; of several labels an array (K,), that of each.
     classes_ : ndarray of shape (K,)
-        The labels.
+        The labels. Of several labels a row a list of K arrays, absent and present; `tuner_` has their names.
+    multilabel_ : bool
+        Whether rows carry several labels each; K is then the number of labels.
     score_ : float
         What the objective is expected to be on new rows; see :class:`OffsetTuner`.
     score_interval_ : tuple of float
@@ -133,6 +127,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     True
     """
 
+    _takes_several = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
         **{
@@ -202,32 +197,31 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        labels, present, weights = check_targets(y, params.get("sample_weight"))
-        prefit, named = isinstance(self.cv, str), None
+        targets = targets_of(y, params.get("sample_weight"))
+        prefit = isinstance(self.cv, str)
         if prefit:
             check_is_fitted(self.estimator, msg=_UNTRAINED)
-            present = require_known(present, self.estimator)
-        # A wrong goal fails before anything is fitted.
-        check_goals(self.objective, self.constraints, labels=present, pos_label=self.pos_label)
+            targets = targets.known_to(self.estimator)
+        targets.check_goals(self)  # a wrong goal fails before anything is fitted
         if prefit:
-            response = respond(self.estimator, X, response_method=self.response_method)
-            folds = [Fold(self.estimator, response, np.arange(len(labels)))]
+            response = targets.respond(self.estimator, X, response_method=self.response_method)
+            folds = [Fold(self.estimator, response, np.arange(len(response.scores)))]
             final = self.estimator
         else:
             fit_params, split_params = self._route(params)
-            named = classes_for(self.estimator, present)
-            splits = self._splits(X, labels, split_params)
-            folds = self._fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
+            targets = targets.learnt_by(self.estimator)
+            splits = self._splits(X, targets, split_params)
+            folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
             final = folds[0].estimator
             if self.refit:
-                final = fitted(clone(self.estimator), X, labels, named, **fit_params)
-        classes = require_known(present, final) if named is None else named
-        judged = judged_rows(folds, labels, weights, classes)
+                final = targets.fit(clone(self.estimator), X, **fit_params)
+        columns = targets.columns(final)
+        judged = targets.judged(folds, columns)
         tuner = self._tuner(folds[0].response.kind)
-        tuner.fit(judged["scores"], judged["y"], classes=classes, sample_weight=judged["sample_weight"])
-        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
+        tuner.fit(judged["scores"], judged["y"], classes=columns, sample_weight=judged["sample_weight"])
+        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["rows"]))
         forget_fit(self)
-        self._adopt(final, classes)
+        self._adopt(final, columns, multilabel=tuner.multilabel_)
         self._take_offsets(tuner)
         if self.store_cv_results:
             self.cv_results_ = judged
@@ -281,7 +275,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         validate_parameters(other)
         tuner = other._tuner(self.tuner_.kind)
         rows = self._rows_to_retune(X, y, sample_weight)
-        tuner.fit(rows["scores"], rows["y"], classes=self.classes_, sample_weight=rows["sample_weight"])
+        tuner.fit(rows["scores"], rows["y"], classes=self.tuner_.classes_, sample_weight=rows["sample_weight"])
         other._take_offsets(tuner)
         return other
 
@@ -306,7 +300,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             If the shares of the classes cannot be told from those that the offsets are for; these stay as they are.
         """
         check_is_fitted(self)
-        response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+        response = response_of(self, X)
         other = copy(self)
         tuner = self.tuner_.adapt_to(response.scores)
         other.class_prior = tuner.class_prior
@@ -317,7 +311,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
-            response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+            response = response_of(self, X)
             return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
         if sample_weight is not None:
             raise ValueError("sample_weight goes with X and y; the stored scores have the weights of fit")
@@ -333,7 +327,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.offsets_ = tuner.offsets_
         self.score_ = tuner.score_
         self.score_interval_ = tuner.score_interval_
-        if len(tuner.classes_) == 2:
+        if hasattr(tuner, "threshold_"):
             self.threshold_ = tuner.threshold_
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
@@ -350,15 +344,13 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             random_state=self.random_state,
         )
 
-    def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[Split]:
+    def _splits(self, X: Any, targets: Targets, split_params: Mapping[str, Any]) -> list[Split]:
         """Return the rows to fit on and the rows to score, for each fold."""
-        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
-            seed = 0 if self.random_state is None else self.random_state
-            splitter = StratifiedShuffleSplit(n_splits=1, test_size=float(self.cv), random_state=seed)
-        else:
-            splitter = check_cv(self.cv, y, classifier=True)
-        every = np.arange(len(y))
-        splits = [(every[train], every[test]) for train, test in splitter.split(X, y, **split_params)]
+        hold_out = isinstance(self.cv, Real) and not isinstance(self.cv, Integral)
+        seed = 0 if self.random_state is None else self.random_state
+        every = np.arange(targets.y.shape[0])
+        found = targets.splits(float(self.cv) if hold_out else self.cv, X, seed=seed, **split_params)
+        splits = [(every[train], every[test]) for train, test in found]
         if not splits:
             raise ValueError(f"cv must make at least one split; got none from {self.cv!r}")
         if not self.refit and len(splits) > 1:
@@ -371,22 +363,20 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     def _fit_folds(
         self,
         X: Any,
-        y: npt.NDArray[Any],
+        targets: Targets,
         *,
         splits: list[Split],
         fit_params: Mapping[str, Any],
-        classes: npt.NDArray[Any] | None,
     ) -> list[Fold]:
         """Fit a clone on each fold and score the rows it has not seen."""
         folds = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_fold)(
                 clone(self.estimator),
                 X,
-                y,
+                targets,
                 split=split,
                 fit_params=fit_params,
                 response_method=self.response_method,
-                classes=classes,
                 announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
             )
             for number, split in enumerate(splits, start=1)

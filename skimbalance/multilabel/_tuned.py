@@ -8,8 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._typing import Progress, Run
-from skimbalance.estimation import CrossFit, cross_fit, in_turn, plugin, robust
-from skimbalance.estimation._cross_fit import folds_of, jackknife_error
+from skimbalance.estimation import (
+    CrossFit,
+    cross_fit,
+    folds_of,
+    in_turn,
+    jackknife_error,
+    plugin,
+    robust,
+    share_believed,
+)
 from skimbalance.multilabel._joint import fit_jointly
 from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
 from skimbalance.multilabel._problem import MultilabelProblem
@@ -191,7 +199,5 @@ def _strength(problem: MultilabelProblem, full: Indicator, none: Indicator, *, s
     gain = merit(problem.value(full)) - merit(problem.value(none))
     if gain >= 0:
         return 1.0
-    error = float(
-        np.std([merit(after) - merit(before) for after, before in redrawn_values(problem, full, none, seed=seed)])
-    )
-    return max(0.0, 1 + gain / error) if error > 0 else 0.0
+    redrawn = redrawn_values(problem, full, none, seed=seed)
+    return share_believed(gain, [merit(after) - merit(before) for after, before in redrawn])
