@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._array_api import as_array
 from skimbalance._request import Objective
 from skimbalance._typing import ArrayLike, Label
 from skimbalance._validation import check_columns
@@ -25,7 +26,7 @@ def several_labels(y: ArrayLike) -> bool:
     if hasattr(y, "toarray"):
         return True
     try:
-        shape = np.shape(y)
+        shape = as_array(y).shape
     except ValueError:  # rows of different lengths
         return False
     return len(shape) == 2 and shape[1] > 1

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._array_api import bring, namespace, smallest_normal, to_numpy
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
@@ -69,7 +69,10 @@ class TunedDecisions:
         check_is_fitted(self)
         if self.multilabel_:
             given, log_odds = self._log_odds(scores)
-            return bring(label_proba(log_odds, to_numpy(self.offsets_)), to=given, dtype=given.dtype)
+            proba = bring(label_proba(log_odds, to_numpy(self.offsets_)), to=given, dtype=given.dtype)
+            xp = namespace(given)
+            # Neither is certain: zero and one are what rounding has made of them.
+            return xp.clip(proba, smallest_normal(given), 1 - float(xp.finfo(given.dtype).eps) / 2)
         return softmax(self.transform(scores))
 
     @names_page

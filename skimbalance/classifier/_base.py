@@ -129,7 +129,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Take over the fitted `estimator` of these classes, and what it knows of its input."""
         self.estimator_ = estimator
         self.multilabel_ = multilabel
-        self.classes_ = [np.arange(2) for _ in classes] if multilabel else classes
+        self.classes_ = np.arange(len(classes)) if multilabel else classes
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 setattr(self, name, getattr(estimator, name))

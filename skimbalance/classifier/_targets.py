@@ -17,10 +17,10 @@ from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_rows, systematic_splits
-from skimbalance.multilabel import Indicator, check_indicator, rarest_labels
+from skimbalance.multilabel import Indicator, check_indicator, rarities
 from skimbalance.nn import ends_in_net
 
-__all__ = ["Targets", "targets_of"]
+__all__ = ["ClassTargets", "LabelTargets", "Targets", "targets_of"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Targets(Protocol):
         """Return the rows that offsets are fitted on."""
 
 
-def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> "ClassTargets | LabelTargets":
+def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
     """Return targets of one label a row, or of several."""
     if not several_labels(y):
         labels, present, weights = check_targets(y, sample_weight)
@@ -144,7 +144,7 @@ class LabelTargets:
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
         """Spread rows evenly by the rarest label that they carry, or as the splitter does."""
         if cv is None or isinstance(cv, Real):
-            return systematic_splits(rarest_labels(self.indicator), cast("float | None", cv), seed=seed)
+            return systematic_splits(rarities(self.indicator), cast("float | None", cv), seed=seed)
         return list(check_cv(cv).split(X, self.y, **params))
 
     def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:

@@ -94,7 +94,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Two classes only: the probability of ``classes_[1]`` above which it is predicted, or the logistic function of
         the margin above which it is; of several labels an array (K,), that of each.
     classes_ : ndarray of shape (K,)
-        The labels. Of several labels a row a list of K arrays, absent and present; `tuner_` has their names.
+        The labels; of several labels a row their columns, from zero. The `classes_` of `tuner_` are their names.
     multilabel_ : bool
         Whether rows carry several labels each; K is then the number of labels.
     score_ : float

@@ -10,7 +10,7 @@ from skimbalance.multilabel._labels import (
     label_columns,
     label_log_odds,
     label_proba,
-    rarest_labels,
+    rarities,
     side_columns,
 )
 from skimbalance.multilabel._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
@@ -34,6 +34,6 @@ __all__ = [
     "label_log_odds",
     "label_proba",
     "profile_of",
-    "rarest_labels",
+    "rarities",
     "side_columns",
 ]

@@ -20,7 +20,7 @@ __all__ = [
     "label_columns",
     "label_log_odds",
     "label_proba",
-    "rarest_labels",
+    "rarities",
     "side_columns",
 ]
 
@@ -44,12 +44,11 @@ def check_indicator(y: ArrayLike) -> Indicator:
     return indicator
 
 
-def rarest_labels(indicator: Indicator) -> npt.NDArray[np.int64]:
-    """Return of each row (n,) the rarest label that it carries, L where it carries none: rows to be spread evenly."""
+def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
+    """Return how many rows carry the rarest label of each row (n,), all where it has none: folds are to spread these."""
     n_positive = np.count_nonzero(indicator, axis=0)
-    rarest = np.where(indicator, n_positive, len(indicator) + 1).argmin(axis=1)
-    carried: npt.NDArray[np.int64] = np.where(indicator.any(axis=1), rarest, indicator.shape[1])
-    return carried
+    rarest: npt.NDArray[np.int64] = np.where(indicator, n_positive, len(indicator)).min(axis=1)
+    return rarest
 
 
 def are_pairs(scores: ArrayLike) -> bool:

@@ -19,7 +19,7 @@ from skimbalance.estimation import (
     share_believed,
 )
 from skimbalance.multilabel._joint import fit_jointly
-from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
+from skimbalance.multilabel._labels import Floats, Indicator, decide_labels, rarities
 from skimbalance.multilabel._problem import MultilabelProblem
 from skimbalance.multilabel._redraw import redrawn_values
 from skimbalance.multilabel._shrinkage import FEWEST_LABELS, fold_noise, shrunk
@@ -184,8 +184,7 @@ def _fit_outside(
 
 def _row_folds(problem: MultilabelProblem, *, seed: int) -> npt.NDArray[np.int64]:
     """Return the fold of each row; rows are spread evenly by the rarest label that they carry."""
-    rarest = np.where(problem.indicator, problem.n_positive, len(problem.indicator)).min(axis=1)
-    return folds_of(rarest, n_classes=problem.n_labels, seed=seed)
+    return folds_of(rarities(problem.indicator), n_classes=problem.n_labels, seed=seed)
 
 
 def _decided(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], offsets: Floats) -> Indicator:
