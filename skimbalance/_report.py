@@ -49,8 +49,10 @@ class Report:
         """Read the fitted attributes of an `OffsetTuner`."""
         profile: ClassProfile = tuner.class_profile_
         one, several = ("label", "labels") if tuner.multilabel_ else ("class", "classes")
-        header: _Row = (one, "rows", "offset", "interval", "recall", "precision")
-        classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None))
+        thresholds = to_numpy(tuner.threshold_) if tuner.multilabel_ else None
+        own = () if thresholds is None else ("threshold",)
+        header: _Row = (one, "rows", "offset", "interval", *own, "recall", "precision")
+        classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]
         rows = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
@@ -128,7 +130,9 @@ def _between(tuner: Any) -> str:
     return f", between {low:.4g} and {high:.4g} with a confidence of {tuner.confidence_level:.0%}"
 
 
-def _lines(profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any) -> list[_Row]:
+def _lines(
+    profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any, thresholds: npt.NDArray[Any] | None
+) -> list[_Row]:
     """Return a line of the table for each class."""
     bounds = np.full((2, len(offsets)), np.nan) if interval is None else to_numpy(interval)
     return [
@@ -137,6 +141,7 @@ def _lines(profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any) -> l
             _count(profile.support[k]),
             f"{offsets[k]:+.2f}",
             f"{bounds[0, k]:+.2f} to {bounds[1, k]:+.2f}",
+            *([] if thresholds is None else [f"{thresholds[k]:.3g}"]),
             f"{_rate(profile.recall_before[k])} -> {_rate(profile.recall_after[k])}",
             f"{_rate(profile.precision_before[k])} -> {_rate(profile.precision_after[k])}",
         )

@@ -45,7 +45,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
 
 
 def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
-    """Return how many rows carry the rarest label of each row (n,), all where it has none: folds are to spread these."""
+    """Return how many rows carry the rarest label of each row (n,), all where it has none: folds spread these."""
     n_positive = np.count_nonzero(indicator, axis=0)
     rarest: npt.NDArray[np.int64] = np.where(indicator, n_positive, len(indicator)).min(axis=1)
     return rarest
