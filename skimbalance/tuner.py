@@ -160,6 +160,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
     Notes
     -----
+    Several labels are tuned on the host; what is fitted and predicted goes back to where the scores are.
+
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
     The soft labels of ``"plugin"`` are as large as the scores; each of the default's folds holds two thirds of the

@@ -137,8 +137,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         """
         if several_labels(y):
             raise ValueError(
-                "FixedOffsetClassifier is for one label a row, y of shape (n,); got an indicator of several, which "
-                "TunedOffsetClassifierCV takes"
+                "FixedOffsetClassifier is for one label a row, y of shape (n,); got a matrix. An indicator of several "
+                "labels goes to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, params.get("sample_weight"))

@@ -50,8 +50,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`.
-    objective : str, metric, ImbalanceState, scorer or function, default="balanced_accuracy"
+        A classifier with `predict_proba` or `decision_function`. For several labels a row one that takes an indicator
+        and returns a score for each label, (n, K) or a list of K arrays (n, 2).
+    objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
     constraints : sequence of AtLeast, AtMost or Near, default=()
@@ -68,8 +69,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
     cv : int, splitter, iterable, float, "prefit" or None, default=None
         Which rows the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of an
-        iterable of splits; a stratified share of the rows, for a float in (0, 1); or, for ``"prefit"``, all rows, by
-        the estimator as it is, which must not have been trained on them.
+        iterable of splits; a stratified share of the rows, for a float in (0, 1); with several labels both are spread
+        evenly by the rarest label of each row; or, for ``"prefit"``, all rows, by the estimator as it is, which must
+        not have been trained on them.
     refit : bool, default=True
         Whether to fit the classifier on all rows afterwards. False returns the very model whose scores were used,
         and needs a single split.
@@ -184,8 +186,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
             Training samples.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,), or indicator of shape (n_samples, K)
+            Labels; or, dense or sparse, a one for each of several labels that a row carries.
         **params : dict
             Without metadata routing, parameters for the `fit` of the classifier, and `sample_weight`, which reaches
             the tuner too. With metadata routing, what the classifier and the splitter request; `sample_weight` always
