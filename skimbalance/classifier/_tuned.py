@@ -199,24 +199,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        targets = targets_of(y, params.get("sample_weight"))
-        prefit = isinstance(self.cv, str)
-        if prefit:
-            check_is_fitted(self.estimator, msg=_UNTRAINED)
-            targets = targets.known_to(self.estimator)
-        targets.check_goals(self)  # a wrong goal fails before anything is fitted
-        if prefit:
-            response = targets.respond(self.estimator, X, response_method=self.response_method)
-            folds = [Fold(self.estimator, response, np.arange(len(response.scores)))]
-            final = self.estimator
-        else:
-            fit_params, split_params = self._route(params)
-            targets = targets.learnt_by(self.estimator)
-            splits = self._splits(X, targets, split_params)
-            folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
-            final = folds[0].estimator
-            if self.refit:
-                final = targets.fit(clone(self.estimator), X, **fit_params)
+        targets, folds, final = self._scored(X, targets_of(y, params.get("sample_weight")), params)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
         tuner = self._tuner(folds[0].response.kind)
@@ -323,6 +306,22 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 "store_cv_results=True"
             )
         return self.cv_results_
+
+    def _scored(self, X: Any, targets: Targets, params: Mapping[str, Any]) -> tuple[Targets, list[Fold], Any]:
+        """Return the targets as the model knows them, scores of rows that none was trained on, and the final model."""
+        if isinstance(self.cv, str):
+            check_is_fitted(self.estimator, msg=_UNTRAINED)
+            targets = targets.known_to(self.estimator)
+            targets.check_goals(self)
+            response = targets.respond(self.estimator, X, response_method=self.response_method)
+            return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
+        targets.check_goals(self)  # a wrong goal fails before anything is fitted
+        fit_params, split_params = self._route(params)
+        targets = targets.learnt_by(self.estimator)
+        splits = self._splits(X, targets, split_params)
+        folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
+        final = targets.fit(clone(self.estimator), X, **fit_params) if self.refit else folds[0].estimator
+        return targets, folds, final
 
     def _take_offsets(self, tuner: OffsetTuner) -> None:
         self.tuner_ = tuner

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 from skimbalance import TunedOffsetClassifierCV  # noqa: E402
+from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
 from skimbalance.nn import fold_offsets, net_logits  # noqa: E402
 
 X, Y = make_multilabel_classification(300, n_features=4, n_classes=3, random_state=0)
@@ -58,3 +59,9 @@ def test_a_classifier_of_skorch():
     clf = TunedOffsetClassifierCV(net, objective="f1_micro", cv=2).fit(X, Y)
     assert clf.predict(X).shape == Y.shape
     assert clf.tuner_.in_sample_score_ > clf.tuner_.untuned_score_
+
+
+def test_the_callback_is_of_one_label_a_row():
+    net = made().set_params(callbacks=[TunedOffsetCheckpoint("f1_macro")])
+    with pytest.raises(ValueError, match="TunedOffsetCheckpoint is for one label a row; got targets of several"):
+        net.fit(X, Y.astype(np.float32))
