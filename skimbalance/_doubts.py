@@ -89,17 +89,34 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
     )
 
 
-def doubts_on_labels(scores: npt.NDArray[Any], kind: Kind, *, wrong: npt.NDArray[np.bool_]) -> list[str]:
-    """Return, and warn of, scores (n, L) of several labels that are probably of another kind than was meant.
+def doubts_on_labels(
+    scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind, *, wrong: npt.NDArray[np.bool_]
+) -> list[str]:
+    """Return, and warn of, scores and an indicator (n, L) that are probably of another kind, or of classes.
 
     `wrong` (n, L) are the errors without offsets: rows without any are probably those that the classifier knows.
     """
     if len(scores) < _LEAST:
         return []
-    notes = [doubt for doubt in [_of_kind(scores[:: 1 + scores.size // _LOOKED_AT].reshape(-1), kind)] if doubt]
+    step = 1 + scores.size // _LOOKED_AT
+    doubts = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
+    notes = [doubt for doubt in doubts if doubt]
     for note in notes:
         warn_user(note, SkimbalanceWarning)
     return notes if wrong.any() else [*notes, _NO_ERROR]
+
+
+def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind) -> str:
+    """Tell classes, one a row, that are passed as labels, of which each has a say of its own."""
+    if kind == "logits" or not (np.count_nonzero(indicator, axis=1) == 1).all():
+        return ""
+    sums = (scores if kind == "proba" else np.exp(scores)).sum(axis=1)
+    if not np.allclose(sums, 1, atol=1e-3):
+        return ""
+    return (
+        "Each row carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
+        "to be predicted, pass y.argmax(axis=1)."
+    )
 
 
 def doubts_on_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:

@@ -285,6 +285,16 @@ def test_what_is_hardly_meant_is_said(rows):
     assert any("makes no error" in note for note in fit(scores=2.0 * y - 1, y=y).notes_)
 
 
+@pytest.mark.parametrize("kind", ["proba", "log_proba"])
+def test_classes_that_are_passed_as_labels(kind, rng):
+    one_hot = np.eye(3, dtype=int)[rng.integers(0, 3, 60)]
+    proba = rng.dirichlet(np.ones(3), 60)
+    with pytest.warns(SkimbalanceWarning, match=r"pass y.argmax\(axis=1\)"):
+        tuner = fit(scores=np.log(proba) if kind == "log_proba" else proba, y=one_hot, kind=kind)
+    assert any(note.startswith("Each row carries one label alone") for note in tuner.notes_)
+    fit(scores=rng.random((60, 3)), y=one_hot, kind="proba")  # of labels each by itself nothing is said
+
+
 def test_it_is_repeatable_pickled_and_cloned(rows):
     odds, y = rows
     tuner = fit("f1_samples", scores=odds, y=y)

@@ -52,7 +52,7 @@ def fit_labels(
             run=goal.run,
             report=goal.report,
         )
-    notes = doubts_on_labels(host, goal.kind, wrong=(log_odds > 0) != indicator)
+    notes = doubts_on_labels(host, indicator, goal.kind, wrong=(log_odds > 0) != indicator)
     return _fitted(found, names, notes, like=given)
 
 
