@@ -4,7 +4,6 @@ from skimbalance.multilabel._counts import profile_of
 from skimbalance.multilabel._fit import MultilabelFit, fit_multilabel
 from skimbalance.multilabel._labels import (
     Indicator,
-    are_pairs,
     check_indicator,
     decide_labels,
     label_columns,
@@ -23,7 +22,6 @@ __all__ = [
     "MultilabelFit",
     "MultilabelMetric",
     "SamplesMean",
-    "are_pairs",
     "check_constraints",
     "check_indicator",
     "decide_labels",
