@@ -35,3 +35,16 @@ def fraud_like(n_frauds=60, *, seed=0):
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=seed)
     sizes = {"clean": len(y), "fraud": n_frauds}
     return *thinned(X, y, sizes, seed=seed), *thinned(X_test, y_test, sizes, seed=seed)
+
+
+def strips_of_digits(n_rows=1500, *, share=0.65):
+    """Put three digits side by side; an indicator tells which are there, each `share` as frequent as the last."""
+    X, digits = load_digits(return_X_y=True)
+    places = train_test_split(np.arange(len(X)), test_size=0.5, stratify=digits, random_state=0)
+    frequency = share ** np.arange(10)
+    rng, parts = np.random.default_rng(0), []
+    for own in places:  # no digit of a strip to train on is on one of the test
+        odds = (frequency / np.bincount(digits[own]))[digits[own]]
+        chosen = rng.choice(own, (n_rows, 3), p=odds / odds.sum())
+        parts += [X[chosen].reshape(n_rows, -1), np.eye(10, dtype=int)[digits[chosen]].max(axis=1)]
+    return tuple(parts)

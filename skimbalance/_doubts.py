@@ -13,7 +13,12 @@ from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth
 from skimbalance.solvers import Problem
 
-__all__ = ["doubts_on_decisions", "doubts_on_input"]
+__all__ = ["doubts_on_decisions", "doubts_on_input", "doubts_on_labels"]
+
+_NO_ERROR = (
+    "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? Offsets need "
+    "rows that it was not trained on."
+)
 
 _LOOKED_AT = 4096
 """About so many scores tell."""
@@ -84,15 +89,42 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
     )
 
 
+def doubts_on_labels(
+    scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind, *, wrong: npt.NDArray[np.bool_]
+) -> list[str]:
+    """Return, and warn of, scores and an indicator (n, L) that are probably of another kind, or of classes.
+
+    `wrong` (n, L) are the errors without offsets: rows without any are probably those that the classifier knows.
+    """
+    if len(scores) < _LEAST:
+        return []
+    step = 1 + scores.size // _LOOKED_AT
+    doubts = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
+    notes = [doubt for doubt in doubts if doubt]
+    for note in notes:
+        warn_user(note, SkimbalanceWarning)
+    return notes if wrong.any() else [*notes, _NO_ERROR]
+
+
+def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind) -> str:
+    """Tell classes, one a row, that are passed as labels, of which each has a say of its own."""
+    if kind == "logits" or not (np.count_nonzero(indicator, axis=1) == 1).all():
+        return ""
+    sums = (scores if kind == "proba" else np.exp(scores)).sum(axis=1)
+    if not np.allclose(sums, 1, atol=1e-3):
+        return ""
+    return (
+        "Each row carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
+        "to be predicted, pass y.argmax(axis=1)."
+    )
+
+
 def doubts_on_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
     """Return what decisions say of the rows and of the goal that is probably not meant."""
     notes = []
     support = to_numpy(before.support)
     if support.sum() >= _LEAST and np.array_equal(to_numpy(before.hits), support):
-        notes.append(
-            "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? "
-            "Offsets need rows that it was not trained on."
-        )
+        notes.append(_NO_ERROR)
     chosen = np.flatnonzero(to_numpy(after.predicted))
     if chosen.size == 1:
         notes.append(

@@ -40,6 +40,7 @@ class Report:
     classes: tuple[_Row, ...]
     about: str
     notes: tuple[str, ...]
+    noun: str = "classes"
 
     _MOST_CLASSES = 30
 
@@ -47,18 +48,23 @@ class Report:
     def of(cls, tuner: Any) -> Self:
         """Read the fitted attributes of an `OffsetTuner`."""
         profile: ClassProfile = tuner.class_profile_
-        header: _Row = ("class", "rows", "offset", "interval", "recall", "precision")
-        classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None))
+        one, several = ("label", "labels") if tuner.multilabel_ else ("class", "classes")
+        thresholds = to_numpy(tuner.threshold_) if tuner.multilabel_ else None
+        own = () if thresholds is None else ("threshold",)
+        header: _Row = (one, "rows", "offset", "interval", *own, "recall", "precision")
+        classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]
+        rows = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
         where = "on held-out rows, by offsets fitted without them" if profile.held_out else "on the rows of the fit"
         return cls(
-            title=f"{type(tuner).__name__}, {len(profile.classes)} classes, {_count(profile.support.sum())} rows",
+            title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{rows}",
             facts=tuple(_facts(tuner)),
             header=header,
             classes=tuple(classes),
-            about=f"Recall and precision without offsets and with them, {where}; the rarest class first.",
+            about=f"Recall and precision without offsets and with them, {where}; the rarest {one} first.",
             notes=tuple(tuner.notes_),
+            noun=several,
         )
 
     def __str__(self) -> str:
@@ -68,7 +74,7 @@ class Report:
         parts = [self.title, "\n".join(f"{name:<{width}}  {value}" for name, value in self.facts)]
         parts.append("\n".join(_aligned([self.header, *shown])))
         left_out = len(self.classes) - len(shown)
-        more = f" {left_out} classes with more rows are left out." if left_out else ""
+        more = f" {left_out} {self.noun} with more rows are left out." if left_out else ""
         parts.append(fill(self.about + more, _WIDTH))
         notes = (fill(note, _WIDTH, initial_indent="- ", subsequent_indent="  ") for note in self.notes)
         parts += ["\n".join(notes)] if self.notes else []
@@ -90,7 +96,7 @@ class Report:
 def _facts(tuner: Any) -> list[tuple[str, str]]:
     """Return what was asked and what was reached, a line each."""
     asked = [("Asked for", _named(tuner.objective)), *(("and", _bound(constraint)) for constraint in tuner.constraints)]
-    if len(tuner.classes_) == 2:
+    if len(tuner.classes_) == 2 and not tuner.multilabel_:
         label = tuner.classes_[1] if tuner.pos_label is None else tuner.pos_label
         asked += [("positive class", str(label))]
     away = " from the target" if isinstance(tuner.objective, ImbalanceState) else ""
@@ -99,13 +105,15 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
         reached.append(("Expected on new rows", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
     reached.append(("on the rows of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
     reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same rows"))
-    if hasattr(tuner, "threshold_"):
+    if hasattr(tuner, "threshold_") and not tuner.multilabel_:
         reached.append(("Threshold", f"{tuner.threshold_:.4g}, of the probability of {tuner.classes_[1]}"))
     return asked + reached
 
 
 def _named(objective: Any) -> str:
     """Return how a user would write the objective."""
+    if isinstance(objective, list | tuple):
+        return "a metric for each label"
     return objective if isinstance(objective, str) else getattr(objective, "__name__", repr(objective))
 
 
@@ -122,7 +130,9 @@ def _between(tuner: Any) -> str:
     return f", between {low:.4g} and {high:.4g} with a confidence of {tuner.confidence_level:.0%}"
 
 
-def _lines(profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any) -> list[_Row]:
+def _lines(
+    profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any, thresholds: npt.NDArray[Any] | None
+) -> list[_Row]:
     """Return a line of the table for each class."""
     bounds = np.full((2, len(offsets)), np.nan) if interval is None else to_numpy(interval)
     return [
@@ -131,6 +141,7 @@ def _lines(profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any) -> l
             _count(profile.support[k]),
             f"{offsets[k]:+.2f}",
             f"{bounds[0, k]:+.2f} to {bounds[1, k]:+.2f}",
+            *([] if thresholds is None else [f"{thresholds[k]:.3g}"]),
             f"{_rate(profile.recall_before[k])} -> {_rate(profile.recall_after[k])}",
             f"{_rate(profile.precision_before[k])} -> {_rate(profile.precision_after[k])}",
         )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimbalance._array_api import count_codes, namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Array, Label
-from skimbalance._validation import abridged, check_label
+from skimbalance._validation import abridged, check_label, with_few_rows
 from skimbalance.estimation import Estimated, StateEstimate
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState, Requirement
@@ -36,12 +36,8 @@ __all__ = [
     "weighing",
 ]
 
-_FEW_ROWS = 10
-"""A class with fewer rows to tune on is warned about."""
-
-
-Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float]
-"""What `objective` takes: a scorer is a function, too."""
+Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Sequence[Metric]
+"""What `objective` takes: a scorer is a function, too; a sequence is for several labels."""
 
 _TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
 
@@ -88,7 +84,7 @@ def bound_metric(objective: Objective, labels: npt.NDArray[Any], pos_label: Labe
     return metric.bind(positive)
 
 
-def _metric(objective: str | Metric | Callable[..., float]) -> Metric:
+def _metric(objective: str | Metric | Callable[..., float] | Sequence[Metric]) -> Metric:
     """Return the metric that an objective names, is, or is the value of, where it is a scorer or a function."""
     scorer = scorer_parts(objective)
     if scorer is not None:
@@ -97,7 +93,7 @@ def _metric(objective: str | Metric | Callable[..., float]) -> Metric:
         return BlackBox(partial(scorer.function, **scorer.options), sign=scorer.sign)
     if callable(objective) and not isinstance(objective, Metric):
         return BlackBox(objective)
-    return get_metric(objective)
+    return get_metric(cast(str | Metric, objective))
 
 
 class Plan(NamedTuple):
@@ -201,11 +197,13 @@ def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) ->
             "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
             f"it were taken, which miss by {estimate.distance:.2g}."
         )
-    return notes + [
-        f"The state was asked for, no metric: {metric.name} is {metric.value(after):.4g} on these rows, "
-        f"{metric.value(before):.4g} without offsets."
-        for metric in map(get_metric, _TOLD_OF_STATES)
-    ]
+    for metric in map(get_metric, _TOLD_OF_STATES):
+        reached, without = metric.value(after), metric.value(before)
+        notes.append(
+            f"The state was asked for, no metric: {metric.name} is {reached:.4g} on these rows, {without:.4g} without "
+            "offsets."
+        )
+    return notes
 
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
@@ -223,13 +221,10 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool 
             "without offsets."
         )
         notes.append(f"No row of {abridged(labels[n_rows == 0])} to tune on: {done}")
-    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
-    if few.size:
-        counts = ", ".join(f"{labels[[k]].tolist()[0]!r} has {n_rows[k]}" for k in few[np.argsort(n_rows[few])][:5])
-        more = f" and {few.size - 5} more classes fewer than {_FEW_ROWS}" if few.size > 5 else ""
+    if few := with_few_rows(labels, n_rows, noun="classes"):
         notes.append(
-            f"Few rows to tune on: {counts}{more}. So few say little about an offset, or a score that depends on it; "
-            "tune on more rows of these classes if there are any."
+            f"Few rows to tune on: {few}. So few say little about an offset, or a score that depends on it; tune on "
+            "more rows of these classes if there are any."
         )
         warn_user(notes[-1], FewRowsWarning)
     return notes

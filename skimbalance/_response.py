@@ -9,11 +9,11 @@ from skimbalance._array_api import as_array, to_numpy
 from skimbalance._typing import Array, Kind
 from skimbalance.nn import net_logits, net_within
 
-__all__ = ["RESPONSE_METHODS", "Response", "pooled", "respond"]
+__all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "pooled", "respond"]
 
 RESPONSE_METHODS = ("auto", "predict_proba", "decision_function")
 
-_BELOW = 36.0
+BELOW = 36.0
 """How far below all its scores a class comes that a model has never seen: a probability of float64's precision."""
 
 
@@ -40,7 +40,8 @@ def respond(
     estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
 ) -> Response:
     """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
-    method, scores = _scores(estimator, X, response_method)
+    method, outcome = ask(estimator, X, response_method)
+    scores = as_array(outcome)
     classes = to_numpy(estimator.classes_) if classes is None else classes
     n_classes = len(classes)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
@@ -55,13 +56,13 @@ def respond(
     return Response(scores, "proba" if method == "predict_proba" else "logits", classes)
 
 
-def _scores(estimator: Any, X: Any, response_method: str) -> tuple[str, Array]:
+def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
     """Return what was asked, and what came back: of a net its logits, unless something else is named."""
     within = net_within(estimator, X) if response_method == "auto" else None
     if within is not None:
         return "net_logits", to_numpy(net_logits(*within))
     method = _method_of(estimator, response_method)
-    return method, as_array(getattr(estimator, method)(X))
+    return method, getattr(estimator, method)(X)
 
 
 def _compares_pairs(estimator: Any) -> bool:
@@ -83,7 +84,7 @@ def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.flo
     if scores.ndim == 1:
         other = 1 - scores if response.kind == "proba" else np.zeros_like(scores)
         scores = np.stack([other, scores], axis=1)
-    fill = 0.0 if response.kind == "proba" else float(scores.min()) - _BELOW
+    fill = 0.0 if response.kind == "proba" else float(scores.min()) - BELOW
     full = np.full((len(scores), len(classes)), fill, dtype=scores.dtype)
     place = {label: column for column, label in enumerate(classes.tolist())}
     full[:, [place[label] for label in response.classes.tolist()]] = scores

@@ -3,16 +3,18 @@
 from copy import copy
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import bring, to_numpy
+from skimbalance._array_api import bring, namespace, smallest_normal, to_numpy
 from skimbalance._dask import is_chunked, map_rows, n_columns
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
 from skimbalance.decision import decide, shifted, softmax
 from skimbalance.exceptions import names_page
+from skimbalance.multilabel import decide_labels, label_columns, label_log_odds, label_proba
 from skimbalance.scores import log_scores
 
 __all__ = ["TunedDecisions"]
@@ -24,6 +26,7 @@ class TunedDecisions:
     kind: Kind
     classes_: npt.NDArray[Any]
     offsets_: Array
+    multilabel_: bool
     _kept: Any
 
     @names_page
@@ -33,16 +36,21 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
+            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n,)
             The labels, in the library and on the device of the scores where they are numbers, as a NumPy array
-            where they are not.
+            where they are not. Of several labels the indicator (n, L), one where a label is predicted.
         """
+        check_is_fitted(self)
         if is_chunked(scores):
-            return self._lazily("predict", scores, columns=None, dtype=self.classes_.dtype)
+            columns, dtype = (len(self.classes_), np.int64) if self.multilabel_ else (None, self.classes_.dtype)
+            return self._lazily("predict", scores, columns=columns, dtype=dtype)
+        if self.multilabel_:
+            given, log_odds = self._log_odds(scores)
+            return bring(decide_labels(log_odds, to_numpy(self.offsets_)), to=given, dtype=namespace(given).int64)
         columns = self._columns(scores)
         codes = decide(columns, self.offsets_)
         if self.classes_.dtype.kind in "biuf":
@@ -56,15 +64,23 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
+            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n, K)
-            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
+            Probabilities whose argmax is the prediction, but where two differ by less than rounding. Of several labels
+            the logistic function (n, L) of the shifted log-odds: a label is predicted where it is above one half.
         """
+        check_is_fitted(self)
         if is_chunked(scores):
             return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
+        if self.multilabel_:
+            given, log_odds = self._log_odds(scores)
+            proba = bring(label_proba(log_odds, to_numpy(self.offsets_)), to=given, dtype=given.dtype)
+            xp = namespace(given)
+            # Neither is certain: zero and one are what rounding has made of them.
+            return xp.clip(proba, smallest_normal(given), 1 - float(xp.finfo(given.dtype).eps) / 2)
         return softmax(self.transform(scores))
 
     @names_page
@@ -74,15 +90,20 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on.
+            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n, K)
-            Shifted log-scores.
+            Shifted log-scores. Of several labels the log-odds plus the offsets (n, L): a label is predicted where they
+            are above zero.
         """
+        check_is_fitted(self)
         if is_chunked(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
+        if self.multilabel_:
+            given, log_odds = self._log_odds(scores)
+            return bring(log_odds + to_numpy(self.offsets_), to=given, dtype=given.dtype)
         return shifted(self._columns(scores), self.offsets_)
 
     def report(self) -> Report:
@@ -106,7 +127,11 @@ class TunedDecisions:
         decides._kept = None  # these rows need not travel
         return map_rows(getattr(decides, method), scores, columns=columns, dtype=dtype)
 
+    def _log_odds(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
+        """Return the scores of several labels as an array, and their log-odds on the host."""
+        given = label_columns(scores, kind=self.kind, labels=self.classes_)
+        return given, label_log_odds(given, kind=self.kind)
+
     def _columns(self, scores: ArrayLike) -> Array:
-        check_is_fitted(self)
         check_column_names(scores, self.classes_)
         return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)

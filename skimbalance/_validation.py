@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import as_array, bring, namespace, to_numpy
+from skimbalance._array_api import as_array, bring, flat, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 
 __all__ = [
@@ -15,9 +15,11 @@ __all__ = [
     "check_codes",
     "check_column_labels",
     "check_column_names",
+    "check_columns",
     "check_distribution",
     "check_label",
     "check_label_pair",
+    "check_label_scores",
     "check_labels",
     "check_lengths",
     "check_numbers",
@@ -27,10 +29,14 @@ __all__ = [
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "with_few_rows",
 ]
 
 _SUM_TOLERANCE = 0.01
 """How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
+
+_FEW_ROWS = 10
+"""What has fewer rows to tune on is warned about."""
 
 _LARGEST_EXPONENT = 64
 """Weights beyond two to this power, either way, are scaled."""
@@ -78,7 +84,6 @@ def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:
     """Return `scores` as floating (n, K), or (n,) for two classes, if they are what `kind` says."""
     x = _numeric("scores", _rectangular("scores", scores))
-    xp = namespace(x)
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
             f"scores must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
@@ -88,12 +93,32 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None)
     columns = 2 if x.ndim == 1 else x.shape[1]
     if n_classes is not None and columns != n_classes:
         raise ValueError(f"scores must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
-    if not xp.isdtype(x.dtype, "real floating"):
-        x = xp.astype(x, xp.float64)
-    elif xp.finfo(x.dtype).bits < 32:
-        x = xp.astype(x, xp.float32)
+    x = _floating(x)
     _CHECKS[kind](x)
     return x
+
+
+def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array:
+    """Return the scores of several labels as floating (n, L), if each of them is what `kind` says."""
+    x = _numeric("scores", _rectangular("scores", scores))
+    if x.ndim != 2 or x.shape[1] != n_labels:
+        raise ValueError(
+            f"scores must have shape (n, {n_labels}), a column for each of {n_labels} labels, or be a list of as many "
+            f"arrays (n, 2); got shape {tuple(x.shape)}"
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
+    x = _floating(x)
+    _CHECKS[kind](flat(x))
+    return x
+
+
+def _floating(x: Array) -> Array:
+    """Return numbers in a precision that the solvers take."""
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "real floating"):
+        return xp.astype(x, xp.float64)
+    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
 
 
 def check_column_names(scores: ArrayLike, labels: npt.NDArray[Any]) -> None:
@@ -205,9 +230,7 @@ def check_labels(
 def _recode(
     found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    columns = to_numpy(classes)
-    if columns.shape != (n_classes,) or len(set(columns.tolist())) != n_classes:
-        raise ValueError(f"classes must hold {n_classes} distinct labels, one for each column; got {abridged(columns)}")
+    columns = check_columns(classes, n_columns=n_classes)
     place = {label: column for column, label in enumerate(columns.tolist())}
     unknown = [label for label in found.tolist() if label not in place]
     if unknown:
@@ -215,6 +238,14 @@ def _recode(
     if len(found) < 2:
         raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
     return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
+
+
+def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
+    """Return `classes`, a label for each column."""
+    columns = to_numpy(classes)
+    if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
+        raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
+    return columns
 
 
 def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -359,3 +390,11 @@ def abridged(labels: npt.NDArray[Any]) -> str:
     """Return the labels as text, the first eight of them where there are more."""
     shown = ", ".join(map(repr, labels[:8].tolist()))
     return f"[{shown}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{shown}]"
+
+
+def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str) -> str:
+    """Return which labels have so few rows that they say little, those with the fewest first; nothing where none."""
+    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
+    order = few[np.argsort(n_rows[few], kind="stable")]
+    named = ", ".join(f"{labels[[k]].tolist()[0]!r} has {n_rows[k]}" for k in order[:5])
+    return named + (f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else "")

@@ -232,6 +232,11 @@ class TunedOffsetCheckpoint(Callback):
         """Keep the logits and the labels of a validation batch."""
         if not training:
             codes = torch.as_tensor(unpack_data(batch)[1])
+            if codes.ndim > 1 and codes.shape[1] > 1:
+                raise ValueError(
+                    "TunedOffsetCheckpoint is for one label a row; got targets of several, of shape "
+                    f"{tuple(codes.shape)}. Tune the trained net, with TunedOffsetClassifierCV or OffsetTuner"
+                )
             known = kind_of_outputs(net, self.kind)
             self._batches_.append((batch_logits(net, batch, y_pred, known=known), codes.reshape(-1).long()))
 

@@ -7,7 +7,7 @@ import numpy as np
 from skimbalance._array_api import bring, namespace, shifted_blocks, to_numpy
 from skimbalance._typing import Array, ArrayLike
 
-__all__ = ["centred", "decide", "log_softmax", "shifted", "softmax", "threshold_of"]
+__all__ = ["centred", "decide", "log_logistic", "log_softmax", "shifted", "softmax", "threshold_of"]
 
 
 def shifted(scores: Array, offsets: ArrayLike) -> Array:
@@ -59,3 +59,9 @@ def softmax(scores: Array) -> Array:
     xp = namespace(scores)
     raised = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
     return raised / xp.sum(raised, axis=1, keepdims=True)
+
+
+def log_logistic(log_odds: Array) -> Array:
+    """Return the logarithms of the probabilities that log-odds stand for."""
+    xp = namespace(log_odds)
+    return -xp.log1p(xp.exp(-xp.abs(log_odds))) + xp.clip(log_odds, None, 0.0)

@@ -52,10 +52,11 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 @contextmanager
 def without_repeating(said: Iterable[str]) -> Iterator[None]:
-    """Silence warnings of what has been said before."""
+    """Silence warnings that begin, up to their first colon, as something that has been said before."""
     with warnings.catch_warnings():
         for message in said:
-            warnings.filterwarnings("ignore", re.escape(message.rstrip(".")), SkimbalanceWarning)
+            opening = message.split(":")[0].rstrip(".")
+            warnings.filterwarnings("ignore", re.escape(opening), SkimbalanceWarning)
         yield
 
 

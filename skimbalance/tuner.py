@@ -13,16 +13,18 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._dask import is_chunked
-from skimbalance._fits import Goal, fit_chunks, fit_classes
+from skimbalance._fits import Goal, fit_chunks, fit_classes, fit_labels
+from skimbalance._label_request import several_labels
 from skimbalance._request import Objective
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._tuned_decisions import TunedDecisions
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_scores
+from skimbalance._validation import abridged, check_scores
 from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import names_page, without_repeating
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
+from skimbalance.multilabel import MultilabelMetric
 from skimbalance.scores import KINDS
 from skimbalance.solvers import OPTIMISERS, Search
 
@@ -41,9 +43,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     Fit it on scores of rows that the classifier was not trained on. The default is made to hold on new rows, and says
     how good it expects to be there; ``estimate="empirical"`` gives the optimum on the rows of the fit instead.
 
+    Rows may carry several labels each, with an indicator as `y`: an offset is added to the log-odds of each label,
+    and those above zero are predicted.
+
     Parameters
     ----------
-    objective : str, metric, ImbalanceState, scorer or function, default="balanced_accuracy"
+    objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or the mean predicted distribution to be reached, as an
         :class:`~skimbalance.goals.ImbalanceState`: that fixes every offset, so that constraints, `pos_label`,
@@ -51,8 +56,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Or a scorer from :func:`~sklearn.metrics.make_scorer`, or a function ``f(y_true, y_pred)`` or
         ``f(y_true, y_pred, *, sample_weight)`` to be maximised, of which nothing but values is known; it sees a row for
         each true and predicted label that occur together, with the weight of them all.
+        Of several labels a name such as ``"f1_macro"``, ``"f1_micro"`` or ``"f1_samples"``; or a metric of two classes,
+        ``"balanced_accuracy"`` or a cost, of which the mean over labels is meant; or a list with one for each label.
     constraints : sequence of AtLeast, AtMost or Near, default=()
-        What must hold besides, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. Among the offsets
+        What must hold besides, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. With several labels
+        for the label it names, or for each of them. Among the offsets
         that meet all of them the objective decides. If none do, those that miss by the least are taken, with a
         warning that says what can be reached.
     kind : {"proba", "log_proba", "logits"}, default="proba"
@@ -99,7 +107,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     classes_ : ndarray of shape (K,)
         The labels, in the order of the columns of the scores.
     offsets_ : array of shape (K,)
-        The offsets, which sum to zero; in the library, on the device and in the precision of the scores.
+        The offsets, which sum to zero, but for several labels; in the library, on the device and in the precision of
+        the scores.
+    multilabel_ : bool
+        Whether rows carry several labels each; K is then the number of labels, and `threshold_` is an array (K,).
     threshold_ : float
         Two classes only: the probability of ``classes_[1]`` above which it is predicted; minus infinity where even
         zero is enough. For logits, the logistic function of the log-odds above which it is.
@@ -150,6 +161,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
     Notes
     -----
+    Several labels are tuned on the host; what is fitted and predicted goes back to where the scores are.
+
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
     A Dask array, chunked by rows, stays where it is: some two million scores are drawn, rare classes whole, and fitted
@@ -188,7 +201,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     __metadata_request__transform: ClassVar[dict[str, Any]] = {"scores": UNUSED}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "objective": [str, Metric, ImbalanceState, callable],
+        "objective": [str, Metric, ImbalanceState, MultilabelMetric, callable, list, tuple],
         "kind": [StrOptions(set(KINDS))],
         "pos_label": [object],
         "class_prior": ["array-like", Mapping, None],
@@ -247,11 +260,13 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         scores : array of shape (n, K), or (n,) for two classes
             Scores of rows that the classifier was not trained on, a column for each class in the order of `classes`;
             (n,) is the probability, log-probability or logit (log-odds) of the second class. NumPy, torch or any
-            library of the array API; or a Dask array, see the notes of the class.
-        y : array-like of shape (n,)
-            The label of each row.
+            library of the array API; or a Dask array, see the notes of the class. Of several labels (n, L), each column
+            by itself such scores of a label being there; or a list of L arrays (n, 2).
+        y : array-like of shape (n,), or indicator of shape (n, L)
+            The label of each row; or, dense or sparse, a one for each of several labels that a row carries.
         classes : array-like of shape (K,), default=None
-            The label of each column; None takes the sorted labels of `y`, which must then hold all of them.
+            The label of each column; None takes the sorted labels of `y`, which must then hold all of them, and of
+            several labels the columns of `y` where it is a data frame, or else their numbers.
         sample_weight : array-like of shape (n,), default=None
             Weight of each row; None gives each the weight one.
 
@@ -260,7 +275,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         OffsetTuner
             The fitted tuner itself.
         """
-        way = fit_chunks if is_chunked(scores) else fit_classes
+        way = fit_chunks if is_chunked(scores) else fit_labels if several_labels(y) else fit_classes
         fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight)
         forget_fit(self)
         for name, value in fitted.attributes().items():
@@ -343,6 +358,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         array([0.5, 0.5])
         """
         check_is_fitted(self)
+        if self.multilabel_:
+            raise ValueError(
+                "adapt_to is for one label a row, whose classes share out the rows; this tuner was fitted on several "
+                f"labels a row, {abridged(self.classes_)}. Fit on rows like the new ones instead"
+            )
         if is_chunked(scores):
             raise TypeError("adapt_to takes scores in memory: some thousand rows tell the shares; got a Dask array")
         new = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance._array_api import to_numpy
-from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning, UnreachableGoalWarning
+from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UncertainShiftWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.solvers import Search
 
@@ -261,6 +261,15 @@ def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
     adapted = fitted.adapt_to(NEW)  # a warning would be an error here
     assert adapted.class_prior is not None
     assert any(note.startswith("Few rows to tune on: 'cat' has 8") for note in adapted.notes_)
+
+
+def test_a_doubt_is_said_once():
+    rng = np.random.default_rng(0)
+    y, y_new = rng.random(800) < 0.8, rng.random(800) < 0.95
+    with pytest.warns(SkimbalanceWarning, match="the second label and the frequent one: 6"):
+        fitted = OffsetTuner("f1", kind="logits").fit(3 * y - 1 + rng.normal(size=800), y)
+    adapted = fitted.adapt_to(3 * y_new - 1 + rng.normal(size=800))
+    assert any("the second label and the frequent one: 7" in note for note in adapted.notes_)
 
 
 def test_what_is_new_is_warned_of():

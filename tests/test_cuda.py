@@ -46,6 +46,17 @@ def test_everything_stays_there():
 
 
 @on_cuda
+def test_several_labels_come_back():
+    scores, y = logits()
+    indicator = np.eye(5, dtype=int)[y]
+    there = OffsetTuner("f1_micro", kind="logits").fit(scores, torch.as_tensor(indicator).cuda())
+    here = OffsetTuner("f1_micro", kind="logits").fit(scores.cpu().numpy(), indicator)
+    np.testing.assert_array_equal(there.offsets_.cpu().numpy(), here.offsets_)
+    for result in (there.predict(scores), there.predict_proba(scores), there.threshold_, there.offsets_interval_):
+        assert result.device.type == "cuda"
+
+
+@on_cuda
 def test_constraints():
     scores, y = logits(n_classes=2)
     tuner = OffsetTuner("precision", constraints=[AtLeast("recall", 0.8)], kind="logits", estimate="empirical")
@@ -55,7 +66,9 @@ def test_constraints():
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_cuda)])
 def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
-    monkeypatch.setattr("skimbalance.tuner.without_copy", lambda x: x)  # or a tensor of the host would need no copy
+    monkeypatch.setattr(
+        "skimbalance._fits._classes.without_copy", lambda x: x
+    )  # or a tensor of the host would need no copy
     scores, y = logits(device, n_rows=5000, n_classes=10)
     largest = []
     to_host = torch.Tensor.cpu

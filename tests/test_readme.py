@@ -32,6 +32,8 @@ def test_python_blocks_run(block, tmp_path, monkeypatch):
     names = {"model": model, "X": X, "y": y, "X_new": X}
     names |= {"trained": model.fit(X, y), "X_val": X, "y_val": y, "logits_val": logits, "logits_test": logits}
     names |= {"y_new": y}
+    indicator = np.column_stack([codes, X[:, 0] > 0])
+    names |= {"indicator": indicator, "indicator_val": indicator, "proba_val": model.predict_proba(X)}
     names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
     names |= {"my_metric": accuracy_score}
     if "module" in block:

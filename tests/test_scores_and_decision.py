@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skimbalance import _array_api as door
-from skimbalance.decision import centred, decide, log_softmax, softmax, threshold_of
+from skimbalance.decision import centred, decide, log_logistic, log_softmax, softmax, threshold_of
 from skimbalance.metrics._counts import Truth
 from skimbalance.scores import log_scores
 
@@ -175,3 +175,10 @@ def test_side_by_side(xp, rng):
     x = rng.normal(size=(3, 20))
     blocks = (xp.asarray(x[:, start : start + 6]) for start in range(0, 20, 6))
     np.testing.assert_array_equal(door.to_numpy(door.side_by_side(blocks, n_columns=20)), x)
+
+
+def test_log_logistic_neither_overflows_nor_vanishes(xp):
+    odds = xp.asarray([-1000.0, -1.0, 0.0, 1.0, 40.0, 1000.0])
+    found = door.to_numpy(log_logistic(odds))
+    np.testing.assert_allclose(found, -np.logaddexp(0, -door.to_numpy(odds)))
+    assert found[4] < 0

@@ -3,5 +3,6 @@
 from skimbalance._fits._chunks import fit_chunks
 from skimbalance._fits._classes import fit_classes
 from skimbalance._fits._goal import Fitted, Goal
+from skimbalance._fits._labels import fit_labels
 
-__all__ = ["Fitted", "Goal", "fit_chunks", "fit_classes"]
+__all__ = ["Fitted", "Goal", "fit_chunks", "fit_classes", "fit_labels"]

@@ -48,11 +48,12 @@ class Fitted:
     class_profile: ClassProfile
     n_iter: int
     notes: list[str]
-    threshold: float | None = None
+    threshold: float | Array | None = None
     score: float | None = None
     score_interval: tuple[float, float] | None = None
     offsets_interval: Array | None = None
     kept: KeptRows | None = None
+    multilabel: bool = False
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of a tuner, without those that there are none of."""

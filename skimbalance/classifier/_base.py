@@ -12,18 +12,27 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._array_api import to_numpy
-from skimbalance._response import respond
+from skimbalance._label_response import respond_labels
+from skimbalance._response import Response, respond
 from skimbalance._sklearn import (
     HasMethods,
 )
 from skimbalance._typing import Array, ArrayLike
 from skimbalance._validation import abridged, check_sample_weight, check_scores
-from skimbalance.decision import decide, log_softmax, shifted, softmax
+from skimbalance.decision import decide, log_logistic, log_softmax, shifted, softmax
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
 from skimbalance.scores import log_scores
 
-__all__ = ["OffsetClassifier", "check_targets", "classes_for", "fit_parameters", "fitted", "require_known"]
+__all__ = [
+    "OffsetClassifier",
+    "check_targets",
+    "classes_for",
+    "fit_parameters",
+    "fitted",
+    "require_known",
+    "response_of",
+]
 
 
 class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -32,7 +41,10 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "decision_function"])],
     }
+    _takes_several: ClassVar[bool] = False
     response_method: str = "auto"
+    tuner_: Any
+    offsets_: Array
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predict the class whose shifted score is highest.
@@ -47,6 +59,9 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Labels.
         """
+        check_is_fitted(self)
+        if self.multilabel_:
+            return to_numpy(self.tuner_.predict(response_of(self, X).scores))
         codes = to_numpy(decide(self._columns(X), self.offsets_))
         labels: npt.NDArray[Any] = self.classes_[codes]
         return labels
@@ -64,6 +79,9 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K), or (n_samples,) for two classes
             The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive.
         """
+        check_is_fitted(self)
+        if self.multilabel_:
+            return self.tuner_.transform(response_of(self, X).scores)
         columns = shifted(self._columns(X), self.offsets_)
         return columns if columns.shape[1] > 2 else columns[:, 1] - columns[:, 0]
 
@@ -80,6 +98,9 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K)
             Probabilities whose argmax is the prediction, but where two differ by less than rounding.
         """
+        check_is_fitted(self)
+        if self.multilabel_:
+            return self.tuner_.predict_proba(response_of(self, X).scores)
         return softmax(shifted(self._columns(X), self.offsets_))
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -95,17 +116,20 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K)
             Log-probabilities.
         """
+        check_is_fitted(self)
+        if self.multilabel_:
+            return log_logistic(self.decision_function(X))
         return log_softmax(shifted(self._columns(X), self.offsets_))
 
     def _columns(self, X: Any) -> Array:
-        check_is_fitted(self)
-        scores, kind, _ = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+        scores, kind, _ = response_of(self, X)
         return log_scores(check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind=kind)
 
-    def _adopt(self, estimator: Any, classes: npt.NDArray[Any]) -> None:
+    def _adopt(self, estimator: Any, classes: npt.NDArray[Any], *, multilabel: bool = False) -> None:
         """Take over the fitted `estimator` of these classes, and what it knows of its input."""
         self.estimator_ = estimator
-        self.classes_ = classes
+        self.multilabel_ = multilabel
+        self.classes_ = np.arange(len(classes)) if multilabel else classes
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 setattr(self, name, getattr(estimator, name))
@@ -122,7 +146,17 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if inner.classifier_tags is not None:
             tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
             tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
+            tags.classifier_tags.multi_label = self._takes_several and inner.classifier_tags.multi_label
+            tags.target_tags.multi_output = tags.classifier_tags.multi_label
         return tags
+
+
+def response_of(classifier: Any, X: Any) -> Response:
+    """Return what the model within a fitted classifier says of rows."""
+    model, method = classifier.estimator_, classifier.response_method
+    if classifier.multilabel_:
+        return respond_labels(model, X, response_method=method, labels=classifier.tuner_.classes_)
+    return respond(model, X, response_method=method, classes=classifier.classes_)
 
 
 def check_targets(

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from skimbalance._label_request import several_labels
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
@@ -65,6 +66,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         The fitted classifier.
     classes_ : ndarray of shape (K,)
         The labels.
+    multilabel_ : bool
+        False: rows carry one label each.
     offsets_ : ndarray of shape (K,)
         The offsets.
     threshold_ : float
@@ -132,6 +135,11 @@ class FixedOffsetClassifier(OffsetClassifier):
         FixedOffsetClassifier
             The fitted classifier itself.
         """
+        if several_labels(y):
+            raise ValueError(
+                "FixedOffsetClassifier is for one label a row, y of shape (n,); got a matrix. An indicator of several "
+                "labels goes to TunedOffsetClassifierCV"
+            )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, params.get("sample_weight"))
         if routing_enabled():

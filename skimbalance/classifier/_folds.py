@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.model_selection import KFold, train_test_split
 
-from skimbalance._response import Response, pooled, respond
+from skimbalance._response import Response, pooled
 from skimbalance._sklearn import take_params, take_rows
-from skimbalance.classifier._base import fitted
 
-__all__ = ["Fold", "Split", "fit_fold", "judged_rows", "notes_on_rows"]
+__all__ = ["Fold", "Split", "fit_fold", "judged_rows", "notes_on_rows", "systematic_splits"]
 
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -27,24 +27,41 @@ class Fold(NamedTuple):
 def fit_fold(
     estimator: Any,
     X: Any,
-    y: npt.NDArray[Any],
+    targets: Any,
     *,
     split: Split,
     fit_params: Mapping[str, Any],
     response_method: str,
-    classes: npt.NDArray[Any] | None,
     announce: str | None,
 ) -> Fold:
     """Fit on the first rows of `split`, and score the others."""
     train, test = split
     begin = perf_counter()
-    fitted(estimator, take_rows(X, train), y[train], classes, **take_params(X, fit_params, train))
-    response = respond(estimator, take_rows(X, test), response_method=response_method, classes=classes)
+    targets.fit(estimator, take_rows(X, train), train, **take_params(X, fit_params, train))
+    response = targets.respond(estimator, take_rows(X, test), response_method=response_method, trained_on=train)
     if announce is not None:
         print(
             f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
         )
     return Fold(estimator, response, np.asarray(test))
+
+
+def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:
+    """Split rows into `cv` folds, five where None, or hold out such a share; each stratum is spread evenly.
+
+    Strata may be of a single row: rows are put into the order of their strata, and every so manieth is taken.
+    """
+    every = np.arange(len(strata))
+    if isinstance(cv, float):
+        train, test = train_test_split(every, test_size=cv, random_state=seed)
+        order = np.concatenate([train, test])
+        order = order[np.argsort(strata[order], kind="stable")]
+        held_out = np.diff(np.arange(len(every) + 1) * len(test) // len(every)) > 0
+        return [(np.sort(order[~held_out]), np.sort(order[held_out]))]
+    n_folds = 5 if cv is None else int(cv)
+    order = np.argsort(strata, kind="stable")
+    dealt = np.concatenate([order[fold::n_folds] for fold in range(n_folds)]) if n_folds > 0 else order
+    return [(np.sort(dealt[train]), np.sort(dealt[test])) for train, test in KFold(n_folds).split(dealt)]
 
 
 def judged_rows(

@@ -6,16 +6,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._request import Objective, check_goals
-from skimbalance._response import RESPONSE_METHODS, respond
+from skimbalance._request import Objective
+from skimbalance._response import RESPONSE_METHODS
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
@@ -25,15 +23,9 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance.classifier._base import (
-    OffsetClassifier,
-    check_targets,
-    classes_for,
-    fit_parameters,
-    fitted,
-    require_known,
-)
-from skimbalance.classifier._folds import Fold, Split, fit_fold, judged_rows, notes_on_rows
+from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
+from skimbalance.classifier._folds import Fold, Split, fit_fold, notes_on_rows
+from skimbalance.classifier._targets import Targets, targets_of
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
@@ -58,8 +50,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`.
-    objective : str, metric, ImbalanceState, scorer or function, default="balanced_accuracy"
+        A classifier with `predict_proba` or `decision_function`. For several labels a row one that takes an indicator
+        and returns a score for each label, (n, K) or a list of K arrays (n, 2).
+    objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
     constraints : sequence of AtLeast, AtMost or Near, default=()
@@ -76,8 +69,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
     cv : int, splitter, iterable, float, "prefit" or None, default=None
         Which rows the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of an
-        iterable of splits; a stratified share of the rows, for a float in (0, 1); or, for ``"prefit"``, all rows, by
-        the estimator as it is, which must not have been trained on them.
+        iterable of splits; a stratified share of the rows, for a float in (0, 1); with several labels both are spread
+        evenly by the rarest label of each row; or, for ``"prefit"``, all rows, by the estimator as it is, which must
+        not have been trained on them.
     refit : bool, default=True
         Whether to fit the classifier on all rows afterwards. False returns the very model whose scores were used,
         and needs a single split.
@@ -100,9 +94,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         The offsets of the tuner.
     threshold_ : float
         Two classes only: the probability of ``classes_[1]`` above which it is predicted, or the logistic function of
-        the margin above which it is.
+        the margin above which it is; of several labels an array (K,), that of each.
     classes_ : ndarray of shape (K,)
-        The labels.
+        The labels; of several labels a row their columns, from zero. The `classes_` of `tuner_` are their names.
+    multilabel_ : bool
+        Whether rows carry several labels each; K is then the number of labels.
     score_ : float
         What the objective is expected to be on new rows; see :class:`OffsetTuner`.
     score_interval_ : tuple of float
@@ -133,6 +129,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     True
     """
 
+    _takes_several = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
         **{
@@ -189,8 +186,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
             Training samples.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,), or indicator of shape (n_samples, K)
+            Labels; or, dense or sparse, a one for each of several labels that a row carries.
         **params : dict
             Without metadata routing, parameters for the `fit` of the classifier, and `sample_weight`, which reaches
             the tuner too. With metadata routing, what the classifier and the splitter request; `sample_weight` always
@@ -202,32 +199,14 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        labels, present, weights = check_targets(y, params.get("sample_weight"))
-        prefit, named = isinstance(self.cv, str), None
-        if prefit:
-            check_is_fitted(self.estimator, msg=_UNTRAINED)
-            present = require_known(present, self.estimator)
-        # A wrong goal fails before anything is fitted.
-        check_goals(self.objective, self.constraints, labels=present, pos_label=self.pos_label)
-        if prefit:
-            response = respond(self.estimator, X, response_method=self.response_method)
-            folds = [Fold(self.estimator, response, np.arange(len(labels)))]
-            final = self.estimator
-        else:
-            fit_params, split_params = self._route(params)
-            named = classes_for(self.estimator, present)
-            splits = self._splits(X, labels, split_params)
-            folds = self._fit_folds(X, labels, splits=splits, fit_params=fit_params, classes=named)
-            final = folds[0].estimator
-            if self.refit:
-                final = fitted(clone(self.estimator), X, labels, named, **fit_params)
-        classes = require_known(present, final) if named is None else named
-        judged = judged_rows(folds, labels, weights, classes)
+        targets, folds, final = self._scored(X, targets_of(y, params.get("sample_weight")), params)
+        columns = targets.columns(final)
+        judged = targets.judged(folds, columns)
         tuner = self._tuner(folds[0].response.kind)
-        tuner.fit(judged["scores"], judged["y"], classes=classes, sample_weight=judged["sample_weight"])
-        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["y"]))
+        tuner.fit(judged["scores"], judged["y"], classes=columns, sample_weight=judged["sample_weight"])
+        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["rows"]))
         forget_fit(self)
-        self._adopt(final, classes)
+        self._adopt(final, columns, multilabel=tuner.multilabel_)
         self._take_offsets(tuner)
         if self.store_cv_results:
             self.cv_results_ = judged
@@ -281,7 +260,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         validate_parameters(other)
         tuner = other._tuner(self.tuner_.kind)
         rows = self._rows_to_retune(X, y, sample_weight)
-        tuner.fit(rows["scores"], rows["y"], classes=self.classes_, sample_weight=rows["sample_weight"])
+        tuner.fit(rows["scores"], rows["y"], classes=self.tuner_.classes_, sample_weight=rows["sample_weight"])
         other._take_offsets(tuner)
         return other
 
@@ -306,7 +285,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             If the shares of the classes cannot be told from those that the offsets are for; these stay as they are.
         """
         check_is_fitted(self)
-        response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+        response = response_of(self, X)
         other = copy(self)
         tuner = self.tuner_.adapt_to(response.scores)
         other.class_prior = tuner.class_prior
@@ -317,7 +296,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
-            response = respond(self.estimator_, X, response_method=self.response_method, classes=self.classes_)
+            response = response_of(self, X)
             return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
         if sample_weight is not None:
             raise ValueError("sample_weight goes with X and y; the stored scores have the weights of fit")
@@ -328,12 +307,28 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             )
         return self.cv_results_
 
+    def _scored(self, X: Any, targets: Targets, params: Mapping[str, Any]) -> tuple[Targets, list[Fold], Any]:
+        """Return the targets as the model knows them, scores of rows that none was trained on, and the final model."""
+        if isinstance(self.cv, str):
+            check_is_fitted(self.estimator, msg=_UNTRAINED)
+            targets = targets.known_to(self.estimator)
+            targets.check_goals(self)
+            response = targets.respond(self.estimator, X, response_method=self.response_method)
+            return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
+        targets.check_goals(self)  # a wrong goal fails before anything is fitted
+        fit_params, split_params = self._route(params)
+        targets = targets.learnt_by(self.estimator)
+        splits = self._splits(X, targets, split_params)
+        folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
+        final = targets.fit(clone(self.estimator), X, **fit_params) if self.refit else folds[0].estimator
+        return targets, folds, final
+
     def _take_offsets(self, tuner: OffsetTuner) -> None:
         self.tuner_ = tuner
         self.offsets_ = tuner.offsets_
         self.score_ = tuner.score_
         self.score_interval_ = tuner.score_interval_
-        if len(tuner.classes_) == 2:
+        if hasattr(tuner, "threshold_"):
             self.threshold_ = tuner.threshold_
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
@@ -350,15 +345,13 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             random_state=self.random_state,
         )
 
-    def _splits(self, X: Any, y: npt.NDArray[Any], split_params: Mapping[str, Any]) -> list[Split]:
+    def _splits(self, X: Any, targets: Targets, split_params: Mapping[str, Any]) -> list[Split]:
         """Return the rows to fit on and the rows to score, for each fold."""
-        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
-            seed = 0 if self.random_state is None else self.random_state
-            splitter = StratifiedShuffleSplit(n_splits=1, test_size=float(self.cv), random_state=seed)
-        else:
-            splitter = check_cv(self.cv, y, classifier=True)
-        every = np.arange(len(y))
-        splits = [(every[train], every[test]) for train, test in splitter.split(X, y, **split_params)]
+        hold_out = isinstance(self.cv, Real) and not isinstance(self.cv, Integral)
+        seed = 0 if self.random_state is None else self.random_state
+        every = np.arange(targets.y.shape[0])
+        found = targets.splits(float(self.cv) if hold_out else self.cv, X, seed=seed, **split_params)
+        splits = [(every[train], every[test]) for train, test in found]
         if not splits:
             raise ValueError(f"cv must make at least one split; got none from {self.cv!r}")
         if not self.refit and len(splits) > 1:
@@ -371,22 +364,20 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     def _fit_folds(
         self,
         X: Any,
-        y: npt.NDArray[Any],
+        targets: Targets,
         *,
         splits: list[Split],
         fit_params: Mapping[str, Any],
-        classes: npt.NDArray[Any] | None,
     ) -> list[Fold]:
         """Fit a clone on each fold and score the rows it has not seen."""
         folds = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_fold)(
                 clone(self.estimator),
                 X,
-                y,
+                targets,
                 split=split,
                 fit_params=fit_params,
                 response_method=self.response_method,
-                classes=classes,
                 announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
             )
             for number, split in enumerate(splits, start=1)

@@ -1,7 +1,14 @@
 """From the rows at hand to rows not seen: offsets that hold, and how good they will be."""
 
 from skimbalance.estimation._adaptation import notes_on_shift, shift_to
-from skimbalance.estimation._cross_fit import CrossFit, cross_fit
+from skimbalance.estimation._cross_fit import (
+    CrossFit,
+    cross_fit,
+    folds_of,
+    jackknife_error,
+    share_believed,
+    widened,
+)
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
 from skimbalance.estimation._robust import plugin, robust
@@ -16,10 +23,14 @@ __all__ = [
     "StateEstimate",
     "StateProblem",
     "cross_fit",
+    "folds_of",
     "in_turn",
+    "jackknife_error",
     "notes_on_shift",
     "plugin",
     "robust",
     "sampling_rates",
+    "share_believed",
     "shift_to",
+    "widened",
 ]

@@ -4,7 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -20,7 +20,7 @@ from skimbalance.estimation._redraw import Codes, Floats, redrawn
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
-__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error"]
+__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error", "share_believed", "widened"]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
@@ -69,6 +69,20 @@ def jackknife_error(offsets: Floats, *, level: float) -> Floats:
     return width
 
 
+def share_believed(loss: float, redrawn: Sequence[float]) -> float:
+    """Return how much to believe of offsets with a `loss` below zero, by what it is where the rows are redrawn."""
+    error = float(np.std(redrawn))
+    return max(0.0, 1 + loss / error) if error > 0 else 0.0
+
+
+def widened(score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval about `score` from what it is for redrawn rows, and within what the metric can be."""
+    low, middle, high = np.quantile(redrawn, [tail, 0.5, 1 - tail])
+    least, most = bounds
+    below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
+    return float(max(least, below)), float(min(most, above))
+
+
 @dataclass(frozen=True)
 class CrossFit:
     """Offsets (folds, K) fitted without each fold, and the rows of a problem by fold, on the host."""
@@ -104,9 +118,9 @@ class CrossFit:
         gain = metric.rank(self.count(full)) - metric.rank(self.count(without))
         if gain >= 0:
             return 1.0
-        gains = [metric.rank(after) - metric.rank(before) for before, after in self._redrawn(without, full)]
-        error = float(np.std(gains))
-        return max(0.0, 1 + gain / error) if error > 0 else 0.0
+        return share_believed(
+            gain, [metric.rank(after) - metric.rank(before) for before, after in self._redrawn(without, full)]
+        )
 
     def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
         """Return the score of held-out `decisions`, and within which bounds that of as many new rows should be."""
@@ -117,10 +131,7 @@ class CrossFit:
             return score, None
         tail = (1 - level) / 2
         drawn = [metric.value(counts) for (counts,) in self._redrawn(decisions, anew=True, tail=tail)]
-        low, middle, high = np.quantile(drawn, [tail, 0.5, 1 - tail])
-        least, most = metric.bounds
-        below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
-        return score, (float(max(least, below)), float(min(most, above)))
+        return score, widened(score, drawn, tail=tail, bounds=metric.bounds)
 
     def offsets_error(self, *, level: float) -> Floats:
         """Return half the width (K,) of an interval for the offsets."""

@@ -9,7 +9,7 @@ from skimbalance.metrics._imbalance import ImbalanceDegree
 from skimbalance.metrics._overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.metrics._recall import BalancedAccuracy, ClassRecall, FalsePositiveRate, GeometricMean, WorstRecall
 
-__all__ = ["METRICS", "get_metric", "get_metric_names", "nothing_to_tune"]
+__all__ = ["METRICS", "get_metric", "get_metric_names", "judges_scores", "nothing_to_tune"]
 
 _ALL = (
     Accuracy(),
@@ -94,11 +94,16 @@ def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metri
             f"{argument} must be the name of a metric or a metric from skimbalance.metrics, such as FBeta(2.0); got "
             f"{objective!r} of type {type(objective).__name__}"
         )
-    if objective in _THRESHOLD_FREE:
+    if judges_scores(objective):
         raise ValueError(nothing_to_tune(objective, argument=argument))
     if objective not in METRICS:
         raise ValueError(f"{argument}={objective!r} is not a known metric; {_hint(objective)}")
     return METRICS[objective]
+
+
+def judges_scores(name: str) -> bool:
+    """Tell whether this is the name of a metric of scores, which decisions do not change."""
+    return name in _THRESHOLD_FREE
 
 
 def _hint(name: str) -> str:

@@ -1,22 +1,37 @@
 """Several labels a row: an offset for each, added to its log-odds."""
 
+from skimbalance.multilabel._counts import profile_of
 from skimbalance.multilabel._fit import MultilabelFit, fit_multilabel
-from skimbalance.multilabel._labels import check_indicator, decide_labels, label_log_odds, label_proba, side_columns
+from skimbalance.multilabel._labels import (
+    Indicator,
+    check_indicator,
+    decide_labels,
+    label_columns,
+    label_log_odds,
+    label_proba,
+    rarities,
+    side_columns,
+)
 from skimbalance.multilabel._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
-from skimbalance.multilabel._registry import get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.multilabel._registry import check_constraints, get_multilabel_metric, get_multilabel_metric_names
 
 __all__ = [
+    "Indicator",
     "LabelMean",
     "MicroRatio",
     "MultilabelFit",
     "MultilabelMetric",
     "SamplesMean",
+    "check_constraints",
     "check_indicator",
     "decide_labels",
     "fit_multilabel",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
+    "label_columns",
     "label_log_odds",
     "label_proba",
+    "profile_of",
+    "rarities",
     "side_columns",
 ]

@@ -1,13 +1,16 @@
 """Sums over rows, label by label."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from skimbalance.metrics._counts import Counts
+from skimbalance.metrics._profile import ClassProfile
 from skimbalance.multilabel._labels import Floats, Indicator
 
-__all__ = ["LabelCounts", "count_labels"]
+__all__ = ["LabelCounts", "count_labels", "profile_of"]
 
 _ROUNDING = 1e-12
 """A sum of weights that is a smaller share of them all is zero but for rounding."""
@@ -44,3 +47,18 @@ def count_labels(indicator: Indicator, decisions: Indicator, weights: Floats | N
         hits, predicted, support = (weights @ part for part in parts)
         total = float(weights.sum())
     return LabelCounts(hits, predicted, support, np.full(n_labels, total))
+
+
+def profile_of(
+    labels: npt.NDArray[Any],
+    indicator: Indicator,
+    weights: Floats | None,
+    *,
+    before: Indicator,
+    after: Indicator,
+    held_out: bool = False,
+) -> ClassProfile:
+    """Return what decisions (n, L) make of each label, without offsets and with them."""
+    each = (count_labels(indicator, decisions, weights) for decisions in (before, after))
+    undone, done = (Counts(counts.hits, counts.predicted, counts.support) for counts in each)
+    return ClassProfile.from_counts(labels, before=undone, after=done, held_out=held_out)

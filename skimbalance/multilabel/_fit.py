@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._typing import ArrayLike, Progress, Run
-from skimbalance._validation import abridged, check_lengths
-from skimbalance.estimation import Estimation, in_turn
-from skimbalance.estimation._cross_fit import WIDTH
+from skimbalance._validation import abridged, check_lengths, with_few_rows
+from skimbalance.estimation import Estimation, in_turn, widened
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint
-from skimbalance.metrics._counts import Counts
 from skimbalance.metrics._profile import ClassProfile
-from skimbalance.multilabel._labels import Floats, Indicator, check_indicator
+from skimbalance.multilabel._counts import profile_of
+from skimbalance.multilabel._labels import Floats, check_indicator
 from skimbalance.multilabel._metrics import MultilabelMetric
 from skimbalance.multilabel._problem import MultilabelProblem
 from skimbalance.multilabel._redraw import redrawn_values
@@ -24,9 +23,6 @@ from skimbalance.multilabel._registry import MultilabelObjective, Wanted, get_mu
 from skimbalance.multilabel._tuned import How, Tuned, tune
 
 __all__ = ["MultilabelFit", "fit_multilabel"]
-
-_FEW_ROWS = 10
-"""A label with fewer rows that carry it, or that do not, is warned about."""
 
 
 def _silent(_: str) -> None:
@@ -62,6 +58,7 @@ def fit_multilabel(
     constraints: Sequence[Constraint] = (),
     labels: ArrayLike | None = None,
     weights: Floats | None = None,
+    dtype: npt.DTypeLike = np.float64,
     estimate: str = "robust",
     n_bootstraps: int = 8,
     confidence_level: float | None = 0.9,
@@ -86,6 +83,8 @@ def fit_multilabel(
         Their names; None numbers them from zero.
     weights : array of shape (n,), default=None
         Of the rows.
+    dtype : dtype, default=float64
+        What the offsets will be kept in; they are rounded to it before it is counted what they achieve.
     estimate, n_bootstraps, confidence_level, seed
         As in `OffsetTuner`.
     run, report : callable
@@ -107,6 +106,7 @@ def fit_multilabel(
     notes = _notes_on_support(problem, names)
     raised, missed = _with_margins(problem, how, wanted)
     tuned = tune(raised, how, exactly=frozenset(missed))
+    tuned = replace(tuned, offsets=tuned.offsets.astype(dtype).astype(np.float64))
     notes += _notes_on(problem, tuned, wanted, missed, names)
     return _fitted(problem, tuned, how, names, notes)
 
@@ -146,9 +146,8 @@ def _fitted(
     errors = None if how.confidence_level is None else tuned.errors
     spread = None if errors is None else np.stack([tuned.offsets - errors, tuned.offsets + errors])
     after = achieved if tuned.held_out is None else tuned.held_out
-    profile = ClassProfile.from_counts(
-        names, before=_counts(problem, before), after=_counts(problem, after), held_out=tuned.held_out is not None
-    )
+    crossed = tuned.held_out is not None
+    profile = profile_of(names, problem.indicator, problem.weights, before=before, after=after, held_out=crossed)
     return MultilabelFit(
         offsets=tuned.offsets,
         metric=problem.metric,
@@ -164,11 +163,6 @@ def _fitted(
     )
 
 
-def _counts(problem: MultilabelProblem, decisions: Indicator) -> Counts:
-    counts = problem.count(decisions)
-    return Counts(counts.hits, counts.predicted, counts.support)
-
-
 def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float | None, tuple[float, float] | None]:
     """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
     if tuned.held_out is None:
@@ -178,10 +172,7 @@ def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float
         return score, None
     tail = (1 - how.confidence_level) / 2
     drawn = [value for (value,) in redrawn_values(problem, tuned.held_out, seed=how.seed, anew=True, tail=tail)]
-    low, middle, high = np.quantile(drawn, [tail, 0.5, 1 - tail])
-    least, most = problem.metric.bounds
-    below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
-    return score, (float(max(least, below)), float(min(most, above)))
+    return score, widened(score, drawn, tail=tail, bounds=problem.metric.bounds)
 
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
@@ -195,14 +186,9 @@ def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
         )
         if which.any()
     ]
-    fewest = np.minimum(n_positive, n_rows - n_positive)
-    few = np.flatnonzero((fewest > 0) & (fewest < _FEW_ROWS))
-    if few.size:
-        few = few[np.argsort(fewest[few], kind="stable")]
-        counts = ", ".join(f"{names[[j]].tolist()[0]!r} has {fewest[j]}" for j in few[:5])
-        more = f" and {few.size - 5} more labels fewer than {_FEW_ROWS}" if few.size > 5 else ""
+    if few := with_few_rows(names, np.minimum(n_positive, n_rows - n_positive), noun="labels"):
         notes.append(
-            f"Few rows to tune on: {counts}{more}, of rows that carry the label or of rows that do not. So few say "
+            f"Few rows to tune on: {few}, of rows that carry the label or of rows that do not. So few say "
             "little about an offset, or a score that depends on it."
         )
         warn_user(notes[-1], FewRowsWarning)

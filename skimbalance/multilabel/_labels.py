@@ -1,15 +1,28 @@
 """What several labels a row are: an indicator, log-odds, and decisions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance._typing import ArrayLike, Kind
+from skimbalance._array_api import namespace, to_numpy
+from skimbalance._typing import Array, ArrayLike, Kind
+from skimbalance._validation import check_column_names, check_label_scores, check_lengths, check_scores
 from skimbalance.scores import log_scores
 
-__all__ = ["Floats", "Indicator", "check_indicator", "decide_labels", "label_log_odds", "label_proba", "side_columns"]
+__all__ = [
+    "Floats",
+    "Indicator",
+    "are_pairs",
+    "check_indicator",
+    "decide_labels",
+    "label_columns",
+    "label_log_odds",
+    "label_proba",
+    "rarities",
+    "side_columns",
+]
 
 Floats = npt.NDArray[np.float64]
 Indicator = npt.NDArray[np.bool_]
@@ -21,13 +34,29 @@ def check_indicator(y: ArrayLike) -> Indicator:
     given: npt.NDArray[np.generic] = np.asarray(dense)
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
-    if given.dtype.kind not in "biuf" or not ((given == 0) | (given == 1)).all():
-        raise ValueError("y must hold zeros and ones alone, one for each label that a row carries; got other values")
+    odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
+    if odd.size:
+        raise ValueError(
+            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a row carries; got "
+            f"{odd[:1].tolist()[0]!r}. Several outputs of more than two classes are tuned one by one, each as (n,)"
+        )
     indicator: Indicator = given.astype(bool)
     return indicator
 
 
-def side_columns(pairs: Sequence[ArrayLike]) -> npt.NDArray[np.generic]:
+def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
+    """Return how many rows carry the rarest label of each row (n,), all where it has none: folds spread these."""
+    n_positive = np.count_nonzero(indicator, axis=0)
+    rarest: npt.NDArray[np.int64] = np.where(indicator, n_positive, len(indicator)).min(axis=1)
+    return rarest
+
+
+def are_pairs(scores: ArrayLike) -> bool:
+    """Tell whether scores are a list of arrays, one for each label, rather than one array."""
+    return isinstance(scores, list | tuple) and all(getattr(each, "ndim", 0) == 2 for each in scores)
+
+
+def side_columns(pairs: Sequence[ArrayLike], *, kind: Kind = "proba") -> Array:
     """Return (n, L) of a list of L arrays (n, 2), as `predict_proba` of some multilabel classifiers returns it."""
     for number, pair in enumerate(pairs):
         if np.ndim(pair) != 2 or np.shape(pair)[1] != 2:
@@ -35,8 +64,17 @@ def side_columns(pairs: Sequence[ArrayLike]) -> npt.NDArray[np.generic]:
                 f"a list of scores must hold an array (n, 2) for each label, for absent and present; entry {number} "
                 f"has shape {np.shape(pair)}. A label that all rows or none carried in training has one column"
             )
-    columns: npt.NDArray[np.generic] = np.stack([to_numpy(pair)[:, 1] for pair in pairs], axis=1)
-    return columns
+    checked = [check_scores(pair, kind=kind) for pair in pairs]
+    check_lengths(**{f"entry {number} of scores": pair for number, pair in enumerate(checked)})
+    columns = [pair[:, 1] - pair[:, 0] if kind == "logits" else pair[:, 1] for pair in checked]
+    return namespace(columns[0]).stack(columns, axis=1)
+
+
+def label_columns(scores: ArrayLike, *, kind: Kind, labels: npt.NDArray[Any]) -> Array:
+    """Return checked scores (n, L), of which a list of L arrays (n, 2) may have been given."""
+    check_column_names(scores, labels)
+    columns = side_columns(scores, kind=kind) if are_pairs(scores) else scores
+    return check_label_scores(columns, kind=kind, n_labels=len(labels))
 
 
 def label_log_odds(scores: ArrayLike, *, kind: Kind) -> Floats:

@@ -11,13 +11,14 @@ from skimbalance.goals import Constraint, Requirement
 from skimbalance.metrics._agreement import Accuracy
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._overlap import Overlap
-from skimbalance.metrics._registry import METRICS, get_metric
+from skimbalance.metrics._registry import METRICS, get_metric, judges_scores
 from skimbalance.multilabel._counts import LabelCounts
 from skimbalance.multilabel._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
 
 __all__ = [
     "MultilabelObjective",
     "Wanted",
+    "check_constraints",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
     "said_of",
@@ -70,7 +71,13 @@ def _named(name: str) -> MultilabelMetric:
             "objective='accuracy' is the share of rows with every label right, which offsets cannot be solved for; "
             "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
         )
+    if name not in METRICS and not judges_scores(name):
+        raise ValueError(f"objective={name!r} is not a known metric of several labels; {_offered()}")
     return _averaged(get_metric(name))
+
+
+def _offered() -> str:
+    return f"there are {', '.join(map(repr, get_multilabel_metric_names()))}"
 
 
 def _averaged(metric: Metric) -> MultilabelMetric:
@@ -83,7 +90,7 @@ def _averaged(metric: Metric) -> MultilabelMetric:
     if metric.two_class and metric.name in _STEMS:
         raise ValueError(f"objective {metric.name!r} needs an average over labels, such as '{metric.name}_macro'")
     if not _is_mean(metric):
-        raise ValueError(f"objective {metric.name!r} is not defined for several labels a row")
+        raise ValueError(f"objective {metric.name!r} is not defined for several labels a row; {_offered()}")
     metric.check(2)
     return LabelMean(metric.name, (_of_label(metric),))
 
@@ -112,6 +119,11 @@ def _of_label(metric: Metric) -> Metric:
 
 def _ratio(metric: Overlap) -> Overlap:
     return replace(metric, average="binary").bind(_PRESENT)
+
+
+def check_constraints(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> None:
+    """Raise where a constraint is none of these labels."""
+    wanted_of(constraints, labels)
 
 
 def wanted_of(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> tuple[Wanted, ...]:

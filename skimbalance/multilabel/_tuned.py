@@ -8,10 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._typing import Progress, Run
-from skimbalance.estimation import CrossFit, cross_fit, in_turn, plugin, robust
-from skimbalance.estimation._cross_fit import folds_of, jackknife_error
+from skimbalance.estimation import (
+    CrossFit,
+    cross_fit,
+    folds_of,
+    in_turn,
+    jackknife_error,
+    plugin,
+    robust,
+    share_believed,
+)
 from skimbalance.multilabel._joint import fit_jointly
-from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
+from skimbalance.multilabel._labels import Floats, Indicator, decide_labels, rarities
 from skimbalance.multilabel._problem import MultilabelProblem
 from skimbalance.multilabel._redraw import redrawn_values
 from skimbalance.multilabel._shrinkage import FEWEST_LABELS, fold_noise, shrunk
@@ -176,8 +184,7 @@ def _fit_outside(
 
 def _row_folds(problem: MultilabelProblem, *, seed: int) -> npt.NDArray[np.int64]:
     """Return the fold of each row; rows are spread evenly by the rarest label that they carry."""
-    rarest = np.where(problem.indicator, problem.n_positive, len(problem.indicator)).min(axis=1)
-    return folds_of(rarest, n_classes=problem.n_labels, seed=seed)
+    return folds_of(rarities(problem.indicator), n_classes=problem.n_labels, seed=seed)
 
 
 def _decided(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], offsets: Floats) -> Indicator:
@@ -191,7 +198,5 @@ def _strength(problem: MultilabelProblem, full: Indicator, none: Indicator, *, s
     gain = merit(problem.value(full)) - merit(problem.value(none))
     if gain >= 0:
         return 1.0
-    error = float(
-        np.std([merit(after) - merit(before) for after, before in redrawn_values(problem, full, none, seed=seed)])
-    )
-    return max(0.0, 1 + gain / error) if error > 0 else 0.0
+    redrawn = redrawn_values(problem, full, none, seed=seed)
+    return share_believed(gain, [merit(after) - merit(before) for after, before in redrawn])

@@ -18,7 +18,7 @@ _BATCH = 1024
 _SUM_TOLERANCE = 1e-3
 """How far from one the sum of a row may be that looks like probabilities."""
 
-_CRITERIA: dict[str, Kind] = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba"}
+_CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba of each"}
 
 
 @names_page
@@ -46,7 +46,8 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     Returns
     -------
     torch.Tensor of shape (n, K), or (n,) for a net of one output
-        Logits, on the device of the net, in float32 or float64; (n,) are the log-odds of the second class.
+        Logits, on the device of the net, in float32 or float64; (n,) are the log-odds of the second class, and of a net
+        for several labels a row, trained with ``BCEWithLogitsLoss`` or ``BCELoss``, (n, K) are those of each label.
 
     Raises
     ------
@@ -178,12 +179,13 @@ def _to_logits(output: Any, known: str | None) -> Any:
     torch = _torch()
     if known == "likelihood":
         known = "log_proba" if bool((output <= 0).all()) else "proba"
-    if known not in ("proba", "log_proba") or (known == "log_proba" and output.ndim == 2):
+    each = output.ndim == 1 or known == "proba of each"  # whether an output is the log-odds of something by itself
+    if (known == "log_proba" and not each) or known not in ("proba", "proba of each", "log_proba"):
         return output
     eps, tiny = torch.finfo(output.dtype).eps, torch.finfo(output.dtype).tiny
-    proba = output.double() if known == "proba" else output.double().exp()
+    proba = output.double().exp() if known == "log_proba" else output.double()
     # What rounding has made zero or one is somewhere beyond; as near as possible is the least that can be said.
-    logits = torch.log(proba.clamp_min(tiny)) if output.ndim == 2 else torch.logit(proba.clamp(tiny, 1 - eps / 4))
+    logits = torch.logit(proba.clamp(tiny, 1 - eps / 4)) if each else torch.log(proba.clamp_min(tiny))
     return logits.to(torch.promote_types(output.dtype, torch.float32))
 
 

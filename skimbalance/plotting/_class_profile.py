@@ -6,14 +6,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
 from skimbalance.metrics._counts import Truth
 from skimbalance.metrics._profile import ClassProfile
 from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
 from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first, running_mean
-from skimbalance.plotting._source import labelled, source_of, tuner_of
+from skimbalance.plotting._source import profile_on, tuner_of
 
 __all__ = ["ClassProfileDisplay"]
 
@@ -107,12 +106,7 @@ class ClassProfileDisplay:
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None and y is not None:
-            source = source_of(estimator, X)
-            classes = source.tuner.classes_
-            rows = labelled(source.scores, y, kind=source.kind, classes=classes, sample_weight=sample_weight)
-            offsets = to_numpy(source.tuner.offsets_)
-            before, after = rows.decided(0 * offsets), rows.decided(offsets)
-            return cls(ClassProfile.from_counts(classes, before=before, after=after)).plot(ax, **plot_options)
+            return cls(profile_on(estimator, X, y, sample_weight)).plot(ax, **plot_options)
         if sample_weight is not None:
             raise ValueError("sample_weight goes with X and y; the rows of the fit have the weights of fit")
         return cls(tuner_of(estimator).class_profile_).plot(ax, **plot_options)

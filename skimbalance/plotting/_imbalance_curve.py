@@ -25,7 +25,7 @@ from skimbalance.plotting._axes import (
     options,
     place_legend,
 )
-from skimbalance.plotting._source import Rows, labelled, source_of
+from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
@@ -161,6 +161,7 @@ class ImbalanceCurveDisplay:
         ImbalanceCurveDisplay
             What was computed and drawn.
         """
+        require_one_label(estimator, cls.__name__)
         source = source_of(estimator, X)
         tuner = source.tuner
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)

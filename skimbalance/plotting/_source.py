@@ -8,15 +8,17 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, to_numpy
-from skimbalance._response import respond
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance.classifier._base import response_of
 from skimbalance.decision import decide
 from skimbalance.metrics._counts import Counts, Truth
+from skimbalance.metrics._profile import ClassProfile
+from skimbalance.multilabel import check_indicator, decide_labels, label_columns, label_log_odds, profile_of
 from skimbalance.scores import KINDS, log_scores
 from skimbalance.tuner import OffsetTuner
 
-__all__ = ["Rows", "Source", "labelled", "source_of", "tuner_of"]
+__all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "source_of", "tuner_of"]
 
 
 class Source(NamedTuple):
@@ -38,13 +40,39 @@ def tuner_of(estimator: Any) -> OffsetTuner:
     return tuner
 
 
+def require_one_label(estimator: Any, display: str) -> None:
+    """Raise where an estimator was fitted on several labels a row, of which `display` knows nothing."""
+    tuner = tuner_of(estimator)
+    if tuner.multilabel_:
+        raise ValueError(
+            f"{display} is for one label a row; estimator was fitted on several, {abridged(tuner.classes_)}. "
+            "OffsetIntervalDisplay and ClassProfileDisplay draw these"
+        )
+
+
 def source_of(estimator: Any, X: Any) -> Source:
     """Return the tuner and the scores of `X`: what the classifier says of the rows, or for a bare tuner `X` itself."""
     tuner = tuner_of(estimator)
     if tuner is estimator:
         return Source(tuner, as_array(X), tuner.kind)
-    response = respond(estimator.estimator_, X, response_method=estimator.response_method, classes=estimator.classes_)
+    response = response_of(estimator, X)
     return Source(tuner, response.scores, response.kind)
+
+
+def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> ClassProfile:
+    """Return what offsets make of each class, or label, on the rows given."""
+    tuner, scores, kind = source_of(estimator, X)
+    offsets = to_numpy(tuner.offsets_)
+    if not tuner.multilabel_:
+        rows = labelled(scores, y, kind=kind, classes=tuner.classes_, sample_weight=sample_weight)
+        before, after = rows.decided(0 * offsets), rows.decided(offsets)
+        return ClassProfile.from_counts(tuner.classes_, before=before, after=after)
+    columns, indicator = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_)), check_indicator(y)
+    check_lengths(X=columns, y=indicator)
+    log_odds = label_log_odds(columns, kind=kind)
+    undone, done = (decide_labels(log_odds, shift) for shift in (0 * offsets, offsets))
+    weights = check_sample_weight(sample_weight, like=columns)
+    return profile_of(tuner.classes_, indicator, weights, before=undone, after=done)
 
 
 @dataclass(frozen=True)

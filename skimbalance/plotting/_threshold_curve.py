@@ -23,7 +23,7 @@ from skimbalance.plotting._axes import (
     options,
     place_legend,
 )
-from skimbalance.plotting._source import Rows, labelled, source_of
+from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
 
@@ -143,6 +143,7 @@ class ThresholdCurveDisplay:
         ThresholdCurveDisplay
             What was computed and drawn.
         """
+        require_one_label(estimator, cls.__name__)
         source = source_of(estimator, X)
         tuner = source.tuner
         _require_two("estimator", len(tuner.classes_))

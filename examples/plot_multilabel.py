@@ -1,0 +1,64 @@
+"""
+Several labels a row
+====================
+
+A strip of three digits carries a label for each digit that is on it. The high digits are rare, and a random forest
+gives them a probability above one half on hardly any strip: it does not find them. An offset for each label, which is a
+threshold for each, changes that.
+"""
+
+# %%
+# The data
+# --------
+#
+# The digits of scikit-learn, three side by side; each is about two thirds as frequent as the last. The target is an
+# indicator, a column for each digit. Strips to test on are made of other digits.
+
+from data import strips_of_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import f1_score
+
+from skimbalance import TunedOffsetClassifierCV
+
+X, y, X_test, y_test = strips_of_digits()
+print(f"shape of the indicator: {y.shape}, labels on a strip: {y.sum(axis=1).mean():.1f}")
+print(f"strips that carry each digit: {y.sum(axis=0)}")
+
+# %%
+# A goal over labels
+# ------------------
+#
+# The names of the metrics are those of scikit-learn: macro-F1 is the mean over the labels, micro-F1 that of all
+# labels on all strips, and the F1 of samples the mean over the strips. The forest is fitted once and tuned three times.
+
+forest = RandomForestClassifier(50, random_state=0, n_jobs=1)
+clf = TunedOffsetClassifierCV(forest, objective="f1_macro", cv=3, store_cv_results=True).fit(X, y)
+tuned = {average: clf.retune(objective=f"f1_{average}") for average in ("macro", "micro", "samples")}
+
+before = clf.estimator_.predict(X_test)
+for average, other in tuned.items():
+    scores = [f1_score(y_test, each, average=average, zero_division=0) for each in (before, other.predict(X_test))]
+    low, high = other.score_interval_
+    print(f"F1 {average:>7}: {scores[0]:.2f} before, {scores[1]:.2f} after, expected {low:.2f} to {high:.2f}")
+
+# %%
+# A threshold for each label
+# --------------------------
+#
+# The report has the offset and the threshold of each digit, and what became of it on held-out strips.
+
+print(clf.tuner_.report())
+
+# %%
+# Every label
+# -----------
+#
+# On the test strips, digits that were never found are found now, those in the middle pay with precision for twice the
+# recall, and for the commonest hardly anything changes.
+
+import matplotlib.pyplot as plt
+
+from skimbalance.plotting import ClassProfileDisplay
+
+ClassProfileDisplay.from_estimator(clf, X_test, y_test)
+plt.show()

@@ -1,0 +1,86 @@
+"""Several labels a row: an offset for each of them."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import bring, to_numpy
+from skimbalance._doubts import doubts_on_labels
+from skimbalance._fits._goal import Fitted, Goal
+from skimbalance._label_request import check_label_goals, label_metric, label_names
+from skimbalance._sklearn import one_blas_thread
+from skimbalance._typing import Array, ArrayLike
+from skimbalance._validation import check_lengths, check_sample_weight
+from skimbalance.decision import threshold_of
+from skimbalance.multilabel import (
+    MultilabelFit,
+    check_indicator,
+    fit_multilabel,
+    label_columns,
+    label_log_odds,
+)
+
+__all__ = ["fit_labels"]
+
+
+def fit_labels(
+    goal: Goal, scores: ArrayLike, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+) -> Fitted:
+    """Fit an offset for each label; see `OffsetTuner.fit`."""
+    indicator = check_indicator(y)
+    n_labels = indicator.shape[1]
+    names = label_names(y, n_labels=n_labels, classes=classes)
+    _check_goal(goal, names)
+    given = label_columns(scores, kind=goal.kind, labels=names)
+    check_lengths(scores=given, y=indicator)
+    host = to_numpy(given)
+    log_odds = label_log_odds(host, kind=goal.kind)
+    with one_blas_thread():
+        found = fit_multilabel(
+            log_odds,
+            indicator,
+            metric=label_metric(goal.objective, n_labels=n_labels),
+            constraints=goal.constraints,
+            labels=names,
+            weights=check_sample_weight(sample_weight, like=host),
+            dtype=host.dtype,
+            estimate=goal.estimate,
+            n_bootstraps=goal.n_bootstraps,
+            confidence_level=goal.confidence_level,
+            seed=goal.seed,
+            run=goal.run,
+            report=goal.report,
+        )
+    notes = doubts_on_labels(host, indicator, goal.kind, wrong=(log_odds > 0) != indicator)
+    return _fitted(found, names, notes, like=given)
+
+
+def _check_goal(goal: Goal, labels: npt.NDArray[Any]) -> None:
+    check_label_goals(
+        goal.objective,
+        goal.constraints,
+        labels=labels,
+        pos_label=goal.pos_label,
+        class_prior=goal.class_prior,
+        solver=goal.solver,
+    )
+
+
+def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *, like: Array) -> Fitted:
+    """Return what was found, where the scores came from."""
+    interval = found.offsets_interval
+    return Fitted(
+        classes=labels,
+        offsets=bring(found.offsets, to=like, dtype=like.dtype),
+        in_sample_score=found.in_sample_score,
+        untuned_score=found.untuned_score,
+        class_profile=found.profile,
+        n_iter=found.n_iter,
+        notes=found.notes + doubts,
+        threshold=bring(np.array([threshold_of(np.array([0.0, offset])) for offset in found.offsets]), to=like),
+        score=found.score,
+        score_interval=found.score_interval,
+        offsets_interval=None if interval is None else bring(interval, to=like, dtype=like.dtype),
+        multilabel=True,
+    )

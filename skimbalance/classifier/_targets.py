@@ -1,0 +1,174 @@
+"""What a classifier is fitted on: one label a row or several, and what is done differently for each."""
+
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, Protocol, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+
+from skimbalance._label_request import check_label_goals, label_names, several_labels
+from skimbalance._label_response import respond_labels, sure_of
+from skimbalance._request import check_goals
+from skimbalance._response import Response, respond
+from skimbalance._sklearn import take_rows
+from skimbalance._typing import ArrayLike
+from skimbalance._validation import check_sample_weight
+from skimbalance.classifier._base import check_targets, classes_for, fitted, require_known
+from skimbalance.classifier._folds import Fold, Split, judged_rows, systematic_splits
+from skimbalance.multilabel import Indicator, check_indicator, rarities
+from skimbalance.nn import ends_in_net
+
+__all__ = ["ClassTargets", "LabelTargets", "Targets", "targets_of"]
+
+_Floats = npt.NDArray[np.float64]
+
+
+class Targets(Protocol):
+    """The targets of a fit."""
+
+    @property
+    def y(self) -> Any:
+        """What estimators are trained on."""
+
+    def check_goals(self, classifier: Any) -> None:
+        """Raise where the goals of the classifier do not fit these targets."""
+
+    def known_to(self, estimator: Any) -> Self:
+        """Return the targets as an estimator that is trained already knows them."""
+
+    def learnt_by(self, estimator: Any) -> Self:
+        """Return the targets as an estimator that is to be trained will learn them."""
+
+    def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
+        """Return the rows to fit on and the rows to score, for each fold."""
+
+    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+        """Fit the estimator on `X`, which are these rows of all."""
+
+    def respond(
+        self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
+    ) -> Response:
+        """Ask a fitted estimator for its scores."""
+
+    def columns(self, estimator: Any) -> npt.NDArray[Any]:
+        """Return the name of each column of scores."""
+
+    def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
+        """Return the rows that offsets are fitted on."""
+
+
+def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
+    """Return targets of one label a row, or of several."""
+    if not several_labels(y):
+        labels, present, weights = check_targets(y, sample_weight)
+        return ClassTargets(labels, present, weights)
+    indicator = check_indicator(y)
+    own = y.tocsr() if hasattr(y, "tocsr") else indicator.astype(np.int64)
+    weights = check_sample_weight(sample_weight, like=np.zeros(len(indicator)))
+    return LabelTargets(own, indicator, label_names(y, n_labels=indicator.shape[1]), weights)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTargets:
+    """One label a row: `present` are the sorted labels, `named` those of the columns where the estimator has others."""
+
+    y: npt.NDArray[Any]
+    present: npt.NDArray[Any]
+    weights: _Floats | None
+    named: npt.NDArray[Any] | None = None
+
+    def check_goals(self, classifier: Any) -> None:
+        """Raise where the goals of the classifier do not fit these classes."""
+        check_goals(classifier.objective, classifier.constraints, labels=self.present, pos_label=classifier.pos_label)
+
+    def known_to(self, estimator: Any) -> "ClassTargets":
+        """Return the targets with the classes that the estimator knows."""
+        return replace(self, present=require_known(self.present, estimator))
+
+    def learnt_by(self, estimator: Any) -> "ClassTargets":
+        """Return the targets with names of the columns, if the estimator will not know them."""
+        return replace(self, named=classes_for(estimator, self.present))
+
+    def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
+        """Split by classes, or as the splitter does."""
+        if isinstance(cv, float):
+            splitter = StratifiedShuffleSplit(n_splits=1, test_size=cv, random_state=seed)
+        else:
+            splitter = check_cv(cv, self.y, classifier=True)
+        return list(splitter.split(X, self.y, **params))
+
+    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+        """Fit the estimator on labels, or on the numbers of their columns."""
+        return fitted(estimator, X, self.y if rows is None else self.y[rows], self.named, **params)
+
+    def respond(
+        self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
+    ) -> Response:
+        """Ask for a score of each class that the estimator knows."""
+        return respond(estimator, X, response_method=response_method, classes=self.named)
+
+    def columns(self, estimator: Any) -> npt.NDArray[Any]:
+        """Return the classes."""
+        return require_known(self.present, estimator) if self.named is None else self.named
+
+    def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
+        """Return the scored rows whose class the model of their fold knew."""
+        return judged_rows(folds, self.y, self.weights, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTargets:
+    """Several labels a row: `y` (n, L), dense or sparse, is what estimators get; `names` are those of the labels."""
+
+    y: Any
+    indicator: Indicator
+    names: npt.NDArray[Any]
+    weights: _Floats | None
+
+    def check_goals(self, classifier: Any) -> None:
+        """Raise where the goals of the classifier do not fit several labels."""
+        goals = ("pos_label", "class_prior", "solver")
+        asked = {name: getattr(classifier, name) for name in goals}
+        check_label_goals(classifier.objective, classifier.constraints, labels=self.names, **asked)
+
+    def known_to(self, estimator: Any) -> "LabelTargets":
+        """Return the targets: a label is its column."""
+        return self
+
+    def learnt_by(self, estimator: Any) -> "LabelTargets":
+        """Return the targets in the type that the estimator can be trained on: a net compares them with its logits."""
+        return replace(self, y=self.indicator.astype(np.float32)) if ends_in_net(estimator) else self
+
+    def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
+        """Spread rows evenly by the rarest label that they carry, or as the splitter does."""
+        if cv is None or isinstance(cv, Real):
+            return systematic_splits(rarities(self.indicator), cast("float | None", cv), seed=seed)
+        return list(check_cv(cv).split(X, self.y, **params))
+
+    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+        """Fit the estimator on the indicator."""
+        return estimator.fit(X, self.y if rows is None else take_rows(self.y, rows), **params)
+
+    def respond(
+        self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
+    ) -> Response:
+        """Ask for a score of each label."""
+        response = respond_labels(estimator, X, response_method=response_method, labels=self.names)
+        return response if trained_on is None else sure_of(response, known=self.indicator[trained_on])
+
+    def columns(self, estimator: Any) -> npt.NDArray[Any]:
+        """Return the names of the labels."""
+        return self.names
+
+    def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
+        """Return all scored rows."""
+        rows = np.concatenate([fold.rows for fold in folds])
+        return {
+            "scores": np.concatenate([np.asarray(fold.response.scores) for fold in folds]),
+            "y": take_rows(self.y, rows),
+            "sample_weight": None if self.weights is None else self.weights[rows],
+            "rows": rows,
+            "fold": np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds]),
+        }
