@@ -190,6 +190,7 @@ class TestManyRows:
         assert len(returned) > 5
         assert max(returned) < 20 * SMALL < scores.nbytes / 4
 
+    @pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler")
     def test_rows_are_drawn_alike_whoever_draws_them(self, client):
         rows = ten_classes(20_000)
         tuner = OffsetTuner("f1_macro", kind="logits", confidence_level=None)
