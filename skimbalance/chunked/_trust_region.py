@@ -44,12 +44,16 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows that are near to another class, and a table (K, K) of what all others weigh, by truth and decision."""
+    """The rows that are near to another class, and a table (K, K) of what all others weigh, by truth and decision.
+
+    `largest` is the largest magnitude of a leader.
+    """
 
     scores: _Vector
     codes: npt.NDArray[np.int64]
     mass: Floats
     settled: Floats
+    largest: float
 
     def joined(self, other: "_Rows") -> "_Rows":
         """Return these rows, then the others."""
@@ -58,10 +62,16 @@ class _Rows:
             np.concatenate([self.codes, other.codes]),
             np.concatenate([self.mass, other.mass]),
             self.settled + other.settled,
+            max(self.largest, other.largest),
         )
 
+    def border(self, gap: float) -> float:
+        """Return how far each offset may move, where all rows that lead by less than `gap` are near."""
+        rounding = 64 * float(np.finfo(self.scores.dtype).eps) * self.largest
+        return max(0.0, 0.499 * gap - rounding)
+
     def problem(self, about: Problem, offsets: Floats, gap: float) -> Problem:
-        """Return the problem of all rows, as long as no offset moves by more than half of `gap`."""
+        """Return the problem of all rows, as long as no offset moves beyond the border."""
         truth, winner = np.nonzero(self.settled > 0)
         far = np.tile(-offsets, (len(truth), 1))
         far[np.arange(len(truth)), winner] += 2 * gap + 1
@@ -124,8 +134,10 @@ def _climbed_nearby(
 def _ascended(near: _Rows, problem: Problem, offsets: Floats, gap: float) -> Solution:
     if np.isinf(gap):
         return ascend(near.problem(problem, offsets, 0.0), offsets)
-    within = Bounds(offsets - gap / 2, offsets + gap / 2)
-    return ascend(near.problem(problem, offsets, gap), offsets, within=within)
+    border, nearby = near.border(gap), near.problem(problem, offsets, gap)
+    if border == 0:  # so many rows tie that none of them can be looked at
+        return nearby.solved(offsets, n_iter=0)
+    return ascend(nearby, offsets, within=Bounds(offsets - border, offsets + border))
 
 
 def _reach(sample: Block, offsets: Floats, *, rows: int, n_rows: int) -> float:
@@ -140,14 +152,14 @@ def _reach(sample: Block, offsets: Floats, *, rows: int, n_rows: int) -> float:
 
 
 def _near(block: Block, *, offsets: Floats, gap: float) -> _Rows:
-    """Return the rows in which the best class leads by no more than `gap`, and what the others add up to."""
+    """Return the rows in which the best class leads by less than `gap`, and what the others add up to."""
     columns, size = block.scores, len(offsets)
     decisions = np.asarray(decide(columns, offsets))
     shifted = columns + offsets.astype(columns.dtype)
     best_two = np.partition(shifted, size - 2, axis=1)[:, -2:]
-    rounding = 64 * np.finfo(columns.dtype).eps * np.abs(best_two).max(initial=0.0)
-    near = best_two[:, 1] - best_two[:, 0] <= gap + rounding
+    near = best_two[:, 1] - best_two[:, 0] < gap
     cells = (block.codes * size + decisions)[~near]
     weights = None if block.weights is None else block.weights[~near]
     settled = np.bincount(cells, weights, minlength=size * size).reshape(size, size).astype(np.float64)
-    return _Rows(columns[near], block.codes[near], block.mass[near], settled)
+    largest = float(np.abs(best_two).max(initial=0.0))
+    return _Rows(columns[near], block.codes[near], block.mass[near], settled, largest)

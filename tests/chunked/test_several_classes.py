@@ -43,9 +43,10 @@ def test_near_rows_and_the_sums_of_the_others_are_the_problem(name):
         offsets = rng.normal(size=4)
         near = pieces_of(setting).total(lambda block, at=offsets: _near(block, offsets=at, gap=0.8), _Rows.joined)
         assert 0 < len(near.codes) < 300
+        assert 0.39 < near.border(gap) < 0.4
         condensed = near.problem(rowless(setting), offsets, gap)
         for _ in range(20):
-            moved = offsets + rng.uniform(-gap / 2, gap / 2, size=4)
+            moved = offsets + near.border(gap) * rng.uniform(-1, 1, size=4)
             assert rank(condensed, moved) == pytest.approx(rank(setting, moved), rel=1e-12, abs=1e-12)
 
 
@@ -90,6 +91,19 @@ def test_it_climbs_to_where_no_class_gains_nearby(name):
         for k in range(4):
             for step in np.linspace(-0.02, 0.02, 41):
                 assert rank(setting, found + step * np.eye(4)[k]) <= here + 1e-9
+
+
+def test_rows_that_all_tie_are_not_gathered():
+    """Of all rows two classes lead alike: no border would leave any of them out."""
+    setting = setting_of("f1_macro", 0)
+    scores = np.repeat(np.asarray(setting.scores)[:, :2], 2, axis=1)
+    tied, told = replace(setting, scores=scores), []
+    sample = block_of(tied, slice(None, None, 3))
+    found = climbed(
+        pieces_of(tied), rowless(tied), np.zeros(4), sample=sample, n_rows=300, report=told.append, limits=FEW
+    )
+    assert "0 rows looked at" in told[0]
+    assert rank(tied, found) > rank(tied, np.zeros(4))
 
 
 def test_where_all_rows_can_be_looked_at_it_is_an_ascent_in_memory():
