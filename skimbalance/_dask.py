@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike
 
-__all__ = ["DaskChunks", "chunks_of", "is_chunked", "map_rows", "n_columns"]
+__all__ = ["DaskChunks", "chunks_of", "floating_of", "is_chunked", "map_rows", "n_columns"]
 
 _Result = TypeVar("_Result")
 
@@ -33,6 +33,12 @@ def n_columns(scores: Any) -> int:
             f"{tuple(array.shape)}"
         )
     return 2 if array.ndim == 1 else int(array.shape[1])
+
+
+def floating_of(scores: Any) -> npt.DTypeLike:
+    """Return the dtype that scores are computed in."""
+    dtype = np.dtype(_array(scores).dtype)
+    return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
 
 
 class DaskChunks:
@@ -79,11 +85,16 @@ def _folded(results: list[_Result], *, join: Callable[[_Result, _Result], _Resul
     return reduce(join, results)
 
 
-def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[DaskChunks, DaskChunks]:
-    """Return rows as chunks `(scores, y, sample_weight or None, place)` of arrays, and as chunks of `y` alone.
+class Chunked(NamedTuple):
+    """Rows as chunks `(scores, y, sample_weight or None, place)` of arrays; and labels and weights by themselves."""
 
-    They are cut as the scores are.
-    """
+    rows: DaskChunks
+    labels: DaskChunks
+    weights: DaskChunks | None
+
+
+def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Chunked:
+    """Return rows in chunks, cut as the scores are."""
     from dask.delayed import delayed
 
     rows = _sized(_array(scores))
@@ -95,7 +106,8 @@ def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tup
         raise ValueError("scores and y must have at least one row; got none")
     gather, blocks = delayed(_gathered, pure=False), _parts(rows)
     parts = [gather(blocks[i], labels[i], weights[i], i / len(lengths)) for i in kept]
-    return DaskChunks(parts), DaskChunks([labels[i] for i in kept])
+    weights_alone = None if sample_weight is None else DaskChunks([weights[i] for i in kept])
+    return Chunked(DaskChunks(parts), DaskChunks([labels[i] for i in kept]), weights_alone)
 
 
 def _gathered(scores: Any, y: Any, weights: Any, place: float) -> tuple[Any, ...]:

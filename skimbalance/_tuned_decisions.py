@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import bring, namespace, smallest_normal, to_numpy
-from skimbalance._dask import is_chunked, map_rows, n_columns
+from skimbalance._dask import floating_of, is_chunked, map_rows, n_columns
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
@@ -74,7 +74,7 @@ class TunedDecisions:
         """
         check_is_fitted(self)
         if is_chunked(scores):
-            return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
+            return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
             given, log_odds = self._log_odds(scores)
             proba = bring(label_proba(log_odds, to_numpy(self.offsets_)), to=given, dtype=given.dtype)
@@ -100,7 +100,7 @@ class TunedDecisions:
         """
         check_is_fitted(self)
         if is_chunked(scores):
-            return self._lazily("transform", scores, columns=len(self.classes_), dtype=self.offsets_.dtype)
+            return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
             given, log_odds = self._log_odds(scores)
             return bring(log_odds + to_numpy(self.offsets_), to=given, dtype=given.dtype)
@@ -123,6 +123,7 @@ class TunedDecisions:
             raise ValueError(
                 f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
             )
+        check_column_names(scores, self.classes_)
         decides = copy(self)
         decides._kept = None  # these rows need not travel
         return map_rows(getattr(decides, method), scores, columns=columns, dtype=dtype)

@@ -29,6 +29,7 @@ __all__ = [
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "rescaled",
     "with_few_rows",
 ]
 
@@ -59,11 +60,15 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
     weights = bring(check_weights(sample_weight, n_rows=int(like.shape[0])), to=like, dtype=xp.float64)
     if not bool(xp.any(weights > 0)):
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
-    _, exponent = math.frexp(float(xp.max(weights)))
+    return rescaled(weights, largest=float(xp.max(weights)))
+
+
+def rescaled(weights: Array, *, largest: float) -> Array:
+    """Return weights whose products of sums neither overflow nor vanish: powers of two change no digit."""
+    _, exponent = math.frexp(largest)
     if abs(exponent) < _LARGEST_EXPONENT:
         return weights
-    # Products of sums must neither overflow nor vanish; powers of two change no digit, and two of them any scale.
-    half = -exponent // 2
+    half = -exponent // 2  # two of them reach any scale
     return weights * 2.0**half * 2.0 ** (-exponent - half)
 
 

@@ -10,6 +10,7 @@ import pytest
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
@@ -172,6 +173,59 @@ class TestManyRows:
         )
         assert state == pytest.approx(np.full(10, 0.1), abs=1e-8)
 
+    def test_three_classes_of_which_one_has_no_rows(self):
+        rng = np.random.default_rng(0)
+        y = (rng.random(30_000) < 0.1).astype(int)
+        scores = rng.normal(size=(30_000, 3)) + 1.5 * np.eye(3)[y]
+        tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
+        there, here = both(tuner, scores, y, classes=[0, 1, 2])
+        assert there.in_sample_score_ > 0.995 * here.in_sample_score_
+
+    def test_three_classes(self, capsys):
+        rng = np.random.default_rng(0)
+        y = rng.choice(3, size=40_000, p=[0.9, 0.08, 0.02])
+        scores = rng.normal(size=(40_000, 3)) + 1.5 * np.eye(3)[y]
+        tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
+        there, here = both(tuner, scores, y)
+        assert there.in_sample_score_ > 0.998 * here.in_sample_score_
+
+    def test_most_rows_weigh_nothing(self):
+        rng = np.random.default_rng(0)
+        y = rng.integers(0, 2, size=60_000)
+        weights = np.zeros(60_000)
+        weights[np.flatnonzero(y == 0)[:1000]] = 1
+        weights[np.flatnonzero(y == 1)[:12]] = 1
+        tuner = OffsetTuner("f1", kind="logits", estimate="empirical", confidence_level=None)
+        there, here = both(tuner, rng.normal(size=60_000) + 2 * y, y, sample_weight=weights)
+        assert there.in_sample_score_ == pytest.approx(here.in_sample_score_, rel=1e-12)
+
+    @pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e-9, 1e300, 3e306])
+    def test_weights_of_any_scale(self, scale):
+        scores, y = two_classes(20_000)
+        tuner = OffsetTuner("matthews_corrcoef", kind="logits", estimate="empirical", confidence_level=None)
+        weights = np.random.default_rng(0).integers(1, 4, size=20_000).astype(float)
+        expected = both(tuner, scores, y, sample_weight=weights)[0]
+        there = clone(tuner).fit(*chunked(scores, y), sample_weight=chunked(weights * scale)[0])
+        rel = 1e-2 if scale < 1e-310 else 1e-9  # numbers so small have few digits
+        assert there.in_sample_score_ == pytest.approx(expected.in_sample_score_, rel=rel)
+
+    def test_a_function_that_takes_no_weights(self):
+        scores, y = two_classes(30_000)
+        tuner = OffsetTuner(lambda t, p: float(np.mean(t == p)), kind="logits", confidence_level=None)
+        there = tuner.fit(*chunked(scores, y))
+        assert there.in_sample_score_ > 0.94
+        assert "takes no sample_weight" in there.notes_[-1]
+
+    def test_a_state_out_of_reach_is_told(self):
+        scores, y = ten_classes(20_000)
+        target = np.r_[1 - 9e-9, np.full(9, 1e-9)]
+        tuner = OffsetTuner(ImbalanceState(target), kind="logits", confidence_level=None)
+        there = tuner.fit(*chunked(300 * scores, y))
+        state = there.predict_proba(300 * scores).mean(axis=0)
+        assert there.in_sample_score_ == pytest.approx(np.abs(state - target).max(), abs=1e-9)
+        told = any(note.startswith("All rows together do not reach the state") for note in there.notes_)
+        assert told == (there.in_sample_score_ > 1e-6)
+
     def test_nothing_large_is_gathered(self, monkeypatch):
         """The most that comes back at a time is the sample, or as many rows that are looked at one by one."""
         returned = []
@@ -254,6 +308,18 @@ class TestLazily:
         assert lazy.shape == here.shape
         assert lazy.compute().tolist() == here.tolist()
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
+    def test_its_dtype_is_told(self, dtype):
+        scores, y = two_classes(3000)
+        tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y)
+        (rows,) = chunked(scores.astype(dtype), chunks=500)
+        for lazy in (tuner.transform(rows), tuner.predict_proba(rows), tuner.predict(rows)):
+            assert lazy.dtype == lazy.compute().dtype
+
+    def test_a_tuner_that_is_not_fitted(self):
+        with pytest.raises(NotFittedError):
+            OffsetTuner().predict(da.ones(4, chunks=2))
+
     def test_nothing_is_computed_before(self):
         scores, y = two_classes(3000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y)
@@ -285,6 +351,19 @@ class TestData:
         expected = clone(tuner).fit(scores, y).offsets_.tolist()
         assert clone(tuner).fit(chunked(scores)[0], y).offsets_.tolist() == expected
         assert clone(tuner).fit(table["score"], table["y"]).offsets_.tolist() == expected
+
+    def test_columns_in_another_order_are_refused(self):
+        dd = pytest.importorskip("dask.dataframe")
+        pd = pytest.importorskip("pandas")
+        rng = np.random.default_rng(0)
+        proba, y = rng.dirichlet(np.ones(3), size=300), np.array(["a", "b", "c"])[rng.integers(0, 3, size=300)]
+        table = dd.from_pandas(pd.DataFrame(proba, columns=["b", "a", "c"]), npartitions=3)
+        tuner = OffsetTuner(confidence_level=None)
+        with pytest.raises(ValueError, match="reorder the columns"):
+            tuner.fit(table, y)
+        tuner.fit(table[["a", "b", "c"]], y)
+        with pytest.raises(ValueError, match="reorder the columns"):
+            tuner.predict(table)
 
     def test_a_pickled_tuner_predicts_chunks(self):
         scores, y = two_classes(3000)

@@ -14,7 +14,15 @@ from skimbalance._fits._classes import fit_classes
 from skimbalance._fits._goal import Fitted, Goal
 from skimbalance._request import bound_metric, deployed_factors, plan, require_room, requirements_of
 from skimbalance._typing import ArrayLike, Kind
-from skimbalance._validation import check_codes, check_labels, check_per_class, check_scores, check_weights
+from skimbalance._validation import (
+    check_codes,
+    check_column_names,
+    check_labels,
+    check_per_class,
+    check_scores,
+    check_weights,
+    rescaled,
+)
 from skimbalance.chunked import (
     Block,
     Chunks,
@@ -25,6 +33,8 @@ from skimbalance.chunked import (
     climbed,
     counts_of,
     drawn,
+    drawn_evenly,
+    gathered_rows,
     reached_by_all,
     state_of,
     weigh_classes,
@@ -48,22 +58,25 @@ def fit_chunks(
     """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
     require_room(goal.objective, goal.constraints)
     rows = _counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
-    limit = _SAMPLE_CELLS // len(rows.labels)
-    sample = drawn(rows.chunks, rows=rows.sizes, masses=rows.masses, limit=limit, seed=goal.seed)
+    metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
+    weighing = metric.trait != "general" or metric.takes_weights
+    sample = _sample(rows, seed=goal.seed, weighing=weighing)
     goal.report(f"{len(sample.codes)} of {rows.count} rows drawn")
     in_memory = replace(goal, class_prior=None)  # the weights of the rows have it already
     fitted = fit_classes(
         in_memory, sample.scores, rows.labels[sample.codes], classes=classes, sample_weight=sample.weights
     )
-    if len(sample.codes) == rows.count:
+    if rows.count <= rows.limit:
         return fitted
+    if not weighing:
+        return replace(fitted, notes=[*fitted.notes, _told(_JUDGED_BY_SAMPLE, sample, rows)])
     over_all = _state_over_all if isinstance(goal.objective, ImbalanceState) else _metric_over_all
     return over_all(goal, rows, sample, fitted)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """All rows, the labels of their classes, how many rows these have (K,) and what they weigh (K,).
+    """All rows, and of each class the label, how many rows it has, how many of them weigh something, and how much.
 
     `largest` is the largest magnitude of a log-score.
     """
@@ -71,6 +84,7 @@ class _Rows:
     chunks: Chunks[Block]
     labels: npt.NDArray[Any]
     sizes: Floats
+    weighing: Floats
     masses: Floats
     largest: float
     weighted: bool
@@ -80,26 +94,42 @@ class _Rows:
         """The number of rows."""
         return int(self.sizes.sum())
 
+    @property
+    def limit(self) -> int:
+        """How many rows are drawn."""
+        return _SAMPLE_CELLS // len(self.labels)
+
+
+def _sample(rows: _Rows, *, seed: int, weighing: bool) -> Block:
+    """Return all rows where they are few, or a sample; for a metric that takes no weights one of rows as they are."""
+    if rows.count <= rows.limit:
+        return gathered_rows(rows.chunks)
+    if not weighing:
+        return drawn_evenly(rows.chunks, share=rows.limit / rows.count, seed=seed)
+    return drawn(rows.chunks, rows=rows.weighing, masses=rows.masses, limit=rows.limit, seed=seed)
+
 
 def _counted(
     goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
 ) -> _Rows:
     """Check all rows, and count those of each class."""
     n_classes = n_columns(scores)
-    given, labels_alone = chunks_of(scores, y, sample_weight)
-    _, labels = check_labels(labels_alone.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
+    given = chunks_of(scores, y, sample_weight)
+    _, labels = check_labels(given.labels.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
+    check_column_names(scores, labels)
     bound_metric(goal.objective, labels, goal.pos_label)  # a wrong goal fails before the scores are read
     requirements_of(goal.constraints, labels, goal.pos_label)
-    read = partial(_read, kind=goal.kind, labels=labels)
-    sums, largest = given.total(partial(_weighed, read=read, kind=goal.kind), _more)
-    sizes, masses = sums
-    if not masses.any():
+    heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
+    if heaviest == 0:
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
+    read = partial(_read, kind=goal.kind, labels=labels, heaviest=heaviest)
+    sums, largest = given.rows.total(partial(_weighed, read=read, kind=goal.kind), _more)
+    sizes, weighing, masses = sums
     if goal.class_prior is not None:
         factors = deployed_factors(masses, check_per_class("class_prior", goal.class_prior, labels))
-        read, masses = partial(read, factors=factors), masses * factors
+        read, masses, weighing = partial(read, factors=factors), masses * factors, weighing * (factors > 0)
     weighted = sample_weight is not None or goal.class_prior is not None
-    return _Rows(_Reading(given, read), labels, sizes, masses, largest, weighted)
+    return _Rows(_Reading(given.rows, read), labels, sizes, weighing, masses, largest, weighted)
 
 
 @dataclass(frozen=True)
@@ -125,10 +155,17 @@ def _distinct(y: ArrayLike) -> npt.NDArray[Any]:
     return distinct
 
 
-def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], factors: Floats | None = None) -> Block:
+def _heaviest(weights: ArrayLike) -> float:
+    host = to_numpy(weights)
+    return float(check_weights(host, n_rows=len(host)).max())
+
+
+def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], heaviest: float, factors: Floats | None = None) -> Block:
     scores, y, sample_weight, place = chunk
     codes = check_codes("y", y, labels=labels)
-    weights = None if sample_weight is None else check_weights(sample_weight, n_rows=len(codes))
+    weights = None
+    if sample_weight is not None:
+        weights = rescaled(check_weights(sample_weight, n_rows=len(codes)), largest=heaviest)
     if factors is not None:
         weights = factors[codes] if weights is None else weights * factors[codes]
     return Block(to_numpy(check_scores(scores, kind=kind)), codes, weights, place)
@@ -160,13 +197,13 @@ def _metric_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> 
     achieved = [as_counts(confusion) for confusion in each]
     best = 1 if not exactly else max(range(3), key=lambda number: (problem.rank_of(achieved[number]), number))
     before, after = achieved[0], achieved[best]
-    told = _FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE
+    told = _told(_FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE, sample, rows)
     return replace(
         _moved(fitted, candidates[best]),
         in_sample_score=metric.value(after),
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
-        notes=[*fitted.notes, told.format(n_drawn=len(sample.codes), n_rows=rows.count)],
+        notes=[*fitted.notes, told],
     )
 
 
@@ -174,28 +211,54 @@ _FITTED_TO_ALL = (
     "The offsets were fitted to all {n_rows} rows, from where those of a sample of {n_drawn} rows led to; what is said "
     "of new rows comes from the sample."
 )
+_JUDGED_BY_SAMPLE = (
+    "The objective takes no sample_weight: {n_drawn} of {n_rows} rows were drawn as they are, and all that is told of "
+    "the rows of the fit is told of these."
+)
+_REACHED = 1e-6
+_NOT_REACHED = "All rows together do not reach the state, of which they miss {distance:.2g}: a sample of them did."
 _FITTED_TO_SAMPLE = (
     "The offsets were fitted to a sample of {n_drawn} of {n_rows} rows, in which rare classes are whole; "
     "in_sample_score_ and class_profile_ count all rows."
 )
 
 
+def _told(what: str, sample: Block, rows: _Rows) -> str:
+    return what.format(n_drawn=len(sample.codes), n_rows=rows.count)
+
+
 def _exact(goal: Goal, rows: _Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
     """Return the offsets that are best on all rows: of two classes the global optimum, of more where an ascent ends."""
     kept = tuple(np.flatnonzero(rows.masses > 0).tolist())
     log = partial(_log_scores, kind=goal.kind, kept=kept)
-    chunks = _Reading(rows.chunks, log)
-    if len(rows.labels) == 2:
-        of_one_column = sample.scores.ndim == 1 or goal.kind != "logits"
-        size: SizeOf = _SIZES[goal.kind] if of_one_column else partial(np.full_like, fill_value=2 * rows.largest)
-        return best_threshold(chunks, problem, largest=rows.largest, size=size, report=goal.report)
+    chunks, some, drawn_rows = _Reading(rows.chunks, log), problem.restricted(kept), log(sample)
+    if len(kept) == 2:
+        size = _size_of(goal.kind, sample, drawn_rows)
+        found = best_threshold(chunks, some, largest=rows.largest, size=size, report=goal.report)
+    else:
+        sizes = rows.weighing[list(kept)]
+        begin = start.astype(np.float64)[list(kept)]
+        found = climbed(chunks, some, begin - begin.mean(), sample=drawn_rows, sizes=sizes, report=goal.report)
     offsets = start.astype(np.float64)
-    offsets -= offsets[list(kept)].mean()
-    some = problem.restricted(kept)
-    offsets[list(kept)] = climbed(
-        chunks, some, offsets[list(kept)], sample=log(sample), n_rows=rows.count, report=goal.report
-    )
+    offsets -= offsets[list(kept)].mean()  # what is left out keeps its distance
+    offsets[list(kept)] = found
     return np.asarray(centred(offsets))
+
+
+def _size_of(kind: Kind, sample: Block, drawn_rows: Block) -> SizeOf:
+    """Return how large the two scores are together whose difference is a gap, as far as the gap tells."""
+    if kind == "logits" and sample.scores.ndim == 2:
+        typical = float(np.quantile(np.abs(drawn_rows.scores).sum(axis=1), _TYPICAL))
+        return partial(_at_least, typical=typical)
+    return np.abs if kind == "logits" else _softly
+
+
+_TYPICAL = 0.999
+
+
+def _at_least(gaps: npt.NDArray[Any], *, typical: float) -> npt.NDArray[Any]:
+    size: npt.NDArray[Any] = np.maximum(np.abs(gaps), typical)
+    return size
 
 
 def _log_scores(block: Block, *, kind: Kind, kept: tuple[int, ...] | None = None) -> Block:
@@ -210,9 +273,6 @@ def _softly(gaps: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return how large two logarithms of probabilities are together whose difference is a gap."""
     size: npt.NDArray[Any] = np.logaddexp(0, gaps) + np.logaddexp(0, -gaps)
     return size
-
-
-_SIZES: dict[Kind, SizeOf] = {"logits": np.abs, "proba": _softly, "log_proba": _softly}
 
 
 def _state_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> Fitted:
@@ -235,12 +295,13 @@ def _state_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> F
     away = (state_of(chunks, each, factors=factors) - target for each in (none, offsets))
     untuned, reached = (float(np.abs(each).max()) for each in away)
     before, after = map(as_counts, chunks.total(partial(counts_of, offsets=(none, offsets)), np.add))
+    missed = [] if reached <= _REACHED else [_NOT_REACHED.format(distance=reached)]
     return replace(
         _moved(fitted, offsets),
         in_sample_score=reached,
         untuned_score=untuned,
         class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
-        notes=[*fitted.notes, _FITTED_TO_ALL.format(n_drawn=len(sample.codes), n_rows=rows.count)],
+        notes=[*fitted.notes, *missed, _told(_FITTED_TO_ALL, sample, rows)],
     )
 
 

@@ -2,7 +2,7 @@
 
 from skimbalance.chunked._chunks import Block, Chunks, Floats, as_counts, counts_of, weigh_classes
 from skimbalance.chunked._line import SizeOf
-from skimbalance.chunked._sample import drawn
+from skimbalance.chunked._sample import drawn, drawn_evenly, gathered_rows
 from skimbalance.chunked._state import reached_by_all, state_of
 from skimbalance.chunked._trust_region import climbed
 from skimbalance.chunked._two_classes import best_threshold
@@ -17,6 +17,8 @@ __all__ = [
     "climbed",
     "counts_of",
     "drawn",
+    "drawn_evenly",
+    "gathered_rows",
     "reached_by_all",
     "state_of",
     "weigh_classes",

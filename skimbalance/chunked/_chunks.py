@@ -45,8 +45,8 @@ class Block:
 
 
 def weigh_classes(block: Block, *, n_classes: int) -> Floats:
-    """Return how many rows each class has, and what they weigh, (2, K)."""
-    parts = (None, block.weights)
+    """Return how many rows each class has, how many of them weigh something, and what they weigh, (3, K)."""
+    parts = (None, (block.mass > 0).astype(np.float64), block.weights)
     return np.stack([np.asarray(count_codes(block.codes, weights, n_classes)) for weights in parts])
 
 

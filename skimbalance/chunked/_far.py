@@ -24,39 +24,46 @@ _OWN, _RIVALS, _OTHERS = range(3)
 
 
 class Far(NamedTuple):
-    """An offset of one class that is better than the present one, the rank it gives, and what that gains."""
+    """An offset of one class that is better than the present one, and what it promises to gain."""
 
     label: int
     offset: float
-    rank: float
     gain: float
 
 
 def marks_for(sample: Block, offsets: Floats, *, at_most: int) -> Floats:
-    """Return for each class gaps (K, m) that part the rows of a sample evenly, and the offset itself."""
+    """Return for each class gaps (K, m) that part the rows of a sample evenly, and the offset itself.
+
+    They lie a little above these gaps, so that it is plain on which side of them rows with the same gap are.
+    """
     columns = sample.scores.astype(np.float64)
     first, best, _, second = _leaders(columns + offsets)
-    shares = np.linspace(0, 1, at_most)
+    shares = np.linspace(0, 1, at_most)[1:]
+    above = 64 * float(np.finfo(sample.scores.dtype).eps)
     marks = []
     for k, offset in enumerate(offsets):
         gaps = np.where(first == k, second, best) - columns[:, k]
-        marks.append(np.sort(np.append(np.quantile(gaps, shares[1:]), offset)))
+        between = np.quantile(gaps, shares, method="lower")
+        between = between + above * np.maximum(np.abs(gaps).max(), np.abs(columns).max())
+        marks.append(np.sort(np.append(between, offset)))
     return np.stack(marks)
 
 
 def far_move(chunks: Chunks[Block], problem: Problem, offsets: Floats, marks: Floats) -> Far | None:
-    """Return the best move of one class to one of its `marks`, None where none is better than to stay."""
-    part = partial(_groups, offsets=offsets, marks=marks, confused=problem.needs_confusion)
+    """Return the move of one class to one of its `marks` that promises most, None where none is better than to stay."""
+    confused = problem.needs_confusion
+    part = partial(_groups, offsets=offsets, marks=marks, confused=confused)
     groups, confusion = chunks.total(part, _added)
     now = as_counts(confusion)
     here = problem.rank_of(now)
     best, found = here, None
     for k, table in enumerate(groups):
-        ranks = _ranks(k, table, problem, now, held=int(np.searchsorted(marks[k], offsets[k])))
+        held = int(np.searchsorted(marks[k], offsets[k]))
+        ranks = _ranks(k, table, problem, now, held=held, confused=confused)
         place = int(np.argmax(ranks))
         if improves(ranks[place], best):
-            mark, best = float(marks[k, place]), float(ranks[place])
-            found = Far(k, mark + 1e-9 * max(1.0, abs(mark)), best, best - here)
+            best = float(ranks[place])
+            found = Far(k, float(marks[k, place]), best - here)
     return found
 
 
@@ -97,11 +104,11 @@ def _added(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Fl
     return one[0] + other[0], one[1] + other[1]
 
 
-def _ranks(k: int, table: Floats, problem: Problem, now: Counts, *, held: int) -> Floats:
-    """Return the rank (m,) with the offset of class k just above each of its marks, where it is at mark `held`."""
+def _ranks(k: int, table: Floats, problem: Problem, now: Counts, *, held: int, confused: bool) -> Floats:
+    """Return the rank (m,) with the offset of class k at each of its marks, where it is at the one numbered `held`."""
     group, rival, whose = np.nonzero(table)
     size = problem.n_classes
-    codes = whose if table.shape[2] == size else _codes(k, rival, whose, size)
+    codes = whose if confused else _codes(k, rival, whose, size)
     truth = HardTruth(table[group, rival, whose], now.support, codes)
     rows = np.arange(len(codes))[None, :]
     gaps = Gaps(group[None, :].astype(np.float64), 0.0, np.zeros_like)

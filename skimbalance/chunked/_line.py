@@ -79,8 +79,12 @@ def _places(rows: Rows, intervals: Intervals, step: int) -> _Places:
 
 
 def spread(chunks: Chunks[Rows], intervals: Intervals, *, step: int) -> _Vector:
-    """Return one in `step` of the gaps within the intervals, sorted and distinct."""
-    return np.unique(chunks.total(partial(_spread, intervals=intervals, step=step), _concat))
+    """Return one in `step` of the gaps within the intervals, sorted and distinct; at least one, if there are any."""
+    while True:
+        found = np.unique(chunks.total(partial(_spread, intervals=intervals, step=step), _concat))
+        if len(found) or step == 1:
+            return found
+        step = -(-step // 16)
 
 
 def _spread(rows: Rows, *, intervals: Intervals, step: int) -> _Vector:
@@ -155,28 +159,25 @@ def _marked(rows: Rows, *, at: _Vector) -> Marks:
     return Marks(at, sides.astype(np.float64), won, mass, fenced[sides[0]], fenced[sides[1] + 1])
 
 
-def condensed(marks: Marks, rows: Rows, *, pruned: npt.NDArray[np.bool_], largest: float, size: "SizeOf") -> Line:
-    """Return the line over the marks, all `rows`, and two gaps in place of those in each `pruned` interval.
+def condensed(
+    marks: Marks, rows: Rows, *, pruned: npt.NDArray[np.bool_], largest: float, size: "SizeOf"
+) -> tuple[Line, npt.NDArray[np.bool_]]:
+    """Return the line over the marks, all `rows`, and the first and last gap of each `pruned` interval.
 
-    In these the rows that the mover does not win come first and those that it wins last, so that what it has in between
-    is no better than the best that any order could give it.
+    And where along it (n + 1,) a cut is one of all rows: not within those intervals, of which only the ends are there.
     """
-    won, mass = (marks.between(sums)[pruned] for sums in (marks.won, marks.mass))
-    others = np.maximum(mass - won, 0.0)
-    alone = (won <= 0) | (others <= 0)
-    first_won, first_mass = np.where(alone, won / 2, 0.0), np.where(alone, mass / 2, others)
-    finite = np.isfinite(marks.at)
-    point_won, point_mass = ((sums[1] - sums[0])[finite] for sums in (marks.won, marks.mass))
+    finite, none = np.isfinite(marks.at), np.zeros(int(np.count_nonzero(pruned)))
     gaps = [marks.at[finite], rows.gaps, marks.after[:-1][pruned], marks.before[1:][pruned]]
-    wins = [point_won, rows.won, first_won, won - first_won]
-    masses = [point_mass, rows.mass, first_mass, mass - first_mass]
-    ordered = np.concatenate(gaps)
-    order = np.argsort(ordered, kind="stable")
-    ordered = ordered[order]
+    wins = [(marks.won[1] - marks.won[0])[finite], rows.won, marks.between(marks.won)[pruned], none]
+    masses = [(marks.mass[1] - marks.mass[0])[finite], rows.mass, marks.between(marks.mass)[pruned], none]
+    opens = [np.zeros(len(gaps[0]) + len(gaps[1])), none + 1, none]
+    order = np.argsort(np.concatenate(gaps), kind="stable")
+    ordered = np.concatenate(gaps)[order]
     hits, predicted = (
         np.concatenate([[0.0], np.cumsum(np.concatenate(parts).astype(np.float64)[order])]) for parts in (wins, masses)
     )
-    return Line(Gaps(ordered[None, :], largest, lambda places: size(ordered[places])), hits, predicted)
+    real = np.concatenate([[True], np.concatenate(opens)[order] == 0])
+    return Line(Gaps(ordered[None, :], largest, lambda places: size(ordered[places])), hits, predicted), real
 
 
 SizeOf = Callable[[_Vector], _Vector]

@@ -42,16 +42,18 @@ def reached_by_all(
     report: Progress,
 ) -> Floats:
     """Return offsets (K,) that give all rows the state `target`; `solve` finds those for rows of a sample."""
-    aim, best, least = target, None, np.inf
+    aim, best, least = target, np.zeros_like(target), np.inf
     for number in range(1, _ROUNDS + 1):
         offsets = solve(aim)
-        lack = target - state_of(chunks, offsets, factors=factors)
-        distance = float(np.abs(lack).max())
+        state = state_of(chunks, offsets, factors=factors)
+        distance = float(np.abs(target - state).max())
         report(f"imbalance state, pass {number} over all rows: {distance:.2g} off")
         if distance < least:
             best, least = offsets, distance
-        if distance < _TOLERANCE or np.min(aim + lack) <= 0:
+        if distance < _TOLERANCE:
             break
-        aim = aim + lack
-    assert best is not None
+        moved = aim + (target - state)
+        if moved.min() <= 0:  # a share of next to nothing is moved by its factor
+            moved = aim * target / np.maximum(state, np.finfo(np.float64).tiny)
+        aim = moved / moved.sum()
     return best

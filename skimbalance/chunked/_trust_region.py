@@ -34,7 +34,7 @@ class Limits(NamedTuple):
     """How many scores are looked at one by one, how many sums are told at how many marks of a class, and how often."""
 
     cells: int = 1 << 22
-    sums: int = 1 << 22
+    sums: int = 1 << 21
     marks: int = 1024
     rounds: int = 20
 
@@ -88,47 +88,65 @@ def climbed(
     start: Floats,
     *,
     sample: Block,
-    n_rows: int,
+    sizes: Floats,
     report: Progress,
     limits: Limits = _LIMITS,
 ) -> Floats:
     """Return offsets (K,) from which no class gains on all rows, by moving a little or to one of some marks.
 
-    The `problem` has no rows, but what those of each class weigh, which is not zero. A `sample` tells how far the
-    neighbourhood may reach, and where marks are set.
+    The `problem` has no rows, but what those of each class weigh, which is not zero; `sizes` (K,) is how many there
+    are. A `sample` tells how far the neighbourhood may reach, and where marks are set.
     """
-    offsets, size = start, len(start)
-    gap = _reach(sample, offsets, rows=limits.cells // size, n_rows=n_rows)
-    n_marks = min(limits.marks, limits.sums // (3 * size * size))
+    gap = _reach(sample, start, sizes=sizes, rows=limits.cells // len(start))
+    climb = partial(_climbed_nearby, chunks, problem, gap=gap, report=report, limits=limits)
+    best = climb(start)
+    n_marks = _marks_of_each(problem, limits)
     for number in range(1, limits.rounds + 1):
-        offsets = _climbed_nearby(chunks, problem, offsets, gap=gap, report=report, limits=limits)
         if np.isinf(gap) or n_marks < _FEWEST_MARKS:
             break
-        leap = far_move(chunks, problem, offsets, marks_for(sample, offsets, at_most=n_marks))
+        leap = far_move(chunks, problem, best.offsets, marks_for(sample, best.offsets, at_most=n_marks))
         if leap is None or leap.gain < _LEAST_GAIN:
             break
-        report(f"{problem.metric.name}, leap {number}: rank {leap.rank:.6g}")
-        offsets = offsets.copy()
+        report(f"{problem.metric.name}, leap {number}: {leap.gain:.2g} to be gained")
+        offsets = best.offsets.copy()
         offsets[leap.label] = leap.offset
-    return offsets
+        reached = climb(offsets)
+        if not improves(reached.rank, best.rank):
+            break
+        best = reached
+    return best.offsets
+
+
+def _marks_of_each(problem: Problem, limits: Limits) -> int:
+    """Return how many marks there may be of each class: at each there are sums by rival, and by whose rows they are."""
+    size = problem.n_classes
+    kinds = size if problem.needs_confusion else 3
+    return min(limits.marks, limits.sums // (kinds * size * size))
+
+
+class _Reached(NamedTuple):
+    """Offsets, and the rank of the decisions that they make of all rows."""
+
+    offsets: Floats
+    rank: float
 
 
 def _climbed_nearby(
     chunks: Chunks[Block], problem: Problem, offsets: Floats, *, gap: float, report: Progress, limits: Limits
-) -> Floats:
+) -> _Reached:
     """Ascend from one neighbourhood to the next, until the best offsets are well within."""
-    rank = -np.inf
+    best = _Reached(offsets, -np.inf)
     for number in range(1, limits.rounds + 1):
-        near = chunks.total(partial(_near, offsets=offsets, gap=gap), _Rows.joined)
-        solution = _ascended(near, problem, offsets, gap)
+        near = chunks.total(partial(_near, offsets=best.offsets, gap=gap), _Rows.joined)
+        solution = _ascended(near, problem, best.offsets, gap)
         report(f"{problem.metric.name}, ascent {number}: {len(near.codes)} rows looked at, rank {solution.rank:.6g}")
-        if not improves(solution.rank, rank):
+        if not improves(solution.rank, best.rank):
             break
-        moved, rank = np.asarray(solution.offsets, dtype=np.float64) - offsets, solution.rank
-        offsets = offsets + moved
+        moved = np.asarray(solution.offsets, dtype=np.float64) - best.offsets
+        best = _Reached(best.offsets + moved, solution.rank)
         if np.ptp(moved) < gap / 4:  # far from the border, wherever the centre has gone
             break
-    return offsets
+    return best
 
 
 def _ascended(near: _Rows, problem: Problem, offsets: Floats, gap: float) -> Solution:
@@ -140,15 +158,16 @@ def _ascended(near: _Rows, problem: Problem, offsets: Floats, gap: float) -> Sol
     return ascend(nearby, offsets, within=Bounds(offsets - border, offsets + border))
 
 
-def _reach(sample: Block, offsets: Floats, *, rows: int, n_rows: int) -> float:
+def _reach(sample: Block, offsets: Floats, *, sizes: Floats, rows: int) -> float:
     """Return by how much the best class leads in the rows that it leads by least, so many of all."""
-    if n_rows <= rows:
+    if sizes.sum() <= rows:
         return np.inf
     shifted = np.sort(sample.scores + offsets, axis=1)
     margins = shifted[:, -1] - shifted[:, -2]
+    stands_for = (sizes / np.maximum(np.bincount(sample.codes, minlength=len(sizes)), 1))[sample.codes]
     order = np.argsort(margins)
-    shares = np.cumsum(sample.mass[order]) / sample.mass.sum()
-    return float(margins[order[np.searchsorted(shares, rows / n_rows)]])
+    place = np.searchsorted(np.cumsum(stands_for[order]), rows)
+    return float(margins[order[min(int(place), len(order) - 1)]])
 
 
 def _near(block: Block, *, offsets: Floats, gap: float) -> _Rows:

@@ -17,11 +17,14 @@ from skimbalance._typing import Progress
 from skimbalance.chunked._chunks import Block, Chunks, Floats
 from skimbalance.chunked._line import Marks, Rows, SizeOf, condensed, gathered, line_up, marked, spread
 from skimbalance.metrics._base import Metric
-from skimbalance.solvers import Gaps, Line, Problem, best_cuts, ranks_on, trace_along
+from skimbalance.solvers import Cuts, Gaps, Line, Problem, best_cuts, ranks_on, trace_along
 
 __all__ = ["Budget", "best_threshold"]
 
 _ROUNDING = 1e-12
+
+_TRIES = 4
+"""So often gaps that are too near to be cut apart are looked behind."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def best_threshold(
     """
     rows = chunks.kept(partial(line_up, mover=problem.mover))
     marks = marked(rows, np.asarray([-np.inf, np.inf], dtype=problem.scores.dtype))
-    bar = np.inf
+    bar, tries = np.inf, 0
     while True:
         known = min(bar, _best_mark(problem, marks))
         undecided = _undecided(problem, marks, known=known, at_most=budget.rows)
@@ -60,22 +63,29 @@ def best_threshold(
             step = -(-n_rows // budget.marks)
             marks = marks.merged(marked(rows, spread(rows, marks.intervals(undecided), step=step)))
             continue
-        line = _looked_at(rows, marks, undecided, largest=largest, size=size)
-        cuts = best_cuts(line.gaps, ranks_on(problem, line)[None, :], start=np.zeros(1), above=-np.inf)
-        found, bar = float(cuts.ranks[0]), min(bar, float(cuts.ranks[0]))
-        if found >= known - _ROUNDING * abs(known):
+        cuts = _cuts(rows, problem, marks, undecided, largest=largest, size=size)
+        bar, tries = min(bar, float(cuts.ranks[0])), tries + 1
+        if cuts.ranks[0] >= known - _ROUNDING * abs(known) or tries == _TRIES:
             shift = cuts.offsets[0] * (problem.mover - 0.5)
             return np.asarray([-shift, shift])
         # At the best mark no cut is possible: its gap is too near to the next one.
 
 
-def _looked_at(
-    rows: Chunks[Rows], marks: Marks, open_ones: npt.NDArray[np.bool_], *, largest: float, size: SizeOf
-) -> Line:
-    """Return the line with the rows of open intervals one by one, and the others drawn together."""
-    some = gathered(rows, marks.intervals(open_ones)) if open_ones.any() else _nothing(marks)
-    pruned = ~open_ones & (marks.between(marks.rows) > 0)
-    return condensed(marks, some, pruned=pruned, largest=2 * largest, size=size)
+def _cuts(
+    rows: Chunks[Rows],
+    problem: Problem,
+    marks: Marks,
+    undecided: npt.NDArray[np.bool_],
+    *,
+    largest: float,
+    size: SizeOf,
+) -> Cuts:
+    """Return the best cut, where the rows of undecided intervals are looked at one by one."""
+    some = gathered(rows, marks.intervals(undecided)) if undecided.any() else _nothing(marks)
+    pruned = ~undecided & (marks.between(marks.rows) > 0)
+    line, real = condensed(marks, some, pruned=pruned, largest=2 * largest, size=size)
+    ranks = np.where(real, np.asarray(ranks_on(problem, line)), -np.inf)
+    return best_cuts(line.gaps, ranks[None, :], start=np.zeros(1), above=-np.inf)
 
 
 def _nothing(marks: Marks) -> Rows:

@@ -5,7 +5,7 @@ from skimbalance.solvers._base import Fit, Problem, Solution, improves
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
+from skimbalance.solvers._cuts import Bounds, Cuts, Gaps, best_cuts
 from skimbalance.solvers._line_search import Walks, ranks_along
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
@@ -17,6 +17,7 @@ from skimbalance.solvers._two_classes import Line, line_of, ranks_on, trace_alon
 __all__ = [
     "OPTIMISERS",
     "Bounds",
+    "Cuts",
     "Fit",
     "Gaps",
     "Line",

@@ -1,5 +1,6 @@
 """What is drawn of rows in chunks, and an imbalance state that all of them reach."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -7,8 +8,18 @@ import pytest
 from pieces import pieces_of, silent
 from problems import problem
 
-from skimbalance.chunked import as_counts, counts_of, drawn, reached_by_all, state_of, weigh_classes
+from skimbalance.chunked import (
+    as_counts,
+    counts_of,
+    drawn,
+    drawn_evenly,
+    gathered_rows,
+    reached_by_all,
+    state_of,
+    weigh_classes,
+)
 from skimbalance.decision import decide, softmax
+from skimbalance.metrics._counts import Truth
 from skimbalance.solvers import reach_state
 
 
@@ -20,7 +31,7 @@ def weighed(pieces, n_classes):
 def test_rare_classes_are_whole_and_every_class_weighs_what_it_did(weighted):
     setting = problem(0, n_classes=6, n_rows=4000, weighted=weighted)
     pieces = pieces_of(setting)
-    rows, masses = weighed(pieces, 6)
+    _, rows, masses = weighed(pieces, 6)
     sample = drawn(pieces, rows=rows, masses=masses, limit=900, seed=0)
     counts = np.bincount(sample.codes, minlength=6)
     assert 700 < len(sample.codes) < 1100
@@ -31,11 +42,10 @@ def test_rare_classes_are_whole_and_every_class_weighs_what_it_did(weighted):
     assert np.bincount(sample.codes, sample.mass) == pytest.approx(masses)
 
 
-def test_all_rows_are_drawn_in_their_order_where_they_are_few():
+def test_all_rows_are_gathered_in_their_order():
     setting = problem(0, n_classes=3, n_rows=200, weighted=True)
     pieces = pieces_of(setting)
-    rows, masses = weighed(pieces, 3)
-    sample = drawn(pieces, rows=rows, masses=masses, limit=200, seed=0)
+    sample = gathered_rows(pieces)
     assert (sample.scores == setting.scores).all()
     assert (sample.codes == setting.truth.codes).all()
     assert (sample.weights == setting.truth.weights).all()
@@ -44,10 +54,36 @@ def test_all_rows_are_drawn_in_their_order_where_they_are_few():
 def test_the_same_seed_draws_the_same_rows_and_another_others():
     setting = problem(0, n_classes=3, n_rows=2000)
     pieces = pieces_of(setting)
-    rows, masses = weighed(pieces, 3)
+    _, rows, masses = weighed(pieces, 3)
     samples = [drawn(pieces, rows=rows, masses=masses, limit=300, seed=seed).scores for seed in (0, 0, 1)]
     assert (samples[0] == samples[1]).all()
     assert samples[0].shape != samples[2].shape or (samples[0] != samples[2]).any()
+
+
+def test_rows_that_weigh_nothing_are_not_drawn_and_heavy_ones_are():
+    """Of a class whose weight is in five rows these are there, however many others it has."""
+    setting = problem(0, n_classes=3, n_rows=5000)
+    weights = np.zeros(5000)
+    for k in range(3):
+        weights[np.flatnonzero(setting.truth.codes == k)[:5]] = 1000.0
+        weights[np.flatnonzero(setting.truth.codes == k)[5:200]] = 0.01
+    setting = replace(setting, truth=Truth.from_codes(setting.truth.codes, n_classes=3, weights=weights))
+    pieces = pieces_of(setting)
+    sizes, rows, masses = weighed(pieces, 3)
+    assert (rows <= 200).all()
+    assert (rows < sizes).any()
+    sample = drawn(pieces, rows=rows, masses=masses, limit=60, seed=0)
+    assert (sample.weights > 0).all()
+    assert (np.bincount(sample.codes[sample.weights > 100], minlength=3) == 5).all()
+    assert np.bincount(sample.codes, sample.weights) == pytest.approx(masses)
+
+
+def test_rows_are_drawn_evenly_as_they_are():
+    setting = problem(0, n_classes=3, n_rows=20_000)
+    sample = drawn_evenly(pieces_of(setting), share=0.1, seed=0)
+    shares = np.bincount(sample.codes) / np.bincount(setting.truth.codes)
+    assert sample.weights is None
+    assert shares == pytest.approx([0.1] * 3, rel=0.2)
 
 
 def test_decisions_are_counted_over_all_chunks():

@@ -9,7 +9,7 @@ from problems import problem
 
 from skimbalance.chunked import climbed
 from skimbalance.chunked._far import far_move, marks_for
-from skimbalance.chunked._trust_region import Limits, _near, _Rows
+from skimbalance.chunked._trust_region import Limits, _marks_of_each, _near, _Rows
 from skimbalance.goals import Requirement
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._registry import METRICS
@@ -28,6 +28,10 @@ REQUIRED = (
 def setting_of(name, seed, *, n_rows=300, decimals=None, requirements=()):
     drawn = problem(seed, n_classes=4, n_rows=n_rows, weighted=seed % 2 == 1, decimals=decimals)
     return replace(drawn, metric=SEVERAL[name], requirements=requirements)
+
+
+def sizes_of(setting):
+    return np.bincount(setting.truth.codes, minlength=setting.n_classes).astype(float)
 
 
 def rank(setting, offsets):
@@ -51,23 +55,27 @@ def test_near_rows_and_the_sums_of_the_others_are_the_problem(name):
 
 
 @pytest.mark.parametrize("name", sorted(SEVERAL))
-def test_a_leap_is_worth_what_it_promises_and_no_mark_is_better(name):
+@pytest.mark.parametrize("n_classes", [3, 4])
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_a_leap_is_worth_what_it_promises_and_no_mark_is_better(name, n_classes, decimals):
     leaps = 0
     for seed in range(6):
-        setting = setting_of(name, seed, requirements=REQUIRED[seed % 3])
-        offsets = np.random.default_rng(seed).normal(size=4)
+        drawn = problem(seed, n_classes=n_classes, n_rows=300, weighted=seed % 2 == 1, decimals=decimals)
+        metric = Cost(np.ones((3, 3))[:n_classes, :n_classes] - np.eye(3)) if n_classes == 3 else SEVERAL["cost"]
+        metric = metric if name == "cost" else SEVERAL[name]
+        setting = replace(drawn, metric=metric, requirements=REQUIRED[seed % 3])
+        offsets = np.random.default_rng(seed).normal(size=n_classes)
         marks = marks_for(block_of(setting), offsets, at_most=12)
         leap = far_move(pieces_of(setting), rowless(setting), offsets, marks)
-        others = [offsets + (mark + 1e-9 - offsets[k]) * np.eye(4)[k] for k in range(4) for mark in marks[k]]
-        best = max(rank(setting, each) for each in others)
+        each = [offsets + (mark - offsets[k]) * np.eye(n_classes)[k] for k in range(n_classes) for mark in marks[k]]
+        best = max(rank(setting, moved) for moved in each)
         if leap is None:
             assert best <= rank(setting, offsets) + 1e-12
             continue
         leaps += 1
         moved = offsets.copy()
         moved[leap.label] = leap.offset
-        assert leap.rank == pytest.approx(rank(setting, moved), rel=1e-12, abs=1e-12)
-        assert leap.rank == pytest.approx(best, rel=1e-12, abs=1e-12)
+        assert rank(setting, moved) == pytest.approx(best, rel=1e-12, abs=1e-12)
         assert leap.gain == pytest.approx(rank(setting, moved) - rank(setting, offsets), abs=1e-9)
     assert leaps > 2
 
@@ -82,7 +90,7 @@ def test_it_climbs_to_where_no_class_gains_nearby(name):
             rowless(setting),
             start,
             sample=block_of(setting, slice(None, None, 3)),
-            n_rows=300,
+            sizes=sizes_of(setting),
             report=silent,
             limits=FEW,
         )
@@ -100,17 +108,51 @@ def test_rows_that_all_tie_are_not_gathered():
     tied, told = replace(setting, scores=scores), []
     sample = block_of(tied, slice(None, None, 3))
     found = climbed(
-        pieces_of(tied), rowless(tied), np.zeros(4), sample=sample, n_rows=300, report=told.append, limits=FEW
+        pieces_of(tied),
+        rowless(tied),
+        np.zeros(4),
+        sample=sample,
+        sizes=sizes_of(setting),
+        report=told.append,
+        limits=FEW,
     )
     assert "0 rows looked at" in told[0]
     assert rank(tied, found) > rank(tied, np.zeros(4))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("decimals", [0, 1])
+def test_on_a_grid_of_scores_it_never_ends_below_where_it_was(dtype, decimals):
+    for seed in range(6):
+        drawn = setting_of("f1_macro", seed, n_rows=600)
+        setting = replace(drawn, scores=np.round(np.asarray(drawn.scores), decimals).astype(dtype))
+        told, sample = [], block_of(setting, slice(None, None, 3))
+        found = climbed(
+            pieces_of(setting),
+            rowless(setting),
+            np.zeros(4),
+            sample=sample,
+            sizes=sizes_of(setting),
+            report=told.append,
+            limits=FEW,
+        )
+        best = max(float(line.split("rank ")[1]) for line in told if "rank" in line)
+        assert rank(setting, found) == pytest.approx(best, rel=1e-5)
+        assert rank(setting, found) >= rank(setting, np.zeros(4))
+
+
+def test_sums_at_marks_stay_small_whatever_the_metric():
+    for name, kinds in (("f1_macro", 3), ("cost", 4)):
+        setting = rowless(setting_of(name, 0))
+        limits = Limits(sums=10_000)
+        assert _marks_of_each(setting, limits) * kinds * 4 * 4 <= 10_000
 
 
 def test_where_all_rows_can_be_looked_at_it_is_an_ascent_in_memory():
     setting = setting_of("f1_macro", 0)
     start = np.asarray(solve(setting).offsets)
     sample = block_of(setting, slice(None, None, 3))
-    found = climbed(pieces_of(setting), rowless(setting), start, sample=sample, n_rows=300, report=silent)
+    found = climbed(pieces_of(setting), rowless(setting), start, sample=sample, sizes=sizes_of(setting), report=silent)
     assert rank(setting, found) >= rank(setting, start)
 
 
@@ -121,7 +163,13 @@ def test_from_a_poor_start_it_comes_close_to_the_optimum_in_memory():
         sample = block_of(setting, slice(None, None, 10))
         limits = Limits(cells=4 * 400, marks=128)
         found = climbed(
-            pieces_of(setting), rowless(setting), np.zeros(4), sample=sample, n_rows=2000, report=silent, limits=limits
+            pieces_of(setting),
+            rowless(setting),
+            np.zeros(4),
+            sample=sample,
+            sizes=sizes_of(setting),
+            report=silent,
+            limits=limits,
         )
         shares.append(rank(setting, found) / solve(setting).rank)
     assert np.mean(shares) > 0.99
@@ -133,7 +181,13 @@ def test_of_very_many_classes_there_are_no_marks():
     few = Limits(cells=4 * 60, sums=100)
     sample = block_of(setting, slice(None, None, 3))
     climbed(
-        pieces_of(setting), rowless(setting), np.zeros(4), sample=sample, n_rows=300, report=told.append, limits=few
+        pieces_of(setting),
+        rowless(setting),
+        np.zeros(4),
+        sample=sample,
+        sizes=sizes_of(setting),
+        report=told.append,
+        limits=few,
     )
     assert told
     assert not any("leap" in line for line in told)

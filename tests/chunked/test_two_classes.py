@@ -137,6 +137,25 @@ def test_gaps_are_taken_from_within_the_intervals_alone():
     assert 5 <= len(fewer) <= 15
 
 
+@pytest.mark.parametrize("matrix", [[[0, -1], [0, 0]], [[0, 0], [-1, 0]], [[1, 0], [0, 1]], [[-3, 0], [0, 2]]])
+def test_where_errors_are_gains(matrix):
+    """Of rows that are not looked at no order is supposed to be the best or the worst."""
+    for seed in range(40):
+        drawn = one_column(problem(seed, n_classes=2, n_rows=250, weighted=seed % 2 == 0))
+        setting = replace(drawn, metric=Cost(matrix))
+        found = found_by_marks(setting, budget=Budget(marks=20, rows=16))
+        assert found.rank == pytest.approx(solve(setting).rank, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("marks", [1, 2, 50])
+def test_what_is_found_is_real_with_any_budget(marks):
+    for seed in range(40):
+        drawn = one_column(problem(seed, n_classes=2, n_rows=300, decimals=(None, 2)[seed % 2]))
+        setting = replace(drawn, metric=TWO["worst_recall"], requirements=REQUIRED[seed % 5])
+        found = found_by_marks(setting, budget=Budget(marks=marks, rows=16), n_chunks=20)
+        assert found.rank == pytest.approx(solve(setting).rank, rel=1e-12, abs=1e-12)
+
+
 def test_a_plateau_of_more_rows_than_can_be_looked_at():
     """All positives lie above all negatives: every cut in a wide range is as good."""
     rng = np.random.default_rng(0)
