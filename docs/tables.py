@@ -27,7 +27,7 @@ WORKLOADS = {
 def write_all(folder: Path) -> None:
     """Write every table to `folder`."""
     folder.mkdir(exist_ok=True)
-    for name, text in {"quality.md": quality(), "speed.md": speed()}.items():
+    for name, text in {"quality.md": quality(), "speed.md": speed(), "chunked.md": chunked()}.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -88,6 +88,25 @@ def speed() -> str:
         ]
         parts.append(_table([title, f"times {floor}", "metric reached"], lines))
     return "\n".join(parts)
+
+
+def chunked() -> str:
+    """Return what fits of rows in chunks took, held and reached, beside the same rows in memory."""
+    lines = [
+        [
+            f"{METRICS[row['objective']]}, {int(row['n']):,} rows, {row['n_classes']} classes"
+            + (f", {row['estimate']}" if row["estimate"] != "empirical" else "")
+            + (f", a worker killed after {row['killed'].split()[-2]} s" if row["killed"] else ""),
+            _rounded(float(row["seconds"])),
+            _rounded(float(row["seconds_in_memory"])) if row["seconds_in_memory"] else "-",
+            f"{float(row['value']):.6f}",
+            f"{float(row['in_memory']):.6f}" if row["in_memory"] else "-",
+            f"{float(row['peak_worker_mib']):,.0f}",
+        ]
+        for row in _rows("chunked.csv")
+    ]
+    head = ["two workers", "seconds", "in memory", "value", "in memory", "MiB, the larger worker"]
+    return _table(head, lines)
 
 
 def _rounded(number: float) -> str:
