@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance._dask import DaskChunks
-from skimbalance._fits import _chunks
+from skimbalance._fits import _chunked_rows, _chunks
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
 
@@ -40,7 +40,7 @@ def start_cluster():
 @pytest.fixture
 def few(monkeypatch):
     """A sample that is far from all rows."""
-    monkeypatch.setattr(_chunks, "_SAMPLE_CELLS", SMALL)
+    monkeypatch.setattr(_chunked_rows, "_SAMPLE_CELLS", SMALL)
 
 
 def two_classes(n_rows=60_000, seed=0):
@@ -188,6 +188,13 @@ class TestManyRows:
         tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
         there, here = both(tuner, scores, y)
         assert there.in_sample_score_ > 0.998 * here.in_sample_score_
+
+    def test_a_class_whose_rows_weigh_nothing(self):
+        scores, y = ten_classes(20_000)
+        weights = np.where(y == 9, 0.0, 1.0)
+        tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
+        there, here = both(tuner, scores, y, sample_weight=weights)
+        assert there.in_sample_score_ > 0.99 * here.in_sample_score_
 
     def test_most_rows_weigh_nothing(self):
         rng = np.random.default_rng(0)

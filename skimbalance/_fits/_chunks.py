@@ -1,55 +1,35 @@
 """One label a row, rows in chunks of Dask: a fit on a sample of them, and exact passes over all."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance._dask import chunks_of, n_columns
+from skimbalance._fits._chunked_rows import Reading, Rows, counted, in_logs, sample_of
 from skimbalance._fits._classes import fit_classes
 from skimbalance._fits._goal import Fitted, Goal
-from skimbalance._request import bound_metric, deployed_factors, plan, require_room, requirements_of
+from skimbalance._request import bound_metric, plan, require_room, requirements_of
 from skimbalance._typing import ArrayLike, Kind
-from skimbalance._validation import (
-    check_codes,
-    check_column_names,
-    check_labels,
-    check_per_class,
-    check_scores,
-    check_weights,
-    rescaled,
-)
 from skimbalance.chunked import (
     Block,
-    Chunks,
     Floats,
     SizeOf,
     as_counts,
     best_threshold,
     climbed,
     counts_of,
-    drawn,
-    drawn_evenly,
-    gathered_rows,
     reached_by_all,
     state_of,
-    weigh_classes,
 )
 from skimbalance.decision import centred, threshold_of
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics._counts import HardTruth
 from skimbalance.metrics._profile import ClassProfile
-from skimbalance.scores import log_scores
 from skimbalance.solvers import Problem, reach_state
 
 __all__ = ["fit_chunks"]
-
-_SAMPLE_CELLS = 2_000_000
-"""So many scores are drawn; where there are no more, the fit is the one in memory."""
 
 
 def fit_chunks(
@@ -57,15 +37,15 @@ def fit_chunks(
 ) -> Fitted:
     """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
     require_room(goal.objective, goal.constraints)
-    rows = _counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
+    rows = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
     metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
     weighing = metric.trait != "general" or metric.takes_weights
-    sample = _sample(rows, seed=goal.seed, weighing=weighing)
+    sample = sample_of(rows, seed=goal.seed, weighing=weighing)
     goal.report(f"{len(sample.codes)} of {rows.count} rows drawn")
     in_memory = replace(goal, class_prior=None)  # the weights of the rows have it already
-    fitted = fit_classes(
-        in_memory, sample.scores, rows.labels[sample.codes], classes=classes, sample_weight=sample.weights
-    )
+    labels = rows.labels[sample.codes]
+    named = rows.labels if len(np.unique(sample.codes)) < len(rows.labels) else classes  # no row of some may be drawn
+    fitted = fit_classes(in_memory, sample.scores, labels, classes=named, sample_weight=sample.weights)
     if rows.count <= rows.limit:
         return fitted
     if not weighing:
@@ -74,113 +54,7 @@ def fit_chunks(
     return over_all(goal, rows, sample, fitted)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """All rows, and of each class the label, how many rows it has, how many of them weigh something, and how much.
-
-    `largest` is the largest magnitude of a log-score.
-    """
-
-    chunks: Chunks[Block]
-    labels: npt.NDArray[Any]
-    sizes: Floats
-    weighing: Floats
-    masses: Floats
-    largest: float
-    weighted: bool
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return int(self.sizes.sum())
-
-    @property
-    def limit(self) -> int:
-        """How many rows are drawn."""
-        return _SAMPLE_CELLS // len(self.labels)
-
-
-def _sample(rows: _Rows, *, seed: int, weighing: bool) -> Block:
-    """Return all rows where they are few, or a sample; for a metric that takes no weights one of rows as they are."""
-    if rows.count <= rows.limit:
-        return gathered_rows(rows.chunks)
-    if not weighing:
-        return drawn_evenly(rows.chunks, share=rows.limit / rows.count, seed=seed)
-    return drawn(rows.chunks, rows=rows.weighing, masses=rows.masses, limit=rows.limit, seed=seed)
-
-
-def _counted(
-    goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
-) -> _Rows:
-    """Check all rows, and count those of each class."""
-    n_classes = n_columns(scores)
-    given = chunks_of(scores, y, sample_weight)
-    _, labels = check_labels(given.labels.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
-    check_column_names(scores, labels)
-    bound_metric(goal.objective, labels, goal.pos_label)  # a wrong goal fails before the scores are read
-    requirements_of(goal.constraints, labels, goal.pos_label)
-    heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
-    if heaviest == 0:
-        raise ValueError("sample_weight must be positive somewhere; got zeros only")
-    read = partial(_read, kind=goal.kind, labels=labels, heaviest=heaviest)
-    sums, largest = given.rows.total(partial(_weighed, read=read, kind=goal.kind), _more)
-    sizes, weighing, masses = sums
-    if goal.class_prior is not None:
-        factors = deployed_factors(masses, check_per_class("class_prior", goal.class_prior, labels))
-        read, masses, weighing = partial(read, factors=factors), masses * factors, weighing * (factors > 0)
-    weighted = sample_weight is not None or goal.class_prior is not None
-    return _Rows(_Reading(given.rows, read), labels, sizes, weighing, masses, largest, weighted)
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """Chunks that are read and checked anew each time they are asked."""
-
-    given: Chunks[Any]
-    read: Callable[[Any], Block]
-
-    def total(self, part: Callable[[Block], Any], join: Callable[[Any, Any], Any]) -> Any:
-        return self.given.total(partial(_after, read=self.read, part=part), join)
-
-    def kept(self, part: Callable[[Block], Any]) -> Chunks[Any]:
-        return self.given.kept(partial(_after, read=self.read, part=part))
-
-
-def _after(chunk: Any, *, read: Callable[[Any], Block], part: Callable[[Block], Any]) -> Any:
-    return part(read(chunk))
-
-
-def _distinct(y: ArrayLike) -> npt.NDArray[Any]:
-    distinct: npt.NDArray[Any] = np.unique(to_numpy(y))
-    return distinct
-
-
-def _heaviest(weights: ArrayLike) -> float:
-    host = to_numpy(weights)
-    return float(check_weights(host, n_rows=len(host)).max())
-
-
-def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], heaviest: float, factors: Floats | None = None) -> Block:
-    scores, y, sample_weight, place = chunk
-    codes = check_codes("y", y, labels=labels)
-    weights = None
-    if sample_weight is not None:
-        weights = rescaled(check_weights(sample_weight, n_rows=len(codes)), largest=heaviest)
-    if factors is not None:
-        weights = factors[codes] if weights is None else weights * factors[codes]
-    return Block(to_numpy(check_scores(scores, kind=kind)), codes, weights, place)
-
-
-def _weighed(chunk: Any, *, read: Callable[[Any], Block], kind: Kind) -> tuple[Floats, float]:
-    block = _log_scores(read(chunk), kind=kind)
-    return weigh_classes(block, n_classes=block.scores.shape[1]), float(np.abs(block.scores).max())
-
-
-def _more(one: tuple[Floats, float], other: tuple[Floats, float]) -> tuple[Floats, float]:
-    return one[0] + other[0], max(one[1], other[1])
-
-
-def _metric_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> Fitted:
+def _metric_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fitted:
     """Fit the offsets to all rows where that is asked for, and count what they achieve on all rows."""
     metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
     truth = HardTruth(np.zeros(0) if rows.weighted else None, rows.masses, np.zeros(0, dtype=np.int64))
@@ -192,7 +66,7 @@ def _metric_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> 
     candidates = [0 * fitted.offsets, fitted.offsets]
     if exactly:
         candidates.append(_exact(goal, rows, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))
-    chunks = _Reading(rows.chunks, partial(_log_scores, kind=goal.kind))
+    chunks = Reading(rows.chunks, partial(in_logs, kind=goal.kind))
     each = chunks.total(partial(counts_of, offsets=tuple(candidates)), np.add)
     achieved = [as_counts(confusion) for confusion in each]
     best = 1 if not exactly else max(range(3), key=lambda number: (problem.rank_of(achieved[number]), number))
@@ -223,15 +97,15 @@ _FITTED_TO_SAMPLE = (
 )
 
 
-def _told(what: str, sample: Block, rows: _Rows) -> str:
+def _told(what: str, sample: Block, rows: Rows) -> str:
     return what.format(n_drawn=len(sample.codes), n_rows=rows.count)
 
 
-def _exact(goal: Goal, rows: _Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
+def _exact(goal: Goal, rows: Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
     """Return the offsets that are best on all rows: of two classes the global optimum, of more where an ascent ends."""
     kept = tuple(np.flatnonzero(rows.masses > 0).tolist())
-    log = partial(_log_scores, kind=goal.kind, kept=kept)
-    chunks, some, drawn_rows = _Reading(rows.chunks, log), problem.restricted(kept), log(sample)
+    log = partial(in_logs, kind=goal.kind, kept=kept)
+    chunks, some, drawn_rows = Reading(rows.chunks, log), problem.restricted(kept), log(sample)
     if len(kept) == 2:
         size = _size_of(goal.kind, sample, drawn_rows)
         found = best_threshold(chunks, some, largest=rows.largest, size=size, report=goal.report)
@@ -261,26 +135,18 @@ def _at_least(gaps: npt.NDArray[Any], *, typical: float) -> npt.NDArray[Any]:
     return size
 
 
-def _log_scores(block: Block, *, kind: Kind, kept: tuple[int, ...] | None = None) -> Block:
-    """Return the log-scores of a block, those of the classes `kept` where there are others."""
-    columns = log_scores(block.scores, kind=kind)
-    if kept is None or len(kept) == columns.shape[1]:
-        return replace(block, scores=columns)
-    return replace(block, scores=columns[:, list(kept)], codes=np.searchsorted(kept, block.codes))
-
-
 def _softly(gaps: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return how large two logarithms of probabilities are together whose difference is a gap."""
     size: npt.NDArray[Any] = np.logaddexp(0, gaps) + np.logaddexp(0, -gaps)
     return size
 
 
-def _state_over_all(goal: Goal, rows: _Rows, sample: Block, fitted: Fitted) -> Fitted:
+def _state_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fitted:
     """Fit the offsets of an imbalance state to all rows."""
     state = goal.objective
     assert isinstance(state, ImbalanceState)
-    log = partial(_log_scores, kind=goal.kind)
-    chunks, drawn_rows = _Reading(rows.chunks, log), log(sample)
+    log = partial(in_logs, kind=goal.kind)
+    chunks, drawn_rows = Reading(rows.chunks, log), log(sample)
     target = state.over(rows.labels, rows.masses)
     shares = 1 / np.where(rows.masses > 0, rows.masses, 1) / np.count_nonzero(rows.masses)
     factors = shares if state.class_balanced else np.full(len(shares), 1 / rows.masses.sum())
