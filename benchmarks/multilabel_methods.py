@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.multioutput import MultiOutputClassifier
 
@@ -107,13 +108,32 @@ def xcolumns(start: str) -> Fit:
     return fit
 
 
+def calibrated(fit: Fit) -> Fit:
+    """Return a method that is given probabilities calibrated label by label, on the rows that it tunes on."""
+
+    def fitted(proba: Floats, y: Indicator, average: str) -> Decide:
+        curves = [
+            IsotonicRegression(out_of_bounds="clip").fit(column, own) for column, own in zip(proba.T, y.T, strict=True)
+        ]
+
+        def moved(new: Floats) -> Floats:
+            return np.column_stack([curve.predict(column) for curve, column in zip(curves, new.T, strict=True)])
+
+        decide = fit(moved(proba), y, average)
+        return lambda new: decide(moved(new))
+
+    return fitted
+
+
 METHODS: dict[str, Fit] = {
     "threshold 0.5": half,
     "one threshold": one_threshold,
     "MultiOutputClassifier(TunedThresholdClassifierCV)": scikit_learn,
     "optimal_cutoffs": optimal_cutoffs,
+    "optimal_cutoffs, calibrated": calibrated(optimal_cutoffs),
     "xCOLUMNs Frank-Wolfe": xcolumns("random"),
     "xCOLUMNs Frank-Wolfe, top start": xcolumns("top"),
+    "xCOLUMNs Frank-Wolfe, calibrated": calibrated(xcolumns("random")),
     "skimbalance, empirical": ours("empirical"),
     "skimbalance, plugin": ours("plugin"),
     OURSELVES: ours("robust"),

@@ -14,6 +14,20 @@ METRICS = {
     "matthews_corrcoef": "Matthews correlation",
 }
 FLOORS = {"floor: np.argsort(scores)": "an argsort", "floor: scores.argmax(1)": "an argmax pass"}
+LABELS = {
+    "threshold 0.5": "0.5",
+    "one threshold": "one threshold",
+    "MultiOutputClassifier(TunedThresholdClassifierCV)": "scikit-learn, each label",
+    "optimal_cutoffs": "optimal_cutoffs",
+    "optimal_cutoffs, calibrated": "optimal_cutoffs, calibrated",
+    "xCOLUMNs Frank-Wolfe": "xCOLUMNs",
+    "xCOLUMNs Frank-Wolfe, top start": "xCOLUMNs, top start",
+    "xCOLUMNs Frank-Wolfe, calibrated": "xCOLUMNs, calibrated",
+    "skimbalance, empirical": "in-sample",
+    "skimbalance, plugin": "plugin",
+    "skimbalance": "default",
+}
+END_TO_END = ", end to end"
 WORKLOADS = {
     "f1_1e4": "F1, 10,000 rows, two classes",
     "f1_1e6": "F1, a million rows, two classes",
@@ -27,7 +41,8 @@ WORKLOADS = {
 def write_all(folder: Path) -> None:
     """Write every table to `folder`."""
     folder.mkdir(exist_ok=True)
-    for name, text in {"quality.md": quality(), "speed.md": speed(), "chunked.md": chunked()}.items():
+    made = {"quality.md": quality(), "labels.md": labels(), "speed.md": speed(), "chunked.md": chunked()}
+    for name, text in made.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -72,6 +87,55 @@ def _verdicts(rows: Iterable[dict[str, str]]) -> tuple[int, int, int]:
 
 def _score(row: dict[str, str] | None) -> str:
     return f"{float(row['mean']):.4f}" if row and row["mean"] else "-"
+
+
+def labels() -> str:
+    """Return scores on several labels a row, a table for each average; then what trains and tunes itself."""
+    rows = _rows("multilabel.csv")
+    tuned = [row for row in rows if not row["data"].endswith(END_TO_END)]
+    return "\n".join([_averaged(tuned, "f1_macro"), _averaged(tuned, "f1_micro"), _end_to_end(rows)])
+
+
+def _averaged(rows: Iterable[dict[str, str]], metric: str) -> str:
+    """Return a line for each data set, a column for each method, and our distance to the best rival."""
+    sets: dict[str, dict[str, dict[str, str]]] = {}
+    for row in rows:
+        if row["metric"] == metric:
+            sets.setdefault(row["data"], {})[row["method"]] = row
+    lines = []
+    for data, methods in sets.items():
+        rivals = [row for method, row in methods.items() if not method.startswith("skimbalance")]
+        best = max(rivals, key=lambda row: float(row["score"]))
+        lines.append([data, *(_marked(methods[method]) for method in LABELS), _ahead(best)])
+    name = metric.removeprefix("f1_")
+    return _table([f"{name}-F1", *LABELS.values(), "default ahead of best rival by"], lines)
+
+
+def _end_to_end(rows: Iterable[dict[str, str]]) -> str:
+    lines = [
+        [
+            row["data"].removesuffix(END_TO_END),
+            "no tuning" if row["method"] == "threshold 0.5" else row["method"],
+            _marked(row),
+            _ahead(row) if row["low"] else "",
+            f"{float(row['median ms']) / 1e3:.1f}",
+        ]
+        for row in rows
+        if row["data"].endswith(END_TO_END)
+    ]
+    head = ["training and tuning, macro-F1", "method", "score", "default ahead by", "seconds"]
+    return _table(head, lines, text=["method"])
+
+
+def _marked(row: dict[str, str]) -> str:
+    """Return a score, and whether its difference to our default may be chance, or is one that we are behind by."""
+    if not row["low"] or float(row["low"]) > 0:
+        return f"{float(row['score']):.4f}"
+    return f"{float(row['score']):.4f} {'=' if float(row['high']) >= 0 else '▲'}"
+
+
+def _ahead(row: dict[str, str]) -> str:
+    return f"{float(row['default ahead by']):.4f} [{float(row['low']):.4f}, {float(row['high']):.4f}]"
 
 
 def speed() -> str:

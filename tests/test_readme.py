@@ -2,6 +2,7 @@
 
 import csv
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,24 @@ def told(row):
         return "-"
     tie = row["method"] != "robust" and float(row["p_holm"]) >= 0.05
     return f"{float(row['mean']):.3f}".lstrip("0") + (" =" if tie else "")
+
+
+def test_tables_of_several_labels_are_those_of_the_results():
+    tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+    assert tables["labels"]() in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/benchmarks.md", "docs/limits.md"])
+def test_verdict_on_several_labels_is_that_of_the_results(page):
+    with (ROOT / "benchmarks" / "results" / "multilabel.csv").open(encoding="utf-8") as file:
+        rivals = [row for row in csv.DictReader(file) if not row["method"].startswith("skimbalance")]
+    ahead, behind = (sum(float(row[end]) * sign > 0 for row in rivals) for end, sign in (("low", 1), ("high", -1)))
+    said = re.search(
+        r"of (\d+) comparisons on several labels a row the default is ahead beyond chance in (\d+), behind in (\w+)",
+        " ".join((ROOT / page).read_text(encoding="utf-8").split()),
+        flags=re.IGNORECASE,
+    )
+    assert said.groups() == (str(len(rivals)), str(ahead), str(behind or "none"))
 
 
 def test_two_commands_of_one_line_each():
