@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike
 
-__all__ = ["DaskChunks", "chunks_of", "floating_of", "is_chunked", "map_rows", "n_columns"]
+__all__ = ["Chunked", "DaskChunks", "chunks_of", "floating_of", "is_chunked", "map_rows", "n_columns"]
 
 _Result = TypeVar("_Result")
 
