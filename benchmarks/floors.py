@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import numpy.typing as npt
 from problems import SEEDS, TuningProblem, all_problems
+from rivals.sklearn_tuned_threshold import StoredScores
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 
@@ -63,21 +63,10 @@ def ours(estimate: str, confidence: float | None) -> Callable[[npt.NDArray[np.fl
     return fit
 
 
-class _Stored(ClassifierMixin, BaseEstimator):
-    """A classifier whose one feature is the probability of class 1."""
-
-    def fit(self, X, y):
-        self.classes_ = np.array([0, 1])
-        return self
-
-    def predict_proba(self, X):
-        return np.column_stack([1 - X[:, 0], X[:, 0]])
-
-
 def scikit_learn(proba: npt.NDArray[np.float64], y: Codes) -> Decide:
     """Tune scikit-learn's threshold for the penalised score."""
     tuned = TunedThresholdClassifierCV(
-        _Stored().fit(None, None), scoring=make_scorer(penalised), cv="prefit", refit=False
+        StoredScores().fit(None, None), scoring=make_scorer(penalised), cv="prefit", refit=False
     )
     tuned.fit(proba[:, None], y)
     return lambda new: tuned.predict(new[:, None])

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from rivals.sklearn_tuned_threshold import StoredScores
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import TunedThresholdClassifierCV
@@ -53,21 +54,10 @@ def _above(proba: Floats, grid: Floats) -> npt.NDArray[np.int64]:
     return len(proba) - np.searchsorted(np.sort(proba), grid, side="right")
 
 
-class _Stored(ClassifierMixin, BaseEstimator):
-    """A classifier whose one feature is the probability of class 1."""
-
-    def fit(self, X, y):
-        self.classes_ = np.array([0, 1])
-        return self
-
-    def predict_proba(self, X):
-        return np.column_stack([1 - X[:, 0], X[:, 0]])
-
-
 def scikit_learn(proba: Floats, y: Indicator, _: str) -> Decide:
     """Tune each label by itself, whatever the average: there is no other way."""
     tuners = [
-        TunedThresholdClassifierCV(_Stored().fit(None, None), scoring="f1", cv="prefit", refit=False).fit(
+        TunedThresholdClassifierCV(StoredScores().fit(None, None), scoring="f1", cv="prefit", refit=False).fit(
             column[:, None], own.astype(int)
         )
         for column, own in zip(proba.T, y.T, strict=True)

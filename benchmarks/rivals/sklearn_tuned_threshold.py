@@ -8,17 +8,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from rivals._base import Codes, Fitted, Proba, Rival, two_columns
 from rivals._metrics import value_of
 
-__all__ = ["SklearnTunedThreshold"]
+__all__ = ["SklearnTunedThreshold", "StoredScores"]
 
 
-class _StoredScores(ClassifierMixin, BaseEstimator):
+class StoredScores(ClassifierMixin, BaseEstimator):
     """A classifier whose one feature is the probability of class 1."""
 
     def fit(self, X: Any, y: Any) -> Self:
+        """Know the classes."""
         self.classes_ = np.array([0, 1])
         return self
 
     def predict_proba(self, X: Any) -> Proba:
+        """Return the feature, and what is left to one."""
         return two_columns(X[:, 0])
 
 
@@ -36,7 +38,7 @@ class SklearnTunedThreshold(Rival):
         """Tune the threshold; the names of objectives are scikit-learn's own."""
         from sklearn.model_selection import TunedThresholdClassifierCV
 
-        model = _StoredScores().fit(None, None)
+        model = StoredScores().fit(None, None)
         scoring = _geometric_mean_scorer() if objective == "geometric_mean" else objective
         tuned = TunedThresholdClassifierCV(model, scoring=scoring, cv="prefit", refit=False).fit(proba[:, None], y)
         return Fitted(lambda new: tuned.predict(new[:, None]))

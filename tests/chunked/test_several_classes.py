@@ -38,6 +38,12 @@ def rank(setting, offsets):
     return setting.rank(np.asarray(offsets))
 
 
+def ascent(setting, start=(0.0, 0.0, 0.0, 0.0), *, one_in=3, report=silent, limits=FEW):
+    sample = block_of(setting, slice(None, None, one_in))
+    rows, sizes = pieces_of(setting), sizes_of(setting)
+    return climbed(rows, rowless(setting), np.asarray(start), sample=sample, sizes=sizes, report=report, limits=limits)
+
+
 @pytest.mark.parametrize("name", sorted(SEVERAL))
 def test_near_rows_and_the_sums_of_the_others_are_the_problem(name):
     """For any offsets that keep within the border the rank is the one of all rows."""
@@ -85,15 +91,7 @@ def test_it_climbs_to_where_no_class_gains_nearby(name):
     for seed in range(3):
         setting = setting_of(name, seed, requirements=REQUIRED[seed % 3])
         start = np.zeros(4)
-        found = climbed(
-            pieces_of(setting),
-            rowless(setting),
-            start,
-            sample=block_of(setting, slice(None, None, 3)),
-            sizes=sizes_of(setting),
-            report=silent,
-            limits=FEW,
-        )
+        found = ascent(setting, start)
         here = rank(setting, found)
         assert here >= rank(setting, start) - 1e-12
         for k in range(4):
@@ -106,16 +104,7 @@ def test_rows_that_all_tie_are_not_gathered():
     setting = setting_of("f1_macro", 0)
     scores = np.repeat(np.asarray(setting.scores)[:, :2], 2, axis=1)
     tied, told = replace(setting, scores=scores), []
-    sample = block_of(tied, slice(None, None, 3))
-    found = climbed(
-        pieces_of(tied),
-        rowless(tied),
-        np.zeros(4),
-        sample=sample,
-        sizes=sizes_of(setting),
-        report=told.append,
-        limits=FEW,
-    )
+    found = ascent(tied, report=told.append)
     assert "0 rows looked at" in told[0]
     assert rank(tied, found) > rank(tied, np.zeros(4))
 
@@ -126,16 +115,8 @@ def test_on_a_grid_of_scores_it_never_ends_below_where_it_was(dtype, decimals):
     for seed in range(6):
         drawn = setting_of("f1_macro", seed, n_rows=600)
         setting = replace(drawn, scores=np.round(np.asarray(drawn.scores), decimals).astype(dtype))
-        told, sample = [], block_of(setting, slice(None, None, 3))
-        found = climbed(
-            pieces_of(setting),
-            rowless(setting),
-            np.zeros(4),
-            sample=sample,
-            sizes=sizes_of(setting),
-            report=told.append,
-            limits=FEW,
-        )
+        told = []
+        found = ascent(setting, report=told.append)
         best = max(float(line.split("rank ")[1]) for line in told if "rank" in line)
         assert rank(setting, found) == pytest.approx(best, rel=1e-5)
         assert rank(setting, found) >= rank(setting, np.zeros(4))
@@ -151,8 +132,7 @@ def test_sums_at_marks_stay_small_whatever_the_metric():
 def test_where_all_rows_can_be_looked_at_it_is_an_ascent_in_memory():
     setting = setting_of("f1_macro", 0)
     start = np.asarray(solve(setting).offsets)
-    sample = block_of(setting, slice(None, None, 3))
-    found = climbed(pieces_of(setting), rowless(setting), start, sample=sample, sizes=sizes_of(setting), report=silent)
+    found = ascent(setting, start, limits=Limits())
     assert rank(setting, found) >= rank(setting, start)
 
 
@@ -160,17 +140,8 @@ def test_from_a_poor_start_it_comes_close_to_the_optimum_in_memory():
     shares = []
     for seed in range(10):
         setting = setting_of("f1_macro", seed, n_rows=2000)
-        sample = block_of(setting, slice(None, None, 10))
         limits = Limits(cells=4 * 400, marks=128)
-        found = climbed(
-            pieces_of(setting),
-            rowless(setting),
-            np.zeros(4),
-            sample=sample,
-            sizes=sizes_of(setting),
-            report=silent,
-            limits=limits,
-        )
+        found = ascent(setting, one_in=10, limits=limits)
         shares.append(rank(setting, found) / solve(setting).rank)
     assert np.mean(shares) > 0.99
 
@@ -179,15 +150,6 @@ def test_of_very_many_classes_there_are_no_marks():
     setting = setting_of("f1_macro", 0)
     told = []
     few = Limits(cells=4 * 60, sums=100)
-    sample = block_of(setting, slice(None, None, 3))
-    climbed(
-        pieces_of(setting),
-        rowless(setting),
-        np.zeros(4),
-        sample=sample,
-        sizes=sizes_of(setting),
-        report=told.append,
-        limits=few,
-    )
+    ascent(setting, report=told.append, limits=few)
     assert told
     assert not any("leap" in line for line in told)
