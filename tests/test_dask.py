@@ -150,7 +150,7 @@ class TestManyRows:
         assert (low <= tuner.offsets_).all()
         assert (tuner.offsets_ <= high).all()
         assert tuner.class_profile_.support.tolist() == np.bincount(y).tolist()
-        assert f"{len(y)} rows" in tuner.notes_[-1]
+        assert f"{len(y):,} rows" in tuner.notes_[-1]
 
     def test_a_class_without_rows(self):
         scores, y = ten_classes(20_000)

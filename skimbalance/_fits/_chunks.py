@@ -41,7 +41,7 @@ def fit_chunks(
     metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
     weighing = metric.trait != "general" or metric.takes_weights
     sample = sample_of(rows, seed=goal.seed, weighing=weighing)
-    goal.report(f"{len(sample.codes)} of {rows.count} rows drawn")
+    goal.report(f"{len(sample.codes):,} of {rows.count:,} rows drawn")
     in_memory = replace(goal, class_prior=None)  # the weights of the rows have it already
     labels = rows.labels[sample.codes]
     named = rows.labels if len(np.unique(sample.codes)) < len(rows.labels) else classes  # no row of some may be drawn
@@ -82,17 +82,17 @@ def _metric_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> F
 
 
 _FITTED_TO_ALL = (
-    "The offsets were fitted to all {n_rows} rows, from where those of a sample of {n_drawn} rows led to; what is said "
-    "of new rows comes from the sample."
+    "The offsets were fitted to all {n_rows:,} rows, from where those of a sample of {n_drawn:,} rows led to; what is "
+    "said of new rows comes from the sample."
 )
 _JUDGED_BY_SAMPLE = (
-    "The objective takes no sample_weight: {n_drawn} of {n_rows} rows were drawn as they are, and all that is told of "
-    "the rows of the fit is told of these."
+    "The objective takes no sample_weight: {n_drawn:,} of {n_rows:,} rows were drawn as they are, and all that is told "
+    "of the rows of the fit is told of these."
 )
 _REACHED = 1e-6
 _NOT_REACHED = "All rows together do not reach the state, of which they miss {distance:.2g}: a sample of them did."
 _FITTED_TO_SAMPLE = (
-    "The offsets were fitted to a sample of {n_drawn} of {n_rows} rows, in which rare classes are whole; "
+    "The offsets were fitted to a sample of {n_drawn:,} of {n_rows:,} rows, in which rare classes are whole; "
     "in_sample_score_ and class_profile_ count all rows."
 )
 

@@ -139,7 +139,7 @@ def _climbed_nearby(
     for number in range(1, limits.rounds + 1):
         near = chunks.total(partial(_near, offsets=best.offsets, gap=gap), _Rows.joined)
         solution = _ascended(near, problem, best.offsets, gap)
-        report(f"{problem.metric.name}, ascent {number}: {len(near.codes)} rows looked at, rank {solution.rank:.6g}")
+        report(f"{problem.metric.name}, ascent {number}: {len(near.codes):,} rows looked at, rank {solution.rank:.6g}")
         if not improves(solution.rank, best.rank):
             break
         moved = np.asarray(solution.offsets, dtype=np.float64) - best.offsets

@@ -58,7 +58,7 @@ def best_threshold(
         known = min(bar, _best_mark(problem, marks))
         undecided = _undecided(problem, marks, known=known, at_most=budget.rows)
         n_rows = int(marks.between(marks.rows)[undecided].sum())
-        report(f"{problem.metric.name}: {len(marks.at) - 2} gaps marked, {n_rows} rows undecided")
+        report(f"{problem.metric.name}: {len(marks.at) - 2:,} gaps marked, {n_rows:,} rows undecided")
         if n_rows > budget.rows:
             step = -(-n_rows // budget.marks)
             marks = marks.merged(marked(rows, spread(rows, marks.intervals(undecided), step=step)))
