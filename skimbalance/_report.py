@@ -141,7 +141,7 @@ def _lines(
             _count(profile.support[k]),
             f"{offsets[k]:+.2f}",
             f"{bounds[0, k]:+.2f} to {bounds[1, k]:+.2f}",
-            *([] if thresholds is None else [f"{thresholds[k]:.3g}"]),
+            *([] if thresholds is None else [f"{thresholds[k]:#.3g}"]),
             f"{_rate(profile.recall_before[k])} -> {_rate(profile.recall_after[k])}",
             f"{_rate(profile.precision_before[k])} -> {_rate(profile.precision_after[k])}",
         )
