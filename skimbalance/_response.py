@@ -62,7 +62,12 @@ def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
     if within is not None:
         return "net_logits", to_numpy(net_logits(*within))
     method = _method_of(estimator, response_method)
-    return method, getattr(estimator, method)(X)
+    try:
+        return method, getattr(estimator, method)(X)
+    except AttributeError:  # one-vs-rest offers probabilities when the model of its first label does
+        if response_method != "auto" or method != "predict_proba" or not hasattr(estimator, "decision_function"):
+            raise
+        return "decision_function", estimator.decision_function(X)
 
 
 def _compares_pairs(estimator: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import as_array, block_rows, device, namespace, to_numpy
+from skimbalance._label_request import several_labels
 from skimbalance._request import bound_metric
 from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
@@ -121,6 +122,8 @@ def imbalance_curve(
         raise ValueError(
             f"kind must be one of {', '.join(KINDS)} and along 'prior' or 'state'; got {kind!r} and {along!r}"
         )
+    if several_labels(y):
+        raise ValueError("imbalance_curve is for one label a row; got an indicator as y. Draw each label by itself")
     x = check_scores(scores, kind=kind)
     check_lengths(scores=x, y=as_array(y))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])

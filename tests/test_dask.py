@@ -388,7 +388,8 @@ class TestData:
         [
             ({"y": np.zeros(100, int)}, "at least two classes"),
             ({"y": np.zeros(99, int)}, "scores has 100, y has 99"),
-            ({"y": np.ones((100, 2), int)}, "y must have shape"),
+            ({"y": np.ones((100, 2), int)}, "scores of several labels a row must be in memory"),
+            ({"y": np.ones((100, 1), int)}, "y must have shape"),
             ({"scores": np.full(100, np.nan)}, "must not contain NaN"),
             ({"scores": np.full((100, 3), 1 / 3)}, "3 columns but y holds 2 classes"),
             ({"scores": np.zeros((100, 1))}, "scores must have shape"),

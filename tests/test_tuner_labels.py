@@ -10,13 +10,20 @@ from multilabel_oracles import drawn_problem, every_cut
 from scipy import sparse
 from scipy.special import expit, logit
 from sklearn.base import clone
-from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, make_scorer, matthews_corrcoef
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    jaccard_score,
+    make_scorer,
+    matthews_corrcoef,
+    recall_score,
+)
 from tuning import EXACT
 
 from skimbalance import OffsetTuner
 from skimbalance._array_api import to_numpy
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning
-from skimbalance.goals import AtLeast, ImbalanceState
+from skimbalance.goals import AtLeast, AtMost, ImbalanceState
 from skimbalance.metrics import Cost, FBeta
 
 NAMES = ["ant", "bee", "cat", "dog"]
@@ -218,6 +225,9 @@ def test_a_metric_for_each_label(rows):
         ({"objective": make_scorer(f1_score)}, "objective=.*is for one label a row"),
         ({"objective": f1_score}, "objective=.*is for one label a row"),
         ({"objective": [FBeta(1.0)] * 3}, "a metric for each of 4 labels"),
+        ({"objective": [FBeta(1.0, average="micro")] * 4}, "'f1_micro' is an average over them. Name 'f1'"),
+        ({"objective": ["f1", "f1", "f1", Cost([[0, 1], [9, 0]])]}, "as of costs; got f1, f1, f1, "),
+        ({"objective": FBeta(2.0)}, "'f2' needs an average over labels, such as one with average='macro'"),
         ({"pos_label": 1}, "pos_label=1 is for one label a row"),
         ({"class_prior": [0.5, 0.5]}, "class_prior=.*is for one label a row"),
         ({"solver": "powell"}, "solver='powell' is for one label a row"),
@@ -251,11 +261,55 @@ Y = np.random.default_rng(1).integers(0, 2, (30, 3))
         (np.where(ODDS > 2, np.nan, ODDS), Y, "scores must not contain NaN"),
         (np.where(ODDS > 2, np.inf, ODDS), Y, "takes finite scores"),
         (ODDS.astype(str), Y, "scores must be numeric"),
+        ([], Y, "scores must have shape"),
+        (ODDS, [[0, 2], [1], []] * 10, "MultiLabelBinarizer makes an indicator"),
     ],
 )
 def test_hostile_rows(scores, y, message):
     with pytest.raises(ValueError, match=message):
         OffsetTuner("f1_macro", kind="logits").fit(scores, y)
+
+
+def test_columns_have_their_names(rows):
+    pd = pytest.importorskip("pandas")
+    log_odds, y = rows
+    numbered = pd.DataFrame(y, columns=[30, 10, 20, 0])
+    tuner = fit(scores=log_odds, y=numbered, constraints=[AtLeast("recall", 1, label=20)])
+    assert tuner.classes_.tolist() == [30, 10, 20, 0]
+    assert recall_score(y[:, 2], tuner.predict(log_odds)[:, 2]) == 1
+    with pytest.raises(ValueError, match=r"y has the columns .*'d'.*reorder the columns"):
+        tuner.fit(log_odds, pd.DataFrame(y, columns=list("dcba")), classes=list("abcd"))
+
+
+def test_a_constraint_of_a_label_that_no_row_carries(rows):
+    log_odds, y = rows[0].copy(), rows[1].copy()
+    y[:, 0], log_odds[:, 0] = 0, 1
+    ceiling = AtMost("false_positive_rate", 0.1, label=0)
+    with pytest.warns(UnreachableGoalWarning, match="Label 0 is carried by no row: .*does not hold on these rows"):
+        fit(scores=log_odds, y=y, constraints=[ceiling])
+
+
+@pytest.mark.parametrize("name", ["f1_micro", "f1_macro", "f1_samples"])
+def test_a_single_row(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tuner = fit(name, scores=np.array([[-1.0, 1.0]]), y=np.array([[1, 0]]))
+    np.testing.assert_array_equal(tuner.offsets_interval_, np.zeros((2, 2)))
+
+
+def test_no_score_of_few_rows_is_certain(rng):
+    """Where all held-out rows are right the interval of a mean over rows leaves room for those that are not."""
+    right, held = 0, 0
+    for _ in range(60):
+        y = (rng.random((50, 3)) < 0.5).astype(int)
+        y[y.sum(axis=1) == 0, 0] = 1
+        log_odds = 4 * (2 * y - 1) + 1.6 * rng.normal(size=y.shape)
+        tuner = fit("f1_samples", scores=log_odds[:25], y=y[:25])
+        if tuner.score_ == 1:
+            right += 1
+            held += tuner.score_interval_[0] <= f1_score(y[25:], tuner.predict(log_odds[25:]), average="samples")
+    assert right > 20
+    assert held >= 0.9 * right
 
 
 def test_probabilities_are_checked_label_by_label(rows):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from skimbalance._fits._chunked_rows import Reading, Rows, counted, in_logs, sample_of
 from skimbalance._fits._classes import fit_classes
 from skimbalance._fits._goal import Fitted, Goal
+from skimbalance._label_request import several_labels
 from skimbalance._request import bound_metric, plan, require_room, requirements_of
 from skimbalance._typing import ArrayLike, Kind
 from skimbalance.chunked import (
@@ -36,6 +37,11 @@ def fit_chunks(
     goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
 ) -> Fitted:
     """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
+    if several_labels(y):
+        raise ValueError(
+            "scores of several labels a row must be in memory, where y is an indicator; got a Dask array. Pass "
+            "scores.compute(), of some of the rows if there are too many; what is fitted predicts Dask arrays"
+        )
     require_room(goal.objective, goal.constraints)
     rows = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
     metric = bound_metric(goal.objective, rows.labels, goal.pos_label)

@@ -49,7 +49,8 @@ def fit_fold(
 def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:
     """Split rows into `cv` folds, five where None, or hold out such a share; each stratum is spread evenly.
 
-    Strata may be of a single row: rows are put into the order of their strata, and every so manieth is taken.
+    Strata may be of a single row: rows are put into the order of their strata, and every so manieth is taken. Folds
+    take as many rows of each stratum as this gives them, one run after the other, so that neighbours stay together.
     """
     every = np.arange(len(strata))
     if isinstance(cv, float):
@@ -59,9 +60,12 @@ def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: 
         held_out = np.diff(np.arange(len(every) + 1) * len(test) // len(every)) > 0
         return [(np.sort(order[~held_out]), np.sort(order[held_out]))]
     n_folds = 5 if cv is None else int(cv)
+    turns = every % max(n_folds, 1)
     order = np.argsort(strata, kind="stable")
-    dealt = np.concatenate([order[fold::n_folds] for fold in range(n_folds)]) if n_folds > 0 else order
-    return [(np.sort(dealt[train]), np.sort(dealt[test])) for train, test in KFold(n_folds).split(dealt)]
+    fold_of = np.empty_like(every)
+    fold_of[order] = turns[np.lexsort((turns, strata[order]))]
+    by_fold = np.argsort(fold_of, kind="stable")
+    return [(np.sort(by_fold[train]), np.sort(by_fold[test])) for train, test in KFold(n_folds).split(every)]
 
 
 def judged_rows(

@@ -20,7 +20,7 @@ from skimbalance.classifier._folds import Fold, Split, judged_rows, systematic_s
 from skimbalance.multilabel import Indicator, check_indicator, rarities
 from skimbalance.nn import ends_in_net
 
-__all__ = ["ClassTargets", "LabelTargets", "Targets", "targets_of"]
+__all__ = ["ClassTargets", "LabelTargets", "Targets", "require_alike", "targets_of"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -68,6 +68,17 @@ def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
     own = y.tocsr() if hasattr(y, "tocsr") else indicator.astype(np.int64)
     weights = check_sample_weight(sample_weight, like=np.zeros(len(indicator)))
     return LabelTargets(own, indicator, label_names(y, n_labels=indicator.shape[1]), weights)
+
+
+def require_alike(y: Any, *, n_labels: int | None) -> None:
+    """Raise where `y` is no indicator of so many labels, or where it is one and None are expected."""
+    if several_labels(y) != (n_labels is not None):
+        one, several = "labels (n,)", "an indicator (n, L)"
+        expected, got = (one, several) if n_labels is None else (several, one)
+        raise ValueError(f"y must be {expected}, as in fit; got {got}")
+    shape = tuple(y.shape) if hasattr(y, "shape") else np.shape(y)
+    if n_labels is not None and shape[1] != n_labels:
+        raise ValueError(f"y must have {n_labels} columns, one for each label of fit; got shape {shape}")
 
 
 @dataclass(frozen=True, eq=False)

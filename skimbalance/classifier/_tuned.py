@@ -25,7 +25,7 @@ from skimbalance._sklearn import (
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
 from skimbalance.classifier._folds import Fold, Split, fit_fold, notes_on_rows
-from skimbalance.classifier._targets import Targets, targets_of
+from skimbalance.classifier._targets import Targets, require_alike, targets_of
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint
 from skimbalance.solvers import Search
@@ -296,6 +296,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
+            require_alike(y, n_labels=len(self.classes_) if self.multilabel_ else None)
             response = response_of(self, X)
             return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
         if sample_weight is not None:

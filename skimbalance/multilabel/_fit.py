@@ -217,6 +217,15 @@ def _notes_on(
             "was taken."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
+    counts = problem.count(problem.decide(tuned.offsets))
+    for j in sorted({*range(problem.n_labels)} - {*problem.tunable}):
+        broken = [str(constraint) for constraint, required in wanted[j] if required.missed(counts.of(j)) > 0]
+        if broken:
+            notes.append(
+                f"Label {names[[j]].tolist()[0]!r} is carried by {'all rows' if problem.n_positive[j] else 'no row'}: "
+                f"its offset stays zero, with which {', '.join(broken)} does not hold on these rows."
+            )
+            warn_user(notes[-1], UnreachableGoalWarning)
     if tuned.held_out is not None:
         notes += said_of(wanted, problem.count(tuned.held_out), names)
     return notes

@@ -1,6 +1,7 @@
 """What several labels a row are: an indicator, log-odds, and decisions."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Indicator = npt.NDArray[np.bool_]
 
+_NUMBERS = (Real, np.bool_)
+
 
 def check_indicator(y: ArrayLike) -> Indicator:
     """Return the indicator (n, L) as booleans: of zeros and ones, dense or a sparse matrix of SciPy."""
@@ -34,7 +37,10 @@ def check_indicator(y: ArrayLike) -> Indicator:
     given: npt.NDArray[np.generic] = np.asarray(dense)
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
-    odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
+    if given.dtype.kind == "O":  # data frames with columns of several types, or of those that know missing values
+        odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
+    else:
+        odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
     if odd.size:
         raise ValueError(
             f"y must hold zeros and ones alone where it is (n, L), a one for each label that a row carries; got "
@@ -53,7 +59,8 @@ def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
 
 def are_pairs(scores: ArrayLike) -> bool:
     """Tell whether scores are a list of arrays, one for each label, rather than one array."""
-    return isinstance(scores, list | tuple) and all(getattr(each, "ndim", 0) == 2 for each in scores)
+    several = isinstance(scores, list | tuple) and len(scores) > 0
+    return several and all(getattr(each, "ndim", 0) == 2 for each in scores)
 
 
 def side_columns(pairs: Sequence[ArrayLike], *, kind: Kind = "proba") -> Array:

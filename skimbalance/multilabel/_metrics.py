@@ -201,6 +201,12 @@ class SamplesMean(MultilabelMetric):
         return float(np.average(self.of_rows(indicator, decisions), weights=weights))
 
     def redrawn(self, indicator: Indicator, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
-        """Return the metric for each row of `mass` (draws, n)."""
-        means: list[float] = (mass @ self.of_rows(indicator, decisions) / mass.sum(axis=1)).tolist()
+        """Return the metric for each row of `mass` (draws, n), and of rows that are all right or all wrong.
+
+        So many of these are added as there are hits and misses to the first label that has any.
+        """
+        right, wrong = added[:2, :, added.any(axis=(0, 1)).argmax()]
+        means: list[float] = (
+            (mass @ self.of_rows(indicator, decisions) + right) / (mass.sum(axis=1) + right + wrong)
+        ).tolist()
         return means

@@ -25,7 +25,7 @@ __all__ = [
     "wanted_of",
 ]
 
-MultilabelObjective: TypeAlias = str | Metric | MultilabelMetric | Sequence[Metric]
+MultilabelObjective: TypeAlias = str | Metric | MultilabelMetric | Sequence[Metric | str]
 
 Wanted: TypeAlias = tuple[tuple[Constraint, Requirement], ...]
 """What a label must meet: each constraint, and what it asks of the label."""
@@ -85,10 +85,10 @@ def _averaged(metric: Metric) -> MultilabelMetric:
     if isinstance(metric, Overlap):
         if metric.average == "micro":
             return MicroRatio(_ratio(metric))
-        if metric.average != "binary":
-            return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
-    if metric.two_class and metric.name in _STEMS:
-        raise ValueError(f"objective {metric.name!r} needs an average over labels, such as '{metric.name}_macro'")
+        if metric.average == "binary":
+            named = f"'{metric.name}_macro'" if metric.name in _STEMS else "one with average='macro'"
+            raise ValueError(f"objective {metric.name!r} needs an average over labels, such as {named}")
+        return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
     if not _is_mean(metric):
         raise ValueError(f"objective {metric.name!r} is not defined for several labels a row; {_offered()}")
     metric.check(2)
@@ -96,13 +96,25 @@ def _averaged(metric: Metric) -> MultilabelMetric:
 
 
 def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
-    if len(metrics) != n_labels or not all(isinstance(metric, Metric) for metric in metrics):
-        raise ValueError(f"a sequence as objective must hold a metric for each of {n_labels} labels; got {metrics!r}")
-    if len({metric.direction for metric in metrics}) > 1:
-        raise ValueError("of a sequence as objective more must be better for all metrics, or less for all")
-    for metric in metrics:
+    if len(metrics) != n_labels or not all(isinstance(metric, Metric | str) for metric in metrics):
+        raise ValueError(
+            f"a sequence as objective must hold a metric for each of {n_labels} labels, one of two classes or its "
+            f"name; got {metrics!r}"
+        )
+    known = [get_metric(metric) for metric in metrics]
+    for metric in known:
+        if isinstance(metric, Overlap) and metric.average != "binary":
+            raise ValueError(
+                f"a sequence as objective holds metrics of single labels; {metric.name!r} is an average over them. "
+                f"Name {metric.stem!r} instead"
+            )
         metric.check(2)
-    return LabelMean("mean over labels", tuple(_of_label(metric) for metric in metrics))
+    if len({metric.direction for metric in known}) > 1:
+        told = ", ".join(metric.name for metric in known)
+        raise ValueError(
+            f"of a sequence as objective more must be better for all metrics, or less for all, as of costs; got {told}"
+        )
+    return LabelMean("mean over labels", tuple(_of_label(metric) for metric in known))
 
 
 def _is_mean(metric: Metric) -> bool:

@@ -65,6 +65,9 @@ class Tuned:
 
 def tune(problem: MultilabelProblem, how: How, *, exactly: frozenset[int] = frozenset()) -> Tuned:
     """Fit and cross-fit the offsets; labels in `exactly` come as near to their requirements as these rows allow."""
+    if not problem.tunable:
+        offsets = np.zeros(problem.n_labels)
+        return Tuned(offsets, 0, offsets + 1, *((problem.decide(offsets), offsets) if how.crosses else ()))
     if problem.metric.trait == "labels":
         return _tune_apart(problem, how, exactly)
     return _tune_together(problem, how, exactly)
@@ -82,8 +85,6 @@ def _tune_apart(problem: MultilabelProblem, how: How, exactly: frozenset[int]) -
     """Tune each label as two classes."""
     tunable = problem.tunable
     offsets, strength, errors = (np.full(problem.n_labels, x) for x in (0.0, 1.0, 0.0))
-    if not tunable:
-        return Tuned(offsets, 0, strength, *((problem.decide(offsets), errors) if how.crosses else (None, None)))
     found = how.run(partial(_tune_label, problem.label(j), how, exactly=j in exactly) for j in tunable)
     how.report(f"{problem.metric.name}: {len(found)} labels tuned")
     offsets[tunable] = [label.offset for label in found]

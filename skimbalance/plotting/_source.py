@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, to_numpy
+from skimbalance._label_request import check_order
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
 from skimbalance.classifier._base import response_of
@@ -68,6 +69,7 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
         before, after = rows.decided(0 * offsets), rows.decided(offsets)
         return ClassProfile.from_counts(tuner.classes_, before=before, after=after)
     columns, indicator = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_)), check_indicator(y)
+    check_order(y, tuner.classes_)
     check_lengths(X=columns, y=indicator)
     log_odds = label_log_odds(columns, kind=kind)
     undone, done = (decide_labels(log_odds, shift) for shift in (0 * offsets, offsets))

@@ -21,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import (
@@ -138,7 +139,21 @@ def test_labels_have_the_names_of_a_data_frame():
     clf = tuned(constraints=[floor]).fit(X, pd.DataFrame(Y, columns=names))
     assert clf.tuner_.classes_.tolist() == names
     assert clf.retune(X, Y).tuner_.classes_.tolist() == names
+    with pytest.raises(ValueError, match=r"y has the columns \['dog', .*, and the labels are \['ant', .*reorder"):
+        clf.retune(X, pd.DataFrame(Y, columns=names)[names[::-1]])
     np.testing.assert_array_equal(clf.classes_, np.arange(4))
+
+
+def test_retune_takes_targets_like_those_of_fit():
+    several = tuned().fit(X, Y)
+    one = tuned(LOGISTIC, objective="f1").fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match=r"y must be an indicator \(n, L\), as in fit; got labels \(n,\)"):
+        several.retune(X, Y[:, 0])
+    with pytest.raises(ValueError, match=r"y must be labels \(n,\), as in fit; got an indicator"):
+        one.retune(X, Y[:, :2])
+    for part in (Y[:, :2], sparse.csr_matrix(Y[:, :2])):
+        with pytest.raises(ValueError, match=r"y must have 4 columns.*got shape \(300, 2\)"):
+            several.retune(X, part)
 
 
 class Bare(ClassifierMixin, BaseEstimator):
@@ -174,6 +189,17 @@ def test_margins_of_a_label_that_a_fold_lacks():
     clf = tuned(RidgeClassifier(), cv=KFold(2), store_cv_results=True).fit(X, y)
     scores = clf.cv_results_["scores"]
     assert scores[:150, 0].max() < scores.min(initial=0, where=np.arange(4) > 0) - 30
+
+
+@pytest.mark.filterwarnings("ignore:Label not 0 is present", "ignore:Few rows")
+def test_a_fold_without_the_first_label_has_margins_alone():
+    """One-vs-rest then offers probabilities, and has none."""
+    few = Y.copy()
+    few[:, 0] = np.arange(300) == 3
+    clf = tuned(OneVsRestClassifier(LinearSVC())).fit(X, few)
+    assert clf.tuner_.kind == "logits"
+    with pytest.raises(AttributeError):
+        tuned(OneVsRestClassifier(LinearSVC()), response_method="predict_proba").fit(X, few)
 
 
 def test_a_trained_model_that_knows_one_value_of_a_label():
@@ -277,6 +303,14 @@ def test_it_is_pickled_and_forgets():
     clf.set_params(estimator=LOGISTIC).fit(X, Y[:, 0])
     assert not clf.multilabel_
     assert clf.predict(X).shape == (300,)
+
+
+def test_neighbours_stay_in_one_fold(rng):
+    """Rows that follow each other are often alike; five of each, with labels of chance, foretell nothing."""
+    groups, labels = rng.normal(size=(60, 10)), (rng.random((60, 3)) < 0.4).astype(int)
+    near = np.repeat(groups, 5, axis=0) + 0.01 * rng.normal(size=(300, 10))
+    clf = tuned(KNeighborsClassifier(3)).fit(near, np.repeat(labels, 5, axis=0))
+    assert clf.score_ < 0.7
 
 
 @pytest.mark.parametrize("cv", [None, 3, 0.25])

@@ -15,6 +15,21 @@ def test_indicators(form, rng):
     assert (check_indicator(form(indicator.astype(int))) == indicator).all()
 
 
+@pytest.mark.parametrize("dtypes", [["Int64"] * 3, ["boolean"] * 3, ["category"] * 3, [object] * 3, [bool, int, float]])
+def test_indicators_of_every_type_of_column(dtypes, rng):
+    pd = pytest.importorskip("pandas")
+    indicator = rng.random((6, 3)) < 0.4
+    frame = pd.DataFrame(indicator.astype(int), columns=list("abc"))
+    frame = frame.astype(dict(zip(frame.columns, dtypes, strict=True)))
+    assert (check_indicator(frame) == indicator).all()
+
+
+def test_missing_entries_are_named():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match=r"zeros and ones alone.*got <NA>"):
+        check_indicator(pd.DataFrame({"a": [0, 1], "b": [1, None]}, dtype="Int64"))
+
+
 @pytest.mark.parametrize("y", [[0, 1, 1], [[0, 2]], [["a", "b"]], [[np.nan, 1]], np.zeros((0, 3))])
 def test_what_is_no_indicator(y):
     with pytest.raises(ValueError, match="y must"):
