@@ -19,6 +19,9 @@ __all__ = ["Fit", "Problem", "Solution", "improves"]
 
 _Found = TypeVar("_Found")
 
+_TIE = 1e-9
+"""What a rank counts among decisions that miss a requirement alike: less than any row that is missed."""
+
 _WITNESSES = 1024
 """About how many rows stand for all."""
 
@@ -27,7 +30,8 @@ _WITNESSES = 1024
 class Problem:
     """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support.
 
-    Offsets that meet all `requirements` are better than any that do not, and of those the ones that miss by less.
+    Offsets that meet all `requirements` are better than any that do not, of those the ones that miss by less, and where
+    these miss alike the ones that do better.
     """
 
     scores: Array
@@ -146,9 +150,13 @@ class Problem:
         return sum(required.missed(counts) for required in self.requirements)
 
     def constrained(self, ranks: Array, missed: Array) -> Array:
-        """Return the ranks where nothing is missed, and lower ones where something is, the more the lower."""
-        lowest = self.metric.worst_rank(self.n_classes) - 1
-        return namespace(ranks).where(missed > 0, lowest - missed, ranks)
+        """Return the ranks where nothing is missed, and lower ones where something is, the more the lower.
+
+        Of those that miss alike the one is higher whose rank would be.
+        """
+        worst = self.metric.worst_rank(self.n_classes)
+        lower = worst - 1 - missed + _TIE * ranks / (1 + abs(worst))
+        return namespace(ranks).where(missed > 0, lower, ranks)
 
     def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
         """Return the solution that `offsets` are, with what their decisions achieve."""

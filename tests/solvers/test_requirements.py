@@ -89,6 +89,25 @@ def test_missing_by_less_is_better_and_meeting_is_best():
     assert ranks[0] > ranks[1] >= lowest_met(setting) > ranks[2] > ranks[3]
 
 
+@pytest.mark.parametrize("objective", ["f1", "accuracy", "geometric_mean"])
+def test_of_those_that_miss_alike_the_best_is_taken(objective):
+    tied = 0
+    for seed in range(800):
+        drawn = problem(seed, n_classes=2, n_rows=14, metric=objective, decimals=1)
+        setting = replace(drawn, requirements=(Requirement(METRICS["precision"].bind(1), low=0.95),))
+        gaps = setting.scores[:, 0] - setting.scores[:, 1]
+        each = [setting.count((gaps < cut).astype(np.int64)) for cut in between(gaps)]
+        least = min(map(setting.missed, each))
+        values = [setting.metric.value(counts) for counts in each if setting.missed(counts) <= least + 1e-12]
+        if least == 0 or np.ptp(values) < 1e-9:
+            continue
+        tied += 1
+        found = solve(setting)
+        assert setting.missed(found.counts) == pytest.approx(least, abs=1e-12)
+        assert setting.metric.value(found.counts) == pytest.approx(max(values), abs=1e-12)
+    assert tied > 5
+
+
 def test_a_cost_of_any_size_never_outweighs_a_requirement():
     matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
     for seed in range(20):
