@@ -169,7 +169,7 @@ def chunked() -> str:
         ]
         for row in _rows("chunked.csv")
     ]
-    head = ["two workers", "seconds", "in memory", "value", "in memory", "MiB, the larger worker"]
+    head = ["two workers", "seconds", "seconds in memory", "value", "value in memory", "MiB, the larger worker"]
     return _table(head, lines)
 
 
