@@ -183,8 +183,7 @@ def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[
 def _takes(asked: Requirement, needed: Requirement) -> str:
     """Return what must be reached on these rows for a bound to hold on new ones."""
     bounds = [f"{n:.4g}" for a, n in ((asked.low, needed.low), (asked.high, needed.high)) if a != n]
-    least, most = asked.metric.bounds
-    if needed.low > most or needed.high < least:
+    if needed.is_impossible:
         return ", which so few rows cannot promise whatever is decided"
     return f", which takes {' to '.join(bounds)} on these rows" if bounds else ""
 

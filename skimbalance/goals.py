@@ -31,6 +31,12 @@ class Requirement:
     low: float = -math.inf
     high: float = math.inf
 
+    @property
+    def is_impossible(self) -> bool:
+        """Whether the bounds leave out every value that the metric can take."""
+        least, most = self.metric.bounds
+        return self.low > most + _ROUNDING or self.high < least - _ROUNDING
+
     def violation(self, value: Array) -> Array:
         """Return by how much a value of the metric misses the bounds, zero where it does not."""
         xp = namespace(value)

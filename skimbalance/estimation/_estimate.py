@@ -61,11 +61,19 @@ class Estimation:
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
         """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
+        problem, reached, promised = self.raised(problem, confidences)
+        estimated = self._foretold(problem, exactly=not promised)
+        return replace(estimated, needed=problem.requirements, reached=reached, promised=promised)
+
+    def raised(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool, bool]:
+        """Return the problem with what these rows must meet for each requirement to hold with its confidence.
+
+        The flags are `reached` and `promised` of `Estimated`.
+        """
         reached = promised = self._reaches(problem)
         if reached and any(confidences):
             problem, promised = self._with_margins(problem, confidences)
-        estimated = self._foretold(problem, exactly=not promised)
-        return replace(estimated, needed=problem.requirements, reached=reached, promised=promised)
+        return problem, reached, promised
 
     def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
         """Fit and cross-fit; `exactly` on the rows at hand, where only that comes nearest to the requirements."""
@@ -85,16 +93,27 @@ class Estimation:
         held_out = crossed.count(decisions)
         return Estimated(among_present(problem, fit), score, interval, error, held_out, strength=strength)
 
-    def _fit(self, *, exactly: bool = False, fold: bool = False) -> Fit:
-        """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent."""
-        report = None if fold else self.report
+    def _fit(self, *, exactly: bool = False, fold: bool = False, restarts: bool = True) -> Fit:
+        """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent.
+
+        Random restarts are for the final fit: in a fold there are none.
+        """
+        report, restarts = (None, False) if fold else (self.report, restarts)
         if self.solver == "imbalance_state":
             return partial(adjust_biases, report=report)
         if isinstance(self.solver, Search):
             estimate = "empirical" if exactly else self.estimate
-            return partial(searched, how=self.solver, estimate=estimate, seed=self.seed, quick=fold, report=report)
+            return partial(
+                searched,
+                how=self.solver,
+                estimate=estimate,
+                seed=self.seed,
+                quick=fold,
+                restarts=restarts,
+                report=report,
+            )
         if self.estimate == "empirical" or exactly:
-            return partial(solve, seed=self.seed, report=report)
+            return partial(solve, seed=self.seed, report=report, restarts=restarts)
         if self.estimate == "plugin":
             return partial(plugin, report=report)
         n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps
@@ -102,17 +121,19 @@ class Estimation:
         return partial(robust, n_bootstraps=n_bootstraps, seed=self.seed, run=run, report=report)
 
     def _reaches(self, problem: Problem) -> bool:
-        """Tell whether there are offsets that meet the requirements on these rows."""
+        """Tell whether there are offsets that meet the requirements on these rows: the search ends at the first."""
         if not problem.requirements:
             return True
-        solution = among_present(demanding(problem, *problem.requirements), partial(solve, seed=self.seed))
+        possible = not any(required.is_impossible for required in problem.requirements)
+        search = partial(solve, seed=self.seed, restarts=possible, until_met=True)
+        solution = among_present(demanding(problem, *problem.requirements), search)
         return problem.missed(solution.counts) == 0
 
     def _with_margins(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool]:
         """Raise the bounds until they hold on new rows with the confidence asked for; tell whether they can be met."""
         spare, held = np.zeros((len(confidences), 2)), []
         for _ in range(_MARGIN_ROUNDS):
-            solution = among_present(_tightened(problem, spare), self._fit())
+            solution = among_present(_tightened(problem, spare), self._fit(restarts=False))
             needed = [
                 self._margins(problem, solution, *each) for each in zip(problem.requirements, confidences, strict=True)
             ]

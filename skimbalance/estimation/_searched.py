@@ -21,7 +21,14 @@ _LESS_IN_FOLDS, _FEWEST = 4, 10
 
 
 def searched(
-    problem: Problem, *, how: Search, estimate: str, seed: int, quick: bool = False, report: Progress | None = None
+    problem: Problem,
+    *,
+    how: Search,
+    estimate: str,
+    seed: int,
+    quick: bool = False,
+    restarts: bool = True,
+    report: Progress | None = None,
 ) -> Solution:
     """Return the best offsets that a search finds for labels as soft as `estimate` says; `quick` in a fold."""
     if quick:
@@ -29,9 +36,9 @@ def searched(
         how = Search(how.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS))
     softness = SOFTNESS[estimate]
     if softness == 0:
-        return search(problem, how, seed=seed, report=report)
+        return search(problem, how, seed=seed, restarts=restarts, report=report)
     softened = _softened(condensed(problem), softness)
-    found = search(softened, how, seed=seed, report=report)
+    found = search(softened, how, seed=seed, restarts=restarts, report=report)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 

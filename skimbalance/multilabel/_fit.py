@@ -127,14 +127,15 @@ def _with_margins(
     """
     estimation = Estimation(how.estimate, how.n_bootstraps, None, how.seed, in_turn, how.report)
     asked = [j for j in problem.tunable if wanted[j]]
-    estimates = how.run(
-        partial(estimation, problem.label(j), [constraint.confidence for constraint, _ in wanted[j]]) for j in asked
+    raised = how.run(
+        partial(estimation.raised, problem.label(j), [constraint.confidence for constraint, _ in wanted[j]])
+        for j in asked
     )
     needed, missed = list(problem.requirements), {}
-    for j, estimated in zip(asked, estimates, strict=True):
-        needed[j] = estimated.needed
-        if not estimated.promised:
-            missed[j] = estimated.reached
+    for j, (label, reached, promised) in zip(asked, raised, strict=True):
+        needed[j] = label.requirements
+        if not promised:
+            missed[j] = reached
     return replace(problem, requirements=tuple(needed)), missed
 
 

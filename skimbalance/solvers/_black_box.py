@@ -71,14 +71,17 @@ def default_budget(problem: Problem) -> int:
     return max(_FEWEST, min(_EVALUATIONS, _CELLS // cells))
 
 
-def search(problem: Problem, how: Search, *, seed: int = 0, report: Progress | None = None) -> Solution:
+def search(
+    problem: Problem, how: Search, *, seed: int = 0, restarts: bool = True, report: Progress | None = None
+) -> Solution:
     """Return the best offsets found within the budget; `n_iter` says how many evaluations it took.
 
-    The search starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these.
+    The search starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these. Where
+    something is required, `restarts` allows the searches for these optima random restarts.
     """
     budget = default_budget(problem) if how.budget is None else how.budget
     trials = _Trials(problem, budget, how, report)
-    starts = _starts(problem, seed=seed)
+    starts = _starts(problem, seed=seed, restarts=restarts)
     with suppress(_SpentError):
         if problem.n_classes == 2:
             _scan(trials, spare=len(starts))
@@ -92,12 +95,12 @@ def search(problem: Problem, how: Search, *, seed: int = 0, report: Progress | N
     return problem.solved(trials.best, n_iter=trials.spent)
 
 
-def _starts(problem: Problem, *, seed: int) -> list[Array]:
+def _starts(problem: Problem, *, seed: int, restarts: bool) -> list[Array]:
     support = problem.truth.support
     plain = [bring(x, to=problem.scores, dtype=problem.scores.dtype) for x in (support * 0, prior_offsets(support))]
     guided = [replace(problem, metric=METRICS[name]) for name in _GUIDES]
     if problem.requirements:
-        return plain + [solve(guide, seed=seed).offsets for guide in guided]
+        return plain + [solve(guide, seed=seed, restarts=restarts).offsets for guide in guided]
     return plain + [ascend(guide, plain[1]).offsets for guide in guided]
 
 

@@ -31,17 +31,29 @@ _LENGTHS = (1.0, 2.0, 4.0)
 """Small problems are climbed again from random points near and far, at most so often."""
 
 
-def solve(problem: Problem, *, seed: int = 0, report: Progress | None = None) -> Solution:
+def solve(
+    problem: Problem,
+    *,
+    seed: int = 0,
+    report: Progress | None = None,
+    restarts: bool = True,
+    until_met: bool = False,
+) -> Solution:
     """Return the best offsets that coordinate ascent reaches; never worse than zero, `-log prior` or the best tau.
 
-    Of many scores a sample of the rows tells which of these is the best.
+    Of many scores a sample of the rows tells which of these is the best. `restarts` allows random restarts, which small
+    problems get. With `until_met` the search ends at the first offsets that meet the requirements.
     """
     best: Solution | None = None
-    for name, start in _starts(problem).items():
-        best = _better(best, ascend(problem, start), problem, name=name, report=report)
+    climbs = [(name, start, False) for name, start in _starts(problem).items()]
+    if restarts:
+        climbs += [(f"leap {number}", leap, True) for number, leap in enumerate(_leaps(problem, seed=seed), start=1)]
+    for name, start, from_best in climbs:
+        begin = best.offsets + start if from_best and best is not None else start
+        best = _better(best, ascend(problem, begin), problem, name=name, report=report)
+        if until_met and problem.missed(best.counts) == 0:
+            break
     assert best is not None
-    for number, leap in enumerate(_leaps(problem, seed=seed), start=1):
-        best = _better(best, ascend(problem, best.offsets + leap), problem, name=f"leap {number}", report=report)
     return best
 
 

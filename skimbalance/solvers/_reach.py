@@ -21,10 +21,10 @@ def demanding(problem: Problem, *requirements: Requirement) -> Problem:
     return replace(problem, metric=METRICS["accuracy"], requirements=requirements)
 
 
-def reachable(problem: Problem, metric: Metric, *, seed: int = 0) -> tuple[float, float]:
-    """Return the least and the greatest value of a metric that the search finds offsets for."""
+def reachable(problem: Problem, metric: Metric) -> tuple[float, float]:
+    """Return the least and the greatest value of a metric that the search finds offsets for, without restarts."""
     far = (Requirement(metric, high=-_BEYOND), Requirement(metric, low=_BEYOND))
-    fit = partial(solve, seed=seed)
+    fit = partial(solve, restarts=False)
     found = (among_present(demanding(problem, bound), fit) for bound in far)
     low, high = (metric.value(solution.counts) for solution in found)
     return low, high
