@@ -155,7 +155,9 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
     """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
     notes = []
     if estimated.strength < 1:
-        notes.append(f"Offsets were worse than none on held-out rows: they were scaled by {estimated.strength:.2f}.")
+        left = " Their loss there is less than one standard error." if estimated.strength > 0 else ""
+        scaled = f"they were scaled by {estimated.strength:.2f}."
+        notes.append(f"Offsets were worse than none on held-out rows: {scaled}{left}")
     if not (estimated.reached and estimated.promised):
         notes.append(_out_of_reach(estimated, problem, constraints))
         warn_user(notes[-1], UnreachableGoalWarning)
@@ -168,7 +170,8 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
 
 def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> str:
     """Return which constraints were asked for, what they take on these rows, and what can be reached there."""
-    spans = [reachable(problem, required.metric) for required in problem.requirements]
+    counts = estimated.solution.counts
+    spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
     takes = [_takes(*each) for each in zip(problem.requirements, estimated.needed, strict=True)]
     bounds = "; ".join(
         f"{constraint}{taken}, where offsets reach from {low:.4g} to {high:.4g}"

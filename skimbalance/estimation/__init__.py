@@ -7,6 +7,7 @@ from skimbalance.estimation._cross_fit import (
     folds_of,
     jackknife_error,
     share_believed,
+    share_kept,
     widened,
 )
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
@@ -31,6 +32,7 @@ __all__ = [
     "robust",
     "sampling_rates",
     "share_believed",
+    "share_kept",
     "shift_to",
     "widened",
 ]

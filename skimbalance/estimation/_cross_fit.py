@@ -4,7 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -20,7 +20,7 @@ from skimbalance.estimation._redraw import Codes, Floats, redrawn
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
-__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error", "share_believed", "widened"]
+__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error", "share_believed", "share_kept", "widened"]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
@@ -31,6 +31,10 @@ _CELLS_FOR_ALL_FOLDS = 1_000_000
 WIDTH = np.sqrt(2.0)
 """By how much intervals are wider than new rows alone make them: model and offsets vary about as much again, which a
 redraw of judged rows does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
+
+
+_PARTS = (1.0, 0.75, 0.5, 0.25)
+"""Of a share of the offsets that loses too much, the largest of these parts that does not is kept."""
 
 
 def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
@@ -69,10 +73,26 @@ def jackknife_error(offsets: Floats, *, level: float) -> Floats:
     return width
 
 
-def share_believed(loss: float, redrawn: Sequence[float]) -> float:
-    """Return how much to believe of offsets with a `loss` below zero, by what it is where the rows are redrawn."""
-    error = float(np.std(redrawn))
-    return max(0.0, 1 + loss / error) if error > 0 else 0.0
+def share_believed(gain: float, redrawn: Iterable[float]) -> float:
+    """Return how much to believe of offsets, by their `gain` over none and what it is where the rows are redrawn.
+
+    All of a gain, none of a loss of one standard error or more, and a part in between.
+    """
+    if gain >= 0:
+        return 1.0
+    error = float(np.std(list(redrawn)))
+    return max(0.0, 1 + gain / error) if error > 0 else 0.0
+
+
+def share_kept(believed: Callable[[float], float]) -> float:
+    """Return the share of the offsets to keep; `believed` returns `share_believed` of the offsets times a factor.
+
+    It is what is believed of all of them. If offsets scaled by it lose a standard error themselves, it is reduced.
+    """
+    share = believed(1.0)
+    if share == 1:
+        return 1.0
+    return next((part * share for part in _PARTS if believed(part * share) > 0), 0.0)
 
 
 def widened(score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float]) -> tuple[float, float]:
@@ -108,19 +128,19 @@ class CrossFit:
         return decided
 
     def strength(self) -> float:
-        """Return how much of the offsets to believe, from zero to one.
+        """Return the share of the offsets to keep, from zero to one.
 
-        With z their gain over none in units of its standard error, it is one for a gain, and falls to zero at a
-        loss of one standard error.
+        With z the gain over no offsets in units of its standard error, it is one for a gain, and falls to zero at a
+        loss of one standard error. What is kept loses less than one standard error on held-out rows.
         """
-        metric = self.problem.metric
-        without, full = self.decisions(strength=0.0), self.decisions()
-        gain = metric.rank(self.count(full)) - metric.rank(self.count(without))
-        if gain >= 0:
-            return 1.0
-        return share_believed(
-            gain, [metric.rank(after) - metric.rank(before) for before, after in self._redrawn(without, full)]
-        )
+        rank, none = self.problem.metric.rank, self.decisions(strength=0.0)
+
+        def believed(strength: float) -> float:
+            scaled = self.decisions(strength=strength)
+            gain = rank(self.count(scaled)) - rank(self.count(none))
+            return share_believed(gain, (rank(after) - rank(before) for before, after in self._redrawn(none, scaled)))
+
+        return share_kept(believed)
 
     def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
         """Return the score of held-out `decisions`, and within which bounds that of as many new rows should be."""

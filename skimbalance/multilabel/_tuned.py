@@ -17,6 +17,7 @@ from skimbalance.estimation import (
     plugin,
     robust,
     share_believed,
+    share_kept,
 )
 from skimbalance.multilabel._joint import fit_jointly
 from skimbalance.multilabel._labels import Floats, Indicator, decide_labels, rarities
@@ -158,8 +159,7 @@ def _tune_together(problem: MultilabelProblem, how: How, exactly: frozenset[int]
     how.report(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
     strength = 1.0
     if how.estimate == "robust" and not any(problem.requirements):
-        full, none = (_decided(problem, fold_of, share * folds) for share in (1.0, 0.0))
-        strength = _strength(problem, full, none, seed=how.seed)
+        strength = _strength(problem, fold_of, folds, seed=how.seed)
     errors = np.zeros(problem.n_labels)
     if how.confidence_level is not None:
         errors = jackknife_error(folds, level=how.confidence_level)
@@ -195,11 +195,14 @@ def _decided(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], offsets
     return decide_labels(problem.log_odds, offsets[fold_of])
 
 
-def _strength(problem: MultilabelProblem, full: Indicator, none: Indicator, *, seed: int) -> float:
-    """Return how much of the offsets to believe: see `CrossFit.strength`."""
-    merit = problem.metric.merit
-    gain = merit(problem.value(full)) - merit(problem.value(none))
-    if gain >= 0:
-        return 1.0
-    redrawn = redrawn_values(problem, full, none, seed=seed)
-    return share_believed(gain, [merit(after) - merit(before) for after, before in redrawn])
+def _strength(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], folds: Floats, *, seed: int) -> float:
+    """Return the share of the offsets to keep: see `CrossFit.strength`."""
+    merit, none = problem.metric.merit, _decided(problem, fold_of, 0 * folds)
+
+    def believed(strength: float) -> float:
+        scaled = _decided(problem, fold_of, strength * folds)
+        gain = merit(problem.value(scaled)) - merit(problem.value(none))
+        redrawn = redrawn_values(problem, scaled, none, seed=seed)
+        return share_believed(gain, (merit(after) - merit(before) for after, before in redrawn))
+
+    return share_kept(believed)

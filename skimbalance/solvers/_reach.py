@@ -5,6 +5,7 @@ from functools import partial
 
 from skimbalance.goals import Requirement
 from skimbalance.metrics._base import Metric
+from skimbalance.metrics._counts import Counts
 from skimbalance.metrics._registry import METRICS
 from skimbalance.solvers._absent import among_present
 from skimbalance.solvers._base import Problem
@@ -21,10 +22,13 @@ def demanding(problem: Problem, *requirements: Requirement) -> Problem:
     return replace(problem, metric=METRICS["accuracy"], requirements=requirements)
 
 
-def reachable(problem: Problem, metric: Metric) -> tuple[float, float]:
-    """Return the least and the greatest value of a metric that the search finds offsets for, without restarts."""
+def reachable(problem: Problem, metric: Metric, *, known: Counts | None = None) -> tuple[float, float]:
+    """Return the least and the greatest value of a metric, of `known` decisions and those that a search finds.
+
+    The search makes no random restarts.
+    """
     far = (Requirement(metric, high=-_BEYOND), Requirement(metric, low=_BEYOND))
     fit = partial(solve, restarts=False)
-    found = (among_present(demanding(problem, bound), fit) for bound in far)
-    low, high = (metric.value(solution.counts) for solution in found)
-    return low, high
+    found = [among_present(demanding(problem, bound), fit).counts for bound in far]
+    values = [metric.value(counts) for counts in (*found, known) if counts is not None]
+    return min(values), max(values)

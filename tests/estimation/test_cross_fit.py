@@ -26,6 +26,15 @@ def fixed(offsets, problem):
     return problem.solved(np.asarray(offsets, dtype=float), n_iter=0)
 
 
+def gain_in_errors(crossed, strength):
+    """The gain of scaled offsets over none on held-out rows, in standard errors."""
+    rank = crossed.problem.metric.rank
+    none, scaled = (crossed.decisions(strength=each) for each in (0.0, strength))
+    redrawn_gains = [rank(after) - rank(before) for before, after in crossed._redrawn(none, scaled)]
+    gain = rank(crossed.count(scaled)) - rank(crossed.count(none))
+    return gain / np.std(redrawn_gains) if gain else 0.0
+
+
 class TestFolds:
     def test_no_row_is_judged_by_offsets_it_helped_to_fit(self):
         drawn = drawn_problem(0, n_rows=97)
@@ -78,6 +87,22 @@ class TestStrength:
     def test_a_loss_within_the_noise_is_believed_in_part(self):
         partly = [cross_fitted(self.problem(), partial(fixed, [0.0, x, 0.0])).strength() for x in (0.1, 0.2, 0.3, 0.4)]
         assert any(0 < strength < 1 for strength in partly)
+
+    def test_what_is_kept_loses_less_than_a_standard_error(self):
+        kept_whole, reduced = 0, 0
+        for seed in (5, 12, 33, 49, 50):
+            problem = drawn_problem(seed, n_rows=60, metric=("accuracy", "f1_macro", "matthews_corrcoef")[seed % 3])
+            offsets = 0.7 * np.random.default_rng(seed).normal(size=3)
+            crossed = cross_fitted(problem, partial(fixed, offsets))
+            strength, share = crossed.strength(), 1 + gain_in_errors(crossed, 1.0)
+            assert 0 < strength <= share < 1
+            assert gain_in_errors(crossed, strength) > -1
+            kept_whole += strength == pytest.approx(share)
+            if strength < 0.99 * share:
+                reduced += 1
+                assert gain_in_errors(crossed, share) <= -1
+        assert kept_whole > 0
+        assert reduced > 0
 
     def test_no_offsets_change_nothing(self):
         assert cross_fitted(self.problem(), partial(fixed, np.zeros(3))).strength() == 1.0
