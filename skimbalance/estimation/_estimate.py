@@ -63,6 +63,9 @@ class Estimation:
         """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
         problem, reached, promised = self.raised(problem, confidences)
         estimated = self._foretold(problem, exactly=not promised)
+        if not promised and problem.missed(estimated.solution.counts) == 0:
+            # The search for the objective has other starts than the one for the requirements alone.
+            reached, promised = True, reached or not any(confidences)
         return replace(estimated, needed=problem.requirements, reached=reached, promised=promised)
 
     def raised(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool, bool]:
