@@ -74,9 +74,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         ``"robust"`` is made for new rows: the mean of the optimum for calibrated soft labels and the median optimum
         over Bayesian bootstraps of labels half soft, with several classes each offset shrunk by its noise towards the
-        best multiple of ``-log prior``, and all of them towards zero as far as they lose to no offsets on held-out
-        rows. ``"empirical"`` optimises the metric on the rows given: for two classes the exact optimum, for more
-        the best of several coordinate ascents, each line search exact. ``"plugin"`` does so for calibrated soft labels.
+        best multiple of ``-log prior``, and all of them scaled down if they lose to no offsets on held-out rows: none
+        are kept that lose one standard error or more. ``"empirical"`` optimises the metric on the rows given: for two
+        classes the exact optimum, for more the best of several coordinate ascents, each line search exact. Few scores
+        get random restarts, but not in the folds that `score_` is from. ``"plugin"`` does the same for calibrated soft
+        labels, without restarts.
     solver : str or Search, default="auto"
         How to search: ``"auto"``, ``"coordinate_ascent"``, ``"differential_evolution"``, ``"direct"``, ``"powell"`` or
         ``"imbalance_state"``. ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is

@@ -5,8 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 from problems import problem as drawn_problem
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
 
-from skimbalance.estimation import cross_fit
+from skimbalance import TunedOffsetClassifierCV
+from skimbalance.estimation import _estimate, cross_fit
 from skimbalance.estimation._redraw import redrawn
 from skimbalance.metrics import Cost
 from skimbalance.metrics._counts import Truth
@@ -103,6 +106,20 @@ class TestStrength:
                 assert gain_in_errors(crossed, share) <= -1
         assert kept_whole > 0
         assert reduced > 0
+
+    def test_the_note_says_whether_a_loss_may_be_chance(self, monkeypatch):
+        """Breast cancer with 25 malignant rows: on held-out rows the offsets lose one row or two."""
+        crossed = []
+        monkeypatch.setattr(_estimate, "cross_fit", lambda *a, **k: crossed.append(cross_fit(*a, **k)) or crossed[-1])
+        X, y = load_breast_cancer(return_X_y=True)
+        rows = np.sort(np.append(np.flatnonzero(y == 0)[:25], np.flatnonzero(y == 1)))
+        model = LogisticRegression(max_iter=5000)
+        clf = TunedOffsetClassifierCV(model, objective="f1", pos_label=1).fit(X[rows], y[rows])
+        strength = crossed[0].strength()
+        note = next(note for note in clf.tuner_.notes_ if f"they were scaled by {strength:.2f}." in note)
+        assert ("Their loss there is less than one standard error." in note) == (strength > 0)
+        assert strength < 1
+        assert -1 < gain_in_errors(crossed[0], strength) <= 0
 
     def test_no_offsets_change_nothing(self):
         assert cross_fitted(self.problem(), partial(fixed, np.zeros(3))).strength() == 1.0

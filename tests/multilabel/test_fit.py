@@ -13,7 +13,9 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
-from skimbalance.multilabel import fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.multilabel import _tuned, fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.multilabel._problem import MultilabelProblem
+from skimbalance.multilabel._redraw import redrawn_values
 
 METRICS = ("f1_macro", "f1_micro", "f1_samples", "jaccard_micro", "geometric_mean", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -222,6 +224,34 @@ def test_offsets_that_lose_are_scaled(name):
         assert (fit.strength.min() < 1) == any("were scaled" in note for note in fit.notes)
     assert 0 <= min(strengths) < 1
     assert max(strengths) == 1
+
+
+def test_what_is_kept_of_labels_together_loses_less_than_a_standard_error():
+    none, kept_whole, reduced = np.zeros((1, 3)), 0, 0
+    every = np.zeros(60, dtype=np.int64)
+    for seed in (14, 33, 43, 47):
+        rng = np.random.default_rng(seed)
+        indicator = rng.random((60, 3)) < 0.5
+        log_odds = 1.5 * rng.normal(size=(60, 3)) + 2 * indicator - 1
+        metric = get_multilabel_metric("f1_samples", n_labels=3)
+        setting = MultilabelProblem(log_odds, indicator, None, metric, ((),) * 3)
+        offsets = rng.normal(size=(1, 3))
+
+        def gain_in_errors(share, setting=setting, offsets=offsets):
+            decided = [_tuned._decided(setting, every, each) for each in (share * offsets, none)]
+            drawn = [after - before for after, before in redrawn_values(setting, *decided, seed=0)]
+            gain = setting.value(decided[0]) - setting.value(decided[1])
+            return gain / np.std(drawn) if gain else 0.0
+
+        strength, share = _tuned._strength(setting, every, offsets, seed=0), 1 + gain_in_errors(1.0)
+        assert 0 < strength <= share < 1
+        assert gain_in_errors(strength) > -1
+        kept_whole += strength == pytest.approx(share)
+        if strength < 0.99 * share:
+            reduced += 1
+            assert gain_in_errors(share) <= -1
+    assert kept_whole > 0
+    assert reduced > 0
 
 
 def test_constraints_are_checked(problem):
