@@ -12,7 +12,7 @@ from skimbalance._dask import floating_of, is_chunked, map_rows, n_columns
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
-from skimbalance.decision import decide, shifted, softmax
+from skimbalance.decision import decide_scores, shifted, softmax
 from skimbalance.exceptions import names_page
 from skimbalance.multilabel import decide_labels, label_columns, label_log_odds, label_proba
 from skimbalance.scores import log_scores
@@ -51,10 +51,10 @@ class TunedDecisions:
         if self.multilabel_:
             given, log_odds = self._log_odds(scores)
             return bring(decide_labels(log_odds, to_numpy(self.offsets_)), to=given, dtype=namespace(given).int64)
-        columns = self._columns(scores)
-        codes = decide(columns, self.offsets_)
+        x = self._checked(scores)
+        codes = self._codes(x)
         if self.classes_.dtype.kind in "biuf":
-            return bring(self.classes_, to=columns)[codes]
+            return bring(self.classes_, to=x)[codes]
         return self.classes_[to_numpy(codes)]
 
     @names_page
@@ -104,7 +104,8 @@ class TunedDecisions:
         if self.multilabel_:
             given, log_odds = self._log_odds(scores)
             return bring(log_odds + to_numpy(self.offsets_), to=given, dtype=given.dtype)
-        return shifted(self._columns(scores), self.offsets_)
+        x = self._checked(scores)
+        return shifted(log_scores(x, kind=self.kind), self.offsets_, decisions=self._codes(x))
 
     def report(self) -> Report:
         """Report what was asked for and what was reached, each class before and after, and the notes.
@@ -133,6 +134,10 @@ class TunedDecisions:
         given = label_columns(scores, kind=self.kind, labels=self.classes_)
         return given, label_log_odds(given, kind=self.kind)
 
-    def _columns(self, scores: ArrayLike) -> Array:
+    def _checked(self, scores: ArrayLike) -> Array:
         check_column_names(scores, self.classes_)
-        return log_scores(check_scores(scores, kind=self.kind, n_classes=len(self.classes_)), kind=self.kind)
+        return check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+
+    def _codes(self, x: Array) -> Array:
+        """Return the code of the class that is predicted for each row of checked scores."""
+        return decide_scores(x, self.offsets_, kind=self.kind, threshold=getattr(self, "threshold_", None))

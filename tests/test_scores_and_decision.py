@@ -13,10 +13,10 @@ from skimbalance.metrics._counts import Truth
 from skimbalance.scores import log_scores
 
 
-def test_lower_classes_win_ties(xp):
+def test_of_several_classes_the_first_wins_a_tie_and_of_two_the_second(xp):
     scores = xp.asarray(np.zeros((3, 4)))
     np.testing.assert_array_equal(door.to_numpy(decide(scores, [0.0, 1.0, 1.0, 0.0])), [1, 1, 1])
-    np.testing.assert_array_equal(door.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [0, 0, 0])
+    np.testing.assert_array_equal(door.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [1, 1, 1])
 
 
 def test_decide_is_argmax_whatever_the_blocks(xp, monkeypatch):

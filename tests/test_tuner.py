@@ -78,7 +78,7 @@ class TestKinds:
         for seed in range(50):
             proba, y = draw(seed, 2, decimals=seed % 3 or None)
             tuner = OffsetTuner("f1").fit(proba, y)
-            np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] > tuner.threshold_)
+            np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] >= tuner.threshold_)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("objective", ["f1", "precision", "recall", "false_positive_rate", "accuracy"])
@@ -86,7 +86,7 @@ class TestKinds:
         p = np.array([0, 0, 0.3, 0.6, 1, 1, 1 - 1e-16], dtype=dtype)
         for y in ([1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1, 0]):
             tuner = OffsetTuner(objective).fit(p, y)
-            np.testing.assert_array_equal(tuner.predict(p) == 1, p > dtype(tuner.threshold_))
+            np.testing.assert_array_equal(tuner.predict(p) == 1, p >= dtype(tuner.threshold_))
 
     def test_three_classes_have_no_threshold(self):
         assert not hasattr(OffsetTuner().fit(*draw(0, 3)), "threshold_")

@@ -24,7 +24,7 @@ from skimbalance.chunked import (
     reached_by_all,
     state_of,
 )
-from skimbalance.decision import centred, threshold_of
+from skimbalance.decision import centred, decide_scores, threshold_of
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics._counts import HardTruth
 from skimbalance.metrics._profile import ClassProfile
@@ -72,14 +72,14 @@ def _metric_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> F
     candidates = [0 * fitted.offsets, fitted.offsets]
     if exactly:
         candidates.append(_exact(goal, rows, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))
-    chunks = Reading(rows.chunks, partial(in_logs, kind=goal.kind))
-    each = chunks.total(partial(counts_of, offsets=tuple(candidates)), np.add)
+    count = partial(counts_of, offsets=tuple(candidates), decided=partial(decide_scores, kind=goal.kind))
+    each = rows.chunks.total(count, np.add)
     achieved = [as_counts(confusion) for confusion in each]
     best = 1 if not exactly else max(range(3), key=lambda number: (problem.rank_of(achieved[number]), number))
     before, after = achieved[0], achieved[best]
     told = _told(_FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE, sample, rows)
     return replace(
-        _moved(fitted, candidates[best]),
+        _moved(fitted, candidates[best], kind=goal.kind),
         in_sample_score=metric.value(after),
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
@@ -166,10 +166,11 @@ def _state_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fi
     none = 0 * offsets
     away = (state_of(chunks, each, factors=factors) - target for each in (none, offsets))
     untuned, reached = (float(np.abs(each).max()) for each in away)
-    before, after = map(as_counts, chunks.total(partial(counts_of, offsets=(none, offsets)), np.add))
+    count = partial(counts_of, offsets=(none, offsets), decided=partial(decide_scores, kind=goal.kind))
+    before, after = map(as_counts, rows.chunks.total(count, np.add))
     missed = [] if reached <= _REACHED else [_NOT_REACHED.format(distance=reached)]
     return replace(
-        _moved(fitted, offsets),
+        _moved(fitted, offsets, kind=goal.kind),
         in_sample_score=reached,
         untuned_score=untuned,
         class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
@@ -177,12 +178,12 @@ def _state_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fi
     )
 
 
-def _moved(fitted: Fitted, offsets: npt.NDArray[Any]) -> Fitted:
+def _moved(fitted: Fitted, offsets: npt.NDArray[Any], *, kind: Kind) -> Fitted:
     """Return what was fitted with other offsets, and their intervals about these."""
     spread = fitted.offsets_interval
     return replace(
         fitted,
         offsets=offsets,
-        threshold=threshold_of(offsets) if len(offsets) == 2 else None,
+        threshold=threshold_of(offsets, kind=kind) if len(offsets) == 2 else None,
         offsets_interval=None if spread is None else spread + (offsets - fitted.offsets),
     )

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from skimbalance._request import (
     weighing,
 )
 from skimbalance._sklearn import one_blas_thread
-from skimbalance._typing import Array, ArrayLike
+from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import (
     check_column_names,
     check_labels,
@@ -32,10 +32,10 @@ from skimbalance._validation import (
     check_sample_weight,
     check_scores,
 )
-from skimbalance.decision import decide, threshold_of
+from skimbalance.decision import decide_scores, threshold_of
 from skimbalance.estimation import Estimated, Estimation, KeptRows, StateEstimate, StateProblem
 from skimbalance.goals import ImbalanceState
-from skimbalance.metrics._counts import Truth
+from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.metrics._profile import ClassProfile
 from skimbalance.scores import log_scores
 from skimbalance.solvers import Problem
@@ -59,10 +59,11 @@ def fit_classes(
     notes = notes_on_support(problem, labels, state=state is not None)
     ordered = classes is not None
     notes += doubts_on_input(problem, labels, given=x, kind=goal.kind, ordered=ordered, pos_label=goal.pos_label)
+    rows = _Rows(goal.kind, x, weights, problem)
     if state is None:
-        fitted = _fit_metric(goal, problem, labels, like=given)
+        fitted = _fit_metric(goal, rows, labels, like=given)
     else:
-        fitted = _fit_state(state, goal, problem, labels, like=given)
+        fitted = _fit_state(state, goal, rows, labels, like=given)
     kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
     return replace(fitted, notes=notes + fitted.notes, kept=kept)
 
@@ -91,23 +92,41 @@ def _problem(
     return problem
 
 
-def _fit_metric(goal: Goal, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+class _Rows(NamedTuple):
+    """Scores as they were given, and the problem of those samples that weigh something."""
+
+    kind: Kind
+    scores: Array
+    weights: Array | None
+    problem: Problem
+
+    def count(self, offsets: Array, known: Counts | None = None) -> Counts:
+        """Count what `predict` achieves with these offsets; `known` is what the solver has counted on log-scores."""
+        if known is not None and (self.kind == "logits" or self.problem.n_classes > 2):
+            return known  # `predict` decides on log-scores as well
+        decisions = decide_scores(self.scores, offsets, kind=self.kind)
+        if decisions.shape[0] > self.problem.scores.shape[0]:
+            decisions = decisions[namespace(self.scores).nonzero(self.weights > 0)[0]]
+        return self.problem.count(decisions)
+
+
+def _fit_metric(goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
     """Fit offsets for the metric of the problem."""
-    metric = problem.metric
+    problem, metric = rows.problem, rows.problem.metric
     chosen = plan(metric, n_classes=problem.n_classes, estimate=goal.estimate, solver=goal.solver)
     estimated = _estimated(goal, problem, chosen)
     notes = chosen.notes + notes_on_estimate(estimated, problem, goal.constraints)
     found, held_out = estimated.solution, estimated.held_out
-    before = problem.count(decide(problem.scores, 0 * found.offsets))
-    after = found.counts if held_out is None else held_out
+    before, achieved = rows.count(0 * found.offsets), rows.count(found.offsets, found.counts)
+    after = achieved if held_out is None else held_out
     return Fitted(
         classes=labels,
-        in_sample_score=metric.value(found.counts),
+        in_sample_score=metric.value(achieved),
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is held_out),
         n_iter=found.n_iter,
-        notes=notes + doubts_on_decisions(metric, labels, before=before, after=found.counts),
-        **_shifts(found.offsets, estimated, like=like),
+        notes=notes + doubts_on_decisions(metric, labels, before=before, after=achieved),
+        **_shifts(found.offsets, estimated, kind=goal.kind, like=like),
     )
 
 
@@ -127,28 +146,29 @@ def _estimated(goal: Goal, problem: Problem, chosen: Plan) -> Estimated:
         return estimation(problem, [constraint.confidence for constraint in goal.constraints])
 
 
-def _fit_state(state: ImbalanceState, goal: Goal, problem: Problem, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+def _fit_state(state: ImbalanceState, goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
     """Fit offsets for an imbalance state."""
+    problem = rows.problem
     target = state.over(labels, to_numpy(problem.truth.support))
-    rows = StateProblem.of(problem.scores, problem.truth, target, class_balanced=state.class_balanced)
-    estimate = rows.estimate(level=goal.confidence_level, seed=goal.seed, run=goal.run)
+    wanted = StateProblem.of(problem.scores, problem.truth, target, class_balanced=state.class_balanced)
+    estimate = wanted.estimate(level=goal.confidence_level, seed=goal.seed, run=goal.run)
     none = 0 * estimate.offsets
-    before, after = (problem.count(decide(problem.scores, offsets)) for offsets in (none, estimate.offsets))
+    before, after = rows.count(none), rows.count(estimate.offsets)
     return Fitted(
         classes=labels,
         in_sample_score=estimate.distance,
-        untuned_score=rows.distance(none),
+        untuned_score=wanted.distance(none),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after),
         n_iter=estimate.n_iter,
         notes=notes_on_state(estimate, before=before, after=after),
-        **_shifts(estimate.offsets, estimate, like=like),
+        **_shifts(estimate.offsets, estimate, kind=goal.kind, like=like),
     )
 
 
-def _shifts(offsets: Array, estimated: Estimated | StateEstimate, *, like: Array) -> dict[str, Any]:
+def _shifts(offsets: Array, estimated: Estimated | StateEstimate, *, kind: Kind, like: Array) -> dict[str, Any]:
     """Return the offsets, where the scores came from, and what is expected of them."""
     own = bring(offsets, to=like, dtype=like.dtype)
-    threshold = threshold_of(own) if own.shape[0] == 2 else None
+    threshold = threshold_of(own, kind=kind) if own.shape[0] == 2 else None
     shifts = {"offsets": own, "threshold": threshold, "score": estimated.score}
     if estimated.offsets_error is None:
         return shifts

@@ -50,10 +50,12 @@ def weigh_classes(block: Block, *, n_classes: int) -> Floats:
     return np.stack([np.asarray(count_codes(block.codes, weights, n_classes)) for weights in parts])
 
 
-def counts_of(block: Block, *, offsets: tuple[npt.NDArray[Any], ...]) -> Floats:
-    """Return the weighted confusion matrix (m, K, K) of the decisions by each of m `offsets`."""
-    size = block.scores.shape[1]
-    cells = (block.codes * size + np.asarray(decide(block.scores, each)) for each in offsets)
+def counts_of(
+    block: Block, *, offsets: tuple[npt.NDArray[Any], ...], decided: Callable[[Any, Any], Any] = decide
+) -> Floats:
+    """Return the weighted confusion matrix (m, K, K) of what is `decided` by each of m `offsets`."""
+    size = len(offsets[0])
+    cells = (block.codes * size + np.asarray(decided(block.scores, each)) for each in offsets)
     return np.stack([np.asarray(count_codes(each, block.weights, size * size)).reshape(size, size) for each in cells])
 
 
