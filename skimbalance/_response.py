@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._typing import Array, Kind
-from skimbalance.nn import net_logits, net_within
+from skimbalance.nn import ends_in_net, net_logits, net_within
 
-__all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "pooled", "respond"]
+__all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
 
 RESPONSE_METHODS = ("auto", "predict_proba", "decision_function")
 
@@ -34,6 +34,11 @@ def _method_of(estimator: Any, response_method: str) -> str:
     raise ValueError(
         f"estimator {type(estimator).__name__} has no method {' or '.join(candidates)}: there are no scores to offset"
     )
+
+
+def kind_of(estimator: Any) -> Kind:
+    """Return what the scores of a classifier are that may choose what it is asked for."""
+    return "logits" if ends_in_net(estimator) or _method_of(estimator, "auto") != "predict_proba" else "proba"
 
 
 def respond(

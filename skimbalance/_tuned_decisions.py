@@ -14,7 +14,7 @@ from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_scores
 from skimbalance.decision import decide_scores, shifted, softmax
 from skimbalance.exceptions import names_page
-from skimbalance.multilabel import decide_labels, label_columns, label_log_odds, label_proba
+from skimbalance.multilabel import decide_label_scores, label_columns, label_proba, moved_log_odds
 from skimbalance.scores import log_scores
 
 __all__ = ["TunedDecisions"]
@@ -27,6 +27,7 @@ class TunedDecisions:
     classes_: npt.NDArray[Any]
     offsets_: Array
     multilabel_: bool
+    threshold_: Any
     _kept: Any
 
     @names_page
@@ -49,8 +50,9 @@ class TunedDecisions:
             columns, dtype = (len(self.classes_), np.int64) if self.multilabel_ else (None, self.classes_.dtype)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
         if self.multilabel_:
-            given, log_odds = self._log_odds(scores)
-            return bring(decide_labels(log_odds, to_numpy(self.offsets_)), to=given, dtype=namespace(given).int64)
+            given = label_columns(scores, kind=self.kind, labels=self.classes_)
+            shifts = to_numpy(self.offsets_), to_numpy(self.threshold_)
+            return bring(decide_label_scores(given, *shifts, kind=self.kind), to=given, dtype=namespace(given).int64)
         x = self._checked(scores)
         codes = self._codes(x)
         if self.classes_.dtype.kind in "biuf":
@@ -76,11 +78,11 @@ class TunedDecisions:
         if is_chunked(scores):
             return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
-            given, log_odds = self._log_odds(scores)
-            proba = bring(label_proba(log_odds, to_numpy(self.offsets_)), to=given, dtype=given.dtype)
-            xp = namespace(given)
+            given, moved = self._moved(scores)
+            proba = bring(label_proba(moved), to=given, dtype=given.dtype)
             # Neither is certain: zero and one are what rounding has made of them.
-            return xp.clip(proba, smallest_normal(given), 1 - float(xp.finfo(given.dtype).eps) / 2)
+            most = 1 - float(namespace(proba).finfo(proba.dtype).eps) / 2
+            return namespace(proba).clip(proba, smallest_normal(proba), most)
         return softmax(self.transform(scores))
 
     @names_page
@@ -102,8 +104,8 @@ class TunedDecisions:
         if is_chunked(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
-            given, log_odds = self._log_odds(scores)
-            return bring(log_odds + to_numpy(self.offsets_), to=given, dtype=given.dtype)
+            given, moved = self._moved(scores)
+            return bring(moved, to=given, dtype=given.dtype)
         x = self._checked(scores)
         return shifted(log_scores(x, kind=self.kind), self.offsets_, decisions=self._codes(x))
 
@@ -129,10 +131,10 @@ class TunedDecisions:
         decides._kept = None  # these rows need not travel
         return map_rows(getattr(decides, method), scores, columns=columns, dtype=dtype)
 
-    def _log_odds(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
-        """Return the scores of several labels as an array, and their log-odds on the host."""
+    def _moved(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
+        """Return the scores of several labels as an array, and their log-odds with the offsets on the host."""
         given = label_columns(scores, kind=self.kind, labels=self.classes_)
-        return given, label_log_odds(given, kind=self.kind)
+        return given, moved_log_odds(given, to_numpy(self.offsets_), to_numpy(self.threshold_), kind=self.kind)
 
     def _checked(self, scores: ArrayLike) -> Array:
         check_column_names(scores, self.classes_)

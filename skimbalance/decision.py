@@ -4,11 +4,12 @@ Binary: `classes_[1]` is predicted where its score is at least the threshold. A 
 `FixedThresholdClassifier` and `metric_at_thresholds` have it. Multilabel: a label is predicted where its score is at
 least its threshold. Multiclass: the argmax of log-scores plus offsets is predicted, of equal ones the first column.
 
-`decide` applies the rule to log-scores, `decide_scores` to scores as users pass them: in the binary case it compares the
-probability itself with the threshold, so that no rounding of a logarithm comes between `threshold_` and `predict`.
+`decide` applies the rule to log-scores, `decide_scores` to scores as users pass them: in the binary case it compares
+the probability itself with the threshold, so that no rounding of a logarithm comes between `threshold_` and `predict`.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,6 @@ __all__ = [
     "shifted",
     "softmax",
     "threshold_of",
-    "with_sign",
 ]
 
 
@@ -46,13 +46,6 @@ def shifted(scores: Array, offsets: ArrayLike, *, decisions: Array | None = None
     step = 4 * float(xp.finfo(columns.dtype).eps) * xp.clip(xp.abs(first), 1.0, None)
     second = xp.where(decisions == 1, xp.maximum(second, first + step), xp.minimum(second, first - step))
     return xp.stack([first, second]).T
-
-
-def with_sign(log_odds: Array, decisions: Array) -> Array:
-    """Return log-odds that are positive where `decisions` are one and negative where not: they differ by rounding."""
-    xp = namespace(log_odds)
-    step = 4 * float(xp.finfo(log_odds.dtype).eps)
-    return xp.where(decisions == 1, xp.clip(log_odds, step, None), xp.clip(log_odds, None, -step))
 
 
 def decide(scores: Array, offsets: ArrayLike) -> Array:
@@ -91,15 +84,15 @@ def centred(offsets: Array) -> Array:
     return xp.astype(wide - xp.mean(wide), offsets.dtype)
 
 
-def threshold_of(offsets: ArrayLike, *, kind: Kind = "proba", dtype: npt.DTypeLike = None) -> float:
+def threshold_of(offsets: ArrayLike, *, kind: Kind = "proba", dtype: npt.DTypeLike | None = None) -> float:
     """Return the probability of the second of two classes from which on it is predicted.
 
     It is the smallest number of the `dtype`, by default that of the offsets, whose log-odds reach the difference of the
     offsets. It is zero where a probability of zero is enough, and infinite where one is not. For logits it is
     the logistic function of the log-odds from which on the class is predicted.
     """
-    own = to_numpy(offsets).dtype.type
-    number = own if dtype is None else np.dtype(dtype).type
+    own: Any = to_numpy(offsets).dtype.type
+    number: Any = own if dtype is None else np.dtype(dtype).type
     cut = float(offsets[0]) - float(offsets[1])
     if kind == "logits":
         return float(expit(number(cut)))

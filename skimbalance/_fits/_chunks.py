@@ -167,7 +167,8 @@ def _state_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fi
     away = (state_of(chunks, each, factors=factors) - target for each in (none, offsets))
     untuned, reached = (float(np.abs(each).max()) for each in away)
     count = partial(counts_of, offsets=(none, offsets), decided=partial(decide_scores, kind=goal.kind))
-    before, after = map(as_counts, rows.chunks.total(count, np.add))
+    each = rows.chunks.total(count, np.add)
+    before, after = (as_counts(confusion) for confusion in each)
     missed = [] if reached <= _REACHED else [_NOT_REACHED.format(distance=reached)]
     return replace(
         _moved(fitted, offsets, kind=goal.kind),

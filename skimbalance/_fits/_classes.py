@@ -1,8 +1,8 @@
 """One label a row: an offset for each class."""
 
 import warnings
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,8 @@ def _problem(
     return problem
 
 
-class _Rows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Rows:
     """Scores as they were given, and the problem of those samples that weigh something."""
 
     kind: Kind
@@ -105,7 +106,7 @@ class _Rows(NamedTuple):
         if known is not None and (self.kind == "logits" or self.problem.n_classes > 2):
             return known  # `predict` decides on log-scores as well
         decisions = decide_scores(self.scores, offsets, kind=self.kind)
-        if decisions.shape[0] > self.problem.scores.shape[0]:
+        if self.weights is not None and decisions.shape[0] > self.problem.scores.shape[0]:
             decisions = decisions[namespace(self.scores).nonzero(self.weights > 0)[0]]
         return self.problem.count(decisions)
 

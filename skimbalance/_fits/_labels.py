@@ -10,15 +10,16 @@ from skimbalance._doubts import doubts_on_labels
 from skimbalance._fits._goal import Fitted, Goal
 from skimbalance._label_request import check_label_goals, label_metric, label_names
 from skimbalance._sklearn import one_blas_thread
-from skimbalance._typing import Array, ArrayLike
+from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_lengths, check_sample_weight
-from skimbalance.decision import threshold_of
 from skimbalance.multilabel import (
     MultilabelFit,
     check_indicator,
+    decide_labels,
     fit_multilabel,
     label_columns,
     label_log_odds,
+    label_threshold,
 )
 
 __all__ = ["fit_labels"]
@@ -52,8 +53,8 @@ def fit_labels(
             run=goal.run,
             report=goal.report,
         )
-    notes = doubts_on_labels(host, indicator, goal.kind, wrong=(log_odds > 0) != indicator)
-    return _fitted(found, names, notes, like=given)
+    notes = doubts_on_labels(host, indicator, goal.kind, wrong=decide_labels(log_odds, 0.0) != indicator)
+    return _fitted(found, names, notes, kind=goal.kind, like=given)
 
 
 def _check_goal(goal: Goal, labels: npt.NDArray[Any]) -> None:
@@ -67,9 +68,10 @@ def _check_goal(goal: Goal, labels: npt.NDArray[Any]) -> None:
     )
 
 
-def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *, like: Array) -> Fitted:
+def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *, kind: Kind, like: Array) -> Fitted:
     """Return what was found, where the scores came from."""
-    interval = found.offsets_interval
+    interval, dtype = found.offsets_interval, to_numpy(like[:0, ...]).dtype
+    thresholds = np.array([label_threshold(offset, kind=kind, dtype=dtype) for offset in found.offsets])
     return Fitted(
         classes=labels,
         offsets=bring(found.offsets, to=like, dtype=like.dtype),
@@ -78,7 +80,7 @@ def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *
         class_profile=found.profile,
         n_iter=found.n_iter,
         notes=found.notes + doubts,
-        threshold=bring(np.array([threshold_of(np.array([0.0, offset])) for offset in found.offsets]), to=like),
+        threshold=bring(thresholds, to=like),
         score=found.score,
         score_interval=found.score_interval,
         offsets_interval=None if interval is None else bring(interval, to=like, dtype=like.dtype),

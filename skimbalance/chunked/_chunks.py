@@ -50,9 +50,7 @@ def weigh_classes(block: Block, *, n_classes: int) -> Floats:
     return np.stack([np.asarray(count_codes(block.codes, weights, n_classes)) for weights in parts])
 
 
-def counts_of(
-    block: Block, *, offsets: tuple[npt.NDArray[Any], ...], decided: Callable[[Any, Any], Any] = decide
-) -> Floats:
+def counts_of(block: Block, *, offsets: tuple[npt.NDArray[Any], ...], decided: Callable[..., Any] = decide) -> Floats:
     """Return the weighted confusion matrix (m, K, K) of what is `decided` by each of m `offsets`."""
     size = len(offsets[0])
     cells = (block.codes * size + np.asarray(decided(block.scores, each)) for each in offsets)

@@ -17,9 +17,9 @@ from skimbalance._response import Response, respond
 from skimbalance._sklearn import (
     HasMethods,
 )
-from skimbalance._typing import Array, ArrayLike
+from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import abridged, check_sample_weight, check_scores
-from skimbalance.decision import decide, log_logistic, log_softmax, shifted, softmax
+from skimbalance.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
 from skimbalance.scores import log_scores
@@ -62,8 +62,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if self.multilabel_:
             return to_numpy(self.tuner_.predict(response_of(self, X).scores))
-        codes = to_numpy(decide(self._columns(X), self.offsets_))
-        labels: npt.NDArray[Any] = self.classes_[codes]
+        labels: npt.NDArray[Any] = self.classes_[to_numpy(self._codes(*self._checked(X)))]
         return labels
 
     def decision_function(self, X: Any) -> Array:
@@ -77,12 +76,13 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, K), or (n_samples,) for two classes
-            The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive.
+            The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive. It is never zero: a
+            tie, which goes to ``classes_[1]``, is the smallest difference that rounding leaves.
         """
         check_is_fitted(self)
         if self.multilabel_:
             return self.tuner_.transform(response_of(self, X).scores)
-        columns = shifted(self._columns(X), self.offsets_)
+        columns = self._shifted(X)
         return columns if columns.shape[1] > 2 else columns[:, 1] - columns[:, 0]
 
     def predict_proba(self, X: Any) -> Array:
@@ -101,7 +101,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if self.multilabel_:
             return self.tuner_.predict_proba(response_of(self, X).scores)
-        return softmax(shifted(self._columns(X), self.offsets_))
+        return softmax(self._shifted(X))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of :meth:`predict_proba`.
@@ -119,11 +119,21 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if self.multilabel_:
             return log_logistic(self.decision_function(X))
-        return log_softmax(shifted(self._columns(X), self.offsets_))
+        return log_softmax(self._shifted(X))
 
-    def _columns(self, X: Any) -> Array:
+    def _shifted(self, X: Any) -> Array:
+        """Return the shifted log-scores, (n, K), whose argmax is the prediction."""
+        scores, kind = self._checked(X)
+        return shifted(log_scores(scores, kind=kind), self.offsets_, decisions=self._codes(scores, kind))
+
+    def _checked(self, X: Any) -> tuple[Array, Kind]:
+        """Return the scores of the wrapped classifier, and what they are."""
         scores, kind, _ = response_of(self, X)
-        return log_scores(check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind=kind)
+        return check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind
+
+    def _codes(self, scores: Array, kind: Kind) -> Array:
+        """Return the code of the class that is predicted for each row."""
+        return decide_scores(scores, self.offsets_, kind=kind, threshold=getattr(self, "threshold_", None))
 
     def _adopt(self, estimator: Any, classes: npt.NDArray[Any], *, multilabel: bool = False) -> None:
         """Take over the fitted `estimator` of these classes, and what it knows of its input."""

@@ -6,11 +6,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from skimbalance._array_api import namespace, to_numpy
 from skimbalance._label_request import several_labels
+from skimbalance._response import kind_of
 from skimbalance._sklearn import (
     Interval,
     StrOptions,
@@ -18,7 +21,7 @@ from skimbalance._sklearn import (
     routing_enabled,
     validates_parameters,
 )
-from skimbalance._typing import ArrayLike, Label
+from skimbalance._typing import Array, ArrayLike, Kind, Label
 from skimbalance._validation import check_per_class
 from skimbalance.classifier._base import (
     OffsetClassifier,
@@ -28,7 +31,8 @@ from skimbalance.classifier._base import (
     fitted,
     require_known,
 )
-from skimbalance.decision import centred, threshold_of
+from skimbalance.decision import centred, offsets_of, threshold_of
+from skimbalance.scores import as_proba, log_scores
 from skimbalance.solvers import prior_offsets
 
 __all__ = ["FixedOffsetClassifier"]
@@ -54,6 +58,9 @@ class FixedOffsetClassifier(OffsetClassifier):
     offsets : "prior", array-like of shape (K,) or dict, default="prior"
         The closed form above; or an offset for each class in the order of `classes_`; or a mapping of labels to
         offsets, zero for the labels it lacks.
+    threshold : float, default=None
+        Binary only, in place of `offsets`: the probability of ``classes_[1]`` from which on it is predicted, from zero
+        to one. Where the classifier has no `predict_proba`, it is compared with the logistic function of the margin.
     tau : float, default=1.0
         Strength of the correction; used with ``offsets="prior"`` only.
     target_prior : array-like of shape (K,) or dict, default=None
@@ -71,12 +78,16 @@ class FixedOffsetClassifier(OffsetClassifier):
     offsets_ : ndarray of shape (K,)
         The offsets.
     threshold_ : float
-        Two classes only: the probability of ``classes_[1]`` above which it is predicted.
+        Binary only: ``classes_[1]`` is predicted where its probability is at least this, ``predict_proba(X)[:, 1] >=
+        threshold_`` of `estimator_`; zero where even zero is enough, infinity where not even one is. Where the
+        classifier has margins alone it is compared with their logistic function. See the notes of
+        :class:`OffsetTuner`.
 
     Raises
     ------
     ValueError
-        From :meth:`fit`, if offsets or priors do not match the classes, or are not finite or not positive.
+        From :meth:`fit`, if offsets or priors do not match the classes, or are not finite or not positive; or if
+        `threshold` meets more than two classes, or `offsets`, `tau` or `target_prior` beside it.
 
     See Also
     --------
@@ -95,11 +106,18 @@ class FixedOffsetClassifier(OffsetClassifier):
     >>> clf = FixedOffsetClassifier(LogisticRegression()).fit(X, y)
     >>> round(clf.threshold_, 2), round(float((y == 1).mean()), 2)
     (0.09, 0.09)
+
+    A cut that is known, on the probability of ``classes_[1]``:
+
+    >>> clf = FixedOffsetClassifier(LogisticRegression(), threshold=0.055).fit(X, y)
+    >>> bool(((clf.predict(X) == 1) == (clf.estimator_.predict_proba(X)[:, 1] >= 0.055)).all())
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
         "offsets": [StrOptions({"prior"}), "array-like", Mapping],
+        "threshold": [Interval(Real, 0.0, 1.0, closed="both"), None],
         "tau": [Interval(Real, None, None, closed="neither")],
         "target_prior": ["array-like", Mapping, None],
     }
@@ -109,11 +127,13 @@ class FixedOffsetClassifier(OffsetClassifier):
         estimator: Any,
         *,
         offsets: str | ArrayLike | Mapping[Label, float] = "prior",
+        threshold: float | None = None,
         tau: float = 1.0,
         target_prior: ArrayLike | Mapping[Label, float] | None = None,
     ) -> None:
         self.estimator = estimator
         self.offsets = offsets
+        self.threshold = threshold
         self.tau = tau
         self.target_prior = target_prior
 
@@ -142,6 +162,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, params.get("sample_weight"))
+        self._check_threshold(present)
         if routing_enabled():
             fit_params = process_routing(self, "fit", **params).estimator.fit
         else:
@@ -157,10 +178,42 @@ class FixedOffsetClassifier(OffsetClassifier):
         self._adopt(estimator, classes)
         self.offsets_ = offsets
         if len(classes) == 2:
-            self.threshold_ = threshold_of(offsets)
+            given = self.threshold
+            self.threshold_ = threshold_of(offsets, kind=kind_of(estimator)) if given is None else float(given)
         return self
 
+    def _check_threshold(self, classes: npt.NDArray[Any]) -> None:
+        """Raise where a threshold is given that these classes, or the other parameters, leave no room for."""
+        if self.threshold is None:
+            return
+        if len(classes) != 2:
+            raise ValueError(
+                f"threshold={self.threshold!r} is for two classes; there are {len(classes)}. Pass offsets, one for "
+                "each class"
+            )
+        prior = isinstance(self.offsets, str) and self.offsets == "prior"
+        if not (prior and self.tau == 1.0 and self.target_prior is None):
+            raise ValueError(
+                f"threshold={self.threshold!r} alone fixes the decision; got offsets, tau or target_prior beside it. "
+                "Leave either out"
+            )
+
+    def _codes(self, scores: Array, kind: Kind) -> Array:
+        """Return the code of the class that is predicted for each row; a given threshold is compared as it is."""
+        if self.threshold is None:
+            return super()._codes(scores, kind)
+        if kind == "logits":
+            columns = to_numpy(log_scores(scores, kind=kind))
+            proba = expit(columns[:, 1] - columns[:, 0])
+        else:
+            proba = as_proba(scores, kind=kind)
+        xp = namespace(proba)
+        return xp.astype(proba >= self.threshold_, xp.int64)
+
     def _closed_form(self, support: npt.NDArray[np.float64], classes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        if self.threshold is not None:
+            self._check_threshold(classes)  # a fitted estimator may know more of them than y holds
+            return offsets_of(self.threshold)
         if not isinstance(self.offsets, str):
             return check_per_class("offsets", self.offsets, classes, missing=0.0)
         if not (support > 0).all():

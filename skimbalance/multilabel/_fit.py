@@ -66,7 +66,7 @@ def fit_multilabel(
     run: Run = in_turn,
     report: Progress = _silent,
 ) -> MultilabelFit:
-    """Fit an offset for each label, so that `log_odds + offsets > 0` is best by the metric.
+    """Fit an offset for each label, so that `log_odds + offsets >= 0` is best by the metric.
 
     Parameters
     ----------

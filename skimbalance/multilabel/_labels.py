@@ -10,6 +10,7 @@ import numpy.typing as npt
 from skimbalance._array_api import namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import check_column_names, check_label_scores, check_lengths, check_scores
+from skimbalance.decision import threshold_of
 from skimbalance.scores import log_scores
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "Indicator",
     "are_pairs",
     "check_indicator",
+    "decide_label_scores",
     "decide_labels",
     "label_columns",
     "label_log_odds",
     "label_proba",
+    "label_threshold",
+    "moved_log_odds",
     "rarities",
     "side_columns",
 ]
@@ -94,14 +98,45 @@ def label_log_odds(scores: ArrayLike, *, kind: Kind) -> Floats:
     return odds
 
 
-def decide_labels(log_odds: Floats, offsets: Floats) -> Indicator:
-    """Return which labels (n, L) are predicted: those whose log-odds and offset sum to more than zero."""
-    decided: Indicator = log_odds + offsets > 0
+def decide_labels(log_odds: Floats, offsets: Floats | float) -> Indicator:
+    """Return which labels (n, L) are predicted: those whose log-odds and offset sum to at least zero."""
+    decided: Indicator = log_odds + offsets >= 0
     return decided
 
 
-def label_proba(log_odds: Floats, offsets: Floats) -> Floats:
-    """Return the logistic function (n, L) of log-odds and offsets: above one half is what is predicted."""
+def label_threshold(offset: float, *, kind: Kind, dtype: npt.DTypeLike) -> float:
+    """Return the probability from which on a label is predicted: one of `dtype`, where these are what is compared."""
+    return threshold_of(np.array([0.0, offset]), kind=kind, dtype=dtype if kind == "proba" else np.float64)
+
+
+def decide_label_scores(scores: Array, offsets: Floats, thresholds: Floats, *, kind: Kind) -> Indicator:
+    """Return which labels (n, L) scores of any kind predict: those whose probability is at least the threshold.
+
+    Logits are log-odds, which are compared with the offsets. Where a threshold has rounded to one, logarithms of
+    probabilities tell apart what is as near to one.
+    """
+    if kind == "logits":
+        return decide_labels(label_log_odds(scores, kind=kind), offsets)
+    host = np.asarray(to_numpy(scores), dtype=np.float64)
+    decided: Indicator = (np.exp(host) if kind == "log_proba" else host) >= thresholds
+    if kind == "log_proba" and (thresholds == 1).any():
+        decided &= (thresholds < 1) | decide_labels(label_log_odds(scores, kind=kind), offsets)
+    return decided
+
+
+def moved_log_odds(scores: Array, offsets: Floats, thresholds: Floats, *, kind: Kind) -> Floats:
+    """Return log-odds plus offsets (n, L) on the host: above zero, and not only by rounding, is what is predicted."""
+    moved, decided = (
+        label_log_odds(scores, kind=kind) + offsets,
+        decide_label_scores(scores, offsets, thresholds, kind=kind),
+    )
+    step = 4 * float(namespace(scores).finfo(scores.dtype).eps)
+    signed: Floats = np.where(decided, np.maximum(moved, step), np.minimum(moved, -step))
+    return signed
+
+
+def label_proba(log_odds: Floats, offsets: Floats | float = 0.0) -> Floats:
+    """Return the logistic function (n, L) of log-odds and offsets: one half and above is what is predicted."""
     with np.errstate(over="ignore"):
         proba: Floats = 1 / (1 + np.exp(-(log_odds + offsets)))
     return proba

@@ -20,7 +20,7 @@ _Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class MultilabelProblem:
-    """Find offsets (L,) for which `log_odds + offsets > 0` (n, L) does best by `metric`.
+    """Find offsets (L,) for which `log_odds + offsets >= 0` (n, L) does best by `metric`.
 
     `requirements` holds what each label must meet by itself; of decisions that miss them those are better that miss
     by less.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skimbalance.multilabel._labels import Floats, Indicator
+from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
 from skimbalance.multilabel._metrics import SamplesMean
 from skimbalance.multilabel._walks import RowWalk
 from skimbalance.solvers._base import improves
@@ -83,7 +83,7 @@ class RowSearch:
         return Ascent(standing.offsets, tuple(values))
 
     def _standing(self, offsets: Floats) -> _Standing:
-        decided = self.log_odds + offsets > 0
+        decided = decide_labels(self.log_odds, offsets)
         hits = np.einsum("nl,nl->n", self.shares, decided)
         predicted = np.count_nonzero(decided, axis=1).astype(np.float64)
         return _Standing(
@@ -109,7 +109,7 @@ class RowSearch:
             gained = gained * self.weights
         ranks = np.concatenate([[0.0], np.cumsum(gained[walk.rows])])
         offset = walk.offset_where(ranks, start=float(standing.offsets[label]))
-        taken = self.log_odds[:, label] + offset > 0
+        taken = self.log_odds[:, label] + offset >= 0
         hits, predicted = hits + own * taken, predicted + taken
         value = self._mean(self.metric.each(hits, predicted, present))
         if improves(value, standing.value):
