@@ -97,8 +97,7 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
     """Return what was asked and what was reached, a line each."""
     asked = [("Asked for", _named(tuner.objective)), *(("and", _bound(constraint)) for constraint in tuner.constraints)]
     if len(tuner.classes_) == 2 and not tuner.multilabel_:
-        label = tuner.classes_[1] if tuner.pos_label is None else tuner.pos_label
-        asked += [("positive class", str(label))]
+        asked += [("positive class", str(tuner.pos_label_))]
     away = " from the target" if isinstance(tuner.objective, ImbalanceState) else ""
     reached = []
     if hasattr(tuner, "score_"):
@@ -106,8 +105,16 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
     reached.append(("on the rows of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
     reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same rows"))
     if hasattr(tuner, "threshold_") and not tuner.multilabel_:
-        reached.append(("Threshold", f"{tuner.threshold_:.4g}, of the probability of {tuner.classes_[1]}"))
+        reached.append(("Threshold", _threshold(tuner)))
     return asked + reached
+
+
+def _threshold(tuner: Any) -> str:
+    """Return from which probability on the positive class is predicted: a tie goes to the second class."""
+    score = "the logistic function of its score" if tuner.kind == "logits" else "its probability"
+    if tuner.pos_label_ == tuner.classes_[1]:
+        return f"{tuner.threshold_:.4g}: {tuner.pos_label_} is predicted where {score} is at least this"
+    return f"{1 - tuner.threshold_:.4g}: {tuner.pos_label_} is predicted where {score} is greater"
 
 
 def _named(objective: Any) -> str:

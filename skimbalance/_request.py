@@ -31,6 +31,7 @@ __all__ = [
     "notes_on_state",
     "notes_on_support",
     "plan",
+    "positive_label",
     "require_room",
     "requirements_of",
     "weighing",
@@ -64,8 +65,26 @@ def check_goals(
     require_room(objective, constraints)
     if isinstance(objective, ImbalanceState):
         objective.over(labels, np.ones(len(labels)))
-    bound_metric(objective, labels, pos_label)
-    requirements_of(constraints, labels, pos_label)
+    positive = positive_label(objective, labels, pos_label)
+    bound_metric(objective, labels, positive)
+    requirements_of(constraints, labels, positive)
+
+
+def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Label:
+    """Return the positive class that was named, None where none was: as `pos_label`, or within the objective.
+
+    A scorer or a function may have a `pos_label` of its own, given or by default, which decides what it measures.
+    """
+    function = _metric(objective) if callable(objective) else None
+    own = function.pos_label if isinstance(function, BlackBox) and len(labels) == 2 else None
+    if own is None or own not in labels.tolist():
+        return pos_label
+    if pos_label is not None and pos_label != own:
+        raise ValueError(
+            f"pos_label={pos_label!r} names another class than the objective, whose own pos_label is {own!r}. Give "
+            "both the same; a constraint on another class takes label="
+        )
+    return own
 
 
 def bound_metric(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Metric:

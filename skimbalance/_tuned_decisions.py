@@ -72,7 +72,8 @@ class TunedDecisions:
         -------
         array of shape (n, K)
             Probabilities whose argmax is the prediction, but where two differ by less than rounding. Of several labels
-            the logistic function (n, L) of the shifted log-odds: a label is predicted where it is above one half.
+            the logistic function (n, L) of the shifted log-odds: a label is predicted where it is above one half. A tie
+            is moved by rounding to the side of the prediction.
         """
         check_is_fitted(self)
         if is_chunked(scores):
@@ -97,8 +98,9 @@ class TunedDecisions:
         Returns
         -------
         array of shape (n, K)
-            Shifted log-scores. Of several labels the log-odds plus the offsets (n, L): a label is predicted where they
-            are above zero.
+            Shifted log-scores, in the binary case of ``1 - p`` and ``p``. Of several labels the log-odds plus the
+            offsets (n, L): a label is predicted where they are above zero. A tie is moved by rounding to the side of
+            the prediction.
         """
         check_is_fitted(self)
         if is_chunked(scores):

@@ -66,7 +66,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     kind : {"proba", "log_proba", "logits"}, default="proba"
         What the scores are. It is never guessed.
     pos_label : label, default=None
-        The positive class of two-class metrics; None takes ``classes_[1]``.
+        The positive class of two-class metrics; None takes that of a scorer or function with a `pos_label` of its own,
+        and otherwise ``classes_[1]``.
     class_prior : array-like of shape (K,) or dict, default=None
         Share of each class among the rows to be predicted, in the order of `classes_` or by label, where it differs
         from that among the rows of the fit. Rows are weighted accordingly, so that objective, constraints and scores
@@ -114,8 +115,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     multilabel_ : bool
         Whether rows carry several labels each; K is then the number of labels, and `threshold_` is an array (K,).
     threshold_ : float
-        Two classes only: the probability of ``classes_[1]`` above which it is predicted; minus infinity where even
-        zero is enough. For logits, the logistic function of the log-odds above which it is.
+        Binary only: ``classes_[1]`` is predicted where its probability is at least this, whatever `pos_label` is; see
+        the notes. Zero where even zero is enough, infinity where not even one is.
+    pos_label_ : label
+        Binary only: the positive class of two-class metrics.
     score_ : float
         What the metric is expected to be on new rows: offsets are fitted on four fifths of the rows and judged on the
         fifth, for each in turn (thirds beyond 50,000 rows or a million scores), so that no row is judged by offsets it
@@ -163,6 +166,18 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
     Notes
     -----
+    Ties: in the binary case ``classes_[1]`` is predicted where its score is at least the threshold, as in
+    scikit-learn's :class:`~sklearn.model_selection.FixedThresholdClassifier`; a label of several where its score is at
+    least its threshold. Of more classes the argmax is predicted, of equal ones the first. ``classes_[0]`` is predicted
+    where its probability is greater than ``1 - threshold_``, and so is a `pos_label` that comes first.
+
+    :meth:`predict` compares the probability itself with the threshold: ``predict(p) == classes_[1]`` is
+    ``p >= threshold_``, and of two columns ``p[:, 1] >= threshold_``, on every number of the precision of the fit.
+    Of log-probabilities it compares the exponential. Of logits it compares log-odds with
+    ``offsets_[0] - offsets_[1]``, and `threshold_` is :func:`scipy.special.expit` of that: ``expit(log_odds) >=
+    threshold_`` says the same where it does not round to `threshold_` itself. Where `threshold_` has rounded to one,
+    probabilities of one are told apart by that of ``classes_[0]``.
+
     Several labels are tuned on the host; what is fitted and predicted goes back to where the scores are.
 
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search

@@ -247,7 +247,7 @@ class TestImbalanceState:
         turned = OffsetTuner(ImbalanceState(0.3)).fit(1 - proba, y, classes=["yes", "no"])
         np.testing.assert_allclose(turned.offsets_, tuner.offsets_[::-1], atol=1e-6)
         assert 0 < tuner.threshold_ < 0.5
-        np.testing.assert_array_equal(tuner.predict(proba) == "yes", proba > tuner.threshold_)
+        np.testing.assert_array_equal(tuner.predict(proba) == "yes", proba >= tuner.threshold_)
         even = OffsetTuner(ImbalanceState(0.3), confidence_level=None).fit([0.1, 0.4, 0.2, 0.6], [0, 1, 0, 1])
         np.testing.assert_allclose(even.predict_proba([0.1, 0.4, 0.2, 0.6]).mean(axis=0), [0.7, 0.3], atol=1e-7)
 

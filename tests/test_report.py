@@ -1,8 +1,12 @@
 """What a tuner tells of its fit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import f1_score, make_scorer, matthews_corrcoef, recall_score
 
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning
@@ -37,6 +41,57 @@ def test_it_tells_what_was_asked_and_what_was_reached():
     assert facts["on the rows of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
     assert facts["without offsets"].startswith(f"{tuner.untuned_score_:.4g}")
     assert facts["Threshold"].startswith(f"{tuner.threshold_:.4g}")
+
+
+@pytest.mark.parametrize(
+    ("objective", "pos_label", "positive"),
+    [
+        ("balanced_accuracy", None, "<001>"),
+        ("f1", "<001>", "<001>"),
+        ("f1", "<000>", "<000>"),
+        (make_scorer(f1_score, pos_label="<000>"), None, "<000>"),
+        (make_scorer(f1_score, pos_label="<001>"), "<001>", "<001>"),
+        (partial(f1_score, pos_label="<000>"), None, "<000>"),
+        (make_scorer(f1_score, average="macro"), None, "<001>"),
+        (make_scorer(matthews_corrcoef), "<000>", "<000>"),
+    ],
+)
+def test_positive_class_and_threshold_are_those_of_the_class_that_was_named(objective, pos_label, positive):
+    logits, y = drawn(2)
+    proba = expit(logits[:, 1] - logits[:, 0])
+    tuner = OffsetTuner(objective, pos_label=pos_label, estimate="plugin", confidence_level=None).fit(proba, y)
+    facts = dict(tuner.report().facts)
+    assert facts["positive class"] == tuner.pos_label_ == positive
+    number, words = facts["Threshold"].split(": ")
+    if positive == "<001>":
+        assert words == "<001> is predicted where its probability is at least this"
+        assert number == f"{tuner.threshold_:.4g}"
+        np.testing.assert_array_equal(tuner.predict(proba) == positive, proba >= tuner.threshold_)
+    else:
+        assert words == "<000> is predicted where its probability is greater"
+        assert number == f"{1 - tuner.threshold_:.4g}"
+        np.testing.assert_array_equal(tuner.predict(proba) == positive, 1 - proba > 1 - tuner.threshold_)
+
+
+def test_a_default_of_the_function_names_the_positive_class_where_it_is_a_label():
+    logits, y = drawn(2)
+    numbers = np.where(y == "<000>", 1, 2)
+    tuner = OffsetTuner(f1_score, kind="logits", constraints=[AtLeast("recall", 0.9)]).fit(logits, numbers)
+    assert tuner.pos_label_ == 1
+    assert f1_score(numbers, tuner.predict(logits)) == pytest.approx(tuner.in_sample_score_)
+    assert recall_score(numbers, tuner.predict(logits)) >= 0.9  # the constraint is about the class of the objective
+
+
+def test_two_positive_classes_are_one_too_many():
+    objective = make_scorer(f1_score, pos_label="<000>")
+    message = "pos_label='<001>' names another class than the objective, whose own pos_label is '<000>'"
+    with pytest.raises(ValueError, match=message):
+        fitted(objective, n_classes=2, pos_label="<001>")
+
+
+def test_the_threshold_on_logits_is_on_their_logistic_function():
+    facts = dict(fitted("f1", n_classes=2, pos_label="<001>").report().facts)
+    assert facts["Threshold"].endswith(": <001> is predicted where the logistic function of its score is at least this")
 
 
 def test_each_class_has_a_line_the_rarest_first():

@@ -149,7 +149,7 @@ def test_methods_agree_and_are_what_they_say(rows):
     np.testing.assert_allclose(tuner.transform(expit(odds)), odds + tuner.offsets_)
     np.testing.assert_allclose(tuner.predict_proba(expit(odds)), expit(odds + tuner.offsets_))
     np.testing.assert_array_equal(tuner.predict_proba(expit(odds)) > 0.5, decided)
-    np.testing.assert_array_equal(expit(odds) > tuner.threshold_, decided)
+    np.testing.assert_array_equal(expit(odds) >= tuner.threshold_, decided)
     assert tuner.multilabel_
     assert tuner.threshold_.shape == tuner.offsets_.shape == tuner.classes_.shape == (4,)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._array_api import to_numpy
 from skimbalance._dask import chunks_of, n_columns
 from skimbalance._fits._goal import Goal
-from skimbalance._request import bound_metric, deployed_factors, requirements_of
+from skimbalance._request import bound_metric, deployed_factors, positive_label, requirements_of
 from skimbalance._typing import ArrayLike, Kind
 from skimbalance._validation import (
     check_codes,
@@ -74,8 +74,9 @@ def counted(
     given = chunks_of(scores, y, sample_weight)
     _, labels = check_labels(given.labels.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
     check_column_names(scores, labels)
-    bound_metric(goal.objective, labels, goal.pos_label)  # a wrong goal fails before the scores are read
-    requirements_of(goal.constraints, labels, goal.pos_label)
+    positive = positive_label(goal.objective, labels, goal.pos_label)
+    bound_metric(goal.objective, labels, positive)  # a wrong goal fails before the scores are read
+    requirements_of(goal.constraints, labels, positive)
     heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
     if heaviest == 0:
         raise ValueError("sample_weight must be positive somewhere; got zeros only")

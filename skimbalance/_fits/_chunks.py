@@ -11,7 +11,7 @@ from skimbalance._fits._chunked_rows import Reading, Rows, counted, in_logs, sam
 from skimbalance._fits._classes import fit_classes
 from skimbalance._fits._goal import Fitted, Goal
 from skimbalance._label_request import several_labels
-from skimbalance._request import bound_metric, plan, require_room, requirements_of
+from skimbalance._request import bound_metric, plan, positive_label, require_room, requirements_of
 from skimbalance._typing import ArrayLike, Kind
 from skimbalance.chunked import (
     Block,
@@ -44,6 +44,7 @@ def fit_chunks(
         )
     require_room(goal.objective, goal.constraints)
     rows = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
+    goal = replace(goal, pos_label=positive_label(goal.objective, rows.labels, goal.pos_label))
     metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
     weighing = metric.trait != "general" or metric.takes_weights
     sample = sample_of(rows, seed=goal.seed, weighing=weighing)

@@ -18,6 +18,7 @@ from skimbalance._request import (
     notes_on_state,
     notes_on_support,
     plan,
+    positive_label,
     require_room,
     requirements_of,
     weighing,
@@ -53,6 +54,7 @@ def fit_classes(
     check_lengths(scores=x, y=as_array(y))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
     check_column_names(scores, labels)
+    goal = replace(goal, pos_label=positive_label(goal.objective, labels, goal.pos_label))
     weights = _deployed(goal, codes, labels, check_sample_weight(sample_weight, like=x), like=x)
     problem = _problem(goal, x, codes, labels, weights)
     state = goal.objective if isinstance(goal.objective, ImbalanceState) else None
@@ -65,7 +67,8 @@ def fit_classes(
     else:
         fitted = _fit_state(state, goal, rows, labels, like=given)
     kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
-    return replace(fitted, notes=notes + fitted.notes, kept=kept)
+    positive = labels.tolist()[1] if goal.pos_label is None else goal.pos_label
+    return replace(fitted, notes=notes + fitted.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 
 
 def _deployed(

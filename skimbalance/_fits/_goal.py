@@ -54,6 +54,7 @@ class Fitted:
     offsets_interval: Array | None = None
     kept: KeptRows | None = None
     multilabel: bool = False
+    pos_label: Label = None
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of a tuner, without those that there are none of."""

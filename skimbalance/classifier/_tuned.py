@@ -58,7 +58,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     constraints : sequence of AtLeast, AtMost or Near, default=()
         What must hold besides; see :class:`OffsetTuner`.
     pos_label : label, default=None
-        The positive class of two-class metrics; None takes ``classes_[1]``.
+        The positive class of two-class metrics; see :class:`OffsetTuner`.
     class_prior : array-like of shape (K,) or dict, default=None
         Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
@@ -93,8 +93,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     offsets_ : array of shape (K,)
         The offsets of the tuner.
     threshold_ : float
-        Two classes only: the probability of ``classes_[1]`` above which it is predicted, or the logistic function of
-        the margin above which it is; of several labels an array (K,), that of each.
+        Binary only: ``classes_[1]`` is predicted where its probability is at least this, whatever `pos_label` is:
+        ``estimator_.predict_proba(X)[:, 1] >= threshold_``; or where the logistic function of the margin is. See the
+        notes of :class:`OffsetTuner`. Of several labels an array (K,), that of each.
     classes_ : ndarray of shape (K,)
         The labels; of several labels a row their columns, from zero. The `classes_` of `tuner_` are their names.
     multilabel_ : bool

@@ -73,6 +73,18 @@ class BlackBox(Metric):
         positional = kinds.get("sample_weight") is inspect.Parameter.POSITIONAL_ONLY
         return ("sample_weight" in kinds and not positional) or inspect.Parameter.VAR_KEYWORD in kinds.values()
 
+    @property
+    def pos_label(self) -> Label:
+        """The positive class that the function has in mind, None where it has none: its own `pos_label`, if it is used.
+
+        Averages over classes do not use it.
+        """
+        parameters = _parameters(self.function)
+        known = {} if parameters is None else {name: p.default for name, p in parameters.parameters.items()}
+        named = known.get("pos_label", inspect.Parameter.empty)
+        used = named is not inspect.Parameter.empty and known.get("average", "binary") == "binary"
+        return named if used else None
+
     def over(self, labels: Sequence[Label]) -> Self:
         """Return the metric with the labels of the classes filled in."""
         return replace(self, labels=tuple(labels))

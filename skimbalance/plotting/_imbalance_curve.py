@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from skimbalance._array_api import to_numpy
-from skimbalance._request import bound_metric
+from skimbalance._request import bound_metric, positive_label
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance._validation import check_numbers
 from skimbalance.curve import ImbalanceCurve, imbalance_curve
@@ -166,19 +166,21 @@ class ImbalanceCurveDisplay:
         tuner = source.tuner
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
         objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
-        drawn = _named((objective, *_BESIDE) if metrics is None else metrics, rows, tuner.pos_label)
+        positive = positive_label(tuner.objective, tuner.classes_, tuner.pos_label)
+        drawn = _named((objective, *_BESIDE) if metrics is None else metrics, rows, positive)
         curve = imbalance_curve(
             source.scores,
             y,
             metrics=list(drawn.values()),
             kind=source.kind,
             classes=tuner.classes_,
-            pos_label=tuner.pos_label,
+            pos_label=positive,
             sample_weight=sample_weight,
             along=along,
             points=points,
         )
-        chosen = _chosen(rows, tuner.offsets_, drawn, **_expected(tuner, objective.name))
+        threshold = getattr(tuner, "threshold_", None)
+        chosen = _chosen(rows, tuner.offsets_, drawn, threshold, **_expected(tuner, objective.name))
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     @classmethod
@@ -361,10 +363,12 @@ def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dic
     return {metric.name: metric for metric in bound}
 
 
-def _chosen(rows: Rows, offsets: ArrayLike, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
+def _chosen(
+    rows: Rows, offsets: ArrayLike, metrics: Mapping[str, Metric], threshold: float | None = None, **expected: Any
+) -> ChosenPoint:
     """Count the decisions with the offsets and without."""
     host = to_numpy(offsets)
-    tuned, untuned = rows.decided(host), rows.decided(0 * host)
+    tuned, untuned = rows.decided(host, threshold), rows.decided(0 * host)
     degree = ImbalanceDegree()
     return ChosenPoint(
         degree=degree.value(tuned),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, to_numpy
@@ -12,11 +13,11 @@ from skimbalance._label_request import check_order
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
 from skimbalance.classifier._base import response_of
-from skimbalance.decision import decide
+from skimbalance.decision import decide_scores
 from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.metrics._profile import ClassProfile
-from skimbalance.multilabel import check_indicator, decide_labels, label_columns, label_log_odds, profile_of
-from skimbalance.scores import KINDS, log_scores
+from skimbalance.multilabel import check_indicator, decide_label_scores, label_columns, profile_of
+from skimbalance.scores import KINDS, as_proba, log_scores
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "source_of", "tuner_of"]
@@ -66,28 +67,46 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     offsets = to_numpy(tuner.offsets_)
     if not tuner.multilabel_:
         rows = labelled(scores, y, kind=kind, classes=tuner.classes_, sample_weight=sample_weight)
-        before, after = rows.decided(0 * offsets), rows.decided(offsets)
+        before, after = rows.decided(0 * offsets), rows.decided(offsets, getattr(tuner, "threshold_", None))
         return ClassProfile.from_counts(tuner.classes_, before=before, after=after)
     columns, indicator = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_)), check_indicator(y)
     check_order(y, tuner.classes_)
     check_lengths(X=columns, y=indicator)
-    log_odds = label_log_odds(columns, kind=kind)
-    undone, done = (decide_labels(log_odds, shift) for shift in (0 * offsets, offsets))
+    undone, done = (
+        decide_label_scores(columns, shift, thresholds, kind=kind)
+        for shift, thresholds in ((0 * offsets, np.full(len(offsets), 0.5)), (offsets, to_numpy(tuner.threshold_)))
+    )
     weights = check_sample_weight(sample_weight, like=columns)
     return profile_of(tuner.classes_, indicator, weights, before=undone, after=done)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Log-scores (n, K) on the host, the truth of the rows, and the labels of the columns."""
+    """Checked scores on the host and of which kind, the truth of the rows, and the labels of the columns."""
 
-    scores: npt.NDArray[np.floating[Any]]
+    given: npt.NDArray[np.floating[Any]]
+    kind: Kind
     truth: Truth
     classes: npt.NDArray[Any]
 
-    def decided(self, offsets: ArrayLike) -> Counts:
-        """Count what the decisions under these offsets achieve."""
-        return self.truth.count(decide(self.scores, offsets), confusion=True)
+    @property
+    def scores(self) -> npt.NDArray[np.floating[Any]]:
+        """Log-scores (n, K)."""
+        return np.asarray(log_scores(self.given, kind=self.kind))
+
+    @property
+    def proba(self) -> npt.NDArray[np.float64]:
+        """Two classes only: the probability (n,) of the second that is compared with a threshold."""
+        if self.kind == "logits":
+            own = expit(self.scores[:, 1] - self.scores[:, 0])
+        else:
+            own = as_proba(self.given, kind=self.kind)
+        return np.asarray(own, dtype=np.float64)
+
+    def decided(self, offsets: ArrayLike, threshold: float | None = None) -> Counts:
+        """Count what the decisions under these offsets achieve, of two classes by their `threshold` if it is known."""
+        decisions = decide_scores(self.given, offsets, kind=self.kind, threshold=threshold)
+        return self.truth.count(decisions, confusion=True)
 
 
 def labelled(
@@ -105,4 +124,4 @@ def labelled(
     check_lengths(scores=x, y=as_array(y))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
     weights = check_sample_weight(sample_weight, like=x)
-    return Rows(log_scores(x, kind=kind), Truth.from_codes(codes, n_classes=len(labels), weights=weights), labels)
+    return Rows(x, kind, Truth.from_codes(codes, n_classes=len(labels), weights=weights), labels)

@@ -9,6 +9,7 @@ import numpy as np
 from skimbalance._array_api import to_numpy
 from skimbalance._request import bound_metric, requirements_of
 from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance._validation import check_label
 from skimbalance.decision import threshold_of
 from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
@@ -40,11 +41,15 @@ _SMALLEST = 1e-6
 
 
 class ThresholdCurveDisplay:
-    r"""Metrics of two classes against the threshold on the probability of the second class.
+    r"""Metrics of two classes against the threshold on the probability of the positive class.
 
-    Class ``classes_[1]`` is predicted where its probability exceeds the threshold t, that is for offsets of
+    The positive class is `pos_label`, by default ``classes_[1]``, which is predicted where its probability is at least
+    the threshold t, that is for offsets of
 
     .. math:: b_1 - b_0 = -\log \frac{t}{1 - t}
+
+    Where ``classes_[0]`` is positive, t is on its probability, and it is predicted where that is greater than t, for a
+    tie goes to ``classes_[1]``; t is then one minus `threshold_`, and :math:`b_0 - b_1` the right-hand side.
 
     The curves are exact: steps at every threshold that decides differently, some 2,000 of them drawn where there are
     more, the best of each metric among them. Thresholds that violate a constraint are shaded.
@@ -149,14 +154,19 @@ class ThresholdCurveDisplay:
         _require_two("estimator", len(tuner.classes_))
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
         objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
+        second = tuner.pos_label_ == tuner.classes_[1]
+        threshold = tuner.threshold_ if second else 1 - tuner.threshold_
         curve = _computed(
             rows,
             (objective, *_BESIDE) if metrics is None else metrics,
             tuner.constraints if constraints is None else constraints,
-            pos_label=tuner.pos_label,
-            threshold=tuner.threshold_,
+            pos_label=tuner.pos_label_,
+            threshold=threshold,
         )
-        return cls(curve, threshold=tuner.threshold_, threshold_interval=_interval(tuner)).plot(ax, **plot_options)
+        interval = _interval(tuner)
+        if interval is not None and not second:
+            interval = (1 - interval[1], 1 - interval[0])
+        return cls(curve, threshold=threshold, threshold_interval=interval).plot(ax, **plot_options)
 
     @classmethod
     def from_predictions(
@@ -188,10 +198,9 @@ class ThresholdCurveDisplay:
         kind : {"proba", "log_proba", "logits"}, default="proba"
             What the scores are.
         pos_label : label, default=None
-            The positive class of two-class metrics; None takes the second. The threshold is on the probability of the
-            second class all the same.
+            The positive class of two-class metrics, on whose probability the threshold is; None takes the second.
         threshold : float, default=None
-            A threshold to be marked.
+            A threshold to be marked; infinity where nothing is predicted as the positive class.
         sample_weight : array-like of shape (n,), default=None
             Weight of each row.
         ax : Axes, default=None
@@ -208,7 +217,7 @@ class ThresholdCurveDisplay:
         _require_two("y_score", shape[1] if len(shape) == 2 else 2)
         _require_two("y_true", len(np.unique(to_numpy(y_true))))
         rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight)
-        if threshold is not None and not -math.inf <= threshold <= 1:
+        if threshold is not None and not (0 <= threshold <= 1 or math.isinf(threshold)):
             raise ValueError(f"threshold must be a probability; got {threshold!r}")
         curve = _computed(rows, metrics, constraints, pos_label=pos_label, threshold=threshold)
         return cls(curve, threshold=threshold).plot(ax, **plot_options)
@@ -352,10 +361,12 @@ def _computed(
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
     bound = [bound_metric(metric, rows.classes, pos_label) for metric in several]
     required = requirements_of(constraints, rows.classes, pos_label)
+    positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
     return threshold_curve(
         rows,
         {metric.name: metric for metric in bound},
         {str(constraint): requirement for constraint, requirement in zip(constraints, required, strict=True)},
+        of=positive,
         kept=[0.5] if threshold is None else [0.5, threshold],
     )
 
@@ -365,4 +376,5 @@ def _interval(tuner: OffsetTuner) -> tuple[float, float] | None:
     if not hasattr(tuner, "offsets_interval_"):
         return None
     low, high = to_numpy(tuner.offsets_interval_)
-    return threshold_of(np.stack([low[0], high[1]])), threshold_of(np.stack([high[0], low[1]]))
+    ends = np.stack([low[0], high[1]]), np.stack([high[0], low[1]])
+    return threshold_of(ends[0], kind=tuner.kind), threshold_of(ends[1], kind=tuner.kind)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from skimbalance._array_api import to_numpy
 from skimbalance.goals import Requirement
@@ -24,38 +23,49 @@ _Floats = npt.NDArray[np.float64]
 _DRAWN = 700
 """Where there are more cuts, about so many are kept, evenly by each of rank, probability and log-odds."""
 
-_ROUNDING = 1e-12
-"""Thresholds that differ by no more, relatively, are one."""
-
 
 @dataclass(frozen=True, eq=False)
 class ThresholdCurve:
-    """Metrics against the threshold on the probability of `label`, the second of two classes, as NumPy arrays (m,).
+    """Metrics against the threshold on the probability of `label`, one of two classes, as NumPy arrays (m,).
 
-    `values` are metrics by name: entry i holds for thresholds from `thresholds[i]` up to the next, the last up to one.
+    `values` are metrics by name: entry i holds for thresholds between `thresholds[i]` and the next, the last up to one.
     The first is minus infinity, where even a probability of zero is enough. `violations` has for each constraint, as
     text, the stretches of thresholds (r, 2) that do not meet it.
+
+    The second class is predicted where its probability is at least the threshold, so that entry i holds at
+    `thresholds[i + 1]` too. The first class, which loses ties, is predicted where its probability is greater:
+    `second` is then false, and entry i holds at `thresholds[i]`.
     """
 
     thresholds: _Floats
     values: Mapping[str, _Floats]
     violations: Mapping[str, _Floats]
     label: Any
+    second: bool = True
 
     def at(self, threshold: float) -> dict[str, float]:
         """Return the metrics at a threshold."""
-        place = _place(self.thresholds, threshold)
+        place = _place(self.thresholds, threshold, second=self.second)
         return {name: float(values[place]) for name, values in self.values.items()}
 
 
 def threshold_curve(
-    rows: Rows, metrics: Mapping[str, Metric], requirements: Mapping[str, Requirement], *, kept: Sequence[float] = ()
+    rows: Rows,
+    metrics: Mapping[str, Metric],
+    requirements: Mapping[str, Requirement],
+    *,
+    of: int = 1,
+    kept: Sequence[float] = (),
 ) -> ThresholdCurve:
-    """Evaluate metrics at the distinct cuts, and at the thresholds `kept` whatever is left out; two classes."""
-    cuts = _Cuts(rows)
+    """Evaluate metrics at the distinct cuts, and at the thresholds `kept` whatever is left out; two classes.
+
+    The thresholds are on the probability of the class with the code `of`.
+    """
+    cuts = _Cuts(rows, of)
+    held = [_place(cuts.thresholds, each, second=of == 1) for each in kept]
     known = {name: cuts.along(metric) for name, metric in metrics.items() if metric.trait != "general"}
     best = [int(np.argmax(metrics[name].merit(values))) for name, values in known.items()]
-    drawn = _thinned(cuts.log_odds, cuts.thresholds, best + [_place(cuts.thresholds, each) for each in kept])
+    drawn = _thinned(cuts.log_odds, cuts.thresholds, best + held)
     missed = {name: to_numpy(r.violation(cuts.along(r.metric))) > 0 for name, r in requirements.items()}
     return ThresholdCurve(
         thresholds=cuts.thresholds[drawn],
@@ -64,23 +74,28 @@ def threshold_curve(
             for name, metric in metrics.items()
         },
         violations={name: _stretches(cuts.thresholds, where) for name, where in missed.items()},
-        label=rows.classes[1],
+        label=rows.classes[of],
+        second=of == 1,
     )
 
 
 class _Cuts:
-    """All cuts that decide differently, (m,): from everything predicted as the second class to nothing."""
+    """All cuts that decide differently, (m,): from everything predicted as the class `of` to nothing."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, rows: Rows, of: int) -> None:
+        self._rows, self._of = rows, of
         self._problem = Problem(rows.scores, rows.truth, METRICS["accuracy"])  # of both classes: the second moves
         self._line = line_of(self._problem)
         gaps = to_numpy(self._line.gaps.values[0, :]).astype(np.float64)
-        self._places = np.flatnonzero(to_numpy(cuts_apart(self._line.gaps))[0])[::-1]
-        self.log_odds = -np.append(gaps, np.inf)[self._places]
-        zero = np.finfo(rows.scores.dtype).smallest_normal  # what stands for it in log-scores
-        odds = expit(self.log_odds)
-        self.thresholds: _Floats = np.where(odds <= 2 * zero, np.where(odds > 0, 0.0, -np.inf), odds)
+        places, falling = np.flatnonzero(to_numpy(cuts_apart(self._line.gaps))[0]), np.sort(rows.proba)[::-1]
+        # At place i the second class has the i rows where it is most probable; a threshold is the greatest
+        # probability that is not predicted.
+        if of == 1:
+            self._places, self.log_odds = places[::-1], -np.append(gaps, np.inf)[places[::-1]]
+            self.thresholds: _Floats = np.append(falling, -np.inf)[self._places]
+        else:
+            self._places, self.log_odds = places, np.append(-np.inf, gaps)[places]
+            self.thresholds = np.append(-np.inf, 1 - falling)[places]
 
     def along(self, metric: Metric) -> _Floats:
         """Return a metric after every cut."""
@@ -90,14 +105,15 @@ class _Cuts:
     def one_by_one(self, metric: Metric, which: npt.NDArray[np.int64]) -> _Floats:
         """Return a metric of which nothing but values is known after some cuts."""
         between = np.append((self.log_odds[1:] + self.log_odds[:-1]) / 2, self.log_odds[-1] + 1)[which]
-        margins = self._rows.scores[:, 1].astype(np.float64) - self._rows.scores[:, 0]
-        counts = (self._rows.truth.count((margins > cut).astype(np.int64), confusion=True) for cut in between)
+        scores, of = self._problem.scores.astype(np.float64), self._of
+        margins = scores[:, of] - scores[:, 1 - of]
+        counts = (self._rows.truth.count(np.where(margins > cut, of, 1 - of), confusion=True) for cut in between)
         return np.asarray([metric.value(count) for count in counts])
 
 
-def _place(thresholds: _Floats, threshold: float) -> int:
-    """Return the last of the ascending thresholds that does not exceed one, but for rounding."""
-    return int(np.searchsorted(thresholds, threshold * (1 + _ROUNDING), side="right")) - 1
+def _place(thresholds: _Floats, threshold: float, *, second: bool) -> int:
+    """Return the last of the ascending thresholds that is below one, or for the first class does not exceed it."""
+    return max(0, int(np.searchsorted(thresholds, threshold, side="left" if second else "right")) - 1)
 
 
 def _thinned(log_odds: _Floats, thresholds: _Floats, kept: list[int]) -> npt.NDArray[np.int64]:

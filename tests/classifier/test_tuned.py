@@ -51,7 +51,7 @@ class TestTuned:
     def test_the_threshold_is_the_decision(self):
         X, y = draw(2)
         clf = TunedOffsetClassifierCV(logistic(), objective="f1").fit(X, y)
-        np.testing.assert_array_equal(clf.predict(X) == "blue", clf.estimator_.predict_proba(X)[:, 1] > clf.threshold_)
+        np.testing.assert_array_equal(clf.predict(X) == "blue", clf.estimator_.predict_proba(X)[:, 1] >= clf.threshold_)
 
     @pytest.mark.parametrize(
         ("cv", "scored"),

@@ -5,7 +5,7 @@ import pytest
 from drawing import several, tuner_of_several, tuner_of_two, two
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, matthews_corrcoef, precision_score, recall_score
+from sklearn.metrics import f1_score, make_scorer, matthews_corrcoef, precision_score, recall_score
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, AtMost, Near
@@ -30,7 +30,11 @@ def between(thresholds):
 
 
 def decided(proba, threshold):
-    return np.where(proba > threshold, "fraud", "fine")
+    return np.where(proba >= threshold, "fraud", "fine")
+
+
+def recall_of_fine(y_true, y_pred):
+    return recall_score(y_true, y_pred, pos_label="fine")
 
 
 class TestCurves:
@@ -74,15 +78,18 @@ class TestCurves:
         named = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["jaccard"])
         np.testing.assert_allclose(own.lines_[0].get_ydata(), named.lines_[0].get_ydata())
 
-    def test_the_positive_class_is_the_users_to_say(self):
+    @pytest.mark.parametrize("metrics", [["recall"], [recall_of_fine]])
+    def test_the_positive_class_is_the_users_to_say_and_the_threshold_is_on_its_probability(self, metrics):
         proba, y = two(n_rows=60)
-        other = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["recall"], pos_label="fine")
-        slow = [
-            recall_score(y, decided(proba, threshold), pos_label="fine")
-            for threshold in between(other.curve.thresholds)
-        ]
-        np.testing.assert_allclose(other.curve.values["recall"], slow)
-        assert other.ax_.get_xlabel() == "threshold on the probability of fraud"
+        other = ThresholdCurveDisplay.from_predictions(y, proba, metrics=metrics, pos_label="fine", threshold=0.8)
+        thresholds = other.curve.thresholds
+        np.testing.assert_array_equal(thresholds, [-np.inf, *np.unique(1 - proba)])
+        slow = [recall_of_fine(y, np.where(1 - proba > t, "fine", "fraud")) for t in between(thresholds)]
+        np.testing.assert_allclose(other.lines_[0].get_ydata()[:-1], slow)
+        assert other.ax_.get_xlabel() == "threshold on the probability of fine"
+        assert other.chosen_[0].get_ydata()[0] == recall_of_fine(y, np.where(1 - proba > 0.8, "fine", "fraud"))
+        named = ThresholdCurveDisplay.from_predictions(y, proba, pos_label="fraud")
+        assert named.ax_.get_xlabel() == "threshold on the probability of fraud"
 
     def test_kinds_and_columns_agree(self):
         proba, y = two(n_rows=60)
@@ -170,11 +177,38 @@ class TestMarks:
         assert display.threshold_.get_xdata()[0] == classifier.threshold_
 
     @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3, 0.5, 0.6, 1.0])
-    def test_a_threshold_that_some_rows_have_does_not_predict_them(self, threshold):
+    def test_a_threshold_that_some_rows_have_predicts_them_and_for_the_first_class_does_not(self, threshold):
         proba, y = two()
-        display = ThresholdCurveDisplay.from_predictions(y, proba.round(1), threshold=threshold)
-        slow = ORACLES["recall"](y, decided(proba.round(1), threshold), None)
-        assert display.chosen_[2].get_ydata()[0] == pytest.approx(slow)
+        proba = proba.round(1)
+        for label, predicted in (
+            ("fraud", decided(proba, threshold)),
+            ("fine", np.where(1 - proba > threshold, "fine", "fraud")),
+        ):
+            display = ThresholdCurveDisplay.from_predictions(y, proba, threshold=threshold, pos_label=label)
+            slow = recall_score(y, predicted, pos_label=label)
+            assert display.chosen_[2].get_ydata()[0] == pytest.approx(slow)
+
+    @pytest.mark.parametrize("of_a_scorer", [False, True])
+    def test_the_chosen_threshold_of_a_positive_class_that_is_the_first_label(self, of_a_scorer):
+        proba, y = two()
+        named = {"objective": make_scorer(f1_score, pos_label="fine")} if of_a_scorer else {"pos_label": "fine"}
+        tuner = OffsetTuner(**{"objective": "f1", **named}).fit(proba, y)
+        display = ThresholdCurveDisplay.from_estimator(tuner, proba, y)
+        predicted = tuner.predict(proba)
+        np.testing.assert_array_equal(predicted == "fine", 1 - proba > 1 - tuner.threshold_)
+        assert display.threshold_.get_xdata()[0] == 1 - tuner.threshold_
+        assert display.ax_.get_xlabel() == "threshold on the probability of fine"
+        low, high = display.interval_.get_xdata()
+        assert low < 1 - tuner.threshold_ < high
+        _, precision, recall = (mark.get_ydata()[0] for mark in display.chosen_)
+        assert recall == pytest.approx(recall_of_fine(y, predicted))
+        assert precision == pytest.approx(precision_score(y, predicted, pos_label="fine"))
+
+    def test_a_threshold_that_nothing_reaches(self):
+        proba, y = two()
+        display = ThresholdCurveDisplay.from_predictions(y, proba, threshold=np.inf)
+        assert display.threshold_.get_xdata()[0] == 1
+        assert display.chosen_[2].get_ydata()[0] == 0  # recall
 
     def test_a_threshold_below_zero_stands_at_zero(self):
         display = ThresholdCurveDisplay.from_predictions(*reversed(two()), threshold=-np.inf)
