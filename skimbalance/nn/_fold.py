@@ -24,6 +24,9 @@ def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> An
     for the weights w and bias c of the last layer, what comes into it h, and offsets b. With one output, the log-odds
     of the second class, :math:`b_1 - b_0` is added to its bias. A missing bias is created.
 
+    The plain argmax, or the sign of one output, gives an exact tie of two classes to the first; tuners give it to the
+    second.
+
     Parameters
     ----------
     model : torch.nn.Module, skorch net, scikit-learn linear classifier, or pipeline that ends in one
