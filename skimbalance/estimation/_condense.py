@@ -31,7 +31,13 @@ class Sample(NamedTuple):
 
     @property
     def n_rows(self) -> float:
-        """The number of rows that the sample stands for."""
+        """The number of samples that these stand for: the sum of weights that are whole numbers, as of repeated samples.
+
+        Other weights say how much samples count, and not how many they are.
+        """
+        weights = self.truth.weights
+        if weights is not None and bool(namespace(weights).all(weights == namespace(weights).round(weights))):
+            return float(namespace(weights).sum(weights))
         if self.sizes is None:
             return float(self.problem.scores.shape[0])
         return float(namespace(self.sizes).sum(self.sizes))

@@ -40,7 +40,7 @@ _PARTS = (1.0, 0.75, 0.5, 0.25)
 def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
     """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    fold_of = folds_of(codes, n_classes=problem.n_classes, seed=seed)
+    fold_of = folds_of(np.argsort(problem.class_order)[codes], n_classes=problem.n_classes, seed=seed)
     n_folds = int(fold_of.max()) + 1
     offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
     if report is not None:
@@ -174,7 +174,7 @@ class CrossFit:
             self.codes,
             self.weights,
             decisions,
-            n_classes=self.problem.n_classes,
+            class_order=self.problem.class_order,
             confusion=self.problem.needs_confusion,
             seed=self.seed,
             anew=anew,

@@ -61,7 +61,7 @@ class Estimation:
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
         """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
-        problem, reached, promised = self.raised(problem, confidences)
+        problem, reached, promised = self.raised(problem.in_order(), confidences)
         estimated = self._foretold(problem, exactly=not promised)
         if not promised and problem.missed(estimated.solution.counts) == 0:
             # The search for the objective has other starts than the one for the requirements alone.

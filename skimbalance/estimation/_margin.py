@@ -26,7 +26,7 @@ def margins(
         to_numpy(truth.codes).astype(np.int64),
         None if truth.weights is None else to_numpy(truth.weights),
         [decided],
-        n_classes=problem.n_classes,
+        class_order=problem.class_order,
         confusion=metric.needs_confusion,
         seed=seed,
         anew=True,

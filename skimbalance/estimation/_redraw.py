@@ -39,7 +39,7 @@ def redrawn(
     weights: Floats | None,
     decisions: Sequence[Codes],
     *,
-    n_classes: int,
+    class_order: Codes,
     confusion: bool,
     seed: int,
     anew: bool = False,
@@ -48,9 +48,11 @@ def redrawn(
     """Yield counts of each vector of decisions under Bayesian bootstraps of the rows, enough of them for such a tail.
 
     Rows of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` as many new
-    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much.
+    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much. Draws follow
+    `class_order`, the classes (K,) in an order that does not depend on that of the columns.
     """
-    kinds = _with_prior(_kinds(codes, weights, decisions, n_classes=n_classes), n_classes=n_classes)
+    n_classes = len(class_order)
+    kinds = _with_prior(_kinds(codes, weights, decisions, class_order=class_order), class_order=class_order)
     rng = np.random.default_rng(seed)
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
     for start in range(0, n_draws, _AT_ONCE):
@@ -70,10 +72,11 @@ def _drawn(kinds: _Kinds, n_draws: int, rng: np.random.Generator, *, anew: bool)
     return drawn
 
 
-def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, n_classes: int) -> _Kinds:
-    kind = codes
+def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, class_order: Codes) -> _Kinds:
+    rank = np.argsort(class_order)
+    kind = rank[codes]
     for decided in decisions:
-        kind = kind * n_classes + decided
+        kind = kind * len(rank) + rank[decided]
     _, first, inverse = np.unique(kind, return_index=True, return_inverse=True)
     sizes = np.bincount(inverse).astype(np.float64)
     mass = sizes
@@ -85,14 +88,16 @@ def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, 
     return _Kinds(codes[first], [decided[first] for decided in decisions], mass, sizes)
 
 
-def _with_prior(kinds: _Kinds, *, n_classes: int) -> _Kinds:
+def _with_prior(kinds: _Kinds, *, class_order: Codes) -> _Kinds:
     """Add a little of a hit and of a miss to every class that has rows; a miss goes to the class predicted most."""
-    mass, sizes = np.bincount(kinds.truth, kinds.mass), np.bincount(kinds.truth, kinds.sizes)
-    occurring = np.flatnonzero(mass > 0)
+    n_classes = len(class_order)
+    mass, sizes = (np.bincount(kinds.truth, each, minlength=n_classes) for each in (kinds.mass, kinds.sizes))
+    occurring = class_order[mass[class_order] > 0]
     added = np.tile(_PRIOR * mass[occurring] / sizes[occurring], 2)
     decisions = []
     for decided in kinds.decisions:
-        second, most = np.argsort(np.bincount(decided, kinds.mass, minlength=n_classes))[-2:]
+        predicted = np.bincount(decided, kinds.mass, minlength=n_classes)
+        second, most = class_order[np.argsort(predicted[class_order], kind="stable")[-2:]]
         missed = np.where(occurring == most, second, most)
         decisions.append(np.concatenate([decided, occurring, missed]))
     return _Kinds(

@@ -8,6 +8,7 @@ from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._cuts import Bounds, Cuts, Gaps, best_cuts
 from skimbalance.solvers._line_search import Walks, ranks_along
 from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._order import ORDERED_SCORES, order_classes, order_samples
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
@@ -16,6 +17,7 @@ from skimbalance.solvers._two_classes import Line, line_of, ranks_on, trace_alon
 
 __all__ = [
     "OPTIMISERS",
+    "ORDERED_SCORES",
     "Bounds",
     "Cuts",
     "Fit",
@@ -34,6 +36,8 @@ __all__ = [
     "demanding",
     "improves",
     "line_of",
+    "order_classes",
+    "order_samples",
     "path_state",
     "prior_offsets",
     "ranks_along",

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from skimbalance._array_api import bring, group_order, namespace, transposed
 from skimbalance._typing import Array
@@ -13,6 +14,7 @@ from skimbalance.decision import decide
 from skimbalance.goals import Requirement
 from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
+from skimbalance.solvers._order import ORDERED_SCORES, order_classes, order_samples
 
 __all__ = ["Fit", "Problem", "Solution", "improves"]
 
@@ -53,6 +55,11 @@ class Problem:
         if name not in self._known:
             self._known[name] = find()
         return cast(_Found, self._known[name])
+
+    @cached_property
+    def class_order(self) -> npt.NDArray[np.int64]:
+        """The classes, those with the least support first, whatever the order of the columns."""
+        return order_classes(self.scores, self.truth)
 
     @property
     def columns(self) -> Array:
@@ -114,6 +121,13 @@ class Problem:
         """Return the problem of `rows` alone."""
         scores = namespace(self.scores).take(self.scores, rows, axis=0)
         return replace(self, scores=scores, truth=self.truth.take(rows))
+
+    def in_order(self) -> "Problem":
+        """Return the problem of the samples in an order that depends on what they are; of many scores it is as it was."""
+        if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
+            return self
+        order = order_samples(self.scores, self.truth, self.class_order)
+        return self.take(bring(order, to=self.scores, dtype=namespace(self.scores).int64))
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
         """Return the problem of the classes `kept` alone; rows of the others must weigh nothing."""

@@ -187,7 +187,7 @@ def _climb(trials: _Trials, *, seed: int) -> None:
     """Try cuts of one class after the other, from the best offsets so far, and again from random points around."""
     problem = trials.problem
     host = to_numpy(problem.scores)
-    rarest_first = np.argsort(to_numpy(problem.truth.support), kind="stable")
+    rarest_first = problem.class_order
     mass, rng = _balanced(problem), np.random.default_rng(seed)
     ordered = np.sort(host + to_numpy(trials.best), axis=1)
     margin = float(np.mean(ordered[:, -1] - ordered[:, -2]))
@@ -198,7 +198,7 @@ def _climb(trials: _Trials, *, seed: int) -> None:
             last = rank
             for k in rarest_first:
                 offsets, rank = _moved(trials, host, mass, offsets, rank, int(k))
-        leap = rng.normal(scale=length * margin, size=len(offsets))
+        leap = rng.normal(scale=length * margin, size=len(offsets))[np.argsort(rarest_first)]
         offsets, length = to_numpy(trials.best) + leap.astype(host.dtype), 1.0 if length > 2 else 2 * length
 
 

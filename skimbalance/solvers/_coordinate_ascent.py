@@ -85,7 +85,7 @@ class _Climb:
     def run(self, *, least_gain: float, of_few: float) -> int:
         """Sweep over the classes until none gains, or not much; return how many sweeps that took."""
         least = least_gain / self.problem.n_classes
-        everyone = np.argsort(to_numpy(self.problem.truth.support), kind="stable")  # rarest first
+        everyone = self.problem.class_order
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
             sweeps, before = sweeps + 1, self.rank

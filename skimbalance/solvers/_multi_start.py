@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._array_api import bring, namespace
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend
@@ -143,5 +143,5 @@ def _leaps(problem: Problem, *, seed: int) -> list[Array]:
     lengths = float(xp.mean(first - second)) * np.resize(_LENGTHS, (count, 1))
     leaps = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
     # The same class leaps alike wherever its column stands.
-    leaps = leaps[:, np.argsort(np.argsort(to_numpy(problem.truth.support), kind="stable"))]
+    leaps = leaps[:, np.argsort(problem.class_order)]
     return [bring(leap, to=problem.scores, dtype=problem.scores.dtype) for leap in leaps]

@@ -1,0 +1,65 @@
+"""An order of classes and samples that depends on what they are, and not on the order in which they came.
+
+Random draws and ties are resolved along it, so that the same data give the same result.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._array_api import to_numpy
+from skimbalance._typing import Array
+from skimbalance.metrics._counts import Truth
+
+__all__ = ["ORDERED_SCORES", "order_classes", "order_samples"]
+
+ORDERED_SCORES = 1_000_000
+"""Up to so many scores the order of the samples, and of classes of equal support, has no influence."""
+
+_DIGITS = 9
+"""Margins are compared to so many decimals, so that another constant in each sample changes no order."""
+
+_Places = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+
+def order_classes(scores: Array, truth: Truth) -> _Places:
+    """Return the classes (K,), those with the least support first, and of these the one with the lowest margin."""
+    keys = [to_numpy(truth.support)]
+    n_classes = len(keys[0])
+    if scores.shape[0] * n_classes <= ORDERED_SCORES and len(np.unique(keys[0])) < n_classes:
+        codes = to_numpy(truth.likeliest)
+        margins = _own_margins(to_numpy(scores), codes)
+        least, most = np.full((2, n_classes), np.inf)
+        np.minimum.at(least, codes, margins)
+        np.minimum.at(most, codes, -margins)
+        keys = [most, least, *keys]
+    order: _Places = np.lexsort(keys)
+    return order
+
+
+def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
+    """Return the samples (n,), ordered by class and margin, and where both are equal by all margins and the weight.
+
+    `classes` is their order.
+    """
+    host, codes = to_numpy(scores), to_numpy(truth.likeliest)
+    rank, margins = np.argsort(classes)[codes], _own_margins(host, codes)
+    order: _Places = np.lexsort((margins, rank))
+    alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
+    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    if tied.size == 0:
+        return order
+    samples = order[tied]
+    columns = host[samples][:, classes].astype(np.float64)
+    columns -= columns.max(axis=1, keepdims=True)
+    weights = [] if truth.weights is None else [to_numpy(truth.weights)[samples]]
+    keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
+    order[tied] = samples[np.lexsort(keys)]
+    return order
+
+
+def _own_margins(scores: npt.NDArray[np.floating], codes: _Places) -> _Floats:
+    """Return by how much the score of its own class is below the highest score of a sample, (n,), rounded."""
+    own = np.take_along_axis(scores, codes[:, None], axis=1)[:, 0]
+    margins: _Floats = np.round((own - scores.max(axis=1)).astype(np.float64), _DIGITS)
+    return margins
