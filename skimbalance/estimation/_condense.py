@@ -31,7 +31,7 @@ class Sample(NamedTuple):
 
     @property
     def n_rows(self) -> float:
-        """The number of samples that these stand for: the sum of weights that are whole numbers, as of repeated samples.
+        """The number of samples that these stand for, which whole weights sum to: they count repeated samples.
 
         Other weights say how much samples count, and not how many they are.
         """

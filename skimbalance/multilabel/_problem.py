@@ -11,11 +11,14 @@ from skimbalance.metrics._counts import Truth
 from skimbalance.multilabel._counts import LabelCounts, count_labels
 from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
 from skimbalance.multilabel._metrics import MultilabelMetric
-from skimbalance.solvers import Problem
+from skimbalance.solvers import ORDERED_SCORES, Problem
 
 __all__ = ["MultilabelProblem"]
 
 _Rows = npt.NDArray[np.int64]
+
+_DIGITS = 9
+"""Samples are ordered by log-odds of so many decimals, which every kind of scores agrees on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,18 @@ class MultilabelProblem:
         """Return the problem of `rows` alone."""
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, log_odds=self.log_odds[rows], indicator=self.indicator[rows], weights=weights)
+
+    def in_order(self) -> "MultilabelProblem":
+        """Return the samples in an order that depends on what they are, not on how samples and labels were ordered.
+
+        Of many scores they stay as they were.
+        """
+        if self.log_odds.size > ORDERED_SCORES:
+            return self
+        rounded = np.round(self.log_odds, _DIGITS)
+        present = np.where(self.indicator, rounded, -np.inf)
+        weights = [] if self.weights is None else [self.weights]
+        return self.take(np.lexsort([*weights, *np.sort(present).T, *np.sort(rounded).T]))
 
     def decide(self, offsets: Floats) -> Indicator:
         """Decide each row."""

@@ -123,7 +123,7 @@ class Problem:
         return replace(self, scores=scores, truth=self.truth.take(rows))
 
     def in_order(self) -> "Problem":
-        """Return the problem of the samples in an order that depends on what they are; of many scores it is as it was."""
+        """Return the samples in an order that depends on what they are; many scores stay in the order they have."""
         if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
             return self
         order = order_samples(self.scores, self.truth, self.class_order)
