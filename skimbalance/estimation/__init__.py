@@ -4,6 +4,7 @@ from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import (
     CrossFit,
     cross_fit,
+    folds_along,
     folds_of,
     jackknife_error,
     share_believed,
@@ -24,6 +25,7 @@ __all__ = [
     "StateEstimate",
     "StateProblem",
     "cross_fit",
+    "folds_along",
     "folds_of",
     "in_turn",
     "jackknife_error",

@@ -20,7 +20,17 @@ from skimbalance.estimation._redraw import Codes, Floats, redrawn
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
-__all__ = ["WIDTH", "CrossFit", "cross_fit", "folds_of", "jackknife_error", "share_believed", "share_kept", "widened"]
+__all__ = [
+    "WIDTH",
+    "CrossFit",
+    "cross_fit",
+    "folds_along",
+    "folds_of",
+    "jackknife_error",
+    "share_believed",
+    "share_kept",
+    "widened",
+]
 
 _FOLDS = 5
 _FEW_FOLDS = 3
@@ -40,13 +50,19 @@ _PARTS = (1.0, 0.75, 0.5, 0.25)
 def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
     """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    fold_of = folds_of(np.argsort(problem.class_order)[codes], n_classes=problem.n_classes, seed=seed)
+    fold_of = folds_along(problem, seed=seed)
     n_folds = int(fold_of.max()) + 1
     offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
     if report is not None:
         report(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
     return CrossFit(problem, codes, weights, fold_of, np.stack(offsets), seed)
+
+
+def folds_along(problem: Problem, *, seed: int) -> Codes:
+    """Return the fold of each sample of a problem, which does not depend on the order of its classes."""
+    codes = to_numpy(problem.truth.likeliest).astype(np.int64)
+    return folds_of(np.argsort(problem.class_order)[codes], n_classes=problem.n_classes, seed=seed)
 
 
 def folds_of(codes: Codes, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:

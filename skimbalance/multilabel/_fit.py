@@ -101,15 +101,16 @@ def fit_multilabel(
     wanted = wanted_of(constraints, names)
     required = tuple(tuple(requirement for _, requirement in each) for each in wanted)
     chosen = get_multilabel_metric(metric, n_labels=rows.shape[1])
-    given = MultilabelProblem(np.asarray(log_odds, dtype=np.float64), rows, weights, chosen, required)
-    problem = _weighing(given).in_order()
+    given = _weighing(MultilabelProblem(np.asarray(log_odds, dtype=np.float64), rows, weights, chosen, required))
+    problem = given.in_order()
     how = How(estimate, n_bootstraps, confidence_level, seed, run, report)
     notes = _notes_on_support(problem, names)
     raised, missed = _with_margins(problem, how, wanted)
     tuned = tune(raised, how, exactly=frozenset(missed))
     tuned = replace(tuned, offsets=tuned.offsets.astype(dtype).astype(np.float64))
     notes += _notes_on(problem, tuned, wanted, missed, names)
-    return _fitted(problem, tuned, how, names, notes)
+    before, achieved = (given.value(given.decide(offsets)) for offsets in (0 * tuned.offsets, tuned.offsets))
+    return replace(_fitted(problem, tuned, how, names, notes), in_sample_score=achieved, untuned_score=before)
 
 
 def _weighing(problem: MultilabelProblem) -> MultilabelProblem:

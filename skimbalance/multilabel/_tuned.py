@@ -11,6 +11,7 @@ from skimbalance._typing import Progress, Run
 from skimbalance.estimation import (
     CrossFit,
     cross_fit,
+    folds_along,
     folds_of,
     in_turn,
     jackknife_error,
@@ -105,6 +106,7 @@ def _tune_apart(problem: MultilabelProblem, how: How, exactly: frozenset[int]) -
 
 
 def _tune_label(two: Problem, how: How, *, exactly: bool) -> _Label:
+    two = two.in_order()
     solution = _two_class_fit(how._replace(run=in_turn), exactly=exactly)(two)
     folds = np.zeros((0, 2))
     if how.crosses:
@@ -115,11 +117,12 @@ def _tune_label(two: Problem, how: How, *, exactly: bool) -> _Label:
 
 def _judged(two: Problem, folds: Floats, how: How) -> tuple[float, npt.NDArray[np.bool_]]:
     """Return how much of a label's offset to believe, and decisions (n,), each by the offset found without its fold."""
-    codes = two.truth.likeliest
-    fold_of = folds_of(codes, n_classes=2, seed=how.seed)
-    crossed = CrossFit(two, codes, two.truth.weights, fold_of, np.stack([-folds / 2, folds / 2], axis=1), how.seed)
+    order = two.sample_order
+    two = two.take(order)
+    fold_of, pairs = folds_along(two, seed=how.seed), np.stack([-folds / 2, folds / 2], axis=1)
+    crossed = CrossFit(two, two.truth.likeliest, two.truth.weights, fold_of, pairs, how.seed)
     strength = crossed.strength() if how.estimate == "robust" and not two.requirements else 1.0
-    return strength, crossed.decisions(strength=strength) == 1
+    return strength, crossed.decisions(strength=strength)[np.argsort(order)] == 1
 
 
 def _drawn_together(problem: MultilabelProblem, offsets: Floats, folds: Floats) -> tuple[Floats, Floats]:

@@ -122,12 +122,18 @@ class Problem:
         scores = namespace(self.scores).take(self.scores, rows, axis=0)
         return replace(self, scores=scores, truth=self.truth.take(rows))
 
+    @property
+    def sample_order(self) -> npt.NDArray[np.int64]:
+        """The samples in an order that depends on what they are; where scores are many, as they come."""
+        if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
+            return np.arange(self.scores.shape[0])
+        return order_samples(self.scores, self.truth, self.class_order)
+
     def in_order(self) -> "Problem":
-        """Return the samples in an order that depends on what they are; many scores stay in the order they have."""
+        """Return the problem of the samples along `sample_order`."""
         if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
             return self
-        order = order_samples(self.scores, self.truth, self.class_order)
-        return self.take(bring(order, to=self.scores, dtype=namespace(self.scores).int64))
+        return self.take(bring(self.sample_order, to=self.scores, dtype=namespace(self.scores).int64))
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
         """Return the problem of the classes `kept` alone; rows of the others must weigh nothing."""
