@@ -83,6 +83,16 @@ def test_whole_weights_are_repeated_samples(estimate, n_classes, rng):
     np.testing.assert_allclose(weighted, repeated, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:The shares of the classes")
+def test_the_order_of_samples_without_labels_has_no_influence(rng):
+    (proba, y), (unlabelled, _) = draw(9, n_rows=150), draw(10, n_rows=100)
+    order, new_order = rng.permutation(150), rng.permutation(100)
+    one = OffsetTuner("f1_macro").fit(proba, y).adapt_to(unlabelled)
+    other = OffsetTuner("f1_macro").fit(proba[order], y[order]).adapt_to(unlabelled[new_order])
+    np.testing.assert_array_equal(one.offsets_, other.offsets_)
+    assert one.notes_ == other.notes_
+
+
 @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
 @pytest.mark.parametrize("estimate", ESTIMATES)
 def test_the_order_of_multilabel_samples_has_no_influence(objective, estimate, rng):

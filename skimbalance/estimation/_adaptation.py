@@ -34,7 +34,10 @@ def shift_to(
     problem = Problem(log_scores(own, kind=kind), truth, get_metric("accuracy"))
     if weights is not None:
         problem = problem.take(xp.nonzero(weights > 0)[0])
-    return estimated_shift(problem, log_scores(new, kind=kind), level=level, seed=seed, run=run)
+    unlabelled = log_scores(new, kind=kind)
+    decided = Truth.from_codes(xp.argmax(unlabelled, axis=1), n_classes=n_classes)
+    deployed = Problem(unlabelled, decided, problem.metric).in_order()
+    return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run)
 
 
 def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float) -> list[str]:

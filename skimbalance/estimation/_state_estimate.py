@@ -15,7 +15,7 @@ from skimbalance.estimation._cross_fit import folds_of, jackknife_error
 from skimbalance.estimation._redraw import Codes, Floats
 from skimbalance.metrics._counts import HardTruth, Truth
 from skimbalance.metrics._state import balanced_weights
-from skimbalance.solvers import ORDERED_SCORES, order_classes, order_samples, reach_state
+from skimbalance.solvers import is_ordered, order_classes, order_samples, reach_state
 
 __all__ = ["StateEstimate", "StateProblem"]
 
@@ -58,7 +58,7 @@ class StateProblem:
         host = to_numpy(scores)
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
         codes = to_numpy(cast(HardTruth, truth).codes).astype(np.int64)
-        if host.size <= ORDERED_SCORES:
+        if is_ordered(scores):
             order = order_samples(scores, truth, order_classes(scores, truth))
             host, codes, weights = host[order], codes[order], None if weights is None else weights[order]
         return cls(host.astype(np.float64), codes, weights, target, class_balanced, host.dtype)

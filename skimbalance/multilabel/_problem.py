@@ -11,7 +11,7 @@ from skimbalance.metrics._counts import Truth
 from skimbalance.multilabel._counts import LabelCounts, count_labels
 from skimbalance.multilabel._labels import Floats, Indicator, decide_labels
 from skimbalance.multilabel._metrics import MultilabelMetric
-from skimbalance.solvers import ORDERED_SCORES, Problem
+from skimbalance.solvers import Problem, is_ordered
 
 __all__ = ["MultilabelProblem"]
 
@@ -69,7 +69,7 @@ class MultilabelProblem:
 
         Of many scores they stay as they were.
         """
-        if self.log_odds.size > ORDERED_SCORES:
+        if not is_ordered(self.log_odds):
             return self
         rounded = np.round(self.log_odds, _DIGITS)
         present = np.where(self.indicator, rounded, -np.inf)

@@ -8,7 +8,7 @@ from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._cuts import Bounds, Cuts, Gaps, best_cuts
 from skimbalance.solvers._line_search import Walks, ranks_along
 from skimbalance.solvers._multi_start import solve
-from skimbalance.solvers._order import ORDERED_SCORES, order_classes, order_samples
+from skimbalance.solvers._order import is_ordered, order_classes, order_samples
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
@@ -17,7 +17,6 @@ from skimbalance.solvers._two_classes import Line, line_of, ranks_on, trace_alon
 
 __all__ = [
     "OPTIMISERS",
-    "ORDERED_SCORES",
     "Bounds",
     "Cuts",
     "Fit",
@@ -35,6 +34,7 @@ __all__ = [
     "default_budget",
     "demanding",
     "improves",
+    "is_ordered",
     "line_of",
     "order_classes",
     "order_samples",

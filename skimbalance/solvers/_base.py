@@ -14,7 +14,7 @@ from skimbalance.decision import decide
 from skimbalance.goals import Requirement
 from skimbalance.metrics._base import LinearMetric, Metric
 from skimbalance.metrics._counts import Counts, Truth
-from skimbalance.solvers._order import ORDERED_SCORES, order_classes, order_samples
+from skimbalance.solvers._order import is_ordered, order_classes, order_samples
 
 __all__ = ["Fit", "Problem", "Solution", "improves"]
 
@@ -125,13 +125,13 @@ class Problem:
     @property
     def sample_order(self) -> npt.NDArray[np.int64]:
         """The samples in an order that depends on what they are; where scores are many, as they come."""
-        if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
+        if not is_ordered(self.scores):
             return np.arange(self.scores.shape[0])
         return order_samples(self.scores, self.truth, self.class_order)
 
     def in_order(self) -> "Problem":
         """Return the problem of the samples along `sample_order`."""
-        if self.scores.shape[0] * self.n_classes > ORDERED_SCORES:
+        if not is_ordered(self.scores):
             return self
         return self.take(bring(self.sample_order, to=self.scores, dtype=namespace(self.scores).int64))
 

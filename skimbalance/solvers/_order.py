@@ -10,10 +10,11 @@ from skimbalance._array_api import to_numpy
 from skimbalance._typing import Array
 from skimbalance.metrics._counts import Truth
 
-__all__ = ["ORDERED_SCORES", "order_classes", "order_samples"]
+__all__ = ["is_ordered", "order_classes", "order_samples"]
 
-ORDERED_SCORES = 1_000_000
-"""Up to so many scores the order of the samples, and of classes of equal support, has no influence."""
+_SCORES, _BINARY_SCORES = 10_000_000, 1_000_000
+"""Up to so many scores the order of the samples, and of classes of equal support, has no influence. More of a binary
+problem would take longer to order than to fit, and hardly depend on it."""
 
 _DIGITS = 9
 """Margins are compared to so many decimals, so that another constant in each sample changes no order."""
@@ -22,11 +23,17 @@ _Places = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
+def is_ordered(scores: Array) -> bool:
+    """Tell whether scores (n, K) are so few that they are put in order."""
+    n_samples, n_columns = scores.shape
+    return n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES)
+
+
 def order_classes(scores: Array, truth: Truth) -> _Places:
     """Return the classes (K,), those with the least support first, and of these the one with the lowest margin."""
     keys = [to_numpy(truth.support)]
     n_classes = len(keys[0])
-    if scores.shape[0] * n_classes <= ORDERED_SCORES and len(np.unique(keys[0])) < n_classes:
+    if is_ordered(scores) and len(np.unique(keys[0])) < n_classes:
         codes = to_numpy(truth.likeliest)
         margins = _own_margins(to_numpy(scores), codes)
         least, most = np.full((2, n_classes), np.inf)
