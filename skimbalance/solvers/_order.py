@@ -26,7 +26,7 @@ _Floats = npt.NDArray[np.float64]
 def is_ordered(scores: Array) -> bool:
     """Tell whether scores (n, K) are so few that they are put in order."""
     n_samples, n_columns = scores.shape
-    return n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES)
+    return bool(n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES))
 
 
 def order_classes(scores: Array, truth: Truth) -> _Places:
