@@ -32,7 +32,9 @@ def test_along_the_prior_the_degree_never_rises(seed, n_classes, decimals, weigh
     taus = np.linspace(-3, 5, 60)
     curve = imbalance_curve(scores, y, kind="logits", sample_weight=weights, points=taus)
     assert (np.diff(curve.degree) <= 1e-12).all()
-    assert curve.degree[0] > curve.degree[-1]
+    prior = np.log(np.bincount(y, weights))
+    if 3 * np.ptp(prior) > np.ptp(scores, axis=1).max():  # the ends of the path decide all samples alike
+        assert curve.degree[0] > curve.degree[-1]
 
 
 class TestPoints:
