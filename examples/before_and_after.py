@@ -12,14 +12,23 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from data import long_tailed_digits, rare_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.model_selection import train_test_split
 
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.metrics import geometric_mean_score
 
 BEFORE, AFTER = "#8a8f98", "#0b6e99"
+
+
+def thinned(X, y, sizes):
+    """Split off 40% to test on; of the other rows keep `sizes[label]` of each label, or all where there are fewer."""
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+    rng = np.random.default_rng(0)
+    kept = np.concatenate([rng.permutation(np.flatnonzero(y == label))[:size] for label, size in sizes.items()])
+    return X[kept], y[kept], X_test, y_test
 
 
 def compare(name, data, *, objective, score):
@@ -60,8 +69,12 @@ def draw(axes, title, classes, tables):
 def main():
     """Compare on both data sets and save the picture."""
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "before_and_after.png")
-    digits = compare("Long-tailed digits", long_tailed_digits(), objective="f1_macro", score=macro_f1)
-    cancer = compare("Rare cancer", rare_cancer(), objective="geometric_mean", score=geometric_mean_score)
+    sizes = {digit: round(100 * 0.07 ** (digit / 9)) for digit in range(10)}  # 100 zeros to train on, 7 nines
+    data = thinned(*load_digits(return_X_y=True), sizes)
+    digits = compare("Long-tailed digits", data, objective="f1_macro", score=macro_f1)
+    bunch = load_breast_cancer()
+    data = thinned(bunch.data, bunch.target_names[bunch.target], {"benign": 214, "malignant": 20})
+    cancer = compare("Rare cancer", data, objective="geometric_mean", score=geometric_mean_score)
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), height_ratios=(10, 3.2), layout="constrained")
     draw(axes[0], "Long-tailed digits, offsets for macro-F1 (rarest class below)", *digits)
     draw(axes[1], "Rare cancer, offsets for the geometric mean of the recalls", *cancer)

@@ -18,15 +18,21 @@ of the classes among the rows to be predicted; it then optimises what the object
 import warnings
 
 import numpy as np
-from data import long_tailed_digits
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
 
 warnings.simplefilter("ignore", FewRowsWarning)  # two digits have fewer than ten rows
-X, y, X_test, y_test = long_tailed_digits()
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+sizes = [round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 7 nines
+rng = np.random.default_rng(0)
+kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
+X, y = X[kept], y[kept]
 tail = np.bincount(y) / len(y)
 priors = {"forward": tail, "uniform": np.full(10, 0.1), "backward": tail[::-1]}
 

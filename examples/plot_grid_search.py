@@ -14,17 +14,26 @@ offsets: what does a score lose if the classifier is tuned for another?
 # ``tau=0`` adds nothing, ``tau=1`` makes up for the shares of the classes. Which ``C`` is the best depends on it.
 
 import numpy as np
-from data import fraud_like
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, fbeta_score, make_scorer
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance.metrics import FBeta
 
-X, y, X_test, y_test = fraud_like()
+X, digits = load_digits(return_X_y=True)
+y = np.where(digits == 1, "fraud", "clean")
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+halves = []
+for X_half, y_half in ((X, y), (X_test, y_test)):
+    rng = np.random.default_rng(0)
+    clean, frauds = (rng.permutation(np.flatnonzero(y_half == label)) for label in ("clean", "fraud"))
+    kept = np.concatenate([clean, frauds[:60]])
+    halves += [X_half[kept], y_half[kept]]
+X, y, X_test, y_test = halves
 y, y_test = (y == "fraud").astype(int), (y_test == "fraud").astype(int)  # what scikit-learn's scorers expect
 model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
 folds = StratifiedKFold(shuffle=True, random_state=0)

@@ -15,9 +15,11 @@ are taken for which. It needs LightGBM.
 
 import warnings
 
-from data import long_tailed_digits
+import numpy as np
 from lightgbm import LGBMClassifier
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skimbalance import TunedOffsetClassifierCV
@@ -25,7 +27,12 @@ from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import geometric_mean_score
 
 warnings.simplefilter("ignore", FewRowsWarning)  # two digits have fewer than ten rows
-X, y, X_test, y_test = long_tailed_digits()
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+sizes = [round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 7 nines
+rng = np.random.default_rng(0)
+kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
+X, y = X[kept], y[kept]
 
 
 def make_model(**parameters):

@@ -14,13 +14,23 @@ threshold for each, changes that.
 # The digits of scikit-learn, three side by side; each is about two thirds as frequent as the last. The target is an
 # indicator, a column for each digit. Strips to test on are made of other digits.
 
-from data import strips_of_digits
+import numpy as np
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
+from sklearn.model_selection import train_test_split
 
 from skimbalance import TunedOffsetClassifierCV
 
-X, y, X_test, y_test = strips_of_digits()
+X_digits, digits = load_digits(return_X_y=True)
+halves = train_test_split(np.arange(len(digits)), test_size=0.5, stratify=digits, random_state=0)
+rng, parts = np.random.default_rng(0), []
+for half in halves:  # no digit of a strip to train on is on a strip of the test
+    share = 0.65 ** np.arange(10)  # each digit is 0.65 as frequent as the last
+    odds = (share / np.bincount(digits[half]))[digits[half]]
+    chosen = rng.choice(half, (1500, 3), p=odds / odds.sum())
+    parts += [X_digits[chosen].reshape(1500, -1), np.eye(10, dtype=int)[digits[chosen]].max(axis=1)]
+X, y, X_test, y_test = parts
 print(f"shape of the indicator: {y.shape}, labels on a strip: {y.sum(axis=1).mean():.1f}")
 print(f"strips that carry each digit: {y.sum(axis=0)}")
 

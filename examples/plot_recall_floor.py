@@ -14,16 +14,33 @@ floor costs, and what it costs to keep it with confidence.
 # No fraud data ship with scikit-learn. The digits do: the ones among them, thinned out, stand for the frauds. They are
 # as rare in the test as among the rows to train on.
 
-from data import fraud_like
+import numpy as np
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast
 
-X, y, X_test, y_test = fraud_like()
+
+def draw_data(seed=0, n_frauds=60):
+    """Split the digits into halves, and keep `n_frauds` of the ones, which stand for frauds, in each."""
+    X, digits = load_digits(return_X_y=True)
+    y = np.where(digits == 1, "fraud", "clean")
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=seed)
+    halves = []
+    for X_half, y_half in ((X, y), (X_test, y_test)):
+        rng = np.random.default_rng(seed)
+        clean, frauds = (rng.permutation(np.flatnonzero(y_half == label)) for label in ("clean", "fraud"))
+        kept = np.concatenate([clean, frauds[:n_frauds]])
+        halves += [X_half[kept], y_half[kept]]
+    return halves
+
+
+X, y, X_test, y_test = draw_data()
 model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
 print(f"{(y == 'fraud').sum()} frauds among {len(y)} rows to train on")
 print(f"{(y_test == 'fraud').sum()} frauds among {len(y_test)} test rows")
@@ -61,7 +78,7 @@ for name, clf in tuned.items():
 #
 # One test of sixty frauds says little. So draw the rows to train and to test on anew, twenty times, and count.
 
-draws = [fraud_like(seed=seed) for seed in range(1, 21)]
+draws = [draw_data(seed) for seed in range(1, 21)]
 recalls = {name: [] for name in ("floor", "floor, with confidence")}
 for X_draw, y_draw, X_new, y_new in draws:
     fitted.fit(X_draw, y_draw)

@@ -16,9 +16,10 @@ import warnings
 from time import perf_counter
 
 import numpy as np
-from data import long_tailed_digits
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import recall_score
+from sklearn.model_selection import train_test_split
 
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
@@ -27,7 +28,12 @@ from skimbalance.metrics import imbalance_degree_score, imbalance_state
 from skimbalance.solvers import Search
 
 warnings.simplefilter("ignore", FewRowsWarning)  # two digits have fewer than ten rows
-X, y, X_test, y_test = long_tailed_digits()
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+sizes = [round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 7 nines
+rng = np.random.default_rng(0)
+kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
+X, y = X[kept], y[kept]
 begin = perf_counter()
 forest = RandomForestClassifier(random_state=0)
 fitted = TunedOffsetClassifierCV(forest, objective="accuracy", store_cv_results=True).fit(X, y)

@@ -14,14 +14,29 @@ draws the rows thirty times anew, and looks at the thresholds, and at the F1 the
 # ``OffsetTuner`` takes scores that are there already: here out-of-fold probabilities, computed once for both estimates.
 
 import numpy as np
-from data import fraud_like
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import OffsetTuner
+
+
+def draw_data(seed=0, n_frauds=20):
+    """Split the digits into halves, and keep `n_frauds` of the ones, which stand for frauds, in each."""
+    X, digits = load_digits(return_X_y=True)
+    y = np.where(digits == 1, "fraud", "clean")
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=seed)
+    halves = []
+    for X_half, y_half in ((X, y), (X_test, y_test)):
+        rng = np.random.default_rng(seed)
+        clean, frauds = (rng.permutation(np.flatnonzero(y_half == label)) for label in ("clean", "fraud"))
+        kept = np.concatenate([clean, frauds[:n_frauds]])
+        halves += [X_half[kept], y_half[kept]]
+    return halves
+
 
 model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
 estimates = ["empirical", "robust"]
@@ -29,7 +44,7 @@ estimates = ["empirical", "robust"]
 
 def tune_both(seed):
     """Return the tuners fitted on one draw, and the F1 of each on its test rows."""
-    X, y, X_test, y_test = fraud_like(n_frauds=20, seed=seed)
+    X, y, X_test, y_test = draw_data(seed)
     held_out = cross_val_predict(model, X, y, method="predict_proba")
     tuners = [OffsetTuner("f1", estimate=estimate).fit(held_out, y) for estimate in estimates]
     proba = model.fit(X, y).predict_proba(X_test)

@@ -20,8 +20,9 @@ import warnings
 
 import numpy as np
 import torch
-from data import long_tailed_digits
+from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
+from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 
@@ -32,7 +33,12 @@ from skimbalance.nn import fold_offsets, net_logits
 warnings.simplefilter("ignore", FewRowsWarning)  # of the nine there are three validation rows
 torch.set_num_threads(1)  # of a net as small as this, several threads only wait for each other
 
-X, y, X_test, y_test = long_tailed_digits(n_rarest=12)
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+sizes = [round(100 * (12 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 12 nines
+rng = np.random.default_rng(0)
+kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
+X, y = X[kept], y[kept]
 X, X_test = (pixels.astype(np.float32) / 16 for pixels in (X, X_test))
 
 

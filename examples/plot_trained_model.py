@@ -15,7 +15,7 @@ where on the way from the frequent classes to the rare ones the tuned decisions 
 # knows them by heart.
 
 import numpy as np
-from data import long_tailed_digits
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
@@ -23,7 +23,12 @@ from sklearn.model_selection import train_test_split
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.metrics import geometric_mean_score
 
-X, y, X_test, y_test = long_tailed_digits(n_rarest=20)
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+sizes = [round(100 * (20 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 20 nines
+rng = np.random.default_rng(0)
+kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
+X, y = X[kept], y[kept]
 X_train, X_valid, y_train, y_valid = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 trained = RandomForestClassifier(random_state=0).fit(X_train, y_train)
 
