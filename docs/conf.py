@@ -6,7 +6,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
-import pictures  # noqa: E402 - beside this file
+import members  # noqa: E402 - beside this file
+import pictures  # noqa: E402
 import tables  # noqa: E402
 
 import skimbalance  # noqa: E402
@@ -36,6 +37,7 @@ default_role = "literal"
 
 autodoc_typehints = "none"  # the docstrings tell them, shorter
 autosummary_generate = True
+autosummary_context = {"methods_by_class": members.methods_by_class()}
 numpydoc_show_class_members = False  # the templates list them
 python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"

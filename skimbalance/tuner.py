@@ -145,6 +145,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         steps for an imbalance state, states tried where the solver is ``"imbalance_state"``.
     notes_ : list of str
         Plain sentences on every automatic choice and every doubt.
+    prior_shift_ : object
+        From :meth:`adapt_to` only: the class priors that it has found, see there.
 
     Raises
     ------

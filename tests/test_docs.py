@@ -2,6 +2,9 @@
 
 import ast
 import contextlib
+import importlib
+import importlib.util
+import inspect
 import io
 import re
 from pathlib import Path
@@ -103,6 +106,48 @@ def test_the_reference_has_every_public_name(room):
     offered = next(node.value for node in tree.body if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node))
     for name in ast.literal_eval(offered):
         assert name == "__version__" or name in re.findall(r"\w+", TEXTS["reference.md"])
+
+
+def of_the_reference(template, name):
+    """Return what the template of the reference makes of a class."""
+    jinja2 = pytest.importorskip("jinja2")
+    spec = importlib.util.spec_from_file_location("members", DOCS / "members.py")
+    members = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(members)
+    module, _, objname = name.rpartition(".")
+    kind = getattr(importlib.import_module(module), objname)
+    context = {
+        "fullname": name,
+        "module": module,
+        "objname": objname,
+        "methods": [each for each, _ in inspect.getmembers(kind, inspect.isroutine) if not each.startswith("_")],
+        "methods_by_class": members.methods_by_class(),
+    }
+    environment = jinja2.Environment()
+    environment.filters["underline"] = "{0}\n".format  # Sphinx has it
+    text = (DOCS / "_templates" / "autosummary" / template).read_text("utf-8")
+    return environment.from_string(text).render(context)
+
+
+WITH_METHODS = [
+    f"{module}.{name}"
+    for module in ("skimbalance", *(["skimbalance.plotting"] if importlib.util.find_spec("matplotlib") else []))
+    for name, kind in vars(importlib.import_module(module)).items()
+    if inspect.isclass(kind) and not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("name", WITH_METHODS)
+def test_the_reference_has_an_entry_for_every_public_method(name):
+    module, _, objname = name.rpartition(".")
+    kind = getattr(importlib.import_module(module), objname)
+    page = of_the_reference("class.rst", name)
+    listed = re.findall(r"^   \.\. automethod:: (\w+)$", page, re.MULTILINE)
+    inherited = re.findall(r"`(\w+)`", page.partition("Besides, as in scikit-learn:")[2])
+    public = {each for each, _ in inspect.getmembers(kind, inspect.isroutine) if not each.startswith("_")}
+    assert {*listed, *inherited} == public
+    assert not {each for each in inherited if "skimbalance" in (getattr(kind, each).__module__ or "")}
+    assert ":template:" not in TEXTS["reference.md"]  # that template is the one of all classes
 
 
 SOURCES = [ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "skimbalance").rglob("*.py"))]

@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,11 @@ in_the_gallery = pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.
 
 
 def run(path, *, cwd):
-    """Run a script as a user does, in an empty folder and without a screen."""
+    """Run a copy of a script as a user does who has downloaded it alone, in an empty folder and without a screen."""
     for needed in ["matplotlib", *NEEDS.get(path.stem, ())]:
         pytest.importorskip(needed)
     return subprocess.run(
-        [sys.executable, str(path)],
+        [sys.executable, shutil.copy(path, cwd)],
         cwd=cwd,
         env={**os.environ, "MPLBACKEND": "agg"},
         capture_output=True,
@@ -36,6 +38,18 @@ def test_before_and_after_prints_and_saves_a_picture(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") >= 3
     assert (tmp_path / "before_and_after.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_it_imports_nothing_but_installed_packages(path):
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    roots = {
+        name.split(".")[0]
+        for node in imports
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    installed = {"skimbalance", *sys.stdlib_module_names, *packages_distributions(), *NEEDS.get(path.stem, ())}
+    assert roots <= installed
 
 
 def test_the_gallery_has_a_header_and_nine_examples_or_more():

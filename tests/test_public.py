@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import pkgutil
 
+import numpy as np
 import pytest
 
 import skimbalance
@@ -117,3 +118,26 @@ def test_at_most_two_positional_arguments(thing):
         p for p in inspect.signature(thing).parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     ]
     assert len(positional) <= 2
+
+
+def undocumented(thing):
+    """Return the public attributes of an object that its docstring does not name."""
+    ClassDoc = pytest.importorskip("numpydoc.docscrape").ClassDoc
+    doc = ClassDoc(type(thing))
+    names = {
+        name.strip() for part in ("Parameters", "Attributes") for each in doc[part] for name in each.name.split(",")
+    }
+    return {name for name in vars(thing) if not name.startswith("_")} - names
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+def test_docstrings_name_every_fitted_attribute():
+    pd = pytest.importorskip("pandas")
+    from sklearn.linear_model import LogisticRegression
+
+    y = np.arange(60) % 3 == 0
+    X = pd.DataFrame({"x": y + np.sin(np.arange(60))})
+    tuned = skimbalance.TunedOffsetClassifierCV(LogisticRegression(), store_cv_results=True).fit(X, y)
+    fixed = skimbalance.FixedOffsetClassifier(LogisticRegression()).fit(X, y)
+    for fitted in (tuned, fixed, tuned.tuner_, tuned.tuner_.adapt_to(tuned.cv_results_["scores"])):
+        assert not undocumented(fitted)

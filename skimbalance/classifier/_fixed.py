@@ -82,6 +82,10 @@ class FixedOffsetClassifier(OffsetClassifier):
         threshold_`` of `estimator_`; zero where even zero is enough, infinity where not even one is. Where the
         classifier has margins alone it is compared with their logistic function. See the notes of
         :class:`OffsetTuner`.
+    n_features_in_ : int
+        Number of features, where the fitted classifier has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where the fitted classifier has them.
 
     Raises
     ------

@@ -107,6 +107,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     cv_results_ : dict
         If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X) and `fold`, one entry for each
         scored row.
+    n_features_in_ : int
+        Number of features, where the fitted classifier has it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features, where the fitted classifier has them.
 
     Raises
     ------

@@ -110,6 +110,13 @@ class TestDisplays:
         assert all(hasattr(artist, "get_label") for artist in artists)
         assert display.legend_.get_texts()
 
+    @pytest.mark.usefixtures("canvas")
+    def test_every_attribute_is_documented(self, name, way):
+        doc = pytest.importorskip("numpydoc.docscrape").ClassDoc(getattr(plotting, name))
+        parts = [each.name for part in ("Parameters", "Attributes") for each in doc[part]]
+        documented = {one.strip() for names in parts for one in names.split(",")}
+        assert {each for each in vars(made(name, way)) if not each.startswith("_")} <= documented
+
     @pytest.mark.parametrize("style", STYLES)
     def test_the_style_of_the_user_stays(self, canvas, name, way, style):
         with canvas.style.context(style):

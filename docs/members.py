@@ -1,0 +1,27 @@
+"""Which methods of each class the reference lists."""
+
+import inspect
+from importlib import import_module
+
+__all__ = ["methods_by_class"]
+
+MODULES = ("skimbalance", "skimbalance.plotting")
+"""Where the classes are whose methods users call; solvers call those of metrics and goals, skorch those of callbacks."""
+
+
+def methods_by_class() -> dict[str, list[str]]:
+    """Return for each estimator and each display the public methods that skimbalance defines, `fit` first."""
+    modules = {name: import_module(name) for name in MODULES}
+    classes = {f"{name}.{each}": getattr(module, each) for name, module in modules.items() for each in module.__all__}
+    return {name: _methods_of(kind) for name, kind in classes.items() if inspect.isclass(kind)}
+
+
+def _methods_of(kind: type) -> list[str]:
+    names = [name for base in kind.__mro__ for name in vars(base) if not name.startswith("_")]
+    found = {name: getattr(kind, name) for name in names}
+    ours = [
+        name
+        for name, member in found.items()
+        if inspect.isroutine(member) and (member.__module__ or "").startswith("skimbalance.")
+    ]
+    return sorted(ours, key=lambda name: not name.startswith(("fit", "from_")))
