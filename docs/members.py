@@ -6,7 +6,7 @@ from importlib import import_module
 __all__ = ["methods_by_class"]
 
 MODULES = ("skimbalance", "skimbalance.plotting")
-"""Where the classes are whose methods users call; solvers call those of metrics and goals, skorch those of callbacks."""
+"""Users call the methods of these classes; solvers call those of metrics and goals, skorch those of callbacks."""
 
 
 def methods_by_class() -> dict[str, list[str]]:
