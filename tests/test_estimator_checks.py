@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, with nothing listed as expected to fail."""
+"""scikit-learn's own checks, all but the one that no estimator with folds can pass."""
 
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +16,19 @@ pytestmark = [
 ]
 
 
+EQUIVALENCE = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
+
+
+def expected_failures(estimator):
+    """Return what cannot hold: copies of a sample are dealt out to folds one by one, a weighted sample stays in one.
+
+    scikit-learn expects the same of its TunedThresholdClassifierCV. tests/classifier/test_weights.py tests weights with
+    folds that keep copies together. Only the state of the check is the same for other folds.
+    """
+    tunes_a_metric = isinstance(getattr(estimator, "objective", None), str)
+    return dict.fromkeys(EQUIVALENCE, "copies of a sample are in several folds") if tunes_a_metric else {}
+
+
 @parametrize_with_checks(
     [
         TunedOffsetClassifierCV(LogisticRegression(), cv=3),
@@ -24,8 +37,9 @@ pytestmark = [
         TunedOffsetClassifierCV(LinearSVC(random_state=0), cv=3),
         TunedOffsetClassifierCV(DecisionTreeClassifier(random_state=0), cv=0.5, refit=False),
         FixedOffsetClassifier(LogisticRegression()),
-        FixedOffsetClassifier(LinearSVC(random_state=0), tau=0.5),
-    ]
+        FixedOffsetClassifier(LinearSVC(random_state=0, tol=1e-9), tau=0.5),
+    ],
+    expected_failed_checks=expected_failures,
 )
 def test_estimator(estimator, check):
     check(estimator)

@@ -41,6 +41,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "decision_function"])],
     }
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_weight": True}
     _takes_several: ClassVar[bool] = False
     response_method: str = "auto"
     tuner_: Any
@@ -201,14 +202,15 @@ def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArra
     )
 
 
-def fit_parameters(estimator: Any, params: Mapping[str, Any], *, weighs: str) -> dict[str, Any]:
+def fit_parameters(
+    estimator: Any, params: Mapping[str, Any], sample_weight: ArrayLike | None, *, weighs: str
+) -> dict[str, Any]:
     """Return the parameters for the `fit` of `estimator`, without weights it cannot take; metadata routing is off."""
     passed = dict(params)
-    weights = passed.pop("sample_weight", None)
-    if weights is None or isinstance(estimator, FrozenEstimator):
+    if sample_weight is None or isinstance(estimator, FrozenEstimator):
         return passed
     if has_fit_parameter(estimator, "sample_weight"):
-        return {**passed, "sample_weight": weights}
+        return {**passed, "sample_weight": sample_weight}
     warn_user(
         f"{type(estimator).__name__}.fit takes no sample_weight: the weights reach {weighs} alone. Enable metadata "
         "routing, or pass the weights by the name of the step that takes them",

@@ -142,7 +142,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         self.target_prior = target_prior
 
     @validates_parameters
-    def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Fit the classifier, and take the offsets from the prior of `y` or as given.
 
         Parameters
@@ -151,8 +151,11 @@ class FixedOffsetClassifier(OffsetClassifier):
             Training samples.
         y : array-like of shape (n_samples,)
             Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the prior, and in the `fit` of the classifier if that takes weights. With metadata
+            routing the classifier gets them if it requests them.
         **params : dict
-            Parameters for the `fit` of the classifier. A `sample_weight` among them weights the prior too.
+            Parameters for the `fit` of the classifier; with metadata routing those that it requests.
 
         Returns
         -------
@@ -165,12 +168,13 @@ class FixedOffsetClassifier(OffsetClassifier):
                 "labels goes to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
-        labels, present, weights = check_targets(y, params.get("sample_weight"))
+        labels, present, weights = check_targets(y, sample_weight)
         self._check_threshold(present)
         if routing_enabled():
-            fit_params = process_routing(self, "fit", **params).estimator.fit
+            given = params if sample_weight is None else {**params, "sample_weight": sample_weight}
+            fit_params = process_routing(self, "fit", **given).estimator.fit
         else:
-            fit_params = fit_parameters(self.estimator, params, weighs="the prior")
+            fit_params = fit_parameters(self.estimator, params, sample_weight, weighs="the prior")
         named = classes_for(self.estimator, present)
         estimator = fitted(clone(self.estimator), X, labels, named, **fit_params)
         classes = require_known(present, estimator) if named is None else named
@@ -243,8 +247,9 @@ class FixedOffsetClassifier(OffsetClassifier):
         Returns
         -------
         MetadataRouter
-            Parameters of `fit` go to the `fit` of the classifier, as it requests.
+            Parameters of `fit` go to the `fit` of the classifier, as it requests; `sample_weight` is used here too,
+            unless :meth:`set_fit_request` says otherwise.
         """
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
-        )
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=to_fit)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._request import Objective
 from skimbalance._response import RESPONSE_METHODS
@@ -184,7 +184,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.store_cv_results = store_cv_results
 
     @validates_parameters
-    def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Fit the classifier and its offsets.
 
         Parameters
@@ -193,10 +193,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             Training samples.
         y : array-like of shape (n_samples,), or indicator of shape (n_samples, K)
             Labels; or, dense or sparse, a one for each of several labels that a row carries.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the tuning, and in the `fit` of the classifier if that takes weights. With metadata
+            routing the classifier gets them if it requests them.
         **params : dict
-            Without metadata routing, parameters for the `fit` of the classifier, and `sample_weight`, which reaches
-            the tuner too. With metadata routing, what the classifier and the splitter request; `sample_weight` always
-            reaches the tuner.
+            Parameters for the `fit` of the classifier; with metadata routing, what the classifier and the splitter
+            request, such as `groups`.
 
         Returns
         -------
@@ -204,7 +206,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        targets, folds, final = self._scored(X, targets_of(y, params.get("sample_weight")), params)
+        targets, folds, final = self._scored(X, targets_of(y, sample_weight), params, sample_weight)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
         tuner = self._tuner(folds[0].response.kind)
@@ -313,7 +315,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             )
         return self.cv_results_
 
-    def _scored(self, X: Any, targets: Targets, params: Mapping[str, Any]) -> tuple[Targets, list[Fold], Any]:
+    def _scored(
+        self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
+    ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets as the model knows them, scores of rows that none was trained on, and the final model."""
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
@@ -322,7 +326,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             response = targets.respond(self.estimator, X, response_method=self.response_method)
             return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
         targets.check_goals(self)  # a wrong goal fails before anything is fitted
-        fit_params, split_params = self._route(params)
+        fit_params, split_params = self._route(params, sample_weight)
         targets = targets.learnt_by(self.estimator)
         splits = self._splits(X, targets, split_params)
         folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
@@ -390,12 +394,21 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         )
         return list(folds)
 
-    def _route(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _route(
+        self, params: Mapping[str, Any], sample_weight: ArrayLike | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the parameters of the classifier's fit and those of the splitter."""
         if routing_enabled():
-            routed = process_routing(self, "fit", **params)
+            given = params if sample_weight is None else {**params, "sample_weight": sample_weight}
+            routed = process_routing(self, "fit", **given)
             return dict(routed.estimator.fit), dict(routed.splitter.split)
-        return fit_parameters(self.estimator, params, weighs="the tuner"), {}
+        if params.get("groups") is not None and not has_fit_parameter(self.estimator, "groups"):
+            raise ValueError(
+                "groups reach the splitter by metadata routing alone, which is off: call "
+                "sklearn.set_config(enable_metadata_routing=True), and pass a cv that splits by groups, such as "
+                f"GroupKFold(5); got cv={self.cv!r}"
+            )
+        return fit_parameters(self.estimator, params, sample_weight, weighs="the tuner"), {}
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get the metadata routing of this object.
@@ -403,13 +416,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Returns
         -------
         MetadataRouter
-            Parameters of `fit` go to the `fit` of the classifier, the `split` of the splitter and the `fit` of the
-            tuner, as these request.
+            Parameters of `fit` go to the `fit` of the classifier and the `split` of the splitter, as these request;
+            `sample_weight` is used here too, unless :meth:`set_fit_request` says otherwise.
         """
-        to_fit = MethodMapping().add(caller="fit", callee="fit")
         return (
             MetadataRouter(owner=self)
-            .add(estimator=self.estimator, method_mapping=to_fit)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
             .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-            .add(tuner=OffsetTuner(), method_mapping=to_fit)
         )
