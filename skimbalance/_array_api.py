@@ -27,6 +27,7 @@ __all__ = [
     "group_order",
     "largest_magnitude",
     "namespace",
+    "on_host",
     "opens_group",
     "put",
     "segment_maximum",
@@ -81,7 +82,14 @@ def to_numpy(x: ArrayLike) -> npt.NDArray[Any]:
     """Copy `x` to the host."""
     if compat.is_torch_array(x):
         return np.asarray(x.detach().cpu())
+    if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
+        return np.asarray(np.from_dlpack(x, device="cpu"))  # `np.asarray` refuses most of what is on another device
     return np.asarray(x)
+
+
+def on_host(x: ArrayLike | None) -> Any:
+    """Return an array of another library as a NumPy array, and anything else, such as a data frame, as it is."""
+    return to_numpy(x) if compat.is_array_api_obj(x) else x
 
 
 def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
@@ -208,7 +216,7 @@ def segment_maximum(x: Array, starts: Array) -> Array:
     lengths = xp.diff(starts, append=xp.asarray([x.shape[0]], dtype=starts.dtype, device=device(starts)))
     if compat.is_torch_array(x):
         return xp.segment_reduce(x, "max", lengths=lengths)
-    segments = xp.repeat(xp.arange(starts.shape[0]), lengths)
+    segments = xp.repeat(xp.arange(starts.shape[0], device=device(starts)), lengths)
     order = xp.argsort(x)
     order = order[xp.argsort(segments[order], stable=True)]
     return x[order[starts + lengths - 1]]
@@ -225,10 +233,11 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     if compat.is_torch_array(codes):
         return xp.bincount(codes, weights, minlength=n_bins).to(xp.float64)
     order = xp.argsort(codes, stable=True)
-    ends = xp.searchsorted(codes[order], xp.arange(n_bins, dtype=codes.dtype), side="right")
-    mass = xp.ones(codes.shape, dtype=xp.float64) if weights is None else weights[order]
+    here = device(codes)
+    ends = xp.searchsorted(codes[order], xp.arange(n_bins, dtype=codes.dtype, device=here), side="right")
+    mass = xp.ones(codes.shape, dtype=xp.float64, device=here) if weights is None else weights[order]
     running = xp.cumulative_sum(mass, include_initial=True)
-    return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64))
+    return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64, device=here))
 
 
 def _count_two(codes: Array, counted: Array | None) -> Array:
@@ -269,6 +278,6 @@ def put(x: Array, rows: Array, values: Array) -> Array:
         return x
     order = xp.argsort(rows)
     sorted_rows = rows[order]
-    everyone = xp.arange(x.shape[0])
-    place = xp.minimum(xp.searchsorted(sorted_rows, everyone), xp.asarray(rows.shape[0] - 1))
+    everyone = xp.arange(x.shape[0], device=device(x))
+    place = xp.clip(xp.searchsorted(sorted_rows, everyone), None, rows.shape[0] - 1)
     return xp.where(sorted_rows[place] == everyone, values[order][place], x)

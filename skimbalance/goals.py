@@ -53,7 +53,8 @@ class Requirement:
         """Return the requirement with so much to spare at either bound, as far as these leave room."""
         room = self.high - self.low
         share = min(1.0, room / (below + above)) if below + above > 0 else 1.0
-        return replace(self, low=self.low + share * below, high=self.high - share * above)
+        # Plain floats: an array on another device does not combine with a number of NumPy's.
+        return replace(self, low=float(self.low + share * below), high=float(self.high - share * above))
 
     def restricted(self, kept: Sequence[int]) -> "Requirement":
         """Return the requirement for the classes `kept` alone, by their codes."""

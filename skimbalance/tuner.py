@@ -180,7 +180,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     threshold_`` says the same where it does not round to `threshold_` itself. Where `threshold_` has rounded to one,
     probabilities of one are told apart by that of ``classes_[0]``.
 
-    Several labels are tuned on the host; what is fitted and predicted goes back to where the scores are.
+    Several labels, imbalance states and what a :class:`~skimbalance.solvers.Search` or ``"imbalance_state"`` looks for
+    are tuned on the host; what is fitted and predicted goes back to where the scores are.
 
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.

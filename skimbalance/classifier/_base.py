@@ -11,7 +11,7 @@ from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._array_api import to_numpy
+from skimbalance._array_api import on_host, to_numpy
 from skimbalance._label_response import respond_labels
 from skimbalance._response import Response, respond
 from skimbalance._sklearn import (
@@ -174,6 +174,7 @@ def check_targets(
     y: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64] | None]:
     """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
+    y = on_host(y)
     if (numbers := np.asarray(y)).dtype.kind == "f":
         assert_all_finite(numbers, input_name="y")
     check_classification_targets(y)
@@ -210,7 +211,7 @@ def fit_parameters(
     if sample_weight is None or isinstance(estimator, FrozenEstimator):
         return passed
     if has_fit_parameter(estimator, "sample_weight"):
-        return {**passed, "sample_weight": sample_weight}
+        return {**passed, "sample_weight": on_host(sample_weight)}
     warn_user(
         f"{type(estimator).__name__}.fit takes no sample_weight: the weights reach {weighs} alone. Enable metadata "
         "routing, or pass the weights by the name of the step that takes them",

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skimbalance._array_api import namespace, to_numpy
+from skimbalance._array_api import namespace, on_host, to_numpy
 from skimbalance._label_request import several_labels
 from skimbalance._response import kind_of
 from skimbalance._sklearn import (
@@ -171,7 +171,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         labels, present, weights = check_targets(y, sample_weight)
         self._check_threshold(present)
         if routing_enabled():
-            given = params if sample_weight is None else {**params, "sample_weight": sample_weight}
+            given = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
             fit_params = process_routing(self, "fit", **given).estimator.fit
         else:
             fit_params = fit_parameters(self.estimator, params, sample_weight, weighs="the prior")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 
+from skimbalance._array_api import to_numpy
 from skimbalance._label_request import check_label_goals, label_names, several_labels
 from skimbalance._label_response import respond_labels, sure_of
 from skimbalance._request import check_goals
@@ -177,7 +178,7 @@ class LabelTargets:
         """Return all scored rows."""
         rows = np.concatenate([fold.rows for fold in folds])
         return {
-            "scores": np.concatenate([np.asarray(fold.response.scores) for fold in folds]),
+            "scores": np.concatenate([to_numpy(fold.response.scores) for fold in folds]),
             "y": take_rows(self.y, rows),
             "sample_weight": None if self.weights is None else self.weights[rows],
             "rows": rows,

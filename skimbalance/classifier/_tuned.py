@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skimbalance._array_api import on_host
 from skimbalance._request import Objective
 from skimbalance._response import RESPONSE_METHODS
 from skimbalance._sklearn import (
@@ -399,7 +400,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the parameters of the classifier's fit and those of the splitter."""
         if routing_enabled():
-            given = params if sample_weight is None else {**params, "sample_weight": sample_weight}
+            given = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
             routed = process_routing(self, "fit", **given)
             return dict(routed.estimator.fit), dict(routed.splitter.split)
         if params.get("groups") is not None and not has_fit_parameter(self.estimator, "groups"):
