@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import to_numpy
 from skimbalance._typing import Array, Kind, Label
+from skimbalance._validation import shown
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts, HardTruth
@@ -61,7 +62,10 @@ def _of_kind(scores: npt.NDArray[Any], kind: Kind) -> str:
         return ""
     if scores.ndim == 2 and not np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         return ""
-    return "The logits are all between 0 and 1: if they are probabilities, pass kind='proba'."
+    return (
+        "The logits are all between 0 and 1: if they are probabilities, pass kind='proba' to OffsetTuner; a classifier "
+        "returns them from predict_proba."
+    )
 
 
 def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.NDArray[Any]) -> str:
@@ -84,8 +88,8 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
         return ""
     return (
         f"{metric.name} is about {labels[1]}, the second label and the frequent one: {support[1]:g} of "
-        f"{support.sum():g} rows. Pass pos_label={labels[[0]].tolist()[0]!r} for the rare class, or "
-        f"pos_label={labels[[1]].tolist()[0]!r} if this is meant."
+        f"{support.sum():g} rows. Pass pos_label={shown(labels[0])} for the rare class, or "
+        f"pos_label={shown(labels[1])} if this is meant."
     )
 
 

@@ -11,7 +11,7 @@ from skimbalance._array_api import as_array
 from skimbalance._dask import is_chunked
 from skimbalance._request import Objective
 from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import abridged, check_columns
+from skimbalance._validation import abridged, check_columns, shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
 from skimbalance.multilabel import MultilabelMetric, get_multilabel_metric, get_multilabel_metric_names
@@ -74,13 +74,13 @@ def check_label_goals(
     label_metric(objective, n_labels=len(labels))
     if pos_label is not None:
         raise ValueError(
-            f"pos_label={pos_label!r} is for one label a row; with several, its presence is the positive "
+            f"pos_label={shown(pos_label)} is for one label a row; with several, its presence is the positive "
             "class of each label. Leave pos_label out"
         )
     if class_prior is not None:
         raise ValueError(
-            f"class_prior={class_prior!r} is for one label a row: rows that carry several labels cannot be weighted to "
-            "the share of each. Leave class_prior out, or pass the weights of rows as sample_weight"
+            f"class_prior={shown(class_prior)} is for one label a row: rows that carry several labels cannot be "
+            "weighted to the share of each. Leave class_prior out, or pass the weights of rows as sample_weight"
         )
     if solver not in _SOLVERS:
         raise ValueError(

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._response import BELOW, Response, ask
-from skimbalance._typing import ArrayLike
+from skimbalance._typing import ArrayLike, Kind
+from skimbalance._validation import check_response
 from skimbalance.multilabel import Indicator
 
 __all__ = ["respond_labels", "sure_of"]
@@ -26,7 +27,9 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", lab
             f"{method} of estimator {type(estimator).__name__} must return a score for each of {len(labels)} labels, "
             f"(n, {len(labels)}) or a list of as many arrays (n, 2); got shape {tuple(scores.shape)}"
         )
-    return Response(scores, "proba" if method == "predict_proba" else "logits", labels)
+    kind: Kind = "proba" if method == "predict_proba" else "logits"
+    check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
+    return Response(scores, kind, labels)
 
 
 def _of_list(estimator: Any, pairs: Sequence[ArrayLike]) -> npt.NDArray[Any]:

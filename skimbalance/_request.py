@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimbalance._array_api import count_codes, namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Array, Label
-from skimbalance._validation import abridged, check_label, with_few_rows
+from skimbalance._validation import abridged, check_label, shown, with_few_rows
 from skimbalance.estimation import Estimated, StateEstimate
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState, Requirement
@@ -87,32 +87,37 @@ def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: La
     return own
 
 
-def bound_metric(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+def bound_metric(
+    objective: Objective, labels: npt.NDArray[Any], pos_label: Label, *, argument: str = "objective"
+) -> Metric:
     """Return the metric that `objective` asks for over these classes, the positive one filled in.
 
-    For a state, which asks for none, it is the first of those that notes tell.
+    Errors speak of `argument`. For a state, which asks for none, it is the first of those that notes tell.
     """
-    metric = _metric(_TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective).over(tuple(labels))
+    asked = _TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective
+    metric = _metric(asked, argument=argument).over(tuple(labels))
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
     if metric.two_class and metric.label is None and len(labels) != 2:
         raise ValueError(
-            f"objective {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
+            f"{argument} {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
             "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
         )
     return metric.bind(positive)
 
 
-def _metric(objective: str | Metric | Callable[..., float] | Sequence[Metric]) -> Metric:
+def _metric(
+    objective: str | Metric | Callable[..., float] | Sequence[Metric], *, argument: str = "objective"
+) -> Metric:
     """Return the metric that an objective names, is, or is the value of, where it is a scorer or a function."""
     scorer = scorer_parts(objective)
     if scorer is not None:
         if not scorer.of_labels:
-            raise ValueError(nothing_to_tune(objective))
+            raise ValueError(nothing_to_tune(objective, argument=argument))
         return BlackBox(partial(scorer.function, **scorer.options), sign=scorer.sign)
     if callable(objective) and not isinstance(objective, Metric):
         return BlackBox(objective)
-    return get_metric(cast(str | Metric, objective))
+    return get_metric(cast(str | Metric, objective), argument=argument)
 
 
 class Plan(NamedTuple):
@@ -159,15 +164,26 @@ def requirements_of(
 
 
 def _constrained_metric(constraint: Constraint, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
+    metric = get_metric(constraint.metric, argument="metric")
     if constraint.label is None:
+        if metric.two_class and metric.label is None and len(labels) != 2:
+            raise ValueError(
+                f"a constraint on {metric.name!r} is about one class; y holds {len(labels)}: name it by label=, one "
+                f"of {abridged(labels)}, as in {_with_label(constraint, labels[0])}"
+            )
         return bound_metric(constraint.metric, labels, pos_label)
-    metric = get_metric(constraint.metric)
     if not metric.two_class:
         raise ValueError(
-            f"label={constraint.label!r} needs a metric of one class, such as 'recall' or 'precision'; {metric.name!r} "
-            "is about all classes"
+            f"label={shown(constraint.label)} needs a metric of one class, such as 'recall' or 'precision'; "
+            f"{metric.name!r} is about all classes"
         )
     return metric.bind(check_label("label", constraint.label, labels))
+
+
+def _with_label(constraint: Constraint, label: Label) -> str:
+    """Return how a user would write a constraint with a label."""
+    metric = constraint.metric if isinstance(constraint.metric, str) else constraint.metric.name
+    return f"{type(constraint).__name__}({metric!r}, {constraint.value:g}, label={shown(label)})"
 
 
 def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
@@ -188,26 +204,35 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
 
 
 def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> str:
-    """Return which constraints were asked for, what they take on these rows, and what can be reached there."""
+    """Return which constraints are missed, and why: what each takes on these rows, and what offsets reach there."""
     counts = estimated.solution.counts
     spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
-    takes = [_takes(*each) for each in zip(problem.requirements, estimated.needed, strict=True)]
-    bounds = "; ".join(
-        f"{constraint}{taken}, where offsets reach from {low:.4g} to {high:.4g}"
-        for constraint, taken, (low, high) in zip(constraints, takes, spans, strict=True)
+    told = "; ".join(map(_asked, constraints, problem.requirements, estimated.needed, spans))
+    which = "the constraint" if len(spans) == 1 else "all constraints together"
+    if estimated.reached:
+        return (
+            f"No offsets meet {which} on new rows with the confidence asked for, though some do on these rows: {told}. "
+            "Those that miss by the least were taken. Use more samples or a lower confidence."
+        )
+    within = all(
+        low <= asked.high and asked.low <= high for asked, (low, high) in zip(problem.requirements, spans, strict=True)
     )
-    together = " together" if len(spans) > 1 else ""
-    where = "on new rows with the confidence asked for" if estimated.reached else "on these rows"
-    more = " More rows to tune on, or less confidence, would take less." if estimated.reached else ""
-    return f"No offsets meet{together} {where}: {bounds}. Those that miss by the least were taken.{more}"
+    why = ""
+    if within:
+        why = "; there is no value between these bounds" if len(spans) == 1 else "; the bounds exclude each other"
+    return f"No offsets meet {which} on these rows: {told}{why}. Those that miss by the least were taken."
 
 
-def _takes(asked: Requirement, needed: Requirement) -> str:
-    """Return what must be reached on these rows for a bound to hold on new ones."""
-    bounds = [f"{n:.4g}" for a, n in ((asked.low, needed.low), (asked.high, needed.high)) if a != n]
-    if needed.is_impossible:
-        return ", which so few rows cannot promise whatever is decided"
-    return f", which takes {' to '.join(bounds)} on these rows" if bounds else ""
+def _asked(constraint: Constraint, asked: Requirement, needed: Requirement, span: tuple[float, float]) -> str:
+    """Return what a constraint takes on these rows to hold on new ones, and from where to where offsets reach."""
+    reach = f"where offsets reach from {span[0]:.4g} to {span[1]:.4g}"
+    if asked == needed:
+        return f"{constraint}, {reach}"
+    bounds = (("at least", asked.low, needed.low), ("at most", asked.high, needed.high))
+    takes = " and ".join(f"{word} {bound:.4g}" for word, own, bound in bounds if own != bound)
+    beyond = ", beyond any value it can take," if needed.is_impossible else ""
+    sure = "" if constraint.confidence is None else f" with confidence {constraint.confidence:g}"
+    return f"{constraint}{sure} takes {takes}{beyond} on these rows, {reach}"
 
 
 def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) -> list[str]:
@@ -231,8 +256,8 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool 
     """Return what is to be said of classes without rows, and warn of those with few."""
     n_rows = to_numpy(count_codes(cast(HardTruth, problem.truth).codes, None, len(labels))).astype(np.int64)
     if np.count_nonzero(n_rows) < 2:
-        one = labels[n_rows > 0].tolist()
-        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one!r}")
+        one = abridged(labels[n_rows > 0])
+        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one}")
     notes = []
     if n_rows.min() == 0:
         done = (

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._typing import Array, Kind
+from skimbalance._validation import check_response
 from skimbalance.nn import ends_in_net, net_logits, net_within
 
 __all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
@@ -58,7 +59,9 @@ def respond(
             f"{method} of estimator {type(estimator).__name__} must return a score for each of {n_classes} classes; "
             f"got {'margins of pairs of classes, ' if margins_of_pairs else ''}shape {tuple(scores.shape)}"
         )
-    return Response(scores, "proba" if method == "predict_proba" else "logits", classes)
+    kind: Kind = "proba" if method == "predict_proba" else "logits"
+    check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}")
+    return Response(scores, kind, classes)
 
 
 def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:

@@ -26,10 +26,13 @@ __all__ = [
     "check_per_class",
     "check_positive",
     "check_proba",
+    "check_response",
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "plain",
     "rescaled",
+    "shown",
     "with_few_rows",
 ]
 
@@ -86,21 +89,46 @@ def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
     return weights
 
 
-def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None) -> Array:
-    """Return `scores` as floating (n, K), or (n,) for two classes, if they are what `kind` says."""
-    x = _numeric("scores", _rectangular("scores", scores))
+def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
+    """Return `scores`, the argument `name`, as floating (n, K), or (n,) for two classes, if they are of this kind."""
+    x = _numeric(name, _rectangular(name, scores))
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
-            f"scores must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
+            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
         )
     if x.shape[0] == 0:
-        raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
+        raise ValueError(f"{name} must have at least one row; got shape {tuple(x.shape)}")
     columns = 2 if x.ndim == 1 else x.shape[1]
     if n_classes is not None and columns != n_classes:
-        raise ValueError(f"scores must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
+        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
     x = _floating(x)
-    _CHECKS[kind](x)
+    _CHECKS[kind](x, name)
     return x
+
+
+_RETURNS = {
+    "proba": "probabilities between 0 and 1, which for classes sum to one in each row",
+    "log_proba": "logarithms of such probabilities",
+    "logits": "finite numbers",
+}
+
+
+def check_response(scores: Array, *, kind: Kind, source: str, several: bool = False) -> None:
+    """Raise where what a model says is not of this kind, and blame the model; of several labels a row alone."""
+    x = _floating(_numeric(f"what {source} returns", scores))
+    if x.shape[0] == 0:
+        return
+    try:
+        _CHECKS[kind](flat(x) if several else x, "scores")
+    except ValueError as error:
+        xp = namespace(x)
+        found = f"values from {float(xp.min(x)):g} to {float(xp.max(x)):g}"
+        if bool(xp.any(xp.isnan(x))):
+            found = "NaN"
+        elif kind == "proba" and x.ndim == 2 and not several:
+            sums = xp.sum(x, axis=1)
+            found += f", with sums of rows from {float(xp.min(sums)):g} to {float(xp.max(sums)):g}"
+        raise ValueError(f"{source} must return {_RETURNS[kind]}; got {found}") from error
 
 
 def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array:
@@ -114,7 +142,7 @@ def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array
     if x.shape[0] == 0:
         raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
     x = _floating(x)
-    _CHECKS[kind](flat(x))
+    _CHECKS[kind](flat(x), "scores")
     return x
 
 
@@ -158,39 +186,39 @@ def _numeric(name: str, x: Array) -> Array:
     return x
 
 
-def _check_no_nan(x: Array) -> None:
+def _check_no_nan(x: Array, name: str) -> None:
     xp = namespace(x)
     if bool(xp.any(xp.isnan(x))):
-        raise ValueError("scores must not contain NaN")
+        raise ValueError(f"{name} must not contain NaN")
 
 
-def _check_proba(x: Array) -> None:
+def _check_proba(x: Array, name: str) -> None:
     xp = namespace(x)
     low, high = float(xp.min(x)), float(xp.max(x))
     if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
-        _check_no_nan(x)
+        _check_no_nan(x, name)
         raise ValueError(
-            f"kind='proba' takes probabilities in [0, 1]; scores range from {low:g} to {high:g}. "
+            f"kind='proba' takes probabilities in [0, 1]; {name} range from {low:g} to {high:g}. "
             "If these are logits or log-probabilities, pass kind='logits' or kind='log_proba'"
         )
     if x.ndim == 2:
-        _check_sums(xp.sum(x, axis=1), "kind='proba'", "sum to one")
+        _check_sums(xp.sum(x, axis=1), "kind='proba'", "sum to one", name)
 
 
-def _check_log_proba(x: Array) -> None:
+def _check_log_proba(x: Array, name: str) -> None:
     xp = namespace(x)
     high = float(xp.max(x))
     if not high <= _SUM_TOLERANCE:
-        _check_no_nan(x)
+        _check_no_nan(x, name)
         raise ValueError(
-            f"kind='log_proba' takes logarithms of probabilities, none above zero; the largest of scores is {high:g}. "
+            f"kind='log_proba' takes logarithms of probabilities, none above zero; the largest of {name} is {high:g}. "
             "If these are probabilities or logits, pass kind='proba' or kind='logits'"
         )
     if x.ndim == 2:
-        _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one")
+        _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one", name)
 
 
-def _check_sums(sums: Array, kind: str, expected: str, name: str = "scores") -> None:
+def _check_sums(sums: Array, kind: str, expected: str, name: str) -> None:
     xp = namespace(sums)
     off = xp.abs(sums - 1)
     if not float(xp.max(off)) <= _SUM_TOLERANCE:
@@ -198,50 +226,50 @@ def _check_sums(sums: Array, kind: str, expected: str, name: str = "scores") -> 
         raise ValueError(f"{kind} takes rows that {expected}; row {row} of {name} gives {float(sums[row]):g}")
 
 
-def _check_logits(x: Array) -> None:
+def _check_logits(x: Array, name: str) -> None:
     xp = namespace(x)
     if not all(math.isfinite(float(extreme)) for extreme in (xp.min(x), xp.max(x))):
-        _check_no_nan(x)
-        raise ValueError("kind='logits' takes finite scores; got infinite values")
+        _check_no_nan(x, name)
+        raise ValueError(f"kind='logits' takes finite {name}; got infinite values")
 
 
 _CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}
 
 
 def check_labels(
-    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int
+    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Return `y` as codes into the classes, and the classes, one for each of `n_classes` columns of scores."""
+    """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
     labels = to_numpy(y)
     if labels.ndim != 1:
-        raise ValueError(f"y must have shape (n,), one label for each row; got {labels.shape}")
+        raise ValueError(f"{name} must have shape (n,), one label for each row; got {labels.shape}")
     if labels.dtype.kind == "c":
-        raise ValueError(f"y must hold labels. Complex data not supported; got dtype {labels.dtype}")
+        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {labels.dtype}")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError("y must not contain NaN or infinity")
-    found, codes = _encode(labels)
+        raise ValueError(f"{name} must not contain NaN or infinity")
+    found, codes = _encode(labels, name)
     if classes is None:
         if len(found) < 2:
-            raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
+            raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
         if len(found) != n_classes:
             raise ValueError(
-                f"scores have {n_classes} columns but y holds {len(found)} classes, {abridged(found)}; if y lacks "
-                "some, pass classes=, the label of each column"
+                f"scores have {n_classes} columns but {name} holds {len(found)} classes, {abridged(found)}; if it "
+                "lacks some, pass classes=, the label of each column"
             )
         return codes, found
-    return _recode(found, codes, classes=classes, n_classes=n_classes)
+    return _recode(found, codes, classes=classes, n_classes=n_classes, name=name)
 
 
 def _recode(
-    found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int
+    found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int, name: str
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     columns = check_columns(classes, n_columns=n_classes)
     place = {label: column for column, label in enumerate(columns.tolist())}
-    unknown = [label for label in found.tolist() if label not in place]
-    if unknown:
-        raise ValueError(f"y holds {abridged(np.asarray(unknown))}, which classes lacks: {abridged(columns)}")
+    unknown = found[[label not in place for label in found.tolist()]]
+    if unknown.size:
+        raise ValueError(f"{name} holds {abridged(unknown)}, which classes lacks: {abridged(columns)}")
     if len(found) < 2:
-        raise ValueError(f"y must hold at least two classes; got one class, {found.tolist()!r}")
+        raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
     return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
 
 
@@ -272,10 +300,10 @@ def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any]
 def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
     """Return the position of `label` in `classes`."""
     if np.ndim(label) > 0:
-        raise ValueError(f"{name} must be one label; got {label!r}")
+        raise ValueError(f"{name} must be one label; got {shown(label)}")
     matches = [position for position, known in enumerate(classes.tolist()) if known == label]
     if not matches:
-        raise ValueError(f"{name}={label!r} is not a class; the classes are {abridged(classes)}")
+        raise ValueError(f"{name}={shown(label)} is not a class; the classes are {abridged(classes)}")
     return matches[0]
 
 
@@ -299,7 +327,7 @@ def check_per_class(
         return check_numbers(name, values, n_classes=len(classes))
     places = {check_label(name, label, classes): value for label, value in values.items()}
     if missing is None and len(places) < len(classes):
-        raise ValueError(f"{name} must name every class; got {list(values)} for {len(classes)} classes")
+        raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
     return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
 
 
@@ -347,7 +375,9 @@ def check_column_labels(
     """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
     given = _encode(_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels)
     if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
-        raise ValueError(f"{of if labels is not None else y_name} must hold at least two distinct labels; got {given}")
+        raise ValueError(
+            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
+        )
     if n_columns is not None and len(given) != n_columns:
         source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
         raise ValueError(
@@ -360,9 +390,9 @@ def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> np
     """Return the position among `labels` of each of `values`."""
     found, codes = _encode(_vector(name, values), name)
     place = {label: column for column, label in enumerate(labels.tolist())}
-    unknown = [label for label in found.tolist() if label not in place]
-    if unknown:
-        raise ValueError(f"{name} holds {abridged(np.asarray(unknown))}, which is none of {abridged(labels)}")
+    unknown = found[[label not in place for label in found.tolist()]]
+    if unknown.size:
+        raise ValueError(f"{name} holds {abridged(unknown)}, which is none of {abridged(labels)}")
     return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes]
 
 
@@ -391,15 +421,33 @@ def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[
     return vectors["y_true"], vectors["y_pred"]
 
 
+def plain(value: Any) -> Any:
+    """Return a scalar of NumPy as the Python value it stands for, dates as text, and containers of plain values."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return list(map(plain, value)) if value.ndim else plain(value[()])
+    if isinstance(value, Mapping):
+        return {plain(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def shown(value: Any) -> str:
+    """Return a value as a user would write it: `'b'`, and not `np.str_('b')`."""
+    return repr(plain(value))
+
+
 def abridged(labels: npt.NDArray[Any]) -> str:
     """Return the labels as text, the first eight of them where there are more."""
-    shown = ", ".join(map(repr, labels[:8].tolist()))
-    return f"[{shown}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{shown}]"
+    first = ", ".join(map(shown, labels[:8]))
+    return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
 
 
 def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str) -> str:
     """Return which labels have so few rows that they say little, those with the fewest first; nothing where none."""
     few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
     order = few[np.argsort(n_rows[few], kind="stable")]
-    named = ", ".join(f"{labels[[k]].tolist()[0]!r} has {n_rows[k]}" for k in order[:5])
+    named = ", ".join(f"{shown(labels[k])} has {n_rows[k]}" for k in order[:5])
     return named + (f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else "")

@@ -127,7 +127,8 @@ def imbalance_curve(
     x = check_scores(scores, kind=kind)
     check_lengths(scores=x, y=as_array(y))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
-    named = {metric.name: metric for metric in (bound_metric(each, labels, pos_label) for each in _several(metrics))}
+    bound = (bound_metric(each, labels, pos_label, argument="metrics") for each in _several(metrics))
+    named = {metric.name: metric for metric in bound}
     xp = namespace(x)
     codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
     truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Label
-from skimbalance._validation import abridged, check_distribution, check_per_class
+from skimbalance._validation import abridged, check_distribution, check_per_class, shown
 from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import Counts
@@ -82,9 +82,9 @@ class Constraint(ABC):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
         get_metric(self.metric, argument="metric")
         if not _is_number(self.value):
-            raise ValueError(f"value must be a finite number; got {self.value!r}")
+            raise ValueError(f"value must be a finite number; got {shown(self.value)}")
         if self.confidence is not None and not (_is_number(self.confidence) and 0 < self.confidence < 1):
-            raise ValueError(f"confidence must lie between 0 and 1; got {self.confidence!r}")
+            raise ValueError(f"confidence must lie between 0 and 1; got {shown(self.confidence)}")
 
     @abstractmethod
     def bounds(self) -> tuple[float, float]:
@@ -93,7 +93,7 @@ class Constraint(ABC):
     def __str__(self) -> str:
         low, high = self.bounds()
         name = self.metric if isinstance(self.metric, str) else self.metric.name
-        of = "" if self.label is None else f" of {self.label!r}"
+        of = "" if self.label is None else f" of {shown(self.label)}"
         if math.isinf(high):
             return f"{name}{of} at least {self.value:g}"
         return f"{name}{of} at most {self.value:g}" if math.isinf(low) else f"{name}{of} from {low:g} to {high:g}"
@@ -216,14 +216,14 @@ class Near(Constraint):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (_is_number(self.tol) and self.tol >= 0):
-            raise ValueError(f"tol must not be negative; got {self.tol!r}")
+            raise ValueError(f"tol must not be negative; got {shown(self.tol)}")
 
     def bounds(self) -> tuple[float, float]:
         """Return `value - tol` and `value + tol`."""
         return self.value - self.tol, self.value + self.tol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImbalanceState:
     r"""The mean predicted distribution over the classes is to be `target`: an objective that fixes every offset.
 
@@ -271,8 +271,11 @@ class ImbalanceState:
     @names_page
     def __post_init__(self) -> None:
         if not isinstance(self.class_balanced, bool | np.bool_):
-            raise TypeError(f"class_balanced must be True or False; got {self.class_balanced!r}")
+            raise TypeError(f"class_balanced must be True or False; got {shown(self.class_balanced)}")
         object.__setattr__(self, "target", _frozen_target(self.target))
+
+    def __repr__(self) -> str:
+        return f"ImbalanceState(target={shown(self.target)}, class_balanced={self.class_balanced})"
 
     def over(self, labels: npt.NDArray[Any], support: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the share (K,) of each of the classes, whose rows weigh `support`."""
@@ -309,7 +312,7 @@ def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label,
             return float(shares)
     raise ValueError(
         "target must be 'uniform', 'prior', a share above zero for each class, or for two classes the share of the "
-        f"rarer, between 0 and 1; got {target!r}"
+        f"rarer, between 0 and 1; got {shown(target)}"
     )
 
 

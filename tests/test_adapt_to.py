@@ -172,7 +172,7 @@ def test_errors_name_the_argument():
     fitted = tuner()
     with pytest.raises(NotFittedError):
         OffsetTuner().adapt_to(NEW)
-    with pytest.raises(ValueError, match="scores must have at least 10 rows") as caught:
+    with pytest.raises(ValueError, match="adapt_to needs at least 10 rows") as caught:
         fitted.adapt_to(NEW[:9])
     assert caught.value.__notes__ == ["See 'Messages' in the documentation of skimbalance."]
     with pytest.raises(ValueError, match="scores must have 3 columns"):

@@ -103,7 +103,8 @@ class TestOutOfReach:
         proba, y = margins(1, n_rows=300)
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
         with pytest.warns(
-            UnreachableGoalWarning, match=r"No offsets meet together on these rows: precision at least 0\.95"
+            UnreachableGoalWarning,
+            match=r"No offsets meet all constraints together on these rows: precision at least 0\.95",
         ):
             tuner = OffsetTuner("f1", constraints=goals).fit(proba, y)
         assert any("recall at least 0.95, where offsets reach from 0 to 1" in note for note in tuner.notes_)
@@ -118,7 +119,7 @@ class TestOutOfReach:
     def test_a_promise_that_cannot_be_made(self):
         proba, y = margins(2, n_rows=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
-        with pytest.warns(UnreachableGoalWarning, match=r"confidence asked for.*which so few rows cannot promise"):
+        with pytest.warns(UnreachableGoalWarning, match=r"confidence asked for.*beyond any value it can take"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
     def test_a_promise_that_the_next_row_would_exceed_is_kept(self):
@@ -200,7 +201,7 @@ class TestRequests:
             OffsetTuner(constraints=goals).fit(np.full((len(y), 2), 0.5), y)
 
     def test_recall_of_several_classes_needs_a_label(self):
-        with pytest.raises(ValueError, match="is about two classes"):
+        with pytest.raises(ValueError, match=r"about one class; y holds 3: name it by label=, one of \[0, 1, 2\]"):
             OffsetTuner(constraints=[AtLeast("recall", 0.9)]).fit(np.full((9, 3), 1 / 3), np.arange(9) % 3)
 
 

@@ -182,7 +182,7 @@ def check_targets(
     weights: npt.NDArray[np.float64] | None = check_sample_weight(sample_weight, like=np.zeros(len(labels)))
     classes = np.unique(labels)
     if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes; got one class, {classes.tolist()!r}")
+        raise ValueError(f"y must hold at least two classes; got one class, {abridged(classes)}")
     if weights is not None and len(np.unique(labels[weights > 0])) < 2:
         raise ValueError("y must hold at least two classes of positive sample_weight; got one class")
     return labels, classes, weights
@@ -223,10 +223,10 @@ def fit_parameters(
 def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:
     """Return the classes that the fitted `estimator` knows; those of `y` must be among them."""
     known = to_numpy(estimator.classes_)
-    unknown = [label for label in classes.tolist() if label not in set(known.tolist())]
-    if unknown:
+    names = set(known.tolist())
+    unknown = classes[[label not in names for label in classes.tolist()]]
+    if unknown.size:
         raise ValueError(
-            f"y holds {abridged(np.asarray(unknown))}, which the fitted estimator does not know: its classes are "
-            f"{abridged(known)}"
+            f"y holds {abridged(unknown)}, which the fitted estimator does not know: its classes are {abridged(known)}"
         )
     return known

@@ -22,7 +22,7 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import check_per_class
+from skimbalance._validation import check_per_class, shown
 from skimbalance.classifier._base import (
     OffsetClassifier,
     check_targets,
@@ -227,12 +227,12 @@ class FixedOffsetClassifier(OffsetClassifier):
         if not (support > 0).all():
             raise ValueError(
                 f"offsets='prior' needs rows of positive sample_weight in every class; class "
-                f"{classes[support <= 0].tolist()[0]!r} has none"
+                f"{shown(classes[support <= 0][0])} has none"
             )
         with np.errstate(over="ignore", invalid="ignore"):
             offsets: npt.NDArray[np.float64] = prior_offsets(support, tau=self.tau)
         if not np.isfinite(offsets).all():
-            raise ValueError(f"tau must keep the offsets finite; got {self.tau!r}")
+            raise ValueError(f"tau must keep the offsets finite; got {shown(self.tau)}")
         if self.target_prior is None:
             return offsets
         target = check_per_class("target_prior", self.target_prior, classes, missing=None)

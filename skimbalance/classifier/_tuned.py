@@ -305,6 +305,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
             require_alike(y, n_labels=len(self.classes_) if self.multilabel_ else None)
+            X, y = indexable(X, y)
             response = response_of(self, X)
             return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
         if sample_weight is not None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import bring, device, namespace, without_copy
 from skimbalance._typing import Array, Kind, Run
+from skimbalance._validation import abridged, shown
 from skimbalance.estimation._kept_rows import KeptRows
 from skimbalance.estimation._prior_shift import PriorShift, estimated_shift, rows_to_estimate_from
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
@@ -42,11 +43,12 @@ def shift_to(
 
 def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float) -> list[str]:
     """Return what is to be said of the estimate, and warn where offsets are not to follow it."""
-    absent = labels[shift.before == 0].tolist()
+    absent = labels[shift.before == 0]
     notes = [
         f"Shares of the classes were estimated on {shift.n_rows} rows without labels: {_listed(shift, labels, level)}.",
-        *([f"Nothing is known of {absent}, which had no rows: they were taken to have no share."] if absent else []),
     ]
+    if absent.size:
+        notes.append(f"Nothing is known of {abridged(absent)}, which had no rows: they were taken to have no share.")
     if shift.is_told:
         return [*notes, f"The offsets are for {shift.kept:.0%} of that shift; the rest may be chance."]
     notes.append(
@@ -62,9 +64,9 @@ def _listed(shift: PriorShift, labels: npt.NDArray[Any], level: float) -> str:
     """Return the estimates of the classes that have changed most, and how sure they are."""
     changes = np.abs(np.sqrt(shift.estimated) - np.sqrt(shift.before))
     order = np.argsort(-changes, kind="stable")
-    shown = "; ".join(
-        f"{labels[[k]].tolist()[0]!r} {shift.estimated[k]:.3g} ({level:.0%} interval {shift.interval[0, k]:.3g} "
+    told = "; ".join(
+        f"{shown(labels[k])} {shift.estimated[k]:.3g} ({level:.0%} interval {shift.interval[0, k]:.3g} "
         f"to {shift.interval[1, k]:.3g}, by decisions alone {shift.by_decisions[k]:.3g}, so far {shift.before[k]:.3g})"
         for k in order[:_NAMED]
     )
-    return shown + (f"; and {len(order) - _NAMED} classes that changed less" if len(order) > _NAMED else "")
+    return told + (f"; and {len(order) - _NAMED} classes that changed less" if len(order) > _NAMED else "")

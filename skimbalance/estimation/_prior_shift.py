@@ -82,7 +82,9 @@ def rows_to_estimate_from(scores: Array, *, n_classes: int) -> Array:
     """Return the rows without labels, or where they are many a random part of them."""
     n_rows = int(scores.shape[0])
     if n_rows < _LEAST_ROWS:
-        raise ValueError(f"scores must have at least {_LEAST_ROWS} rows to tell shares of classes from; got {n_rows}")
+        raise ValueError(
+            f"adapt_to needs at least {_LEAST_ROWS} rows to tell the shares of the classes from; got {n_rows}"
+        )
     limit = min(_ROWS, max(_LEAST_ROWS, _CELLS // n_classes))
     if n_rows <= limit:
         return scores

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from skimbalance._typing import Array
+from skimbalance._validation import shown
 from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import PooledMetric, safe_ratio
 
@@ -129,7 +130,7 @@ class FBeta(Overlap):
         except TypeError:
             positive = False
         if not positive:
-            raise ValueError(f"beta must be a positive finite number; got {self.beta!r}")
+            raise ValueError(f"beta must be a positive finite number; got {shown(self.beta)}")
 
     @property
     def stem(self) -> str:

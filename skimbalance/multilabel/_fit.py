@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._typing import ArrayLike, Progress, Run
-from skimbalance._validation import abridged, check_lengths, with_few_rows
+from skimbalance._validation import abridged, check_lengths, shown, with_few_rows
 from skimbalance.estimation import Estimation, in_turn, widened
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint
@@ -209,15 +209,14 @@ def _notes_on(
     notes = []
     weak = np.flatnonzero(tuned.strength < 1)
     if weak.size:
-        scales = ", ".join(f"{names[[j]].tolist()[0]!r} by {tuned.strength[j]:.2f}" for j in weak[:5])
+        scales = ", ".join(f"{shown(names[j])} by {tuned.strength[j]:.2f}" for j in weak[:5])
         more = f" and {weak.size - 5} more" if weak.size > 5 else ""
         notes.append(f"Offsets were worse than none on held-out rows and were scaled: {scales}{more}.")
     for j, reached in missed.items():
         where = "on new rows with the confidence asked for" if reached else "on these rows"
         asked = ", ".join(str(constraint) for constraint, _ in wanted[j])
         notes.append(
-            f"No offset of label {names[[j]].tolist()[0]!r} meets {asked} {where}; the one that misses by the least "
-            "was taken."
+            f"No offset of label {shown(names[j])} meets {asked} {where}; the one that misses by the least was taken."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.count(problem.decide(tuned.offsets))
@@ -225,7 +224,7 @@ def _notes_on(
         broken = [str(constraint) for constraint, required in wanted[j] if required.missed(counts.of(j)) > 0]
         if broken:
             notes.append(
-                f"Label {names[[j]].tolist()[0]!r} is carried by {'all rows' if problem.n_positive[j] else 'no row'}: "
+                f"Label {shown(names[j])} is carried by {'all rows' if problem.n_positive[j] else 'no row'}: "
                 f"its offset stays zero, with which {', '.join(broken)} does not hold on these rows."
             )
             warn_user(notes[-1], UnreachableGoalWarning)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy.typing as npt
 
-from skimbalance._validation import check_label
+from skimbalance._validation import check_label, shown
 from skimbalance.goals import Constraint, Requirement
 from skimbalance.metrics._agreement import Accuracy
 from skimbalance.metrics._base import Metric
@@ -169,7 +169,7 @@ def said_of(wanted: Sequence[Wanted], counts: LabelCounts, labels: npt.NDArray[A
     notes = []
     for j, each in enumerate(wanted):
         for constraint, required in each:
-            of = "" if constraint.label is not None else f" for {labels[[j]].tolist()[0]!r}"
+            of = "" if constraint.label is not None else f" for {shown(labels[j])}"
             notes.append(f"Asked for {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on held-out rows.")
     more = [f"And {len(notes) - _TOLD} more of the kind."] if len(notes) > _TOLD else []
     return notes[:_TOLD] + more

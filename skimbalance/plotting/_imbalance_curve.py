@@ -237,7 +237,8 @@ class ImbalanceCurveDisplay:
         ImbalanceCurveDisplay
             What was computed and drawn.
         """
-        rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight)
+        names = ("scores", "y_true")
+        rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight, names=names)
         drawn = _named(metrics, rows, pos_label)
         curve = imbalance_curve(
             scores,
@@ -359,7 +360,7 @@ class ImbalanceCurveDisplay:
 def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dict[str, Metric]:
     """Return the metrics by name, bound to the classes."""
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = (bound_metric(metric, rows.classes, pos_label) for metric in several)
+    bound = (bound_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several)
     return {metric.name: metric for metric in bound}
 
 

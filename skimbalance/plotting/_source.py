@@ -116,12 +116,13 @@ def labelled(
     kind: Kind,
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    names: tuple[str, str] = ("X", "y"),
 ) -> Rows:
-    """Check scores and labels, and return them as rows."""
+    """Check scores and labels, which the user knows by these names, and return them as rows."""
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-    x = to_numpy(check_scores(scores, kind=kind))
-    check_lengths(scores=x, y=as_array(y))
-    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
+    x = to_numpy(check_scores(scores, kind=kind, name=names[0]))
+    check_lengths(**{names[0]: x, names[1]: as_array(y)})
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1], name=names[1])
     weights = check_sample_weight(sample_weight, like=x)
     return Rows(x, kind, Truth.from_codes(codes, n_classes=len(labels), weights=weights), labels)

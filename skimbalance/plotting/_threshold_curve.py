@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from skimbalance._array_api import to_numpy
 from skimbalance._request import bound_metric, requirements_of
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_label
+from skimbalance._validation import check_label, shown
 from skimbalance.decision import threshold_of
 from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
@@ -57,7 +58,8 @@ class ThresholdCurveDisplay:
     Parameters
     ----------
     curve : ThresholdCurve
-        Arrays `thresholds` and by name `values` and `violations`, and `label`, the class whose probability it is.
+        Arrays `thresholds` and by name `values` and `violations`, and `label`, the class whose probability it is, or of
+        logits the logistic function of whose score.
     threshold : float, default=None
         The chosen threshold, which is marked.
     threshold_interval : tuple of float, default=None
@@ -162,6 +164,7 @@ class ThresholdCurveDisplay:
             tuner.constraints if constraints is None else constraints,
             pos_label=tuner.pos_label_,
             threshold=threshold,
+            kind=source.kind,
         )
         interval = _interval(tuner)
         if interval is not None and not second:
@@ -216,10 +219,10 @@ class ThresholdCurveDisplay:
         shape = to_numpy(y_score).shape
         _require_two("y_score", shape[1] if len(shape) == 2 else 2)
         _require_two("y_true", len(np.unique(to_numpy(y_true))))
-        rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight)
+        rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight, names=("y_score", "y_true"))
         if threshold is not None and not (0 <= threshold <= 1 or math.isinf(threshold)):
-            raise ValueError(f"threshold must be a probability; got {threshold!r}")
-        curve = _computed(rows, metrics, constraints, pos_label=pos_label, threshold=threshold)
+            raise ValueError(f"threshold must be a probability; got {shown(threshold)}")
+        curve = _computed(rows, metrics, constraints, pos_label=pos_label, threshold=threshold, kind=kind)
         return cls(curve, threshold=threshold).plot(ax, **plot_options)
 
     def plot(
@@ -266,7 +269,9 @@ class ThresholdCurveDisplay:
         self.ax_.axvline(0.5, color=ink(0.5), linestyle=":", linewidth=1.2, label="default: 0.5", zorder=1)
         self._mark(threshold_kwargs, low=low, high=high)
         self._shade(shade_kwargs, low=low, high=high)
-        self.ax_.set(xlabel=f"threshold on the probability of {self.curve.label}", ylabel="metric on these rows")
+        self.ax_.set(
+            xlabel=f"threshold on the {self.curve.quantity} of {self.curve.label}", ylabel="metric on these rows"
+        )
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self
 
@@ -356,19 +361,22 @@ def _computed(
     *,
     pos_label: Label,
     threshold: float | None,
+    kind: Kind,
 ) -> ThresholdCurve:
     """Evaluate metrics and constraints along all thresholds."""
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = [bound_metric(metric, rows.classes, pos_label) for metric in several]
+    bound = [bound_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several]
     required = requirements_of(constraints, rows.classes, pos_label)
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
-    return threshold_curve(
+    curve = threshold_curve(
         rows,
         {metric.name: metric for metric in bound},
         {str(constraint): requirement for constraint, requirement in zip(constraints, required, strict=True)},
         of=positive,
         kept=[0.5] if threshold is None else [0.5, threshold],
     )
+    # Of logits, such as margins of a `decision_function`, it is no probability.
+    return replace(curve, quantity="logistic function of the score" if kind == "logits" else "probability")
 
 
 def _interval(tuner: OffsetTuner) -> tuple[float, float] | None:

@@ -35,6 +35,8 @@ class ThresholdCurve:
     The second class is predicted where its probability is at least the threshold, so that entry i holds at
     `thresholds[i + 1]` too. The first class, which loses ties, is predicted where its probability is greater:
     `second` is then false, and entry i holds at `thresholds[i]`.
+
+    Of logits thresholds are on their logistic function, as `quantity` says.
     """
 
     thresholds: _Floats
@@ -42,6 +44,7 @@ class ThresholdCurve:
     violations: Mapping[str, _Floats]
     label: Any
     second: bool = True
+    quantity: str = "probability"
 
     def at(self, threshold: float) -> dict[str, float]:
         """Return the metrics at a threshold."""

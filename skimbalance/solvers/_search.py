@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
+from skimbalance._validation import shown
 from skimbalance.exceptions import names_page
 
 __all__ = ["OPTIMISERS", "Search"]
@@ -78,6 +79,6 @@ class Search:
             raise ValueError(f"method must be one of {', '.join(map(repr, OPTIMISERS))}; got {self.method!r}")
         budget: object = self.budget
         if budget is not None and not (isinstance(budget, Integral) and int(budget) >= 10):
-            raise ValueError(f"budget must be a whole number of at least 10, or None; got {budget!r}")
+            raise ValueError(f"budget must be a whole number of at least 10, or None; got {shown(budget)}")
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be a function of (n_evaluations, best), or None; got {self.callback!r}")

@@ -155,7 +155,7 @@ def test_many_rows_are_thinned(monkeypatch, n_classes):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(ValueError, match=r"scores must have at least 10 rows.*got 9"):
+    with pytest.raises(ValueError, match=r"adapt_to needs at least 10 rows.*got 9"):
         rows_to_estimate_from(np.zeros((9, 3)), n_classes=3)
 
 

@@ -235,7 +235,7 @@ class TestMarks:
         ({"y_true": ["a", "b", "c", "d"] * 100}, "y_true must be of two classes.*got 4"),
         ({"kind": "scores"}, "kind must be one of proba"),
         ({"threshold": 2.0}, "threshold must be a probability; got 2.0"),
-        ({"metrics": ["f11"]}, "objective='f11' is not a known metric"),
+        ({"metrics": ["f11"]}, "metrics='f11' is not a known metric"),
         ({"scale": "log"}, "scale must be 'probability' or 'logit'; got 'log'"),
         ({"sample_weight": [1.0]}, "sample_weight must have shape"),
     ],
