@@ -171,8 +171,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         labels, present, weights = check_targets(y, sample_weight)
         self._check_threshold(present)
         if routing_enabled():
-            given = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
-            fit_params = process_routing(self, "fit", **given).estimator.fit
+            to_route = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
+            fit_params = process_routing(self, "fit", **to_route).estimator.fit
         else:
             fit_params = fit_parameters(self.estimator, params, sample_weight, weighs="the prior")
         named = classes_for(self.estimator, present)
@@ -196,13 +196,13 @@ class FixedOffsetClassifier(OffsetClassifier):
             return
         if len(classes) != 2:
             raise ValueError(
-                f"threshold={self.threshold!r} is for two classes; there are {len(classes)}. Pass offsets, one for "
+                f"threshold={shown(self.threshold)} is for two classes; there are {len(classes)}. Pass offsets, one for "
                 "each class"
             )
         prior = isinstance(self.offsets, str) and self.offsets == "prior"
         if not (prior and self.tau == 1.0 and self.target_prior is None):
             raise ValueError(
-                f"threshold={self.threshold!r} alone fixes the decision; got offsets, tau or target_prior beside it. "
+                f"threshold={shown(self.threshold)} alone fixes the decision; got offsets, tau or target_prior beside it. "
                 "Leave either out"
             )
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_column_names, check_label_scores, check_lengths, check_scores
+from skimbalance._validation import check_column_names, check_label_scores, check_lengths, check_scores, shown
 from skimbalance.decision import threshold_of
 from skimbalance.scores import log_scores
 
@@ -48,7 +48,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
     if odd.size:
         raise ValueError(
             f"y must hold zeros and ones alone where it is (n, L), a one for each label that a row carries; got "
-            f"{odd[:1].tolist()[0]!r}. Several outputs of more than two classes are tuned one by one, each as (n,)"
+            f"{shown(odd[0])}. Several outputs of more than two classes are tuned one by one, each as (n,)"
         )
     indicator: Indicator = given.astype(bool)
     return indicator

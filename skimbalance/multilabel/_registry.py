@@ -99,7 +99,7 @@ def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
     if len(metrics) != n_labels or not all(isinstance(metric, Metric | str) for metric in metrics):
         raise ValueError(
             f"a sequence as objective must hold a metric for each of {n_labels} labels, one of two classes or its "
-            f"name; got {metrics!r}"
+            f"name; got {shown(metrics)}"
         )
     known = [get_metric(metric) for metric in metrics]
     for metric in known:
