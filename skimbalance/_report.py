@@ -162,7 +162,8 @@ def _rate(rate: float) -> str:
 
 def _count(weight: float) -> str:
     """Return a number of rows, or their weight."""
-    return f"{weight:,.0f}" if weight == round(weight) else f"{weight:,.4g}"
+    whole = abs(weight - round(weight)) <= 1e-9 * max(1.0, weight)  # weights of one tenth add up to that
+    return f"{weight:,.0f}" if whole else f"{weight:,.4g}"
 
 
 def _without(place: int, line: _Row) -> _Row:

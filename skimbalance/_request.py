@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import count_codes, namespace, to_numpy
+from skimbalance._array_api import namespace, to_numpy
 from skimbalance._sklearn import scorer_parts
 from skimbalance._typing import Array, Label
 from skimbalance._validation import abridged, check_label, shown, with_few_rows
-from skimbalance.estimation import Estimated, StateEstimate
+from skimbalance.estimation import Estimated, StateEstimate, independent_counts
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState, Requirement
 from skimbalance.metrics._base import Metric
@@ -34,6 +34,7 @@ __all__ = [
     "positive_label",
     "require_room",
     "requirements_of",
+    "takes_weights",
     "weighing",
 ]
 
@@ -118,6 +119,13 @@ def _metric(
     if callable(objective) and not isinstance(objective, Metric):
         return BlackBox(objective)
     return get_metric(cast(str | Metric, objective), argument=argument)
+
+
+def takes_weights(objective: Any) -> bool:
+    """Tell whether an objective is known for rows of any weight; a function of labels may take no `sample_weight`."""
+    is_own = scorer_parts(objective) is not None or (callable(objective) and not isinstance(objective, Metric))
+    metric = _metric(objective) if is_own else objective
+    return not isinstance(metric, BlackBox) or metric.takes_weights
 
 
 class Plan(NamedTuple):
@@ -254,7 +262,8 @@ def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) ->
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
     """Return what is to be said of classes without rows, and warn of those with few."""
-    n_rows = to_numpy(count_codes(cast(HardTruth, problem.truth).codes, None, len(labels))).astype(np.int64)
+    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
+    n_rows = independent_counts(codes, problem.groups, n_classes=len(labels))
     if np.count_nonzero(n_rows) < 2:
         one = abridged(labels[n_rows > 0])
         raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one}")
@@ -267,7 +276,7 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool 
             "without offsets."
         )
         notes.append(f"No row of {abridged(labels[n_rows == 0])} to tune on: {done}")
-    if few := with_few_rows(labels, n_rows, noun="classes"):
+    if few := with_few_rows(labels, n_rows, noun="classes", grouped=problem.groups is not None):
         notes.append(
             f"Few rows to tune on: {few}. So few say little about an offset, or a score that depends on it; tune on "
             "more rows of these classes if there are any."

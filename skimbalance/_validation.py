@@ -17,6 +17,7 @@ __all__ = [
     "check_column_names",
     "check_columns",
     "check_distribution",
+    "check_groups",
     "check_label",
     "check_label_pair",
     "check_label_scores",
@@ -30,7 +31,9 @@ __all__ = [
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "numbered",
     "plain",
+    "require_several_groups",
     "rescaled",
     "shown",
     "with_few_rows",
@@ -87,6 +90,48 @@ def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
     if bool(xp.any(weights < 0)):
         raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
     return weights
+
+
+def check_groups(groups: ArrayLike | None, *, n_rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the code of the group of each row, in the order of their first rows; None where each row has its own."""
+    if groups is None:
+        return None
+    labels = to_numpy(groups)
+    if labels.shape != (n_rows,):
+        raise ValueError(f"groups must have shape ({n_rows},), the group of each row; got {labels.shape}")
+    of_objects = labels.dtype.kind == "O"
+    missing = any(map(_is_missing, labels.tolist())) if of_objects else bool((labels != labels).any())
+    if missing or np.ma.is_masked(groups):
+        raise ValueError("groups must name the group of each row; got missing values. Give such rows a group each")
+    if of_objects:  # labels of several types have no order
+        place: dict[Any, int] = {}
+        codes = np.asarray([place.setdefault(label, len(place)) for label in labels.tolist()], dtype=np.int64)
+    else:
+        codes = numbered(labels)
+    return codes if int(codes.max()) + 1 < n_rows else None
+
+
+def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the number of each label, counted from zero in the order in which labels come first."""
+    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[codes].astype(np.int64)
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell None, NaN, NaT and NA: none of these equals itself."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:
+        return True
+
+
+def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
+    """Raise where all rows that weigh something are of one group."""
+    if groups is not None and (groups == groups[0]).all():
+        raise ValueError(
+            "groups must hold at least two groups among the rows of positive weight; got one. Rows of one group do not "
+            "say how good offsets are for another: add groups, or leave groups out"
+        )
 
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
@@ -445,9 +490,14 @@ def abridged(labels: npt.NDArray[Any]) -> str:
     return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
 
 
-def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str) -> str:
-    """Return which labels have so few rows that they say little, those with the fewest first; nothing where none."""
+def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str, grouped: bool = False) -> str:
+    """Return which labels have so few rows that they say little, those with the fewest first; nothing where none.
+
+    Of rows that are `grouped` those of one group were counted once.
+    """
     few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
     order = few[np.argsort(n_rows[few], kind="stable")]
     named = ", ".join(f"{shown(labels[k])} has {n_rows[k]}" for k in order[:5])
-    return named + (f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else "")
+    more = f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else ""
+    once = ", where rows of one group, or repeats of one row, count once" if grouped and few.size else ""
+    return named + more + once

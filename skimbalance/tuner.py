@@ -215,7 +215,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     (0.69, [0.46, 0.85])
     """
 
-    __metadata_request__fit: ClassVar[dict[str, Any]] = {"scores": UNUSED, "sample_weight": True}
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"scores": UNUSED, "sample_weight": True, "groups": True}
     __metadata_request__predict: ClassVar[dict[str, Any]] = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar[dict[str, Any]] = {"scores": UNUSED}
     __metadata_request__transform: ClassVar[dict[str, Any]] = {"scores": UNUSED}
@@ -272,6 +272,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         *,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the offsets.
 
@@ -289,6 +290,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             several labels the columns of `y` where it is a data frame, or else their numbers.
         sample_weight : array-like of shape (n,), default=None
             Weight of each row; None gives each the weight one.
+        groups : array-like of shape (n,), default=None
+            Group of each row, numbers or strings: rows of one group, such as those of one patient, are not independent.
+            Folds keep groups whole, intervals and bootstraps draw groups instead of rows, and rows of one group and
+            class count once where the number of rows matters. None means that all rows are independent.
 
         Returns
         -------
@@ -296,7 +301,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             The fitted tuner itself.
         """
         way = fit_chunks if is_chunked(scores) else fit_labels if several_labels(y) else fit_classes
-        fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight)
+        fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
         forget_fit(self)
         for name, value in fitted.attributes().items():
             setattr(self, name, value)
@@ -403,7 +408,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             other.class_prior = shift.prior
             y = self.classes_[kept.codes]
             with without_repeating(self.notes_):
-                other.fit(kept.scores, y, classes=self.classes_, sample_weight=kept.weights)
+                other.fit(kept.scores, y, classes=self.classes_, sample_weight=kept.weights, groups=kept.groups)
         other.notes_ = other.notes_ + notes
         other.prior_shift_ = shift
         return other

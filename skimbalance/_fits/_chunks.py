@@ -34,9 +34,20 @@ __all__ = ["fit_chunks"]
 
 
 def fit_chunks(
-    goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+    goal: Goal,
+    scores: Any,
+    y: ArrayLike,
+    *,
+    classes: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None = None,
 ) -> Fitted:
     """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
+    if groups is not None:
+        raise ValueError(
+            "groups are for scores in memory; scores are a Dask array. Pass scores.compute() of some whole groups, "
+            "or leave groups out"
+        )
     if several_labels(y):
         raise ValueError(
             "scores of several labels a row must be in memory, where y is an indicator; got a Dask array. Pass "

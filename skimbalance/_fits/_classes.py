@@ -27,11 +27,13 @@ from skimbalance._sklearn import one_blas_thread
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import (
     check_column_names,
+    check_groups,
     check_labels,
     check_lengths,
     check_per_class,
     check_sample_weight,
     check_scores,
+    require_several_groups,
 )
 from skimbalance.decision import decide_scores, threshold_of
 from skimbalance.estimation import Estimated, Estimation, KeptRows, StateEstimate, StateProblem
@@ -45,7 +47,13 @@ __all__ = ["fit_classes"]
 
 
 def fit_classes(
-    goal: Goal, scores: ArrayLike, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+    goal: Goal,
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    classes: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None = None,
 ) -> Fitted:
     """Fit an offset for each class; see `OffsetTuner.fit`."""
     require_room(goal.objective, goal.constraints)  # a wrong goal fails first, whatever the scores
@@ -56,7 +64,8 @@ def fit_classes(
     check_column_names(scores, labels)
     goal = replace(goal, pos_label=positive_label(goal.objective, labels, goal.pos_label))
     weights = _deployed(goal, codes, labels, check_sample_weight(sample_weight, like=x), like=x)
-    problem = _problem(goal, x, codes, labels, weights)
+    group_codes = check_groups(groups, n_rows=len(codes))
+    problem = _problem(goal, x, codes, labels, weights, group_codes)
     state = goal.objective if isinstance(goal.objective, ImbalanceState) else None
     notes = notes_on_support(problem, labels, state=state is not None)
     ordered = classes is not None
@@ -66,7 +75,7 @@ def fit_classes(
         fitted = _fit_metric(goal, rows, labels, like=given)
     else:
         fitted = _fit_state(state, goal, rows, labels, like=given)
-    kept = KeptRows.of(given, codes, weights, n_classes=len(labels))
+    kept = KeptRows.of(given, codes, weights, group_codes, n_classes=len(labels))
     positive = labels.tolist()[1] if goal.pos_label is None else goal.pos_label
     return replace(fitted, notes=notes + fitted.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 
@@ -82,7 +91,12 @@ def _deployed(
 
 
 def _problem(
-    goal: Goal, x: Array, codes: npt.NDArray[np.int64], labels: npt.NDArray[Any], weights: Array | None
+    goal: Goal,
+    x: Array,
+    codes: npt.NDArray[np.int64],
+    labels: npt.NDArray[Any],
+    weights: Array | None,
+    groups: npt.NDArray[np.int64] | None,
 ) -> Problem:
     metric = bound_metric(goal.objective, labels, goal.pos_label)
     xp = namespace(x)
@@ -90,7 +104,8 @@ def _problem(
         xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
     )
     requirements = requirements_of(goal.constraints, labels, goal.pos_label)
-    problem = weighing(Problem(log_scores(x, kind=goal.kind), truth, metric, requirements))
+    problem = weighing(Problem(log_scores(x, kind=goal.kind), truth, metric, requirements, groups))
+    require_several_groups(problem.groups)
     metric.check_support(problem.truth.support)
     return problem
 
@@ -154,7 +169,7 @@ def _fit_state(state: ImbalanceState, goal: Goal, rows: _Rows, labels: npt.NDArr
     """Fit offsets for an imbalance state."""
     problem = rows.problem
     target = state.over(labels, to_numpy(problem.truth.support))
-    wanted = StateProblem.of(problem.scores, problem.truth, target, class_balanced=state.class_balanced)
+    wanted = StateProblem.of(problem, target, class_balanced=state.class_balanced)
     estimate = wanted.estimate(level=goal.confidence_level, seed=goal.seed, run=goal.run)
     none = 0 * estimate.offsets
     before, after = rows.count(none), rows.count(estimate.offsets)

@@ -11,7 +11,7 @@ from skimbalance._fits._goal import Fitted, Goal
 from skimbalance._label_request import check_label_goals, label_metric, label_names
 from skimbalance._sklearn import one_blas_thread
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_lengths, check_sample_weight
+from skimbalance._validation import check_groups, check_lengths, check_sample_weight
 from skimbalance.multilabel import (
     MultilabelFit,
     check_indicator,
@@ -26,7 +26,13 @@ __all__ = ["fit_labels"]
 
 
 def fit_labels(
-    goal: Goal, scores: ArrayLike, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+    goal: Goal,
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    classes: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None = None,
 ) -> Fitted:
     """Fit an offset for each label; see `OffsetTuner.fit`."""
     indicator = check_indicator(y)
@@ -45,6 +51,7 @@ def fit_labels(
             constraints=goal.constraints,
             labels=names,
             weights=check_sample_weight(sample_weight, like=host),
+            groups=check_groups(groups, n_rows=len(indicator)),
             dtype=host.dtype,
             estimate=goal.estimate,
             n_bootstraps=goal.n_bootstraps,

@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold, train_test_split
 from skimbalance._response import Response, pooled
 from skimbalance._sklearn import take_params, take_rows
 
-__all__ = ["Fold", "Split", "fit_fold", "judged_rows", "notes_on_rows", "systematic_splits"]
+__all__ = ["Fold", "Split", "counted_once", "fit_fold", "judged_rows", "notes_on_rows", "systematic_splits"]
 
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -87,8 +87,29 @@ def judged_rows(
     }
 
 
-def notes_on_rows(*, n_scored: int, n_judged: int) -> list[str]:
-    """Return what is to be said of rows that were scored but not judged."""
-    if n_scored == n_judged:
-        return []
-    return [f"{n_scored - n_judged} rows were left out: the model of their fold had never seen their class."]
+def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]:
+    """Return what a tuner is to be fitted on, so that a row counts once that several models have scored.
+
+    The scores of a row share its weight, and are of one group. Without `weighing` the first of them stands for all.
+    """
+    chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups")}
+    rows, weights = judged["rows"], judged["sample_weight"]
+    n_scores = np.bincount(rows)[rows]
+    if (n_scores == 1).all():
+        return chosen
+    if not weighing:
+        first = np.sort(np.unique(rows, return_index=True)[1])
+        return {name: None if values is None else take_rows(values, first) for name, values in chosen.items()}
+    chosen["sample_weight"] = (1.0 if weights is None else weights) / n_scores
+    chosen["groups"] = rows if judged["groups"] is None else judged["groups"]
+    return chosen
+
+
+def notes_on_rows(*, n_scored: int, rows: npt.NDArray[np.intp]) -> list[str]:
+    """Return what is to be said of scored `rows` that were not judged, or that several models have scored."""
+    notes, n_distinct = [], len(np.unique(rows))
+    if n_scored > len(rows):
+        notes.append(f"{n_scored - len(rows)} rows were left out: the model of their fold had never seen their class.")
+    if n_distinct < len(rows):
+        notes.append(f"The splits overlap: {n_distinct:,} samples have {len(rows):,} scores. Each sample counts once.")
+    return notes

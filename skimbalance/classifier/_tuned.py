@@ -13,7 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._array_api import on_host
-from skimbalance._request import Objective
+from skimbalance._request import Objective, takes_weights
 from skimbalance._response import RESPONSE_METHODS
 from skimbalance._sklearn import (
     Interval,
@@ -24,8 +24,9 @@ from skimbalance._sklearn import (
     validates_parameters,
 )
 from skimbalance._typing import ArrayLike, Kind, Label
+from skimbalance._validation import check_groups
 from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
-from skimbalance.classifier._folds import Fold, Split, fit_fold, notes_on_rows
+from skimbalance.classifier._folds import Fold, Split, counted_once, fit_fold, notes_on_rows
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint
@@ -106,8 +107,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     score_interval_ : tuple of float
         Within which bounds it is expected to be on as many new rows, with probability 0.9.
     cv_results_ : dict
-        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X) and `fold`, one entry for each
-        scored row.
+        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X), `fold` and `groups` (their codes, None
+        without), one entry for each scored row.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -199,7 +200,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             routing the classifier gets them if it requests them.
         **params : dict
             Parameters for the `fit` of the classifier; with metadata routing, what the classifier and the splitter
-            request, such as `groups`.
+            request. `groups`, such as those of a ``GroupKFold``, always reach the tuner.
 
         Returns
         -------
@@ -207,12 +208,15 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             The fitted classifier itself.
         """
         X, y = indexable(X, y)
-        targets, folds, final = self._scored(X, targets_of(y, sample_weight), params, sample_weight)
+        targets = targets_of(y, sample_weight)
+        groups = check_groups(params.get("groups"), n_rows=targets.y.shape[0])
+        targets, folds, final = self._scored(X, targets, params, sample_weight)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
+        judged["groups"] = None if groups is None else groups[judged["rows"]]
         tuner = self._tuner(folds[0].response.kind)
-        tuner.fit(judged["scores"], judged["y"], classes=columns, sample_weight=judged["sample_weight"])
-        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), n_judged=len(judged["rows"]))
+        tuner.fit(**counted_once(judged, weighing=takes_weights(self.objective)), classes=columns)
+        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), rows=judged["rows"])
         forget_fit(self)
         self._adopt(final, columns, multilabel=tuner.multilabel_)
         self._take_offsets(tuner)
@@ -230,6 +234,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         constraints: Sequence[Constraint] | None = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Give the same fitted model another goal: fit nothing but offsets, and leave this classifier as it is.
 
@@ -248,6 +253,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             Share of each class among the rows to be predicted; None keeps what was set.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows of `X`.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of the rows of `X`; see :meth:`OffsetTuner.fit`.
 
         Returns
         -------
@@ -267,8 +274,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 setattr(other, name, goal)
         validate_parameters(other)
         tuner = other._tuner(self.tuner_.kind)
-        rows = self._rows_to_retune(X, y, sample_weight)
-        tuner.fit(rows["scores"], rows["y"], classes=self.tuner_.classes_, sample_weight=rows["sample_weight"])
+        rows = self._rows_to_retune(X, y, sample_weight, groups)
+        tuner.fit(**counted_once(rows, weighing=takes_weights(other.objective)), classes=self.tuner_.classes_)
         other._take_offsets(tuner)
         return other
 
@@ -300,16 +307,26 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         other._take_offsets(tuner)
         return other
 
-    def _rows_to_retune(self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None) -> dict[str, Any]:
+    def _rows_to_retune(
+        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> dict[str, Any]:
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
         if X is not None:
             require_alike(y, n_labels=len(self.classes_) if self.multilabel_ else None)
             X, y = indexable(X, y)
             response = response_of(self, X)
-            return {"scores": response.scores, "y": y, "sample_weight": sample_weight}
-        if sample_weight is not None:
-            raise ValueError("sample_weight goes with X and y; the stored scores have the weights of fit")
+            rows = np.arange(response.scores.shape[0])
+            return {
+                "scores": response.scores,
+                "y": y,
+                "sample_weight": sample_weight,
+                "rows": rows,
+                "groups": groups,
+            }
+        for name, given in (("sample_weight", sample_weight), ("groups", groups)):
+            if given is not None:
+                raise ValueError(f"{name} goes with X and y; the stored scores have that of fit")
         if not hasattr(self, "cv_results_"):
             raise ValueError(
                 "retune needs rows to tune on: pass X and y that the model was not trained on, or fit with "

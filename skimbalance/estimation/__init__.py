@@ -12,6 +12,7 @@ from skimbalance.estimation._cross_fit import (
     widened,
 )
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
+from skimbalance.estimation._groups import held_by, independent_counts, independent_weights
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
@@ -27,7 +28,10 @@ __all__ = [
     "cross_fit",
     "folds_along",
     "folds_of",
+    "held_by",
     "in_turn",
+    "independent_counts",
+    "independent_weights",
     "jackknife_error",
     "notes_on_shift",
     "plugin",

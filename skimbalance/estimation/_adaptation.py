@@ -32,7 +32,7 @@ def shift_to(
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
     weights = None if kept.weights is None else bring(kept.weights, to=own, dtype=xp.float64)
     truth = Truth.from_codes(codes, n_classes=n_classes, weights=weights)
-    problem = Problem(log_scores(own, kind=kind), truth, get_metric("accuracy"))
+    problem = Problem(log_scores(own, kind=kind), truth, get_metric("accuracy"), groups=kept.groups)
     if weights is not None:
         problem = problem.take(xp.nonzero(weights > 0)[0])
     unlabelled = log_scores(new, kind=kind)

@@ -12,7 +12,10 @@ __all__ = ["bootstrap_weights"]
 
 
 def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
-    """Yield random weights (n,): exponential for each row that a row of the sample stands for (Rubin, 1981)."""
+    """Yield random weights (n,): exponential for each row that a row of the sample stands for (Rubin, 1981).
+
+    Rows of one group have the same weight.
+    """
     xp = namespace(sample.problem.scores)
     truth, rng = sample.truth, np.random.default_rng(seed)
     codes = xp.astype(truth.codes, xp.int64)
@@ -26,6 +29,9 @@ def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Arra
 
 def _draw(sample: Sample, rng: np.random.Generator) -> Array:
     """Return the mean of as many standard exponentials as each row of the sample stands for."""
+    groups = sample.problem.groups
+    if groups is not None:
+        return rng.exponential(size=int(groups.max()) + 1)[groups]
     if sample.sizes is None:
         return rng.exponential(size=sample.problem.scores.shape[0])
     sizes = to_numpy(sample.sizes)

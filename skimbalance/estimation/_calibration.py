@@ -76,7 +76,8 @@ class Calibration:
         prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
         mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
         if truth.weights is not None:
-            mass = truth.weights * (sample.n_rows / float(xp.sum(truth.weights)))
+            mass = mass * truth.weights
+        mass = mass * (sample.n_rows / float(xp.sum(mass)))
         codes = xp.astype(truth.codes, xp.int64)
         starts = None if near is None else [near.parameters]
         chosen = _chosen(to_numpy(codes), sample.problem.n_classes)

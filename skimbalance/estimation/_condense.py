@@ -7,8 +7,11 @@ blocks that hold a small share of either class: what a cut achieves is kept to w
 from dataclasses import replace
 from typing import NamedTuple, cast
 
-from skimbalance._array_api import count_codes, cumulative_sum, namespace, sort_flagged
+import numpy as np
+
+from skimbalance._array_api import count_codes, cumulative_sum, namespace, sort_flagged, to_numpy
 from skimbalance._typing import Array
+from skimbalance.estimation._groups import independent_counts
 from skimbalance.metrics._counts import HardTruth, Truth
 from skimbalance.solvers import Problem
 
@@ -31,11 +34,15 @@ class Sample(NamedTuple):
 
     @property
     def n_rows(self) -> float:
-        """The number of samples that these stand for, which whole weights sum to: they count repeated samples.
+        """The number of samples that these stand for; those of one group and class count once.
 
-        Other weights say how much samples count, and not how many they are.
+        Whole weights sum to it: they count repeated samples. Others say how much samples count, and not how many they
+        are.
         """
-        weights = self.truth.weights
+        groups, weights = self.problem.groups, self.truth.weights
+        if groups is not None:
+            codes = to_numpy(self.truth.codes).astype(np.int64)
+            return float(independent_counts(codes, groups, n_classes=self.problem.n_classes).sum())
         if weights is not None and bool(namespace(weights).all(weights == namespace(weights).round(weights))):
             return float(namespace(weights).sum(weights))
         if self.sizes is None:
@@ -44,8 +51,11 @@ class Sample(NamedTuple):
 
 
 def condensed(problem: Problem) -> Sample:
-    """Return a sample of few rows that stands for all rows of a large problem of two classes; others as they are."""
-    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS:
+    """Return a sample of few rows that stands for all rows of a large problem of two classes; others as they are.
+
+    Rows in groups stay as they are: merged rows cannot be drawn group by group.
+    """
+    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
         return Sample(problem, None)
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]

@@ -16,12 +16,12 @@ from scipy.stats import t as student
 from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Progress, Run
 from skimbalance.decision import decide
+from skimbalance.estimation._groups import deal_groups, independent_counts
 from skimbalance.estimation._redraw import Codes, Floats, redrawn
 from skimbalance.metrics._counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
 __all__ = [
-    "WIDTH",
     "CrossFit",
     "cross_fit",
     "folds_along",
@@ -30,6 +30,7 @@ __all__ = [
     "share_believed",
     "share_kept",
     "widened",
+    "width_of",
 ]
 
 _FOLDS = 5
@@ -38,9 +39,13 @@ _ROWS_FOR_ALL_FOLDS = 50_000
 _CELLS_FOR_ALL_FOLDS = 1_000_000
 """Beyond so many rows or scores few folds tell as much as more do of few rows."""
 
-WIDTH = np.sqrt(2.0)
+_WIDTH = np.sqrt(2.0)
 """By how much intervals are wider than new rows alone make them: model and offsets vary about as much again, which a
 redraw of judged rows does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
+
+_GROUP_WIDTH = 1.2
+"""The same where rows are in groups, of which a redraw varies more, and the model adds less. Measured in
+`benchmarks/groups.py`."""
 
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
@@ -62,13 +67,17 @@ def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progre
 def folds_along(problem: Problem, *, seed: int) -> Codes:
     """Return the fold of each sample of a problem, which does not depend on the order of its classes."""
     codes = to_numpy(problem.truth.likeliest).astype(np.int64)
-    return folds_of(np.argsort(problem.class_order)[codes], n_classes=problem.n_classes, seed=seed)
+    rank = np.argsort(problem.class_order)
+    return folds_of(rank[codes], problem.groups, n_classes=problem.n_classes, seed=seed)
 
 
-def folds_of(codes: Codes, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
-    """Return the fold of each row, every class spread evenly over the folds."""
+def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
+    """Return the fold of each row, every class spread evenly over the folds, and every group whole."""
     few = codes.size > _ROWS_FOR_ALL_FOLDS or codes.size * n_classes > _CELLS_FOR_ALL_FOLDS
-    n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, codes.size)
+    n_independent = codes.size if groups is None else len(np.unique(groups))
+    n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, n_independent)
+    if groups is not None:
+        return deal_groups(codes, groups, n_folds=n_folds, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
@@ -111,11 +120,19 @@ def share_kept(believed: Callable[[float], float]) -> float:
     return next((part * share for part in _PARTS if believed(part * share) > 0), 0.0)
 
 
-def widened(score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float]) -> tuple[float, float]:
+def width_of(groups: Codes | None) -> float:
+    """Return by how much intervals are wider than a redraw of the rows, or of their groups, makes them."""
+    return float(_WIDTH) if groups is None else _GROUP_WIDTH
+
+
+def widened(
+    score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float], groups: Codes | None = None
+) -> tuple[float, float]:
     """Return an interval about `score` from what it is for redrawn rows, and within what the metric can be."""
     low, middle, high = np.quantile(redrawn, [tail, 0.5, 1 - tail])
     least, most = bounds
-    below, above = score - WIDTH * (middle - low), score + WIDTH * (high - middle)
+    width = width_of(groups)
+    below, above = score - width * (middle - low), score + width * (high - middle)
     return float(max(least, below)), float(min(most, above))
 
 
@@ -167,7 +184,7 @@ class CrossFit:
             return score, None
         tail = (1 - level) / 2
         drawn = [metric.value(counts) for (counts,) in self._redrawn(decisions, anew=True, tail=tail)]
-        return score, widened(score, drawn, tail=tail, bounds=metric.bounds)
+        return score, widened(score, drawn, tail=tail, bounds=metric.bounds, groups=self.problem.groups)
 
     def offsets_error(self, *, level: float) -> Floats:
         """Return half the width (K,) of an interval for the offsets."""
@@ -180,7 +197,7 @@ class CrossFit:
 
     def _with_half_hits(self, counts: Counts) -> Counts:
         """Turn half a row of each class without a hit into one: that no row was hit does not say that none will be."""
-        n_rows = np.bincount(self.codes, minlength=self.problem.n_classes)
+        n_rows = independent_counts(self.codes, self.problem.groups, n_classes=self.problem.n_classes)
         missed = (counts.hits == 0) & (n_rows > 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_rows, 1), 0.0)
         return Counts(counts.hits + half, counts.predicted, counts.support)
@@ -190,6 +207,7 @@ class CrossFit:
             self.codes,
             self.weights,
             decisions,
+            groups=self.problem.groups,
             class_order=self.problem.class_order,
             confusion=self.problem.needs_confusion,
             seed=self.seed,

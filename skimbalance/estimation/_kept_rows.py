@@ -20,24 +20,35 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class KeptRows:
-    """Scores as they were given, and for each row the code of its class and its weight, None for ones.
+    """Scores as they were given, and for each row the code of its class, its weight and its group.
 
-    Of many scores it is a sample, in which each class weighs what it did.
+    `weights` is None for ones, `groups` where all rows are independent. Of many scores it is a sample, in which each
+    class weighs what it did.
     """
 
     scores: Array
     codes: npt.NDArray[Any]
     weights: Array | None
+    groups: npt.NDArray[np.int64] | None = None
 
     @classmethod
-    def of(cls, scores: Array, codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int) -> Self:
+    def of(
+        cls,
+        scores: Array,
+        codes: npt.NDArray[np.int64],
+        weights: Array | None,
+        groups: npt.NDArray[np.int64] | None = None,
+        *,
+        n_classes: int,
+    ) -> Self:
         """Keep these rows, or a sample of them."""
         limit = _CELLS // (1 if scores.ndim == 1 else n_classes)
         if len(codes) <= limit:
-            return cls(scores, small_codes(codes, n_classes), weights)
+            return cls(scores, small_codes(codes, n_classes), weights, groups)
         rows, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
         taken = namespace(scores).take(scores, bring(rows, to=scores), axis=0)
-        return cls(taken, small_codes(codes[rows], n_classes), bring(heavier, to=taken, dtype=namespace(taken).float64))
+        mass = bring(heavier, to=taken, dtype=namespace(taken).float64)
+        return cls(taken, small_codes(codes[rows], n_classes), mass, None if groups is None else groups[rows])
 
 
 def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import to_numpy
 from skimbalance.decision import decide
-from skimbalance.estimation._cross_fit import WIDTH
+from skimbalance.estimation._cross_fit import width_of
 from skimbalance.estimation._redraw import redrawn
 from skimbalance.metrics._base import Metric
 from skimbalance.metrics._counts import HardTruth
@@ -26,6 +26,7 @@ def margins(
         to_numpy(truth.codes).astype(np.int64),
         None if truth.weights is None else to_numpy(truth.weights),
         [decided],
+        groups=problem.groups,
         class_order=problem.class_order,
         confusion=metric.needs_confusion,
         seed=seed,
@@ -34,5 +35,5 @@ def margins(
     )
     values = [metric.value(counts) for (counts,) in drawn]
     low, middle, high = np.quantile(values, [1 - confidence, 0.5, confidence])
-    widths: npt.NDArray[np.float64] = WIDTH * np.array([middle - low, high - middle])
+    widths: npt.NDArray[np.float64] = width_of(problem.groups) * np.array([middle - low, high - middle])
     return widths

@@ -189,7 +189,8 @@ def _thinned(problem: Problem) -> Problem:
     rows, weights = thinned(codes, truth.weights, n_classes=problem.n_classes, limit=_ROWS)
     part, mass = bring(rows, to=problem.scores), bring(weights, to=problem.scores, dtype=xp.float64)
     few = Truth.from_codes(truth.likeliest[part], n_classes=problem.n_classes, weights=mass)
-    return replace(problem, scores=xp.take(problem.scores, part, axis=0), truth=few)
+    groups = None if problem.groups is None else problem.groups[rows]
+    return replace(problem, scores=xp.take(problem.scores, part, axis=0), truth=few, groups=groups)
 
 
 def _redrawn(rows: _Rows, weights: Array, seed: list[int], estimated: _Floats) -> tuple[_Floats, _Floats]:

@@ -1,11 +1,13 @@
 """What counts might have been, had other rows of the same kind been drawn."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import block_diag, csr_array, diags_array
 
+from skimbalance.estimation._groups import held_by, independent_weights
 from skimbalance.metrics._counts import Counts
 
 __all__ = ["Codes", "Floats", "redrawn"]
@@ -19,19 +21,25 @@ _BEYOND = 5
 """So many draws are to fall beyond a quantile, within those limits."""
 
 _AT_ONCE = 100
-"""Draws that are held in memory."""
+_CELLS_AT_ONCE = 5_000_000
+"""Draws that are held in memory, and numbers of them."""
 
 _PRIOR = 0.5
-"""Rows added to the hits and to the misses of each class (Jeffreys): no rate of few rows is certain."""
+"""Rows added to the hits and to the misses of each class (Jeffreys): no rate of few rows is certain. Of rows in groups
+it is half of what an independent row weighs."""
 
 
 class _Kinds(NamedTuple):
-    """Rows by kind, alike in truth and in each decision: what all rows of a kind weigh, and how many they are."""
+    """Rows by kind, alike in truth and in each decision: what all rows of a kind weigh, and how many they are.
+
+    Of rows in groups `sizes` is one for each group, and `groups` (G, kinds) what its rows of each kind weigh.
+    """
 
     truth: Codes
     decisions: list[Codes]
     mass: Floats
     sizes: Floats
+    groups: Any = None
 
 
 def redrawn(
@@ -39,6 +47,7 @@ def redrawn(
     weights: Floats | None,
     decisions: Sequence[Codes],
     *,
+    groups: Codes | None = None,
     class_order: Codes,
     confusion: bool,
     seed: int,
@@ -48,15 +57,18 @@ def redrawn(
     """Yield counts of each vector of decisions under Bayesian bootstraps of the rows, enough of them for such a tail.
 
     Rows of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` as many new
-    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much. Draws follow
-    `class_order`, the classes (K,) in an order that does not depend on that of the columns.
+    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much. Rows of one group
+    share a weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not depend
+    on that of the columns.
     """
     n_classes = len(class_order)
-    kinds = _with_prior(_kinds(codes, weights, decisions, class_order=class_order), class_order=class_order)
+    kinds = _kinds(codes, weights, decisions, groups, class_order=class_order)
+    kinds = _with_prior(kinds, class_order=class_order, whole=weights is None)
     rng = np.random.default_rng(seed)
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
-    for start in range(0, n_draws, _AT_ONCE):
-        mass = _drawn(kinds, min(_AT_ONCE, n_draws - start), rng, anew=anew)
+    at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // len(kinds.sizes))
+    for start in range(0, n_draws, at_once):
+        mass = _drawn(kinds, min(at_once, n_draws - start), rng, anew=anew)
         support = _totals(mass, kinds.truth, n_classes)
         each = [_counts(mass, kinds.truth, decided, support, confusion=confusion) for decided in kinds.decisions]
         yield from map(list, zip(*each, strict=True))
@@ -68,11 +80,13 @@ def _drawn(kinds: _Kinds, n_draws: int, rng: np.random.Generator, *, anew: bool)
     if anew:
         rows = rng.poisson(rates).astype(np.float64)
         rates = np.where(rows.any(axis=1, keepdims=True), rows, rates)
-    drawn: Floats = rates * (kinds.mass / kinds.sizes)
+    drawn: Floats = rates * (kinds.mass / kinds.sizes) if kinds.groups is None else rates @ kinds.groups
     return drawn
 
 
-def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, class_order: Codes) -> _Kinds:
+def _kinds(
+    codes: Codes, weights: Floats | None, decisions: Sequence[Codes], groups: Codes | None, *, class_order: Codes
+) -> _Kinds:
     rank = np.argsort(class_order)
     kind = rank[codes]
     for decided in decisions:
@@ -85,15 +99,18 @@ def _kinds(codes: Codes, weights: Floats | None, decisions: Sequence[Codes], *, 
         squares = np.bincount(inverse, weights * weights)
         # Squares of tiny weights vanish: such rows then count as alike.
         sizes = np.divide(mass * mass, squares, out=sizes, where=squares > 0)
-    return _Kinds(codes[first], [decided[first] for decided in decisions], mass, sizes)
+    held = None if groups is None else held_by(groups, inverse, weights, n_kinds=len(first))
+    sizes = sizes if held is None else np.ones(held.shape[0])
+    return _Kinds(codes[first], [decided[first] for decided in decisions], mass, sizes, held)
 
 
-def _with_prior(kinds: _Kinds, *, class_order: Codes) -> _Kinds:
+def _with_prior(kinds: _Kinds, *, class_order: Codes, whole: bool) -> _Kinds:
     """Add a little of a hit and of a miss to every class that has rows; a miss goes to the class predicted most."""
     n_classes = len(class_order)
-    mass, sizes = (np.bincount(kinds.truth, each, minlength=n_classes) for each in (kinds.mass, kinds.sizes))
+    mass = np.bincount(kinds.truth, kinds.mass, minlength=n_classes)
     occurring = class_order[mass[class_order] > 0]
-    added = np.tile(_PRIOR * mass[occurring] / sizes[occurring], 2)
+    each = _row_weights(kinds, n_classes=n_classes, whole=whole)
+    added = np.tile(_PRIOR * each[occurring], 2)
     decisions = []
     for decided in kinds.decisions:
         predicted = np.bincount(decided, kinds.mass, minlength=n_classes)
@@ -105,7 +122,20 @@ def _with_prior(kinds: _Kinds, *, class_order: Codes) -> _Kinds:
         decisions,
         np.concatenate([kinds.mass, added]),
         np.concatenate([kinds.sizes, np.full(added.size, _PRIOR)]),
+        None if kinds.groups is None else block_diag([kinds.groups, diags_array(added / _PRIOR)], format="csr"),
     )
+
+
+def _row_weights(kinds: _Kinds, *, n_classes: int, whole: bool) -> Floats:
+    """Return what an independent row of each class weighs, a `whole` number where all rows weigh one."""
+    if kinds.groups is None:
+        mass, sizes = (np.bincount(kinds.truth, x, minlength=n_classes) for x in (kinds.mass, kinds.sizes))
+        return np.divide(mass, sizes, out=np.zeros(n_classes), where=sizes > 0)
+    n_kinds = len(kinds.truth)
+    owned = csr_array((np.ones(n_kinds), (np.arange(n_kinds), kinds.truth)), shape=(n_kinds, n_classes))
+    hit = diags_array((kinds.truth == kinds.decisions[-1]).astype(np.float64))
+    each = independent_weights(kinds.groups @ hit @ owned, kinds.groups @ owned)
+    return np.rint(each).clip(1) if whole else each  # an objective may know no other weights
 
 
 def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, confusion: bool) -> Iterator[Counts]:

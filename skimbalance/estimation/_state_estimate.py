@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._array_api import block_rows, to_numpy
-from skimbalance._typing import Array, Run
+from skimbalance._typing import Run
 from skimbalance.decision import softmax
 from skimbalance.estimation._cross_fit import folds_of, jackknife_error
+from skimbalance.estimation._groups import independent_counts
 from skimbalance.estimation._redraw import Codes, Floats
-from skimbalance.metrics._counts import HardTruth, Truth
+from skimbalance.metrics._counts import HardTruth
 from skimbalance.metrics._state import balanced_weights
-from skimbalance.solvers import is_ordered, order_classes, order_samples, reach_state
+from skimbalance.solvers import Problem, reach_state
 
 __all__ = ["StateEstimate", "StateProblem"]
 
@@ -42,7 +43,7 @@ class StateEstimate:
 class StateProblem:
     """Find offsets for which the mean of `softmax(scores + offsets)` is `target` (K,), all on the host.
 
-    `dtype` is the one that the offsets will be kept in.
+    `dtype` is the one that the offsets will be kept in; rows of one of `groups` are not independent.
     """
 
     scores: Floats
@@ -51,17 +52,16 @@ class StateProblem:
     target: Floats
     class_balanced: bool
     dtype: npt.DTypeLike = np.float64
+    groups: Codes | None = None
 
     @classmethod
-    def of(cls, scores: Array, truth: Truth, target: Floats, *, class_balanced: bool) -> "StateProblem":
+    def of(cls, problem: Problem, target: Floats, *, class_balanced: bool) -> "StateProblem":
         """Copy rows of any array library to the host."""
-        host = to_numpy(scores)
+        problem = problem.in_order()
+        host, truth = to_numpy(problem.scores), problem.truth
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
         codes = to_numpy(cast(HardTruth, truth).codes).astype(np.int64)
-        if is_ordered(scores):
-            order = order_samples(scores, truth, order_classes(scores, truth))
-            host, codes, weights = host[order], codes[order], None if weights is None else weights[order]
-        return cls(host.astype(np.float64), codes, weights, target, class_balanced, host.dtype)
+        return cls(host.astype(np.float64), codes, weights, target, class_balanced, host.dtype, problem.groups)
 
     def estimate(self, *, level: float | None, seed: int, run: Run) -> StateEstimate:
         """Fit the offsets and, unless `level` is None, foretell their state on new rows."""
@@ -99,10 +99,10 @@ class StateProblem:
         """Return the fold of each row; how many are of each class is left to chance where that matters."""
         n_classes = len(self.target)
         if not self.class_balanced:
-            return folds_of(np.zeros_like(self.codes), n_classes=n_classes, seed=seed)
-        n_rows = np.bincount(self.codes)
+            return folds_of(np.zeros_like(self.codes), self.groups, n_classes=n_classes, seed=seed)
+        n_rows = independent_counts(self.codes, self.groups, n_classes=n_classes)
         least = int(n_rows[n_rows > 0].min())
-        return folds_of(self.codes, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
+        return folds_of(self.codes, self.groups, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
 
     def _outside(self, fold: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
         """Return the offsets of the rows that are not of the fold, and how far from the target they take the fold."""
@@ -112,7 +112,10 @@ class StateProblem:
 
     def _take(self, rows: npt.NDArray[np.bool_]) -> "StateProblem":
         weights = None if self.weights is None else self.weights[rows]
-        return StateProblem(self.scores[rows], self.codes[rows], weights, self.target, self.class_balanced)
+        groups = None if self.groups is None else self.groups[rows]
+        return StateProblem(
+            self.scores[rows], self.codes[rows], weights, self.target, self.class_balanced, groups=groups
+        )
 
     def _interval(self, offsets: Floats, *, level: float, seed: int) -> tuple[float, float]:
         """Return quantiles of the distance where both these rows and as many new ones are drawn at random."""
@@ -124,8 +127,11 @@ class StateProblem:
 
     def _deviations(self, offsets: Floats, rng: np.random.Generator) -> Floats:
         """Return by how much rows move the state off its mean, summed over random groups of rows (groups, K)."""
-        mass, shuffled = self.mass, rng.permutation(len(self.codes))
+        mass = self.mass
         centres = self._centres(offsets, mass)
+        if self.groups is not None:
+            return self._group_deviations(self.groups, offsets, mass, centres, rng)
+        shuffled = rng.permutation(len(self.codes))
         groups = min(_GROUPS, len(shuffled))
         sums = np.zeros((groups, len(self.target)))
         step = groups * max(1, block_rows(self.scores.shape)[0].stop // groups)
@@ -135,6 +141,20 @@ class StateProblem:
             for first in range(0, len(rows), groups):
                 part = moved[first : first + groups]
                 sums[: len(part)] += part
+        return sums
+
+    def _group_deviations(
+        self, groups: Codes, offsets: Floats, mass: Floats, centres: Floats, rng: np.random.Generator
+    ) -> Floats:
+        """Return the same where rows are in `groups`, none of which is taken apart."""
+        _, number = np.unique(groups, return_inverse=True)
+        n_groups = int(number.max()) + 1
+        n_sums = min(_GROUPS, n_groups)
+        place = rng.permutation(n_groups)[number] % n_sums
+        sums = np.zeros((n_sums, len(self.target)))
+        for rows in block_rows(self.scores.shape):
+            moved = mass[rows, None] * (softmax(self.scores[rows] + offsets) - centres[self.codes[rows]])
+            sums += _summed(moved, place[rows], n_sums)
         return sums
 
     def _centres(self, offsets: Floats, mass: Floats) -> Floats:

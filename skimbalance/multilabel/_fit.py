@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._typing import ArrayLike, Progress, Run
-from skimbalance._validation import abridged, check_lengths, shown, with_few_rows
+from skimbalance._validation import abridged, check_lengths, require_several_groups, shown, with_few_rows
 from skimbalance.estimation import Estimation, in_turn, widened
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint
@@ -58,6 +58,7 @@ def fit_multilabel(
     constraints: Sequence[Constraint] = (),
     labels: ArrayLike | None = None,
     weights: Floats | None = None,
+    groups: npt.NDArray[np.int64] | None = None,
     dtype: npt.DTypeLike = np.float64,
     estimate: str = "robust",
     n_bootstraps: int = 8,
@@ -83,6 +84,8 @@ def fit_multilabel(
         Their names; None numbers them from zero.
     weights : array of shape (n,), default=None
         Of the rows.
+    groups : array of shape (n,), default=None
+        Codes of the groups of the rows; None means that all are independent.
     dtype : dtype, default=float64
         What the offsets will be kept in; they are rounded to it before it is counted what they achieve.
     estimate, n_bootstraps, confidence_level, seed
@@ -101,7 +104,9 @@ def fit_multilabel(
     wanted = wanted_of(constraints, names)
     required = tuple(tuple(requirement for _, requirement in each) for each in wanted)
     chosen = get_multilabel_metric(metric, n_labels=rows.shape[1])
-    given = _weighing(MultilabelProblem(np.asarray(log_odds, dtype=np.float64), rows, weights, chosen, required))
+    values = np.asarray(log_odds, dtype=np.float64)
+    given = _weighing(MultilabelProblem(values, rows, weights, chosen, required, groups))
+    require_several_groups(given.groups)
     problem = given.in_order()
     how = How(estimate, n_bootstraps, confidence_level, seed, run, report)
     notes = _notes_on_support(problem, names)
@@ -170,12 +175,13 @@ def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float
     """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
     if tuned.held_out is None:
         return None, None
-    score = problem.metric.foretold(problem.indicator, tuned.held_out, problem.weights)
+    n_positive = problem.n_independent[1]
+    score = problem.metric.foretold(problem.indicator, tuned.held_out, problem.weights, n_positive=n_positive)
     if how.confidence_level is None:
         return score, None
     tail = (1 - how.confidence_level) / 2
     drawn = [value for (value,) in redrawn_values(problem, tuned.held_out, seed=how.seed, anew=True, tail=tail)]
-    return score, widened(score, drawn, tail=tail, bounds=problem.metric.bounds)
+    return score, widened(score, drawn, tail=tail, bounds=problem.metric.bounds, groups=problem.groups)
 
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
@@ -189,7 +195,8 @@ def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
         )
         if which.any()
     ]
-    if few := with_few_rows(names, np.minimum(n_positive, n_rows - n_positive), noun="labels"):
+    fewest = problem.n_independent.min(axis=0)
+    if few := with_few_rows(names, fewest, noun="labels", grouped=problem.groups is not None):
         notes.append(
             f"Few rows to tune on: {few}, of rows that carry the label or of rows that do not. So few say "
             "little about an offset, or a score that depends on it."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from skimbalance.metrics._base import Metric, safe_ratio
 from skimbalance.metrics._overlap import Overlap
@@ -40,8 +41,13 @@ class MultilabelMetric(ABC):
     def value(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
         """Return the metric of `decisions` (n, L)."""
 
-    def foretold(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
-        """Return the metric of `decisions` on held-out rows as it is expected on new ones."""
+    def foretold(
+        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, *, n_positive: npt.NDArray[np.int64]
+    ) -> float:
+        """Return the metric of `decisions` on held-out rows as it is expected on new ones.
+
+        `n_positive` (L,) is how many independent rows carry each label.
+        """
         return self.value(indicator, decisions, weights)
 
     @abstractmethod
@@ -130,12 +136,14 @@ class LabelMean(OfCounts):
             return float(values.mean())
         return float(safe_ratio(counts.support @ values, counts.support.sum()))
 
-    def foretold(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
+    def foretold(
+        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, *, n_positive: npt.NDArray[np.int64]
+    ) -> float:
         """Count half a row as a hit where a label has none and its metric would be zero for that."""
         counts = count_labels(indicator, decisions, weights)
         vanishing = np.array([self.two_class(j).vanishes for j in range(len(counts.hits))])
-        n_rows = np.count_nonzero(indicator, axis=0)
-        half = np.where(vanishing & (counts.hits == 0), counts.support / np.maximum(2 * n_rows, 1), 0.0)
+        missed = vanishing & (counts.hits == 0)
+        half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
         return self.of_counts(replace(counts, hits=counts.hits + half, predicted=counts.predicted + half))
 
 

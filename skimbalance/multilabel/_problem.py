@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._validation import numbered
+from skimbalance.estimation import independent_counts
 from skimbalance.goals import Requirement
 from skimbalance.metrics._counts import Truth
 from skimbalance.multilabel._counts import LabelCounts, count_labels
@@ -26,7 +28,7 @@ class MultilabelProblem:
     """Find offsets (L,) for which `log_odds + offsets >= 0` (n, L) does best by `metric`.
 
     `requirements` holds what each label must meet by itself; of decisions that miss them those are better that miss
-    by less.
+    by less. Rows of one of `groups` (n,) are not independent.
     """
 
     log_odds: Floats
@@ -34,6 +36,7 @@ class MultilabelProblem:
     weights: Floats | None
     metric: MultilabelMetric
     requirements: tuple[tuple[Requirement, ...], ...]
+    groups: npt.NDArray[np.int64] | None = None
 
     @property
     def n_labels(self) -> int:
@@ -47,6 +50,14 @@ class MultilabelProblem:
         return n_positive
 
     @cached_property
+    def n_independent(self) -> npt.NDArray[np.int64]:
+        """How many rows (2, L) lack each label and how many carry it; those of one group that do alike count once."""
+        columns = self.indicator.astype(np.int64).T
+        counts = [independent_counts(column, self.groups, n_classes=2) for column in columns]
+        n_independent: npt.NDArray[np.int64] = np.stack(counts, axis=1)
+        return n_independent
+
+    @cached_property
     def tunable(self) -> list[int]:
         """The labels that some rows carry and some do not: the others tell nothing, and keep an offset of zero."""
         some = (self.n_positive > 0) & (self.n_positive < len(self.indicator))
@@ -57,12 +68,14 @@ class MultilabelProblem:
         column = self.log_odds[:, label]
         truth = Truth.from_codes(self.indicator[:, label].astype(np.int64), n_classes=2, weights=self.weights)
         scores = np.stack([np.zeros_like(column), column]).T
-        return Problem(scores, truth, self.metric.two_class(label), self.requirements[label])
+        return Problem(scores, truth, self.metric.two_class(label), self.requirements[label], self.groups)
 
     def take(self, rows: _Rows) -> "MultilabelProblem":
         """Return the problem of `rows` alone."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, log_odds=self.log_odds[rows], indicator=self.indicator[rows], weights=weights)
+        groups = None if self.groups is None else numbered(self.groups[rows])
+        indicator = self.indicator[rows]
+        return replace(self, log_odds=self.log_odds[rows], indicator=indicator, weights=weights, groups=groups)
 
     def in_order(self) -> "MultilabelProblem":
         """Return the samples in an order that depends on what they are, not on how samples and labels were ordered.

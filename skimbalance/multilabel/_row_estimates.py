@@ -77,8 +77,12 @@ class _Rows:
         return shares
 
     def redrawn(self, rng: np.random.Generator) -> Floats:
-        """Return the weights (n,) of a Bayesian bootstrap."""
-        weights = rng.exponential(size=len(self.problem.log_odds))
+        """Return the weights (n,) of a Bayesian bootstrap of the rows, or of groups of them."""
+        groups = self.problem.groups
+        if groups is None:
+            weights = rng.exponential(size=len(self.problem.log_odds))
+        else:
+            weights = rng.exponential(size=int(groups.max()) + 1)[groups]
         return weights if self.problem.weights is None else weights * self.problem.weights
 
     def starts(self, shares: Floats) -> Sequence[Floats]:

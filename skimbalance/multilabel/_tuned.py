@@ -130,8 +130,8 @@ def _drawn_together(problem: MultilabelProblem, offsets: Floats, folds: Floats) 
     free = np.array([not problem.requirements[j] for j in problem.tunable], dtype=bool)
     if np.count_nonzero(free) < FEWEST_LABELS:
         return offsets, folds
-    n_positive = problem.n_positive[problem.tunable][free]
-    noise = fold_noise(folds[:, free], np.minimum(n_positive, len(problem.indicator) - n_positive).astype(np.float64))
+    fewest = problem.n_independent.min(axis=0)[problem.tunable][free]
+    noise = fold_noise(folds[:, free], fewest.astype(np.float64))
     counts = problem.count(problem.indicator)
     present, total = (sums[problem.tunable][free] for sums in (counts.support, counts.total))
     offsets, folds, log_odds = offsets.copy(), folds.copy(), np.log(present / (total - present))
@@ -190,7 +190,7 @@ def _fit_outside(
 
 def _row_folds(problem: MultilabelProblem, *, seed: int) -> npt.NDArray[np.int64]:
     """Return the fold of each row; rows are spread evenly by the rarest label that they carry."""
-    return folds_of(rarities(problem.indicator), n_classes=problem.n_labels, seed=seed)
+    return folds_of(rarities(problem.indicator), problem.groups, n_classes=problem.n_labels, seed=seed)
 
 
 def _decided(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], offsets: Floats) -> Indicator:

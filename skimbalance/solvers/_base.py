@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, group_order, namespace, transposed
+from skimbalance._array_api import bring, group_order, namespace, to_numpy, transposed
 from skimbalance._typing import Array
+from skimbalance._validation import numbered
 from skimbalance.decision import decide
 from skimbalance.goals import Requirement
 from skimbalance.metrics._base import LinearMetric, Metric
@@ -33,13 +34,15 @@ class Problem:
     """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support.
 
     Offsets that meet all `requirements` are better than any that do not, of those the ones that miss by less, and where
-    these miss alike the ones that do better.
+    these miss alike the ones that do better. `groups` (n,), codes from zero on the host, says which rows are not
+    independent of each other, None that all are: solvers do not use it, estimates do.
     """
 
     scores: Array
     truth: Truth
     metric: Metric
     requirements: tuple[Requirement, ...] = ()
+    groups: npt.NDArray[np.int64] | None = None
 
     @property
     def n_classes(self) -> int:
@@ -120,7 +123,8 @@ class Problem:
     def take(self, rows: Array) -> "Problem":
         """Return the problem of `rows` alone."""
         scores = namespace(self.scores).take(self.scores, rows, axis=0)
-        return replace(self, scores=scores, truth=self.truth.take(rows))
+        groups = None if self.groups is None else numbered(self.groups[to_numpy(rows)])
+        return replace(self, scores=scores, truth=self.truth.take(rows), groups=groups)
 
     @property
     def sample_order(self) -> npt.NDArray[np.int64]:
@@ -147,6 +151,7 @@ class Problem:
             tuple(
                 required.restricted(kept) for required in self.requirements if required.metric.label in {None, *kept}
             ),
+            self.groups,
         )
 
     def count(self, decisions: Array) -> Counts:

@@ -83,7 +83,7 @@ def _sample(problem: Problem) -> Problem:
     if step < 2:
         return problem
     rows, truth = problem.truth.thinned(step)
-    return replace(problem, scores=namespace(rows).take(problem.scores, rows, axis=0), truth=truth)
+    return replace(problem, scores=namespace(rows).take(problem.scores, rows, axis=0), truth=truth, groups=None)
 
 
 def _companion(problem: Problem) -> dict[str, Array]:
