@@ -188,7 +188,7 @@ class TestRepeats:
             scores, y = drawn(seed, n_classes=3, n_rows=150)
             many, y_many, rows = repeated(scores, y)
             once, grouped, apart = fit(scores, y, state), fit(many, y_many, state, rows), fit(many, y_many, state)
-            assert grouped.score_interval_ == pytest.approx(once.score_interval_, rel=0.2)
+            assert grouped.score_interval_[1] == pytest.approx(once.score_interval_[1], rel=0.2)
             assert apart.score_interval_[1] < 0.6 * once.score_interval_[1]
             expected.append([once.score_, grouped.score_, apart.score_])
         once, grouped, apart = np.mean(expected, axis=0)

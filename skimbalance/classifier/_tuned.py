@@ -136,6 +136,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     True
     """
 
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_weight": True, "groups": True}
     _takes_several = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
@@ -200,7 +201,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             routing the classifier gets them if it requests them.
         **params : dict
             Parameters for the `fit` of the classifier; with metadata routing, what the classifier and the splitter
-            request. `groups`, such as those of a ``GroupKFold``, always reach the tuner.
+            request. `groups`, such as those of a ``GroupKFold``, always reach the tuner; see :meth:`OffsetTuner.fit`.
 
         Returns
         -------
@@ -436,7 +437,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         -------
         MetadataRouter
             Parameters of `fit` go to the `fit` of the classifier and the `split` of the splitter, as these request;
-            `sample_weight` is used here too, unless :meth:`set_fit_request` says otherwise.
+            `sample_weight` and `groups` are used here too, unless :meth:`set_fit_request` says otherwise.
         """
         return (
             MetadataRouter(owner=self)
