@@ -196,14 +196,14 @@ class FixedOffsetClassifier(OffsetClassifier):
             return
         if len(classes) != 2:
             raise ValueError(
-                f"threshold={shown(self.threshold)} is for two classes; there are {len(classes)}. Pass offsets, one for "
-                "each class"
+                f"threshold={shown(self.threshold)} is for two classes; there are {len(classes)}. Pass offsets, one "
+                "for each class"
             )
         prior = isinstance(self.offsets, str) and self.offsets == "prior"
         if not (prior and self.tau == 1.0 and self.target_prior is None):
             raise ValueError(
-                f"threshold={shown(self.threshold)} alone fixes the decision; got offsets, tau or target_prior beside it. "
-                "Leave either out"
+                f"threshold={shown(self.threshold)} alone fixes the decision; got offsets, tau or target_prior beside "
+                "it. Leave either out"
             )
 
     def _codes(self, scores: Array, kind: Kind) -> Array:

@@ -196,6 +196,6 @@ def refuse_proba(logits: Array) -> None:
     if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
         raise ValueError(
             "kind='auto' cannot tell what the net returns: rows are not negative and sum to one, so that they seem to "
-            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'; within "
-            "TunedOffsetClassifierCV, response_method='predict_proba'"
+            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'; "
+            "within TunedOffsetClassifierCV, response_method='predict_proba'"
         )
