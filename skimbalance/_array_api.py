@@ -30,6 +30,7 @@ __all__ = [
     "on_host",
     "opens_group",
     "put",
+    "refuse_masked",
     "segment_maximum",
     "shifted_blocks",
     "side_by_side",
@@ -45,6 +46,8 @@ _BLOCK_CELLS = 1 << 18
 """Cells that a blocked pass over a matrix holds at a time: two MiB of float64."""
 
 _TRANSPOSED_ROWS = 256
+
+_NUMPY_FLOATS = {"torch.float16", "torch.float32", "torch.float64"}
 
 _NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
 """From 2.1 on NumPy is the standard itself; wrapped calls cost a good part of an ascent over few rows."""
@@ -64,13 +67,37 @@ def device(x: Array) -> Any:
     return compat.device(x)
 
 
-def as_array(x: ArrayLike) -> Array:
-    """Return `x` itself if it is an array already, without its gradient, and a NumPy array of it otherwise."""
+def as_array(x: ArrayLike, *, name: str = "array") -> Array:
+    """Return `x` itself if it is an array already, without its gradient, and a NumPy array of it otherwise.
+
+    Errors call the argument `name`.
+    """
     if compat.is_torch_array(x):
-        return x.detach()
+        return _plain_tensor(x, name)
     if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
         return x
+    refuse_masked(x, name)
     return np.asarray(x)  # of a memory-mapped array this is a plain view: nothing is read
+
+
+def _plain_tensor(x: Array, name: str) -> Array:
+    """Return a tensor without gradient, lazy conjugation and lazy sign; raise where it is not dense or has no data."""
+    if x.is_meta:
+        raise ValueError(f"{name} must hold values; got a tensor on the meta device, which has none")
+    if x.is_nested or str(x.layout) != "torch.strided":
+        layout = "a nested tensor" if x.is_nested else f"a tensor of layout {x.layout}"
+        raise ValueError(f"{name} must be dense; got {layout}. Pass a dense tensor, such as {name}.to_dense()")
+    return (x.dequantize() if x.is_quantized else x).detach().resolve_conj().resolve_neg()
+
+
+def refuse_masked(x: ArrayLike, name: str) -> None:
+    """Raise where a masked array, or a list of some, holds masked values: NumPy would use what is under the mask."""
+    parts = x if isinstance(x, list | tuple) else [x]
+    masked = sum(int(np.ma.getmaskarray(part).sum()) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if masked:
+        raise ValueError(
+            f"{name} must not hold masked values; got {masked} of them. Leave these samples out, or fill in values"
+        )
 
 
 def without_copy(x: Array) -> Array:
@@ -78,12 +105,18 @@ def without_copy(x: Array) -> Array:
     return x.numpy() if compat.is_torch_array(x) and x.device.type == "cpu" else x
 
 
-def to_numpy(x: ArrayLike) -> npt.NDArray[Any]:
-    """Copy `x` to the host."""
+def to_numpy(x: ArrayLike, *, name: str = "array") -> npt.NDArray[Any]:
+    """Copy `x` to the host; errors call the argument `name`."""
+    if type(x) is np.ndarray:
+        return x
     if compat.is_torch_array(x):
-        return np.asarray(x.detach().cpu())
+        host = _plain_tensor(x, name).cpu()
+        # NumPy has no bfloat16, and no floating type of eight bits.
+        narrow = host.is_floating_point() and str(host.dtype) not in _NUMPY_FLOATS
+        return np.asarray(host.float() if narrow else host)
     if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
         return np.asarray(np.from_dlpack(x, device="cpu"))  # `np.asarray` refuses most of what is on another device
+    refuse_masked(x, name)
     return np.asarray(x)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike
 
-__all__ = ["Chunked", "DaskChunks", "chunks_of", "floating_of", "is_chunked", "map_rows", "n_columns"]
+__all__ = ["Chunked", "DaskChunks", "array_of", "chunks_of", "floating_of", "is_chunked", "map_rows", "n_columns"]
 
 _Result = TypeVar("_Result")
 
@@ -26,7 +26,7 @@ def is_chunked(x: Any) -> bool:
 
 def n_columns(scores: Any) -> int:
     """Return the number of classes that scores (n, K), or (n,) for two, have columns for."""
-    array = _array(scores)
+    array = array_of(scores)
     if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1] >= 2):
         raise ValueError(
             "scores must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got "
@@ -37,7 +37,7 @@ def n_columns(scores: Any) -> int:
 
 def floating_of(scores: Any) -> npt.DTypeLike:
     """Return the dtype that scores are computed in."""
-    dtype = np.dtype(_array(scores).dtype)
+    dtype = np.dtype(array_of(scores).dtype)
     return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
 
 
@@ -97,7 +97,7 @@ def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Chu
     """Return rows in chunks, cut as the scores are."""
     from dask.delayed import delayed
 
-    rows = _sized(_array(scores))
+    rows = _sized(array_of(scores))
     rows = rows.rechunk({1: -1}) if rows.ndim == 2 else rows
     lengths = rows.chunks[0]
     labels, weights = _blocks(y, lengths, "y"), _blocks(sample_weight, lengths, "sample_weight")
@@ -111,10 +111,11 @@ def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Chu
 
 
 def _gathered(scores: Any, y: Any, weights: Any, place: float) -> tuple[Any, ...]:
-    return to_numpy(scores), to_numpy(y), None if weights is None else to_numpy(weights), place
+    host = to_numpy(scores, name="scores"), to_numpy(y, name="y")
+    return *host, None if weights is None else to_numpy(weights, name="sample_weight"), place
 
 
-def _array(x: Any) -> Any:
+def array_of(x: Any) -> Any:
     """Return an array of a data frame or series of Dask, and of an array itself."""
     return x.to_dask_array() if hasattr(x, "to_dask_array") else x
 
@@ -130,7 +131,7 @@ def _blocks(x: Any, lengths: tuple[int, ...], name: str) -> list[Any]:
     """Return the rows of `x` by chunks of these lengths."""
     if x is None:
         return [None] * len(lengths)
-    array: Any = _sized(_array(x)) if is_chunked(x) else to_numpy(x)
+    array: Any = _sized(array_of(x)) if is_chunked(x) else to_numpy(x)
     if array.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), one for each row; got {tuple(array.shape)}")
     if array.shape[0] != sum(lengths):
@@ -146,7 +147,7 @@ def _parts(array: Any) -> list[Any]:
 
 def map_rows(function: Callable[[Any], Any], scores: Any, *, columns: int | None, dtype: npt.DTypeLike) -> Any:
     """Return, lazily, what `function` makes of scores: (n, `columns`), or (n,) where None."""
-    array = _array(scores)
+    array = array_of(scores)
     array = array.rechunk({1: -1}) if array.ndim == 2 else array
     shape: tuple[int, ...] = (0,) if columns is None else (0, columns)
     chunks = (array.chunks[0],) if columns is None else (array.chunks[0], (columns,))

@@ -11,14 +11,14 @@ from skimbalance._array_api import as_array
 from skimbalance._dask import is_chunked
 from skimbalance._request import Objective
 from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import abridged, check_columns, shown
+from skimbalance._validation import check_columns, column_names, shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
 from skimbalance.multilabel import MultilabelMetric, get_multilabel_metric, get_multilabel_metric_names
 from skimbalance.multilabel import check_constraints as check_label_constraints
 from skimbalance.solvers import Search
 
-__all__ = ["check_label_goals", "check_order", "label_metric", "label_names", "several_labels"]
+__all__ = ["check_label_goals", "label_metric", "label_names", "several_labels"]
 
 _SOLVERS = ("auto", "coordinate_ascent")
 
@@ -30,8 +30,10 @@ def several_labels(y: ArrayLike) -> bool:
     if is_chunked(y):
         return len(y.shape) == 2 and int(y.shape[1]) > 1
     try:
-        shape = as_array(y).shape
+        shape = as_array(y, name="y").shape
     except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
         raise ValueError(
             "y must be labels (n,) or an indicator (n, L); got rows of different lengths. Of lists of labels "
             "sklearn.preprocessing.MultiLabelBinarizer makes an indicator"
@@ -42,23 +44,11 @@ def several_labels(y: ArrayLike) -> bool:
 def label_names(y: ArrayLike, *, n_labels: int, classes: ArrayLike | None = None) -> npt.NDArray[Any]:
     """Return the name of each label: `classes`, the columns of a data frame, or numbers."""
     if classes is not None:
-        names = check_columns(classes, n_columns=n_labels)
-        check_order(y, names)
-        return names
-    columns = list(getattr(y, "columns", ()))
+        return check_columns(classes, n_columns=n_labels)
+    columns = column_names(y)
     alike = len({isinstance(name, str) for name in columns}) == 1 and len(columns) == n_labels
     named = alike and all(isinstance(name, str | Integral) for name in columns)
     return check_columns(columns, n_columns=n_labels) if named else np.arange(n_labels)
-
-
-def check_order(y: ArrayLike, labels: npt.NDArray[Any]) -> None:
-    """Raise where the columns of a data frame are these labels in another order."""
-    columns, names = list(getattr(y, "columns", ())), labels.tolist()
-    if columns != names and len(columns) == len(names) and set(columns) == set(names):
-        raise ValueError(
-            f"y has the columns {abridged(np.asarray(columns))}, and the labels are {abridged(labels)}, in this order: "
-            "reorder the columns"
-        )
 
 
 def check_label_goals(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._response import BELOW, Response, ask
 from skimbalance._typing import ArrayLike, Kind
-from skimbalance._validation import check_response
+from skimbalance._validation import abridged_list, by_label, check_response, n_samples
 from skimbalance.multilabel import Indicator
 
 __all__ = ["respond_labels", "sure_of"]
@@ -21,34 +21,42 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", lab
     Of a list of arrays (n, 2), as forests and `MultiOutputClassifier` return it, the second columns are taken.
     """
     method, outcome = ask(estimator, X, response_method)
-    scores = _of_list(estimator, outcome) if isinstance(outcome, list | tuple) else as_array(outcome)
-    if scores.ndim != 2 or scores.shape[1] != len(labels):
+    name, n_rows = f"{method} of estimator {type(estimator).__name__}", n_samples(X)
+    if isinstance(outcome, list | tuple):
+        scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
+    else:
+        scores = by_label(as_array(outcome, name=name), outcome, labels, name=name)
+    if scores.ndim != 2 or scores.shape[1] != len(labels) or n_rows not in (None, scores.shape[0]):
+        n = "n" if n_rows is None else n_rows
         raise ValueError(
-            f"{method} of estimator {type(estimator).__name__} must return a score for each of {len(labels)} labels, "
-            f"(n, {len(labels)}) or a list of as many arrays (n, 2); got shape {tuple(scores.shape)}"
+            f"{name} must return a score for each of {len(labels)} labels and each row of X, ({n}, {len(labels)}) or a "
+            f"list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
     check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
     return Response(scores, kind, labels)
 
 
-def _of_list(estimator: Any, pairs: Sequence[ArrayLike]) -> npt.NDArray[Any]:
-    """Return the probabilities (n, L) of labels being there."""
-    known = getattr(estimator, "classes_", None)
+def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArray[Any]:
+    """Return the probabilities (n, L) of labels being there, of a list of arrays (n, 2)."""
     classes = known if isinstance(known, list) and len(known) == len(pairs) else [None] * len(pairs)
-    return np.stack([_present(to_numpy(pair), own) for pair, own in zip(pairs, classes, strict=True)], axis=1)
+    arrays = [by_label(to_numpy(pair, name=name), pair, np.arange(2), name=name) for pair in pairs]
+    shapes = [array.shape for array in arrays]
+    alike = len({shape[:1] for shape in shapes}) == 1 and all(len(shape) == 2 for shape in shapes)
+    one_value = [shape[1:] == (1,) and own is not None for shape, own in zip(shapes, classes, strict=True)]
+    if not alike or not all(one or shape[1] == 2 for one, shape in zip(one_value, shapes, strict=True)):
+        raise ValueError(
+            f"the list that {name} returns must hold an array (n, 2) for each label, for absent and "
+            f"present; got shapes {abridged_list(shapes)}"
+        )
+    return np.stack([_present(array, own) for array, own in zip(arrays, classes, strict=True)], axis=1)
 
 
 def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[Any]:
     """Return the probability (n,) of a label, of which a model that knows one value alone is sure."""
-    if pair.ndim == 2 and pair.shape[1] == 2:
-        return pair[:, 1]
-    if pair.ndim == 2 and pair.shape[1] == 1 and classes is not None:
-        return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
-    raise ValueError(
-        "a list of probabilities must hold an array (n, 2) for each label, for absent and present; got shape "
-        f"{pair.shape}"
-    )
+    if pair.shape[1] == 2 or classes is None:
+        return pair[:, -1]
+    return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
 
 
 def sure_of(response: Response, *, known: Indicator) -> Response:

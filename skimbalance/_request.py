@@ -82,8 +82,8 @@ def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: La
         return pos_label
     if pos_label is not None and pos_label != own:
         raise ValueError(
-            f"pos_label={shown(pos_label)} names another class than the objective, whose pos_label is {shown(own)}. "
-            "Give both the same; a constraint on another class takes label="
+            f"pos_label={shown(pos_label)} names another class than the objective, whose own pos_label is "
+            f"{shown(own)}. Give both the same; a constraint on another class takes label="
         )
     return own
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._typing import Array, Kind
-from skimbalance._validation import check_response
+from skimbalance._validation import by_label, check_response, n_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
 
 __all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
@@ -47,20 +47,26 @@ def respond(
 ) -> Response:
     """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
     method, outcome = ask(estimator, X, response_method)
-    scores = as_array(outcome)
+    name = f"{method} of estimator {type(estimator).__name__}"
+    scores = as_array(outcome, name=name)
     classes = to_numpy(estimator.classes_) if classes is None else classes
-    n_classes = len(classes)
+    n_classes, n_rows = len(classes), n_samples(X)
+    got = tuple(scores.shape)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
         scores = scores[:, 0]
     one_column = scores.ndim == 1 and n_classes == 2
     margins_of_pairs = method == "decision_function" and n_classes > 2 and _compares_pairs(estimator)
-    if margins_of_pairs or not (one_column or scores.shape[1:] == (n_classes,)):
+    fits = (one_column or scores.shape[1:] == (n_classes,)) and n_rows in (None, scores.shape[0])
+    if margins_of_pairs or not fits:
+        n = "n" if n_rows is None else n_rows
+        expected = f"shape ({n}, {n_classes})" + (f" or ({n},)" if n_classes == 2 else "")
         raise ValueError(
-            f"{method} of estimator {type(estimator).__name__} must return a score for each of {n_classes} classes; "
-            f"got {'margins of pairs of classes, ' if margins_of_pairs else ''}shape {tuple(scores.shape)}"
+            f"{name} must return a score for each of {n_classes} classes and each row of X, {expected}; got "
+            f"{'margins of pairs of classes, ' if margins_of_pairs else ''}shape {got}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
-    check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}")
+    scores = by_label(scores, outcome, classes, name=name)
+    check_response(scores, kind=kind, source=name)
     return Response(scores, kind, classes)
 
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import bring, namespace, smallest_normal, to_numpy
-from skimbalance._dask import floating_of, is_chunked, map_rows, n_columns
+from skimbalance._dask import array_of, floating_of, is_chunked, map_rows, n_columns
 from skimbalance._report import Report
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_column_names, check_scores
+from skimbalance._validation import by_label, check_scores
 from skimbalance.decision import decide_scores, shifted, softmax
 from skimbalance.exceptions import names_page
 from skimbalance.multilabel import decide_label_scores, label_columns, label_proba, moved_log_odds
@@ -128,10 +128,10 @@ class TunedDecisions:
             raise ValueError(
                 f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
             )
-        check_column_names(scores, self.classes_)
         decides = copy(self)
         decides._kept = None  # these rows need not travel
-        return map_rows(getattr(decides, method), scores, columns=columns, dtype=dtype)
+        ordered = by_label(array_of(scores), scores, self.classes_)
+        return map_rows(getattr(decides, method), ordered, columns=columns, dtype=dtype)
 
     def _moved(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
         """Return the scores of several labels as an array, and their log-odds with the offsets on the host."""
@@ -139,8 +139,8 @@ class TunedDecisions:
         return given, moved_log_odds(given, to_numpy(self.offsets_), to_numpy(self.threshold_), kind=self.kind)
 
     def _checked(self, scores: ArrayLike) -> Array:
-        check_column_names(scores, self.classes_)
-        return check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+        x = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+        return by_label(x, scores, self.classes_)
 
     def _codes(self, x: Array) -> Array:
         """Return the code of the class that is predicted for each row of checked scores."""

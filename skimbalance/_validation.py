@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,32 @@ from skimbalance._typing import Array, ArrayLike, Kind, Label
 
 __all__ = [
     "abridged",
+    "abridged_list",
+    "by_label",
     "check_codes",
     "check_column_labels",
-    "check_column_names",
     "check_columns",
     "check_distribution",
     "check_groups",
     "check_label",
     "check_label_pair",
     "check_label_scores",
+    "check_label_vector",
     "check_labels",
     "check_lengths",
     "check_numbers",
     "check_per_class",
     "check_positive",
+    "check_present",
     "check_proba",
     "check_response",
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "column_names",
+    "column_order",
+    "label_values",
+    "n_samples",
     "numbered",
     "plain",
     "require_several_groups",
@@ -41,6 +49,10 @@ __all__ = [
 
 _SUM_TOLERANCE = 0.01
 """How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
+
+_LARGEST_LOGIT = 1e100
+_LARGEST_SINGLE = 1e18
+"""Logits beyond this are taken to double precision: in single precision their squares overflow."""
 
 _FEW_ROWS = 10
 """What has fewer rows to tune on is warned about."""
@@ -80,11 +92,12 @@ def rescaled(weights: Array, *, largest: float) -> Array:
 
 def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
     """Return the weights of so many rows as they are, if all can be; they may all be zero."""
-    weights = _numeric("sample_weight", as_array(sample_weight))
+    weights = _numeric("sample_weight", as_array(sample_weight, name="sample_weight"))
     xp = namespace(weights)
     if weights.ndim != 1 or weights.shape[0] != n_rows:
         raise ValueError(f"sample_weight must have shape ({n_rows},); got {tuple(weights.shape)}")
-    weights = bring(weights, to=weights, dtype=xp.float64)
+    with np.errstate(over="ignore"):  # of long double
+        weights = bring(weights, to=weights, dtype=xp.float64)
     if not bool(xp.all(xp.isfinite(weights))):
         raise ValueError("sample_weight must be finite; got NaN or infinite values")
     if bool(xp.any(weights < 0)):
@@ -96,14 +109,11 @@ def check_groups(groups: ArrayLike | None, *, n_rows: int) -> npt.NDArray[np.int
     """Return the code of the group of each row, in the order of their first rows; None where each row has its own."""
     if groups is None:
         return None
-    labels = to_numpy(groups)
+    labels = to_numpy(groups, name="groups")
     if labels.shape != (n_rows,):
         raise ValueError(f"groups must have shape ({n_rows},), the group of each row; got {labels.shape}")
-    of_objects = labels.dtype.kind == "O"
-    missing = any(map(_is_missing, labels.tolist())) if of_objects else bool((labels != labels).any())
-    if missing or np.ma.is_masked(groups):
-        raise ValueError("groups must name the group of each row; got missing values. Give such rows a group each")
-    if of_objects:  # labels of several types have no order
+    check_present("groups", labels)
+    if labels.dtype.kind == "O":  # labels of several types have no order
         place: dict[Any, int] = {}
         codes = np.asarray([place.setdefault(label, len(place)) for label in labels.tolist()], dtype=np.int64)
     else:
@@ -115,14 +125,6 @@ def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the number of each label, counted from zero in the order in which labels come first."""
     _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[codes].astype(np.int64)
-
-
-def _is_missing(label: Any) -> bool:
-    """Tell None, NaN, NaT and NA: none of these equals itself."""
-    try:
-        return label is None or bool(label != label)
-    except TypeError:
-        return True
 
 
 def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
@@ -146,9 +148,7 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None,
     columns = 2 if x.ndim == 1 else x.shape[1]
     if n_classes is not None and columns != n_classes:
         raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
-    x = _floating(x)
-    _CHECKS[kind](x, name)
-    return x
+    return _CHECKS[kind](_floating(x), name)
 
 
 _RETURNS = {
@@ -186,49 +186,158 @@ def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array
         )
     if x.shape[0] == 0:
         raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
-    x = _floating(x)
-    _CHECKS[kind](flat(x), "scores")
-    return x
+    return namespace(x).reshape(_CHECKS[kind](flat(_floating(x)), "scores"), x.shape)
 
 
 def _floating(x: Array) -> Array:
-    """Return numbers in a precision that the solvers take."""
+    """Return numbers in a precision that the solvers take, single or double."""
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "real floating"):
         return xp.astype(x, xp.float64)
-    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+    bits = xp.finfo(x.dtype).bits
+    if bits in (32, 64):
+        return x
+    with np.errstate(over="ignore"):  # what double precision cannot hold becomes infinite, which the checks find
+        return xp.astype(x, xp.float32 if bits < 32 else xp.float64)
 
 
-def check_column_names(scores: ArrayLike, labels: npt.NDArray[Any]) -> None:
-    """Raise where the columns of a data frame are named after the classes, and stand in another order."""
-    names = list(getattr(scores, "columns", ()))
-    classes = [str(label) for label in labels.tolist()]
-    if all(isinstance(name, str) for name in names) and names != classes and sorted(names) == sorted(classes):
+def by_label(x: Array, given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> Array:
+    """Return `x`, the array of `given`, with its columns in the order of `labels` where a data frame names them."""
+    order = column_order(given, labels, name=name) if x.ndim in (1, 2) else None
+    return x if order is None else x[:, order]
+
+
+def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> list[int] | None:
+    """Return the column of each of `labels` in a data frame whose columns are named after them; None elsewhere.
+
+    A column is named after the label that its name equals, or whose text it is. Columns that are named after none, or
+    by the default numbers from zero, go by position. Where only some are named after labels, it raises.
+    """
+    names = column_names(given)
+    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
+        _check_series_name(given.name, labels, name=name)
+    if len(names) != len(labels):
+        return None
+    numbered = type(getattr(given, "columns", None)).__name__ == "RangeIndex"
+    return _order_of(names, labels, of=f"{name} has the columns", numbered=numbered, instead=f"{name}.to_numpy()")
+
+
+def column_names(x: ArrayLike) -> list[Any]:
+    """Return the names of the columns of a data frame, none for anything else."""
+    arrow = type(x).__module__.split(".")[0] == "pyarrow"
+    return list(getattr(x, "column_names" if arrow else "columns", ()))
+
+
+def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
+    """Raise where one column of scores is named after the first of two labels, and would be taken for the second's."""
+    first, second = label_values(labels)
+    if isinstance(name_of_series, str) and name_of_series == str(first):
         raise ValueError(
-            f"scores has the columns {abridged(np.asarray(names))}, and the classes are {abridged(labels)}, in this "
-            "order: reorder the columns, or fit with classes= in theirs"
+            f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {name_of_series!r}, "
+            "the first class. Pass the column of the second class, or both columns"
         )
 
 
+def _order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
+    """Return the place among `names` of each of `labels`, None where the names say nothing."""
+    values, numbers = label_values(labels), list(range(len(names)))
+    place = {str(value): k for k, value in enumerate(values)}
+    place |= {str(int(value)): k for k, value in enumerate(values) if isinstance(value, float) and value.is_integer()}
+    place |= {value: k for k, value in enumerate(values)}
+    places = [place.get(each) for each in names]
+    known = {k for k in places if k is not None}
+    if places == numbers or not known:
+        return None
+    if len(known) == len(numbers):
+        if not (numbered and names == numbers):
+            return [places.index(k) for k in numbers]
+        why = "which may be default numbers, and are, in another order,"
+    elif [str(each) for each in names] == [str(number) for number in numbers]:
+        return None
+    else:
+        why = "of which some but not all are"
+    raise ValueError(
+        f"{of} {abridged_list(names)}, {why} the labels {abridged(labels)}: name each column after its label, or pass "
+        f"{instead}, which goes by position"
+    )
+
+
+def label_values(labels: npt.NDArray[Any]) -> list[Any]:
+    """Return labels as Python objects, dates and times among them."""
+    kind = labels.dtype.kind
+    values: list[Any] = (labels.astype(f"{kind}8[us]") if kind in "mM" else labels).tolist()
+    return values
+
+
+def n_samples(X: Any) -> int | None:
+    """Return the number of rows of what an estimator takes, None where its type does not tell."""
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return int(shape[0]) if shape and isinstance(shape[0], Integral) else None
+    if isinstance(X, Mapping):  # the inputs of a net, by name
+        lengths = {n_samples(each) for each in X.values()}
+        return lengths.pop() if len(lengths) == 1 else None
+    if isinstance(X, list | tuple) and X and hasattr(X[0], "shape"):  # rows, or the inputs of a net
+        return None
+    rows = hasattr(X, "__len__") and hasattr(X, "__getitem__")  # a loader has batches, and no items
+    return len(X) if rows else None
+
+
 def _rectangular(name: str, values: ArrayLike) -> Array:
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name} must be dense; got a sparse {type(values).__name__}. Pass {name}.toarray()")
     try:
-        return as_array(values)
+        return as_array(values, name=name)
     except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
         raise ValueError(f"{name} must be a rectangular array; got rows of different lengths") from error
 
 
 def _numeric(name: str, x: Array) -> Array:
     xp = namespace(x)
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
-        try:
-            x = x.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
+        x = _numbers_of(name, x)
     if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
         raise ValueError(f"{name} must be numeric; got dtype {x.dtype}")
     if xp.isdtype(x.dtype, "complex floating"):
         raise ValueError(f"{name} must be real. Complex data not supported; got dtype {x.dtype}")
     return x
+
+
+def _numbers_of(name: str, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return numbers of an array of objects, as data frames make it of columns of several types."""
+    check_present(name, x)
+    if any(isinstance(each, str | bytes) for each in x.flat):
+        raise ValueError(f"{name} must be numeric; got strings among objects")
+    try:
+        return x.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
+
+
+def check_present(name: str, values: npt.NDArray[Any]) -> None:
+    """Raise where labels, or objects, are missing: NaN, None, NaT or the missing value of pandas."""
+    kind = values.dtype.kind
+    if kind in "fmM":
+        missing = np.isnan(values) if kind == "f" else np.isnat(values)
+    elif kind in "OT":
+        missing = np.asarray([_is_missing(each) for each in values.reshape(-1).tolist()], dtype=bool)
+    else:
+        return
+    if missing.any():
+        first = int(np.argmax(missing.reshape(-1)))
+        value = "NaT" if kind in "mM" else repr(values.reshape(-1)[[first]].tolist()[0])
+        row = first // math.prod(values.shape[1:])
+        raise ValueError(
+            f"{name} must not contain missing values; got {value} in row {row}. Leave out such rows, or fill them in"
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    if type(value).__name__ in {"NoneType", "NAType", "NaTType", "MaskedConstant"}:
+        return True
+    return isinstance(value, Number | np.generic) and bool(value != value)
 
 
 def _check_no_nan(x: Array, name: str) -> None:
@@ -237,7 +346,7 @@ def _check_no_nan(x: Array, name: str) -> None:
         raise ValueError(f"{name} must not contain NaN")
 
 
-def _check_proba(x: Array, name: str) -> None:
+def _check_proba(x: Array, name: str) -> Array:
     xp = namespace(x)
     low, high = float(xp.min(x)), float(xp.max(x))
     if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
@@ -248,9 +357,10 @@ def _check_proba(x: Array, name: str) -> None:
         )
     if x.ndim == 2:
         _check_sums(xp.sum(x, axis=1), "kind='proba'", "sum to one", name)
+    return x
 
 
-def _check_log_proba(x: Array, name: str) -> None:
+def _check_log_proba(x: Array, name: str) -> Array:
     xp = namespace(x)
     high = float(xp.max(x))
     if not high <= _SUM_TOLERANCE:
@@ -261,6 +371,7 @@ def _check_log_proba(x: Array, name: str) -> None:
         )
     if x.ndim == 2:
         _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one", name)
+    return x
 
 
 def _check_sums(sums: Array, kind: str, expected: str, name: str) -> None:
@@ -271,11 +382,20 @@ def _check_sums(sums: Array, kind: str, expected: str, name: str) -> None:
         raise ValueError(f"{kind} takes rows that {expected}; row {row} of {name} gives {float(sums[row]):g}")
 
 
-def _check_logits(x: Array, name: str) -> None:
+def _check_logits(x: Array, name: str) -> Array:
+    """Return finite logits in a precision in which differences and their squares are finite, too."""
     xp = namespace(x)
-    if not all(math.isfinite(float(extreme)) for extreme in (xp.min(x), xp.max(x))):
+    low, high = float(xp.min(x)), float(xp.max(x))
+    largest = max(-low, high)
+    if not math.isfinite(largest):
         _check_no_nan(x, name)
         raise ValueError(f"kind='logits' takes finite {name}; got infinite values")
+    if largest > _LARGEST_LOGIT:
+        raise ValueError(
+            f"kind='logits' takes {name} between -{_LARGEST_LOGIT:g} and {_LARGEST_LOGIT:g}, whose differences are "
+            f"finite; {name} range from {low:g} to {high:g}. To rule a class out, a logit of -1e4 is enough"
+        )
+    return xp.astype(x, xp.float64) if xp.finfo(x.dtype).bits < 64 and largest > _LARGEST_SINGLE else x
 
 
 _CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}
@@ -285,14 +405,7 @@ def check_labels(
     y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
-    labels = to_numpy(y)
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), one label for each row; got {labels.shape}")
-    if labels.dtype.kind == "c":
-        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {labels.dtype}")
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError(f"{name} must not contain NaN or infinity")
-    found, codes = _encode(labels, name)
+    found, codes = _encode(check_label_vector(name, y), name)
     if classes is None:
         if len(found) < 2:
             raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
@@ -309,18 +422,19 @@ def _recode(
     found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int, name: str
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     columns = check_columns(classes, n_columns=n_classes)
-    place = {label: column for column, label in enumerate(columns.tolist())}
-    unknown = found[[label not in place for label in found.tolist()]]
-    if unknown.size:
-        raise ValueError(f"{name} holds {abridged(unknown)}, which classes lacks: {abridged(columns)}")
+    place = {label: column for column, label in enumerate(label_values(columns))}
+    unknown = [label for label in label_values(found) if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged_list(unknown)}, which classes lacks: {abridged(columns)}")
     if len(found) < 2:
         raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
-    return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes], columns
+    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes], columns
 
 
 def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
     """Return `classes`, a label for each column."""
-    columns = to_numpy(classes)
+    columns = to_numpy(classes, name="classes")
+    check_present("classes", columns)
     if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
         raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
     return columns
@@ -346,7 +460,7 @@ def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
     """Return the position of `label` in `classes`."""
     if np.ndim(label) > 0:
         raise ValueError(f"{name} must be one label; got {shown(label)}")
-    matches = [position for position, known in enumerate(classes.tolist()) if known == label]
+    matches = [] if _is_missing(label) else [k for k, known in enumerate(label_values(classes)) if known == label]
     if not matches:
         raise ValueError(f"{name}={shown(label)} is not a class; the classes are {abridged(classes)}")
     return matches[0]
@@ -354,7 +468,7 @@ def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
 
 def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
     """Return `values` as (K,) finite float64."""
-    numbers = to_numpy(values)
+    numbers = to_numpy(values, name=name)
     if numbers.dtype.kind not in "biuf" or numbers.shape != (n_classes,):
         raise ValueError(
             f"{name} must be {n_classes} numbers, one for each class; got shape {numbers.shape}, dtype {numbers.dtype}"
@@ -369,11 +483,20 @@ def check_per_class(
 ) -> npt.NDArray[np.float64]:
     """Return a number for each class, from a vector or from a mapping of labels."""
     if not isinstance(values, Mapping):
-        return check_numbers(name, values, n_classes=len(classes))
+        return check_numbers(name, _indexed_by_label(name, values, classes), n_classes=len(classes))
     places = {check_label(name, label, classes): value for label, value in values.items()}
     if missing is None and len(places) < len(classes):
         raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
     return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
+
+
+def _indexed_by_label(name: str, values: ArrayLike, classes: npt.NDArray[Any]) -> ArrayLike:
+    """Return `values`, those of a series in the order of `classes` where its index names them."""
+    if not (hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes)):
+        return values
+    names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
+    order = _order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
+    return values if order is None else to_numpy(values, name=name)[order]
 
 
 def check_positive(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
@@ -418,7 +541,8 @@ def check_column_labels(
     labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
 ) -> npt.NDArray[Any]:
     """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
-    given = _encode(_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels)
+    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
+    check_present(of if labels is not None else y_name, given)
     if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
         raise ValueError(
             f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
@@ -433,32 +557,30 @@ def check_column_labels(
 
 def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the position among `labels` of each of `values`."""
-    found, codes = _encode(_vector(name, values), name)
-    place = {label: column for column, label in enumerate(labels.tolist())}
-    unknown = found[[label not in place for label in found.tolist()]]
-    if unknown.size:
-        raise ValueError(f"{name} holds {abridged(unknown)}, which is none of {abridged(labels)}")
-    return np.asarray([place[label] for label in found.tolist()], dtype=np.int64)[codes]
+    found, codes = _encode(check_label_vector(name, values), name)
+    place = {label: column for column, label in enumerate(label_values(labels))}
+    unknown = [label for label in label_values(found) if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged_list(unknown)}, which is none of {abridged(labels)}")
+    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes]
 
 
-def _vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
-    """Return labels as a vector without NaN."""
-    vector = to_numpy(labels)
-    if vector.ndim != 1 or len(vector) == 0:
+def check_label_vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
+    """Return labels as a vector without missing values."""
+    vector = to_numpy(labels, name=name)
+    if vector.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), one label for each row; got {vector.shape}")
+    if vector.dtype.kind == "c":
+        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {vector.dtype}")
+    check_present(name, vector)
     if vector.dtype.kind == "f" and not np.isfinite(vector).all():
-        raise ValueError(f"{name} must not contain NaN or infinity")
+        raise ValueError(f"{name} must not contain infinity")
     return vector
 
 
 def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return two vectors of labels of the same type and length."""
-    vectors = {"y_true": to_numpy(y_true), "y_pred": to_numpy(y_pred)}
-    for name, labels in vectors.items():
-        if labels.ndim != 1:
-            raise ValueError(f"{name} must have shape (n,), one label for each row; got {labels.shape}")
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError(f"{name} must not contain NaN or infinity")
+    vectors = {name: check_label_vector(name, each) for name, each in (("y_true", y_true), ("y_pred", y_pred))}
     check_lengths(**vectors)
     if len({labels.dtype.kind in "biuf" for labels in vectors.values()}) > 1:
         kinds = ", ".join(f"{name} has dtype {labels.dtype}" for name, labels in vectors.items())
@@ -486,6 +608,11 @@ def shown(value: Any) -> str:
 
 def abridged(labels: npt.NDArray[Any]) -> str:
     """Return the labels as text, the first eight of them where there are more."""
+    return abridged_list(label_values(labels))
+
+
+def abridged_list(labels: list[Any]) -> str:
+    """Return labels as `abridged` does, which may be of several types."""
     first = ", ".join(map(shown, labels[:8]))
     return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
 

@@ -17,7 +17,7 @@ from skimbalance._sklearn import forget_fit
 from skimbalance._typing import Array, Label
 from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, names_page, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
+from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 
@@ -237,8 +237,9 @@ class TunedOffsetCheckpoint(Callback):
                     "TunedOffsetCheckpoint is for one label a row; got targets of several, of shape "
                     f"{tuple(codes.shape)}. Tune the trained net, with TunedOffsetClassifierCV or OffsetTuner"
                 )
-            known = kind_of_outputs(net, self.kind)
-            self._batches_.append((batch_logits(net, batch, y_pred, known=known), codes.reshape(-1).long()))
+            logits = batch_logits(net, batch, y_pred, known=kind_of_outputs(net, self.kind))
+            require_rows(logits, codes.shape[0], of="a batch")
+            self._batches_.append((logits, codes.reshape(-1).long()))
 
     @names_page
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from skimbalance._array_api import as_array, block_rows, device, namespace, to_n
 from skimbalance._label_request import several_labels
 from skimbalance._request import bound_metric
 from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance._validation import abridged, by_label, check_labels, check_lengths, check_sample_weight, check_scores
 from skimbalance.decision import decide, softmax
 from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Metric
@@ -70,7 +70,7 @@ def imbalance_curve(
     Parameters
     ----------
     scores : array of shape (n, K), or (n,) for two classes
-        Scores of rows that the classifier was not trained on; see :class:`OffsetTuner`.
+        Scores of rows that the classifier was not trained on; see :meth:`OffsetTuner.fit`.
     y : array-like of shape (n,)
         The label of each row.
     metrics : sequence of str or metric, default=("balanced_accuracy", "f1_macro")
@@ -125,8 +125,9 @@ def imbalance_curve(
     if several_labels(y):
         raise ValueError("imbalance_curve is for one label a row; got an indicator as y. Draw each label by itself")
     x = check_scores(scores, kind=kind)
-    check_lengths(scores=x, y=as_array(y))
+    check_lengths(scores=x, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
+    x = by_label(x, scores, labels)
     bound = (bound_metric(each, labels, pos_label, argument="metrics") for each in _several(metrics))
     named = {metric.name: metric for metric in bound}
     xp = namespace(x)
@@ -147,7 +148,7 @@ def _places(points: int | ArrayLike) -> _Floats:
         if points < 1:
             raise ValueError(f"points must be at least one; got {points}")
         return np.linspace(_FIRST, _LAST, int(points))
-    taus = to_numpy(points)
+    taus = to_numpy(points, name="points")
     if taus.ndim != 1 or taus.size == 0 or taus.dtype.kind not in "iuf" or not np.isfinite(taus).all():
         raise ValueError(f"points must be a number of points, or finite values of tau; got {points!r}")
     return taus.astype(np.float64)

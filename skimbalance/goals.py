@@ -298,13 +298,15 @@ class ImbalanceState:
 
 def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label, float]:
     """Return the target of a state as plain Python values, if it can be one."""
+    if hasattr(target, "iloc") and type(getattr(target, "index", None)).__name__ != "RangeIndex":
+        target = dict(target.items())  # of a series whose index are labels
     if isinstance(target, str):
         if target in {"uniform", "prior"}:
             return target
     elif isinstance(target, Mapping):
         check_distribution("target", list(target.values()), n_classes=len(target))
         return {label: float(share) for label, share in target.items()}
-    elif not isinstance(target, bool) and (shares := to_numpy(target)).dtype.kind in "iuf":
+    elif not isinstance(target, bool) and (shares := to_numpy(target, name="target")).dtype.kind in "iuf":
         if shares.ndim > 0:
             check_distribution("target", shares, n_classes=shares.size)
             return tuple(shares.astype(np.float64).tolist())

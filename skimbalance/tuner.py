@@ -19,7 +19,7 @@ from skimbalance._request import Objective
 from skimbalance._sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._tuned_decisions import TunedDecisions
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import abridged, check_scores
+from skimbalance._validation import abridged, by_label, check_scores
 from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import names_page, without_repeating
 from skimbalance.goals import Constraint, ImbalanceState
@@ -281,8 +281,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         scores : array of shape (n, K), or (n,) for two classes
             Scores of rows that the classifier was not trained on, a column for each class in the order of `classes`;
             (n,) is the probability, log-probability or logit (log-odds) of the second class. NumPy, torch or any
-            library of the array API; or a Dask array, see the notes of the class. Of several labels (n, L), each column
-            by itself such scores of a label being there; or a list of L arrays (n, 2).
+            library of the array API; or a Dask array, see the notes of the class. Columns of a data frame go by label
+            where their names are the classes, and by position where no name is a class. Of several labels (n, L), each
+            column by itself such scores of a label being there; or a list of L arrays (n, 2).
         y : array-like of shape (n,), or indicator of shape (n, L)
             The label of each row; or, dense or sparse, a one for each of several labels that a row carries.
         classes : array-like of shape (K,), default=None
@@ -390,7 +391,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             )
         if is_chunked(scores):
             raise TypeError("adapt_to takes scores in memory: some thousand rows tell the shares; got a Dask array")
-        new = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+        checked = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
+        new = by_label(checked, scores, self.classes_)
         other, level = copy(self), 0.9 if self.confidence_level is None else self.confidence_level
         other.random_state = deepcopy(self.random_state)  # a generator is not to be moved on
         kept = self._kept

@@ -122,7 +122,7 @@ class TestGroups:
             (np.where(np.arange(120) == 7, None, "a"), "missing values"),
             (pd.array([1, None] * 60, dtype="Int64"), "missing values"),
             (np.array(["2020-01-01", "NaT"] * 60, dtype="datetime64[D]"), "missing values"),
-            (np.ma.masked_equal(np.arange(120) // 2, 3), "missing values"),
+            (np.ma.masked_equal(np.arange(120) // 2, 3), "masked values"),
             (["one"] * 120, "at least two groups"),
         ],
     )

@@ -36,7 +36,7 @@ HOSTILE = {
     "objects": ({}, np.array([[{}, 1]] * 3, dtype=object), None, "scores must be numeric"),
     "y of one column": ({}, GOOD[0], [[0], [1], [1]], r"y must have shape \(n,\)"),
     "y of two columns that are no indicator": ({}, GOOD[0], [[0, 2]] * 3, "y must hold zeros and ones alone"),
-    "NaN in y": ({}, GOOD[0], [0, 1, np.nan], "y must not contain NaN"),
+    "NaN in y": ({}, GOOD[0], [0, 1, np.nan], "y must not contain missing values; got nan in row 2"),
     "mixed y": ({}, GOOD[0], np.array([0, "a", 1.5], dtype=object), "labels of one type"),
     "complex y": ({}, GOOD[0], np.array([0, 1, 1j]), "y must hold labels"),
     "unknown objective": ({"objective": "f1_makro"}, *GOOD, "did you mean 'f1_macro'"),

@@ -15,11 +15,12 @@ from skimbalance._request import bound_metric, deployed_factors, positive_label,
 from skimbalance._typing import ArrayLike, Kind
 from skimbalance._validation import (
     check_codes,
-    check_column_names,
+    check_label_vector,
     check_labels,
     check_per_class,
     check_scores,
     check_weights,
+    column_order,
     rescaled,
 )
 from skimbalance.chunked import Block, Chunks, Floats, drawn, drawn_evenly, gathered_rows, weigh_classes
@@ -73,14 +74,14 @@ def counted(
     n_classes = n_columns(scores)
     given = chunks_of(scores, y, sample_weight)
     _, labels = check_labels(given.labels.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
-    check_column_names(scores, labels)
+    order = column_order(scores, labels)
     positive = positive_label(goal.objective, labels, goal.pos_label)
     bound_metric(goal.objective, labels, positive)  # a wrong goal fails before the scores are read
     requirements_of(goal.constraints, labels, positive)
     heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
     if heaviest == 0:
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
-    read = partial(_read, kind=goal.kind, labels=labels, heaviest=heaviest)
+    read = partial(_read, kind=goal.kind, labels=labels, order=order, heaviest=heaviest)
     sums, largest = given.rows.total(partial(_weighed, read=read, kind=goal.kind), _more)
     sizes, weighing, masses = sums
     if goal.class_prior is not None:
@@ -109,7 +110,7 @@ def _after(chunk: Any, *, read: Callable[[Any], Block], part: Callable[[Block], 
 
 
 def _distinct(y: ArrayLike) -> npt.NDArray[Any]:
-    distinct: npt.NDArray[Any] = np.unique(to_numpy(y))
+    distinct: npt.NDArray[Any] = np.unique(check_label_vector("y", y))
     return distinct
 
 
@@ -118,7 +119,15 @@ def _heaviest(weights: ArrayLike) -> float:
     return float(check_weights(host, n_rows=len(host)).max())
 
 
-def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], heaviest: float, factors: Floats | None = None) -> Block:
+def _read(
+    chunk: Any,
+    *,
+    kind: Kind,
+    labels: npt.NDArray[Any],
+    order: list[int] | None,
+    heaviest: float,
+    factors: Floats | None = None,
+) -> Block:
     scores, y, sample_weight, place = chunk
     codes = check_codes("y", y, labels=labels)
     weights = None
@@ -126,7 +135,8 @@ def _read(chunk: Any, *, kind: Kind, labels: npt.NDArray[Any], heaviest: float, 
         weights = rescaled(check_weights(sample_weight, n_rows=len(codes)), largest=heaviest)
     if factors is not None:
         weights = factors[codes] if weights is None else weights * factors[codes]
-    return Block(to_numpy(check_scores(scores, kind=kind)), codes, weights, place)
+    columns = to_numpy(check_scores(scores, kind=kind))
+    return Block(columns if order is None else columns[:, order], codes, weights, place)
 
 
 def _weighed(chunk: Any, *, read: Callable[[Any], Block], kind: Kind) -> tuple[Floats, float]:

@@ -1,5 +1,6 @@
 """One label a row: an offset for each class."""
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,13 +27,14 @@ from skimbalance._request import (
 from skimbalance._sklearn import one_blas_thread
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import (
-    check_column_names,
+    by_label,
     check_groups,
     check_labels,
     check_lengths,
     check_per_class,
     check_sample_weight,
     check_scores,
+    label_values,
     require_several_groups,
 )
 from skimbalance.decision import decide_scores, threshold_of
@@ -58,10 +60,10 @@ def fit_classes(
     """Fit an offset for each class; see `OffsetTuner.fit`."""
     require_room(goal.objective, goal.constraints)  # a wrong goal fails first, whatever the scores
     given = check_scores(scores, kind=goal.kind)
+    check_lengths(scores=given, y=as_array(y, name="y"))
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if given.ndim == 1 else given.shape[1])
+    given = by_label(given, scores, labels)
     x = without_copy(given)
-    check_lengths(scores=x, y=as_array(y))
-    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
-    check_column_names(scores, labels)
     goal = replace(goal, pos_label=positive_label(goal.objective, labels, goal.pos_label))
     weights = _deployed(goal, codes, labels, check_sample_weight(sample_weight, like=x), like=x)
     group_codes = check_groups(groups, n_rows=len(codes))
@@ -76,7 +78,7 @@ def fit_classes(
     else:
         fitted = _fit_state(state, goal, rows, labels, like=given)
     kept = KeptRows.of(given, codes, weights, group_codes, n_classes=len(labels))
-    positive = labels.tolist()[1] if goal.pos_label is None else goal.pos_label
+    positive = label_values(labels)[1] if goal.pos_label is None else goal.pos_label
     return replace(fitted, notes=notes + fitted.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 
 
@@ -137,10 +139,16 @@ def _fit_metric(goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Arra
     notes = chosen.notes + notes_on_estimate(estimated, problem, goal.constraints)
     found, held_out = estimated.solution, estimated.held_out
     before, achieved = rows.count(0 * found.offsets), rows.count(found.offsets, found.counts)
+    in_sample = metric.value(achieved)
+    if not math.isfinite(in_sample):
+        raise ValueError(
+            f"objective {metric.name!r} must return a finite number for some decisions; got {in_sample:g} for all that "
+            "were tried"
+        )
     after = achieved if held_out is None else held_out
     return Fitted(
         classes=labels,
-        in_sample_score=metric.value(achieved),
+        in_sample_score=in_sample,
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is held_out),
         n_iter=found.n_iter,

@@ -11,7 +11,7 @@ from skimbalance._fits._goal import Fitted, Goal
 from skimbalance._label_request import check_label_goals, label_metric, label_names
 from skimbalance._sklearn import one_blas_thread
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_groups, check_lengths, check_sample_weight
+from skimbalance._validation import by_label, check_groups, check_lengths, check_sample_weight
 from skimbalance.multilabel import (
     MultilabelFit,
     check_indicator,
@@ -38,6 +38,7 @@ def fit_labels(
     indicator = check_indicator(y)
     n_labels = indicator.shape[1]
     names = label_names(y, n_labels=n_labels, classes=classes)
+    indicator = by_label(indicator, y, names, name="y")
     _check_goal(goal, names)
     given = label_columns(scores, kind=goal.kind, labels=names)
     check_lengths(scores=given, y=indicator)

@@ -18,7 +18,7 @@ from skimbalance._sklearn import (
     HasMethods,
 )
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import abridged, check_sample_weight, check_scores
+from skimbalance._validation import abridged, check_present, check_sample_weight, check_scores
 from skimbalance.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
@@ -175,8 +175,10 @@ def check_targets(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64] | None]:
     """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
     y = on_host(y)
-    if (numbers := np.asarray(y)).dtype.kind == "f":
-        assert_all_finite(numbers, input_name="y")
+    values = to_numpy(y, name="y")
+    check_present("y", values)
+    if values.dtype.kind == "f":
+        assert_all_finite(values, input_name="y")
     check_classification_targets(y)
     labels = column_or_1d(y, warn=True)
     weights: npt.NDArray[np.float64] | None = check_sample_weight(sample_weight, like=np.zeros(len(labels)))

@@ -24,6 +24,7 @@ from skimbalance._array_api import (
     device,
     namespace,
     side_by_side,
+    smallest_normal,
     to_numpy,
     transposed,
 )
@@ -169,7 +170,8 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
         for block, own_here, codes_here, weights, prior_here in blocks:
             shares = _shares(block, parameters)
             own = xp.take_along_axis(shares, codes_here[None, :], axis=0)[0, :]
-            mixed = (1 - lapse) * own + lapse * prior_here
+            # Both may be zero in rows that weigh next to nothing.
+            mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
             pull = weights * (1 - lapse) * own / mixed
             likelihood += float(xp.sum(weights * xp.log(mixed)))
             gradient[0] += slope * float(xp.sum(pull * (own_here - xp.sum(shares * block, axis=0))))

@@ -4,6 +4,7 @@ Offsets are fitted on all folds but one and judged on that one, for each fold in
 helped to fit.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -128,7 +129,13 @@ def width_of(groups: Codes | None) -> float:
 def widened(
     score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float], groups: Codes | None = None
 ) -> tuple[float, float]:
-    """Return an interval about `score` from what it is for redrawn rows, and within what the metric can be."""
+    """Return an interval about `score` from what it is for redrawn rows, and within what the metric can be.
+
+    Redrawn rows for which the metric is not finite are left out; without any others the interval is all that it can be.
+    """
+    redrawn = [value for value in redrawn if math.isfinite(value)]
+    if not redrawn or not math.isfinite(score):
+        return bounds
     low, middle, high = np.quantile(redrawn, [tail, 0.5, 1 - tail])
     least, most = bounds
     width = width_of(groups)

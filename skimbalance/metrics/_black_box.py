@@ -105,9 +105,16 @@ class BlackBox(Metric):
             times = self._repetitions(mass)
             returned = self.function(np.repeat(labels[rows], times), np.repeat(labels[columns], times))
         try:
-            return self.sign * float(returned)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}") from error
+            value = self.sign * float(returned)
+        except (TypeError, ValueError, OverflowError):
+            value = None
+        if value is None or isinstance(returned, str | bytes):
+            raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}")
+        if value == math.inf:  # nothing could be better, and several such decisions could not be compared
+            raise ValueError(
+                f"objective {self.name!r} must return a finite number, or NaN where it is undefined; got {returned!r}"
+            )
+        return value
 
     def _repetitions(self, mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         whole = np.rint(mass)

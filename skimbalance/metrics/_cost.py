@@ -8,12 +8,15 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, to_numpy
+from skimbalance._array_api import bring, namespace, refuse_masked, to_numpy
 from skimbalance._typing import Array, ArrayLike
 from skimbalance.exceptions import names_page
 from skimbalance.metrics._base import Direction, LinearMetric
 
 __all__ = ["Cost"]
+
+
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Cost(LinearMetric):
     Raises
     ------
     ValueError
-        If `matrix` is not square, or not finite.
+        If `matrix` is not square, or an entry is not finite or beyond 1e300.
 
     References
     ----------
@@ -53,14 +56,20 @@ class Cost(LinearMetric):
 
     @names_page
     def __post_init__(self) -> None:
+        refuse_masked(self.matrix, "matrix")
         try:
-            cells = np.asarray(to_numpy(self.matrix)).astype(np.float64, casting="same_kind")
+            cells = np.asarray(to_numpy(self.matrix, name="matrix")).astype(np.float64, casting="same_kind")
         except (TypeError, ValueError) as error:
             raise ValueError(f"matrix must hold real numbers, (K, K); got {self.matrix!r}") from error
         if cells.ndim != 2 or cells.shape[0] != cells.shape[1]:
             raise ValueError(f"matrix must be square, (K, K); got shape {cells.shape}")
         if not np.isfinite(cells).all():
             raise ValueError("matrix must be finite; got NaN or infinite entries")
+        if np.abs(cells).max(initial=0.0) > _LARGEST:
+            raise ValueError(
+                f"matrix must hold numbers between -{_LARGEST:g} and {_LARGEST:g}, whose differences are finite; got "
+                f"{cells.flat[np.abs(cells).argmax()]:g}. Only ratios of costs matter: divide all by the largest"
+            )
         object.__setattr__(self, "matrix", tuple(map(tuple, cells.tolist())))
 
     def __hash__(self) -> int:

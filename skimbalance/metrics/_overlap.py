@@ -13,6 +13,10 @@ __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]
 Average = Literal["binary", "macro", "weighted", "micro"]
 
 
+_LARGEST_WEIGHT = 1e100
+"""Beyond this weight of recall, F-beta is recall to the last digit; larger ones would overflow."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Overlap(PooledMetric):
     """A ratio of sums over one class, averaged over classes as scikit-learn does.
@@ -126,8 +130,8 @@ class FBeta(Overlap):
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            positive = 0 < self.beta < float("inf")
-        except TypeError:
+            positive = 0 < float(self.beta) < float("inf") and not isinstance(self.beta, str)
+        except (TypeError, ValueError, OverflowError):
             positive = False
         if not positive:
             raise ValueError(f"beta must be a positive finite number; got {shown(self.beta)}")
@@ -139,5 +143,5 @@ class FBeta(Overlap):
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
         """Return the weighted hits, and the weighted sum of predicted and support."""
-        squared = self.beta * self.beta
+        squared = min(float(self.beta) * float(self.beta), _LARGEST_WEIGHT)
         return (1 + squared) * hits, predicted + squared * support

@@ -6,9 +6,12 @@ import numpy.typing as npt
 from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike
 from skimbalance._validation import (
+    by_label,
     check_codes,
     check_column_labels,
+    check_columns,
     check_lengths,
+    check_per_class,
     check_positive,
     check_proba,
     check_sample_weight,
@@ -90,9 +93,12 @@ def imbalance_state(
         if y is None:
             raise ValueError("class_balanced=True needs y, the true labels; got None")
         known = check_column_labels(classes, of="classes", y=y, y_name="y", columns="proba", n_columns=shares.shape[1])
+        shares = by_label(shares, proba, known, name="proba")
         codes = check_codes("y", y, labels=known)
         check_lengths(proba=shares, y=codes)
         weights = balanced_weights(codes, None if weights is None else to_numpy(weights), n_classes=len(known))
+    elif classes is not None:
+        shares = by_label(shares, proba, check_columns(classes, n_columns=shares.shape[1]), name="proba")
     return _mean(shares, weights)
 
 
@@ -125,11 +131,13 @@ def degree_of_flow(
         columns="y_pred",
         n_columns=None if shares is None else int(shares.shape[1]),
     )
+    shares = None if shares is None else by_label(shares, y_pred, known, name="y_pred")
     truth = check_codes("y_true", y_true, labels=known)
     predicted = check_codes("y_pred", y_pred, labels=known) if shares is None else shares
     check_lengths(y_true=truth, y_pred=predicted)
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
-    worth = _worth(truth, weights, prior, n_classes=len(known))
+    reference = None if prior is None else check_per_class("prior", prior, known)
+    worth = _worth(truth, weights, reference, n_classes=len(known))
     mass = balanced_weights(truth, weights, n_classes=len(known))
     flow = np.bincount(predicted, mass, minlength=len(known)) if shares is None else to_numpy(_mean(shares, mass))
     return float(flow @ worth / worth.max())

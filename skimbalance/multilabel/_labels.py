@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from skimbalance._array_api import namespace, to_numpy
 from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import check_column_names, check_label_scores, check_lengths, check_scores, shown
+from skimbalance._validation import (
+    by_label,
+    check_label_scores,
+    check_lengths,
+    check_present,
+    check_scores,
+    shown,
+)
 from skimbalance.decision import threshold_of
 from skimbalance.scores import log_scores
 
@@ -37,10 +44,11 @@ _NUMBERS = (Real, np.bool_)
 
 def check_indicator(y: ArrayLike) -> Indicator:
     """Return the indicator (n, L) as booleans: of zeros and ones, dense or a sparse matrix of SciPy."""
-    dense = y.toarray() if hasattr(y, "toarray") else to_numpy(y)
+    dense = y.toarray() if hasattr(y, "toarray") else to_numpy(y, name="y")
     given: npt.NDArray[np.generic] = np.asarray(dense)
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
+    check_present("y", given)
     if given.dtype.kind == "O":  # data frames with columns of several types, or of those that know missing values
         odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
     else:
@@ -64,18 +72,18 @@ def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
 def are_pairs(scores: ArrayLike) -> bool:
     """Tell whether scores are a list of arrays, one for each label, rather than one array."""
     several = isinstance(scores, list | tuple) and len(scores) > 0
-    return several and all(getattr(each, "ndim", 0) == 2 for each in scores)
+    return several and all(len(getattr(each, "shape", ())) == 2 for each in scores)
 
 
 def side_columns(pairs: Sequence[ArrayLike], *, kind: Kind = "proba") -> Array:
     """Return (n, L) of a list of L arrays (n, 2), as `predict_proba` of some multilabel classifiers returns it."""
     for number, pair in enumerate(pairs):
-        if np.ndim(pair) != 2 or np.shape(pair)[1] != 2:
+        if pair.shape[1] != 2:
             raise ValueError(
                 f"a list of scores must hold an array (n, 2) for each label, for absent and present; entry {number} "
-                f"has shape {np.shape(pair)}. A label that all rows or none carried in training has one column"
+                f"has shape {tuple(pair.shape)}. A label that all rows or none carried in training has one column"
             )
-    checked = [check_scores(pair, kind=kind) for pair in pairs]
+    checked = [by_label(check_scores(pair, kind=kind), pair, np.arange(2)) for pair in pairs]
     check_lengths(**{f"entry {number} of scores": pair for number, pair in enumerate(checked)})
     columns = [pair[:, 1] - pair[:, 0] if kind == "logits" else pair[:, 1] for pair in checked]
     return namespace(columns[0]).stack(columns, axis=1)
@@ -83,9 +91,8 @@ def side_columns(pairs: Sequence[ArrayLike], *, kind: Kind = "proba") -> Array:
 
 def label_columns(scores: ArrayLike, *, kind: Kind, labels: npt.NDArray[Any]) -> Array:
     """Return checked scores (n, L), of which a list of L arrays (n, 2) may have been given."""
-    check_column_names(scores, labels)
     columns = side_columns(scores, kind=kind) if are_pairs(scores) else scores
-    return check_label_scores(columns, kind=kind, n_labels=len(labels))
+    return by_label(check_label_scores(columns, kind=kind, n_labels=len(labels)), scores, labels)
 
 
 def label_log_odds(scores: ArrayLike, *, kind: Kind) -> Floats:

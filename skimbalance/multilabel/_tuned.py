@@ -134,7 +134,8 @@ def _drawn_together(problem: MultilabelProblem, offsets: Floats, folds: Floats) 
     noise = fold_noise(folds[:, free], fewest.astype(np.float64))
     counts = problem.count(problem.indicator)
     present, total = (sums[problem.tunable][free] for sums in (counts.support, counts.total))
-    offsets, folds, log_odds = offsets.copy(), folds.copy(), np.log(present / (total - present))
+    absent = np.maximum(total - present, np.finfo(np.float64).eps * total)  # the difference may be lost in rounding
+    offsets, folds, log_odds = offsets.copy(), folds.copy(), np.log(present / absent)
     for each in (offsets, *folds):
         each[free] = shrunk(each[free], noise=noise, log_odds=log_odds)
     return offsets, folds

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 from skimbalance._typing import Array, ArrayLike, Kind
+from skimbalance._validation import n_samples
 from skimbalance.exceptions import names_page
 from skimbalance.nn._nets import is_net
 
-__all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba"]
+__all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba", "require_rows"]
 
 Ending: TypeAlias = Literal["auto"] | Kind
 
@@ -69,10 +70,11 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     torch = _torch()
     known = kind_of_outputs(net, kind)
     with _watching() as endings:
-        batches = [_read(outcome, known, endings) for outcome in _outputs(net, X)]
+        batches = [_read(outcome, known, endings, n_rows) for outcome, n_rows in _outputs(net, X)]
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
     logits = torch.cat(batches)
+    require_rows(logits, n_samples(X) if is_net(net) else None, of="X")
     if known is None:
         refuse_proba(logits)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -97,9 +99,10 @@ def _watching() -> Iterator[Any]:
         yield endings
 
 
-def _read(outcome: Any, known: str | None, endings: Any) -> Any:
+def _read(outcome: Any, known: str | None, endings: Any, n_rows: int | None = None) -> Any:
     """Return the logits of a batch, whose outcome is of a known kind or the latest that was watched."""
     output = _of_scores(outcome)
+    require_rows(output, n_rows, of="a batch")
     before = None if known == "logits" else endings.before(output)
     return _to_logits(output, known) if before is None else before
 
@@ -124,13 +127,22 @@ def kind_of_outputs(net: Any, kind: Ending) -> str | None:
     return next((_CRITERIA[name] for name in names if name in _CRITERIA), None)
 
 
-def _outputs(net: Any, X: Any) -> Iterator[Any]:
+def require_rows(output: Any, n_rows: int | None, *, of: str) -> None:
+    """Raise where a net has not returned a row for each of the `n_rows` that it was given; None where unknown."""
+    if n_rows not in (None, output.shape[0]):
+        raise ValueError(f"net must return a row for each row of {of}, {n_rows}; got shape {tuple(output.shape)}")
+
+
+def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
+    """Yield the outcome of each batch, and of how many rows it is where that is known."""
     if is_net(net):
-        yield from net.forward_iter(X, training=False, device=net.device)
+        for outcome in net.forward_iter(X, training=False, device=net.device):
+            yield outcome, None
         return
     with _evaluating(net):
         for batch in _batches(X):
-            yield _called(net, batch)
+            # The last part of a batch are its labels, if it has any; inputs may have the rows along another dimension.
+            yield _called(net, batch), n_samples(batch[-1] if isinstance(batch, tuple | list) else batch)
 
 
 @contextmanager

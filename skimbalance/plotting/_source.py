@@ -9,9 +9,8 @@ from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._array_api import as_array, to_numpy
-from skimbalance._label_request import check_order
-from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import abridged, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance._typing import ArrayLike, Kind
+from skimbalance._validation import abridged, by_label, check_labels, check_lengths, check_sample_weight, check_scores
 from skimbalance.classifier._base import response_of
 from skimbalance.decision import decide_scores
 from skimbalance.metrics._counts import Counts, Truth
@@ -27,7 +26,7 @@ class Source(NamedTuple):
     """A fitted tuner, and scores for it of which kind."""
 
     tuner: OffsetTuner
-    scores: Array
+    scores: ArrayLike
     kind: Kind
 
 
@@ -56,7 +55,7 @@ def source_of(estimator: Any, X: Any) -> Source:
     """Return the tuner and the scores of `X`: what the classifier says of the rows, or for a bare tuner `X` itself."""
     tuner = tuner_of(estimator)
     if tuner is estimator:
-        return Source(tuner, as_array(X), tuner.kind)
+        return Source(tuner, X, tuner.kind)
     response = response_of(estimator, X)
     return Source(tuner, response.scores, response.kind)
 
@@ -69,8 +68,8 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
         rows = labelled(scores, y, kind=kind, classes=tuner.classes_, sample_weight=sample_weight)
         before, after = rows.decided(0 * offsets), rows.decided(offsets, getattr(tuner, "threshold_", None))
         return ClassProfile.from_counts(tuner.classes_, before=before, after=after)
-    columns, indicator = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_)), check_indicator(y)
-    check_order(y, tuner.classes_)
+    columns = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_))
+    indicator = by_label(check_indicator(y), y, tuner.classes_, name="y")
     check_lengths(X=columns, y=indicator)
     undone, done = (
         decide_label_scores(columns, shift, thresholds, kind=kind)
@@ -122,7 +121,8 @@ def labelled(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     x = to_numpy(check_scores(scores, kind=kind, name=names[0]))
-    check_lengths(**{names[0]: x, names[1]: as_array(y)})
+    check_lengths(**{names[0]: x, names[1]: as_array(y, name=names[1])})
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1], name=names[1])
+    x = by_label(x, scores, labels, name=names[0])
     weights = check_sample_weight(sample_weight, like=x)
     return Rows(x, kind, Truth.from_codes(codes, n_classes=len(labels), weights=weights), labels)

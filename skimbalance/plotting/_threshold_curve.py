@@ -10,7 +10,7 @@ import numpy as np
 from skimbalance._array_api import to_numpy
 from skimbalance._request import bound_metric, requirements_of
 from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_label, shown
+from skimbalance._validation import check_label, check_label_vector, shown
 from skimbalance.decision import threshold_of
 from skimbalance.goals import Constraint
 from skimbalance.metrics._base import Metric
@@ -216,9 +216,9 @@ class ThresholdCurveDisplay:
         ThresholdCurveDisplay
             What was computed and drawn.
         """
-        shape = to_numpy(y_score).shape
+        shape = to_numpy(y_score, name="y_score").shape
         _require_two("y_score", shape[1] if len(shape) == 2 else 2)
-        _require_two("y_true", len(np.unique(to_numpy(y_true))))
+        _require_two("y_true", len(np.unique(check_label_vector("y_true", y_true))))
         rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight, names=("y_score", "y_true"))
         if threshold is not None and not (0 <= threshold <= 1 or math.isinf(threshold)):
             raise ValueError(f"threshold must be a probability; got {shown(threshold)}")

@@ -381,7 +381,12 @@ def _powell(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
 def _minimised(
     trials: _Trials, space: _Quantiles, optimiser: Callable[..., Any], *arguments: Any, **options: Any
 ) -> None:
-    optimiser(lambda point: -trials.rank(space.offsets(point)), *arguments, **options)
+    try:
+        optimiser(lambda point: -trials.rank(space.offsets(point)), *arguments, **options)
+    except RuntimeError as error:  # differential evolution hides what the objective raised
+        if isinstance(error.__cause__, TypeError | ValueError):
+            raise error.__cause__ from None
+        raise
 
 
 _METHODS: dict[str, Callable[[_Trials, _Quantiles, list[Array], int], None]] = {

@@ -155,7 +155,8 @@ class TestTuned:
     def test_margins_of_pairs_of_classes_are_refused(self):
         X, y = make_classification(200, 6, n_informative=5, n_redundant=0, n_classes=4, random_state=0)
         with pytest.raises(
-            ValueError, match=r"a score for each of 4 classes; got margins of pairs of classes, shape \(\d+, 6\)"
+            ValueError,
+            match=r"each of 4 classes and each row .*, 4\); got margins of pairs of classes, shape \(\d+, 6\)",
         ):
             TunedOffsetClassifierCV(SVC(decision_function_shape="ovo")).fit(X, y)
 

@@ -169,7 +169,7 @@ def test_parameters_are_checked(make, message):
     [
         ([0, 1], ["a", "b"], "labels of the same type"),
         ([0, 1, 1], ["0", "1", "1"], "labels of the same type"),
-        ([0, np.nan], [0, 1], "y_true must not contain NaN"),
+        ([0, np.nan], [0, 1], "y_true must not contain missing values"),
         ([0, 1], [[0, 1], [1, 0]], r"y_pred must have shape \(n,\)"),
     ],
 )

@@ -108,7 +108,7 @@ def test_the_state_lives_where_the_probabilities_live(xp, dtype):
         ({"class_balanced": True, "y": [0, 1, 5], "classes": [0, 1]}, r"y holds \[5\], which is none of \[0, 1\]"),
         ({"class_balanced": True, "y": [0, 1, 1], "classes": [0, 0]}, "classes must hold at least two distinct labels"),
         ({"class_balanced": True, "y": [0, 1, 1], "classes": [0, 1, 2]}, "proba has 2 columns but classes are 3"),
-        ({"class_balanced": True, "y": [0, 1, np.nan]}, "y must not contain NaN"),
+        ({"class_balanced": True, "y": [0, 1, np.nan]}, "y must not contain missing values"),
         ({"class_balanced": True, "y": [[0, 1, 1]]}, r"y must have shape \(n,\)"),
         ({"class_balanced": True, "y": np.array([0, "a", 1], dtype=object)}, "y must hold labels of one type"),
         ({"sample_weight": [1, -1, 0]}, "sample_weight must not be negative"),
