@@ -133,6 +133,12 @@ class TestGroups:
         with pytest.raises(ValueError, match=message):
             fit(scores, np.eye(2, dtype=int)[y], "f1_macro", groups=groups)
 
+    def test_rows_in_chunks_have_none(self):
+        chunked = pytest.importorskip("dask.array")
+        scores, y = drawn()
+        with pytest.raises(ValueError, match="groups are for scores in memory"):
+            fit(chunked.from_array(scores, chunks=(70, 2)), y, groups=y)
+
 
 class TestRepeats:
     """Rows that are there several times, as a group, tell what the rows alone tell."""
