@@ -359,18 +359,16 @@ class TestData:
         assert clone(tuner).fit(chunked(scores)[0], y).offsets_.tolist() == expected
         assert clone(tuner).fit(table["score"], table["y"]).offsets_.tolist() == expected
 
-    def test_columns_in_another_order_are_refused(self):
+    def test_columns_in_another_order_go_by_label(self):
         dd = pytest.importorskip("dask.dataframe")
         pd = pytest.importorskip("pandas")
         rng = np.random.default_rng(0)
         proba, y = rng.dirichlet(np.ones(3), size=300), np.array(["a", "b", "c"])[rng.integers(0, 3, size=300)]
         table = dd.from_pandas(pd.DataFrame(proba, columns=["b", "a", "c"]), npartitions=3)
-        tuner = OffsetTuner(confidence_level=None)
-        with pytest.raises(ValueError, match="reorder the columns"):
-            tuner.fit(table, y)
-        tuner.fit(table[["a", "b", "c"]], y)
-        with pytest.raises(ValueError, match="reorder the columns"):
-            tuner.predict(table)
+        expected = OffsetTuner(confidence_level=None).fit(table[["a", "b", "c"]], y)
+        tuner = OffsetTuner(confidence_level=None).fit(table, y)
+        np.testing.assert_array_equal(tuner.offsets_, expected.offsets_)
+        np.testing.assert_array_equal(tuner.predict(table).compute(), tuner.predict(proba[:, [1, 0, 2]]))
 
     def test_a_pickled_tuner_predicts_chunks(self):
         scores, y = two_classes(3000)
