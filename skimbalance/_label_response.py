@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance._array_api import as_array, to_numpy
 from skimbalance._response import BELOW, Response, ask
+from skimbalance._sklearn import is_constant
 from skimbalance._typing import ArrayLike, Kind
 from skimbalance._validation import abridged_list, by_label, check_response, n_samples
 from skimbalance.multilabel import Indicator
@@ -23,8 +25,10 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", lab
     method, outcome = ask(estimator, X, response_method)
     name, n_rows = f"{method} of estimator {type(estimator).__name__}", n_samples(X)
     if isinstance(outcome, list | tuple):
+        seen: npt.NDArray[np.bool_] | None = np.array([np.shape(pair)[1:] == (2,) for pair in outcome])
         scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
     else:
+        seen = _seen_by_each(estimator)
         scores = by_label(as_array(outcome, name=name), outcome, labels, name=name)
     if scores.ndim != 2 or scores.shape[1] != len(labels) or n_rows not in (None, scores.shape[0]):
         n = "n" if n_rows is None else n_rows
@@ -34,7 +38,7 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", lab
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
     check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
-    return Response(scores, kind, labels)
+    return Response(scores, kind, labels, seen)
 
 
 def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArray[Any]:
@@ -59,13 +63,22 @@ def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[A
     return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
 
 
+def _seen_by_each(estimator: Any) -> npt.NDArray[np.bool_] | None:
+    """Return which labels one-vs-rest, perhaps at the end of a pipeline, has a model of; None for other classifiers."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    models = last.estimators_ if isinstance(last, OneVsRestClassifier) else []
+    return np.array([not is_constant(model) for model in models]) if models else None
+
+
 def sure_of(response: Response, *, known: Indicator) -> Response:
     """Return the response of a model trained on `known` (n, L), sure of labels that all of these rows carry, or none.
 
-    Models treat such labels in as many ways as there are models, or leave them out.
+    Models treat such labels in as many ways as there are models, or leave them out. Their scores are no evidence:
+    nothing is fitted on them.
     """
     scores = to_numpy(response.scores).copy()
     largest = 1.0 if response.kind == "proba" else float(np.abs(scores).max()) + BELOW
     scores[:, known.all(axis=0)] = largest
     scores[:, ~known.any(axis=0)] = 0.0 if response.kind == "proba" else -largest
-    return response._replace(scores=scores)
+    both: npt.NDArray[np.bool_] = known.any(axis=0) > known.all(axis=0)
+    return response._replace(scores=scores, seen=both)

@@ -19,11 +19,20 @@ BELOW = 36.0
 
 
 class Response(NamedTuple):
-    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column."""
+    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column.
+
+    `seen` (K,) tells of which columns the model can know anything: it was trained on rows with and without them. None
+    stands for all.
+    """
 
     scores: Array
     kind: Kind
     classes: npt.NDArray[Any]
+    seen: npt.NDArray[np.bool_] | None = None
+
+    def known_columns(self) -> npt.NDArray[np.bool_]:
+        """Return of which columns (K,) the model can know anything."""
+        return np.ones(len(self.classes), dtype=bool) if self.seen is None else self.seen
 
 
 def _method_of(estimator: Any, response_method: str) -> str:

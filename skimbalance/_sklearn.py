@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer
+from sklearn.multiclass import _ConstantPredictor
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import _routing_enabled
@@ -21,6 +22,7 @@ __all__ = [
     "ScorerParts",
     "StrOptions",
     "forget_fit",
+    "is_constant",
     "one_blas_thread",
     "routing_enabled",
     "scorer_parts",
@@ -65,6 +67,11 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     """Keep the linear algebra of small matrices on one thread: on a busy machine threads wait longer than they work."""
     limited: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
     return limited
+
+
+def is_constant(estimator: Any) -> bool:
+    """Tell whether this is what one-vs-rest takes for a label that all rows of the training carry, or none."""
+    return isinstance(estimator, _ConstantPredictor)
 
 
 def routing_enabled() -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -24,7 +25,7 @@ from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import names_page, without_repeating
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
-from skimbalance.multilabel import MultilabelMetric
+from skimbalance.multilabel import Indicator, MultilabelMetric
 from skimbalance.scores import KINDS
 from skimbalance.solvers import OPTIMISERS, Search
 
@@ -301,7 +302,22 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         OffsetTuner
             The fitted tuner itself.
         """
+        return self._fit(scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
+
+    def _fit(
+        self,
+        scores: ArrayLike,
+        y: ArrayLike,
+        *,
+        classes: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        known: Indicator | None = None,
+    ) -> Self:
+        """Fit the offsets; with several labels, on the scores that are `known` (n, L)."""
         way = fit_chunks if is_chunked(scores) else fit_labels if several_labels(y) else fit_classes
+        if known is not None and not known.all():
+            way = partial(fit_labels, known=known)
         fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
         forget_fit(self)
         for name, value in fitted.attributes().items():

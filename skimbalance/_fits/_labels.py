@@ -13,6 +13,7 @@ from skimbalance._sklearn import one_blas_thread
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import by_label, check_groups, check_lengths, check_sample_weight
 from skimbalance.multilabel import (
+    Indicator,
     MultilabelFit,
     check_indicator,
     decide_labels,
@@ -33,8 +34,9 @@ def fit_labels(
     classes: ArrayLike | None,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None = None,
+    known: Indicator | None = None,
 ) -> Fitted:
-    """Fit an offset for each label; see `OffsetTuner.fit`."""
+    """Fit an offset for each label; see `OffsetTuner.fit`, and `fit_multilabel` for what is `known`."""
     indicator = check_indicator(y)
     n_labels = indicator.shape[1]
     names = label_names(y, n_labels=n_labels, classes=classes)
@@ -44,6 +46,7 @@ def fit_labels(
     check_lengths(scores=given, y=indicator)
     host = to_numpy(given)
     log_odds = label_log_odds(host, kind=goal.kind)
+    whole = slice(None) if known is None else known.all(axis=1)
     with one_blas_thread():
         found = fit_multilabel(
             log_odds,
@@ -53,6 +56,7 @@ def fit_labels(
             labels=names,
             weights=check_sample_weight(sample_weight, like=host),
             groups=check_groups(groups, n_rows=len(indicator)),
+            known=known,
             dtype=host.dtype,
             estimate=goal.estimate,
             n_bootstraps=goal.n_bootstraps,
@@ -61,7 +65,8 @@ def fit_labels(
             run=goal.run,
             report=goal.report,
         )
-    notes = doubts_on_labels(host, indicator, goal.kind, wrong=decide_labels(log_odds, 0.0) != indicator)
+    wrong = decide_labels(log_odds, 0.0) != indicator
+    notes = doubts_on_labels(host[whole], indicator[whole], goal.kind, wrong=wrong[whole])
     return _fitted(found, names, notes, kind=goal.kind, like=given)
 
 

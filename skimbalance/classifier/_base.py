@@ -129,7 +129,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _checked(self, X: Any) -> tuple[Array, Kind]:
         """Return the scores of the wrapped classifier, and what they are."""
-        scores, kind, _ = response_of(self, X)
+        scores, kind = response_of(self, X)[:2]
         return check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind
 
     def _codes(self, scores: Array, kind: Kind) -> Array:

@@ -6,12 +6,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, train_test_split
 
 from skimbalance._response import Response, pooled
 from skimbalance._sklearn import take_params, take_rows
 
-__all__ = ["Fold", "Split", "counted_once", "fit_fold", "judged_rows", "notes_on_rows", "systematic_splits"]
+__all__ = [
+    "Fold",
+    "Split",
+    "counted_once",
+    "fit_fold",
+    "is_frozen",
+    "judged_rows",
+    "known_scores",
+    "notes_on_rows",
+    "rows_with_evidence",
+    "systematic_splits",
+]
 
 Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -38,12 +50,19 @@ def fit_fold(
     train, test = split
     begin = perf_counter()
     targets.fit(estimator, take_rows(X, train), train, **take_params(X, fit_params, train))
-    response = targets.respond(estimator, take_rows(X, test), response_method=response_method, trained_on=train)
+    learnt = None if is_frozen(estimator) else train
+    response = targets.respond(estimator, take_rows(X, test), response_method=response_method, trained_on=learnt)
     if announce is not None:
         print(
             f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
         )
     return Fold(estimator, response, np.asarray(test))
+
+
+def is_frozen(estimator: Any) -> bool:
+    """Tell whether `fit` leaves the classifier, perhaps the last step of a pipeline, as it is."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return isinstance(last, FrozenEstimator)
 
 
 def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:
@@ -75,16 +94,53 @@ def judged_rows(
     classes: npt.NDArray[Any],
 ) -> dict[str, Any]:
     """Return the scored rows, but those of a class that the model of their fold had never seen."""
-    seen = [np.isin(labels[fold.rows], fold.response.classes) for fold in folds]
-    kept = np.concatenate(seen)
+    seen = np.array([np.isin(classes, fold.response.classes[fold.response.known_columns()]) for fold in folds])
+    places = {label: column for column, label in enumerate(classes.tolist())}
+    own = [[places[label] for label in labels[fold.rows].tolist()] for fold in folds]
+    judged = [known[codes] for known, codes in zip(seen, own, strict=True)]
+    kept = np.concatenate(judged)
     rows = np.concatenate([fold.rows for fold in folds])[kept]
+    sizes = [int(mask.sum()) for mask in judged]
     return {
         "scores": pooled([fold.response for fold in folds], classes)[kept],
         "y": labels[rows],
         "sample_weight": None if weights is None else weights[rows],
         "rows": rows,
-        "fold": np.repeat(np.arange(len(folds)), [int(mask.sum()) for mask in seen]),
+        "fold": np.repeat(np.arange(len(folds)), sizes),
+        "known": known_scores(seen, sizes),
     }
+
+
+def known_scores(seen: npt.NDArray[np.bool_], sizes: list[int]) -> npt.NDArray[np.bool_]:
+    """Return which scores (n, K) are of columns that the model of each fold, of such a size, has `seen` (folds, K)."""
+    if seen.all():
+        return np.broadcast_to(np.True_, (sum(sizes), seen.shape[1]))
+    return np.repeat(seen, sizes, axis=0)
+
+
+def rows_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], *, every: bool) -> dict[str, Any]:
+    """Return the rows whose model had seen all classes to be tuned: those that have judged rows, or `every` one.
+
+    A row cannot be taken for a class that its model had not seen, so that the false alarms of the class would be too
+    few. Where no model had seen all of these classes, the rarest are given up.
+    """
+    known, weights = judged["known"], judged["sample_weight"]
+    if known is None or known.all():
+        return dict(judged)
+    labels = judged["y"] if weights is None else judged["y"][weights > 0]
+    support = np.array([np.count_nonzero(labels == label) for label in classes])
+    wanted = np.argsort(-support, kind="stable")[: len(classes) if every else np.count_nonzero(support)]
+    kept = known[:, wanted].all(axis=1)
+    while not (every or kept.any()) and len(wanted) > 2:
+        wanted = wanted[:-1]
+        kept = known[:, wanted].all(axis=1)
+    if len(np.unique(judged["y"][kept if weights is None else kept & (weights > 0)])) < 2:
+        raise ValueError(
+            "cv must leave rows of at least two classes whose models had seen "
+            f"{'every class, as an ImbalanceState needs it' if every else 'both'}. Use folds that spread the rows of "
+            "each class, such as StratifiedKFold, or fewer of them"
+        )
+    return {name: part if part is None else part[kept] for name, part in judged.items()}
 
 
 def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]:
@@ -92,7 +148,7 @@ def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]
 
     The scores of a row share its weight, and are of one group. Without `weighing` the first of them stands for all.
     """
-    chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups")}
+    chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups", "known")}
     rows, weights = judged["rows"], judged["sample_weight"]
     n_scores = np.bincount(rows)[rows]
     if (n_scores == 1).all():
@@ -109,7 +165,8 @@ def notes_on_rows(*, n_scored: int, rows: npt.NDArray[np.intp]) -> list[str]:
     """Return what is to be said of scored `rows` that were not judged, or that several models have scored."""
     notes, n_distinct = [], len(np.unique(rows))
     if n_scored > len(rows):
-        notes.append(f"{n_scored - len(rows)} rows were left out: the model of their fold had never seen their class.")
+        left_out = f"{n_scored - len(rows):,} rows were left out"
+        notes.append(f"{left_out}: their fold's model had not seen their class, or another tuned class.")
     if n_distinct < len(rows):
         notes.append(f"The splits overlap: {n_distinct:,} samples have {len(rows):,} scores. Each sample counts once.")
     return notes

@@ -17,7 +17,7 @@ from skimbalance._sklearn import take_rows
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_for, fitted, require_known
-from skimbalance.classifier._folds import Fold, Split, judged_rows, systematic_splits
+from skimbalance.classifier._folds import Fold, Split, judged_rows, known_scores, systematic_splits
 from skimbalance.multilabel import Indicator, check_indicator, rarities
 from skimbalance.nn import ends_in_net
 
@@ -52,6 +52,9 @@ class Targets(Protocol):
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
         """Ask a fitted estimator for its scores."""
+
+    def seen(self) -> npt.NDArray[np.bool_] | None:
+        """Return of which columns a model that is trained on all rows knows anything, None where of each."""
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the name of each column of scores."""
@@ -119,7 +122,14 @@ class ClassTargets:
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
         """Ask for a score of each class that the estimator knows."""
-        return respond(estimator, X, response_method=response_method, classes=self.named)
+        response = respond(estimator, X, response_method=response_method, classes=self.named)
+        if trained_on is None:
+            return response
+        learnt = trained_on if self.weights is None else trained_on[self.weights[trained_on] > 0]
+        return response._replace(seen=np.isin(response.classes, self.y[learnt]))
+
+    def seen(self) -> None:
+        """Return None: a class is one that the model was trained on."""
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the classes."""
@@ -168,19 +178,30 @@ class LabelTargets:
     ) -> Response:
         """Ask for a score of each label."""
         response = respond_labels(estimator, X, response_method=response_method, labels=self.names)
-        return response if trained_on is None else sure_of(response, known=self.indicator[trained_on])
+        return response if trained_on is None else sure_of(response, known=self._learnt_on(trained_on))
+
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """Return of which labels a model of all rows learns rows with it and rows without it."""
+        learnt = self._learnt_on(np.arange(len(self.indicator)))
+        both: npt.NDArray[np.bool_] = learnt.any(axis=0) > learnt.all(axis=0)
+        return both
+
+    def _learnt_on(self, rows: npt.NDArray[np.intp]) -> Indicator:
+        """Return the labels of `rows`, without those rows that weigh nothing."""
+        return self.indicator[rows if self.weights is None else rows[self.weights[rows] > 0]]
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the names of the labels."""
         return self.names
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return all scored rows."""
-        rows = np.concatenate([fold.rows for fold in folds])
+        """Return all scored rows, and which scores are of labels that their model had seen both values of."""
+        rows, sizes = np.concatenate([fold.rows for fold in folds]), [len(fold.rows) for fold in folds]
         return {
             "scores": np.concatenate([to_numpy(fold.response.scores) for fold in folds]),
             "y": take_rows(self.y, rows),
             "sample_weight": None if self.weights is None else self.weights[rows],
             "rows": rows,
-            "fold": np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds]),
+            "fold": np.repeat(np.arange(len(folds)), sizes),
+            "known": known_scores(np.array([fold.response.known_columns() for fold in folds]), sizes),
         }

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -13,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._array_api import on_host
+from skimbalance._label_request import several_labels
 from skimbalance._request import Objective, takes_weights
 from skimbalance._response import RESPONSE_METHODS
 from skimbalance._sklearn import (
@@ -26,10 +28,18 @@ from skimbalance._sklearn import (
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance._validation import check_groups
 from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
-from skimbalance.classifier._folds import Fold, Split, counted_once, fit_fold, notes_on_rows
+from skimbalance.classifier._folds import (
+    Fold,
+    Split,
+    counted_once,
+    fit_fold,
+    is_frozen,
+    notes_on_rows,
+    rows_with_evidence,
+)
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
 from skimbalance.exceptions import names_page
-from skimbalance.goals import Constraint
+from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 
@@ -108,7 +118,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Within which bounds it is expected to be on as many new rows, with probability 0.9.
     cv_results_ : dict
         If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X), `fold` and `groups` (their codes, None
-        without), one entry for each scored row.
+        without), one entry for each scored row; and `known` (n, K), False where the model of the fold had not seen the
+        class in training, or of several labels had seen rows with the label alone, or rows without it alone. Such a
+        score is filled in and is no evidence: it is left out of all that is fitted and estimated.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -215,11 +227,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
         judged["groups"] = None if groups is None else groups[judged["rows"]]
-        tuner = self._tuner(folds[0].response.kind)
-        tuner.fit(**counted_once(judged, weighing=takes_weights(self.objective)), classes=columns)
-        tuner.notes_ += notes_on_rows(n_scored=sum(len(fold.rows) for fold in folds), rows=judged["rows"])
+        n_scored = sum(len(fold.rows) for fold in folds)
+        tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
         forget_fit(self)
         self._adopt(final, columns, multilabel=tuner.multilabel_)
+        refitted = final is not folds[0].estimator and not is_frozen(final)
+        self._seen = targets.seen() if refitted else folds[0].response.seen
         self._take_offsets(tuner)
         if self.store_cv_results:
             self.cv_results_ = judged
@@ -274,10 +287,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             if goal is not None:
                 setattr(other, name, goal)
         validate_parameters(other)
-        tuner = other._tuner(self.tuner_.kind)
         rows = self._rows_to_retune(X, y, sample_weight, groups)
-        tuner.fit(**counted_once(rows, weighing=takes_weights(other.objective)), classes=self.tuner_.classes_)
-        other._take_offsets(tuner)
+        n_scored = len(rows["rows"])
+        other._take_offsets(other._tuned_on(rows, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
         return other
 
     @names_page
@@ -318,12 +330,14 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             X, y = indexable(X, y)
             response = response_of(self, X)
             rows = np.arange(response.scores.shape[0])
+            seen = self._seen if self.multilabel_ else None
             return {
                 "scores": response.scores,
                 "y": y,
                 "sample_weight": sample_weight,
                 "rows": rows,
                 "groups": groups,
+                "known": None if seen is None else np.tile(seen, (len(rows), 1)),
             }
         for name, given in (("sample_weight", sample_weight), ("groups", groups)):
             if given is not None:
@@ -360,6 +374,19 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.score_interval_ = tuner.score_interval_
         if hasattr(tuner, "threshold_"):
             self.threshold_ = tuner.threshold_
+
+    def _tuned_on(
+        self, rows: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int
+    ) -> OffsetTuner:
+        """Return a tuner that is fitted on the scores that are known; of several labels it is told which these are."""
+        several = several_labels(rows["y"])
+        if not several:
+            every = isinstance(self.objective, ImbalanceState)
+            rows = {**rows_with_evidence(rows, columns, every=every), "known": None}
+        chosen = counted_once(rows, weighing=takes_weights(self.objective))
+        tuner = self._tuner(kind)._fit(**chosen, classes=columns)
+        tuner.notes_ += notes_on_rows(n_scored=n_scored, rows=rows["rows"])
+        return tuner
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
         return OffsetTuner(

@@ -18,7 +18,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """Weighted row counts of each label, as (L,) vectors; `total` are all rows."""
+    """Weighted sample counts of each label, as (L,) vectors; `total` are all samples with a known score."""
 
     hits: Floats
     predicted: Floats
@@ -36,17 +36,21 @@ class LabelCounts:
         return Counts(np.array([table[0, 0], hits]), table.sum(axis=0), table.sum(axis=1), table)
 
 
-def count_labels(indicator: Indicator, decisions: Indicator, weights: Floats | None) -> LabelCounts:
-    """Count rows of weight one, or of `weights` (n,)."""
+def count_labels(
+    indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
+) -> LabelCounts:
+    """Count samples of weight one, or of `weights` (n,); those that are not `known` (n, L) count for no label."""
     n_rows, n_labels = indicator.shape
+    if known is not None:
+        indicator, decisions = indicator & known, decisions & known
     parts = (indicator & decisions, decisions, indicator)
     if weights is None:
         hits, predicted, support = (np.count_nonzero(part, axis=0).astype(np.float64) for part in parts)
-        total = float(n_rows)
+        total = np.full(n_labels, float(n_rows)) if known is None else np.count_nonzero(known, axis=0).astype(float)
     else:
         hits, predicted, support = (weights @ part for part in parts)
-        total = float(weights.sum())
-    return LabelCounts(hits, predicted, support, np.full(n_labels, total))
+        total = np.full(n_labels, float(weights.sum())) if known is None else weights @ known
+    return LabelCounts(hits, predicted, support, total)
 
 
 def profile_of(
@@ -56,9 +60,10 @@ def profile_of(
     *,
     before: Indicator,
     after: Indicator,
+    known: Indicator | None = None,
     held_out: bool = False,
 ) -> ClassProfile:
     """Return what decisions (n, L) make of each label, without offsets and with them."""
-    each = (count_labels(indicator, decisions, weights) for decisions in (before, after))
+    each = (count_labels(indicator, decisions, weights, known) for decisions in (before, after))
     undone, done = (Counts(counts.hits, counts.predicted, counts.support) for counts in each)
     return ClassProfile.from_counts(labels, before=undone, after=done, held_out=held_out)

@@ -15,7 +15,7 @@ from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_
 from skimbalance.goals import Constraint
 from skimbalance.metrics._profile import ClassProfile
 from skimbalance.multilabel._counts import profile_of
-from skimbalance.multilabel._labels import Floats, check_indicator
+from skimbalance.multilabel._labels import Floats, Indicator, check_indicator
 from skimbalance.multilabel._metrics import MultilabelMetric
 from skimbalance.multilabel._problem import MultilabelProblem
 from skimbalance.multilabel._redraw import redrawn_values
@@ -59,6 +59,7 @@ def fit_multilabel(
     labels: ArrayLike | None = None,
     weights: Floats | None = None,
     groups: npt.NDArray[np.int64] | None = None,
+    known: Indicator | None = None,
     dtype: npt.DTypeLike = np.float64,
     estimate: str = "robust",
     n_bootstraps: int = 8,
@@ -86,6 +87,9 @@ def fit_multilabel(
         Of the rows.
     groups : array of shape (n,), default=None
         Codes of the groups of the rows; None means that all are independent.
+    known : array of bool of shape (n, L), default=None
+        False where a score carries no evidence, for its model had seen one value of the label alone: such cells are
+        left out of all that is fitted or estimated. None if there are none.
     dtype : dtype, default=float64
         What the offsets will be kept in; they are rounded to it before it is counted what they achieve.
     estimate, n_bootstraps, confidence_level, seed
@@ -105,11 +109,11 @@ def fit_multilabel(
     required = tuple(tuple(requirement for _, requirement in each) for each in wanted)
     chosen = get_multilabel_metric(metric, n_labels=rows.shape[1])
     values = np.asarray(log_odds, dtype=np.float64)
-    given = _weighing(MultilabelProblem(values, rows, weights, chosen, required, groups))
+    given = _with_evidence(_weighing(MultilabelProblem(values, rows, weights, chosen, required, groups, known)))
     require_several_groups(given.groups)
     problem = given.in_order()
     how = How(estimate, n_bootstraps, confidence_level, seed, run, report)
-    notes = _notes_on_support(problem, names)
+    notes = _notes_on_unknown(problem, names) + _notes_on_support(problem, names)
     raised, missed = _with_margins(problem, how, wanted)
     tuned = tune(raised, how, exactly=frozenset(missed))
     tuned = replace(tuned, offsets=tuned.offsets.astype(dtype).astype(np.float64))
@@ -123,6 +127,46 @@ def _weighing(problem: MultilabelProblem) -> MultilabelProblem:
     if problem.weights is None or (problem.weights > 0).all():
         return problem
     return problem.take(np.flatnonzero(problem.weights > 0))
+
+
+def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
+    """Return the problem without labels that have one value alone where they are known, and without rows left bare.
+
+    A label of which no row is known keeps its rows if it has one value alone in all of them: nothing is lost.
+    """
+    if problem.known is None:
+        return problem
+    n_rows, n_positive = len(problem.indicator), np.count_nonzero(problem.indicator, axis=0)
+    constant = (n_positive == 0) | (n_positive == n_rows)
+    none_known = problem.n_positive + problem.n_negative == 0
+    known = problem.known | (constant & none_known)
+    known = known & ~(~constant & ((problem.n_positive == 0) | (problem.n_negative == 0)))
+    if not known.any():
+        raise ValueError(
+            "there is no label to tune: of each label, the rows with it or those without it were scored by models that "
+            "had seen one value of it alone. Use fewer folds, or folds that spread the rows of each label"
+        )
+    problem = replace(problem, known=None if known.all() else known)
+    return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
+
+
+def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
+    """Return what is to be said of labels that lack scores to tune on, in some rows or in all."""
+    if problem.known is None:
+        return []
+    n_unknown = np.count_nonzero(~problem.known, axis=0)
+    lost, partly = n_unknown == len(problem.known), (n_unknown > 0) & (n_unknown < len(problem.known))
+    notes = []
+    if lost.any():
+        notes.append(
+            f"The labels {abridged(names[lost])} are not tuned, their offsets stay zero, and scores leave them out: no "
+            "row with the label, or no row without it, was scored by a model that had seen both."
+        )
+    if partly.any():
+        each = ", ".join(f"{shown(names[j])} in {n_unknown[j]:,} rows" for j in np.flatnonzero(partly)[:5])
+        more = f" and {np.count_nonzero(partly) - 5} more labels" if np.count_nonzero(partly) > 5 else ""
+        notes.append(f"Scores were left out whose model had seen one value alone of the label: {each}{more}.")
+    return notes
 
 
 def _with_margins(
@@ -155,7 +199,15 @@ def _fitted(
     spread = None if errors is None else np.stack([tuned.offsets - errors, tuned.offsets + errors])
     after = achieved if tuned.held_out is None else tuned.held_out
     crossed = tuned.held_out is not None
-    profile = profile_of(names, problem.indicator, problem.weights, before=before, after=after, held_out=crossed)
+    profile = profile_of(
+        names,
+        problem.indicator,
+        problem.weights,
+        before=before,
+        after=after,
+        known=problem.known,
+        held_out=crossed,
+    )
     return MultilabelFit(
         offsets=tuned.offsets,
         metric=problem.metric,
@@ -175,8 +227,8 @@ def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float
     """Return the score of the held-out decisions, and within which bounds that of as many new rows should be."""
     if tuned.held_out is None:
         return None, None
-    n_positive = problem.n_independent[1]
-    score = problem.metric.foretold(problem.indicator, tuned.held_out, problem.weights, n_positive=n_positive)
+    n_positive, known = problem.n_independent[1], problem.known
+    score = problem.metric.foretold(problem.indicator, tuned.held_out, problem.weights, known, n_positive=n_positive)
     if how.confidence_level is None:
         return score, None
     tail = (1 - how.confidence_level) / 2
@@ -186,12 +238,12 @@ def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
     """Return what is to be said of labels that all rows carry, or none, and warn of those with few rows."""
-    n_rows, n_positive = len(problem.indicator), problem.n_positive
+    n_positive, n_negative = problem.n_positive, problem.n_negative
     notes = [
         f"{rows} of {abridged(names[which])}: nothing to tune, their offsets stay zero."
         for rows, which in (
-            ("No row carries the labels", n_positive == 0),
-            ("Every row carries the labels", n_positive == n_rows),
+            ("No row carries the labels", (n_positive == 0) & (n_negative > 0)),
+            ("Every row carries the labels", (n_negative == 0) & (n_positive > 0)),
         )
         if which.any()
     ]
@@ -229,12 +281,21 @@ def _notes_on(
     counts = problem.count(problem.decide(tuned.offsets))
     for j in sorted({*range(problem.n_labels)} - {*problem.tunable}):
         broken = [str(constraint) for constraint, required in wanted[j] if required.missed(counts.of(j)) > 0]
-        if broken:
+        lost = counts.total[j] == 0
+        if lost and wanted[j]:
+            asked = ", ".join(str(constraint) for constraint, _ in wanted[j])
+            notes.append(
+                f"Label {shown(names[j])} has no rows to tune on: its offset stays zero, and whether {asked} "
+                "holds is not known."
+            )
+        elif broken:
             notes.append(
                 f"Label {shown(names[j])} is carried by {'all rows' if problem.n_positive[j] else 'no row'}: "
                 f"its offset stays zero, with which {', '.join(broken)} does not hold on these rows."
             )
-            warn_user(notes[-1], UnreachableGoalWarning)
+        else:
+            continue
+        warn_user(notes[-1], UnreachableGoalWarning)
     if tuned.held_out is not None:
         notes += said_of(wanted, problem.count(tuned.held_out), names)
     return notes

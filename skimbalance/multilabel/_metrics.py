@@ -3,6 +3,9 @@
 `"macro"` is the mean of a two-class metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
 ratio of sums over the labels, `"samples"` the mean over rows of the ratio within each. A ratio of nothing to nothing is
 zero.
+
+Cells that are not `known` (n, L) have a score that carries no evidence. They count for no label; `"macro"` and
+`"weighted"` leave out labels without known cells, `"samples"` leaves out samples whose labels are all unknown.
 """
 
 from abc import ABC, abstractmethod
@@ -38,20 +41,35 @@ class MultilabelMetric(ABC):
         return 0.0, 1.0
 
     @abstractmethod
-    def value(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
+    def value(
+        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
+    ) -> float:
         """Return the metric of `decisions` (n, L)."""
 
     def foretold(
-        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, *, n_positive: npt.NDArray[np.int64]
+        self,
+        indicator: Indicator,
+        decisions: Indicator,
+        weights: Floats | None,
+        known: Indicator | None = None,
+        *,
+        n_positive: npt.NDArray[np.int64],
     ) -> float:
         """Return the metric of `decisions` on held-out rows as it is expected on new ones.
 
-        `n_positive` (L,) is how many independent rows carry each label.
+        `n_positive` (L,) is how many independent rows carry each label, of those that are known.
         """
-        return self.value(indicator, decisions, weights)
+        return self.value(indicator, decisions, weights, known)
 
     @abstractmethod
-    def redrawn(self, indicator: Indicator, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+    def redrawn(
+        self,
+        indicator: Indicator,
+        decisions: Indicator,
+        mass: Floats,
+        added: Floats,
+        known: Indicator | None = None,
+    ) -> list[float]:
         """Return the metric for each row of `mass` (draws, n), weights of the rows.
 
         `added` (4, draws, L) is added to the hits, misses, right and false alarms of labels, where it counts labels.
@@ -79,18 +97,30 @@ class OfCounts(MultilabelMetric):
     def of_counts(self, counts: LabelCounts) -> float:
         """Return the metric of the decisions that `counts` counts."""
 
-    def value(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
+    def value(
+        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
+    ) -> float:
         """Return the metric of `decisions` (n, L)."""
-        return self.of_counts(count_labels(indicator, decisions, weights))
+        return self.of_counts(count_labels(indicator, decisions, weights, known))
 
-    def redrawn(self, indicator: Indicator, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+    def redrawn(
+        self,
+        indicator: Indicator,
+        decisions: Indicator,
+        mass: Floats,
+        added: Floats,
+        known: Indicator | None = None,
+    ) -> list[float]:
         """Return the metric for each row of `mass` (draws, n)."""
         hits, missed, _, false = added
+        total = mass.sum(axis=1)[:, None]
+        if known is not None:
+            indicator, decisions, total = indicator & known, decisions & known, mass @ known
         columns = (
             mass @ (indicator & decisions) + hits,
             mass @ decisions + hits + false,
             mass @ indicator + hits + missed,
-            mass.sum(axis=1)[:, None] + added.sum(axis=0),
+            total + added.sum(axis=0),
         )
         return [self.of_counts(LabelCounts(*each)) for each in zip(*columns, strict=True)]
 
@@ -130,17 +160,25 @@ class LabelMean(OfCounts):
         return -value if self.metrics[0].direction == "minimize" else value
 
     def of_counts(self, counts: LabelCounts) -> float:
-        """Return the mean."""
-        values = np.array([self.two_class(j).value(counts.of(j)) for j in range(len(counts.hits))])
+        """Return the mean over the labels that have rows."""
+        judged = np.flatnonzero(counts.total > 0)
+        values = np.array([self.two_class(j).value(counts.of(j)) for j in judged.tolist()])
         if not self.by_support:
-            return float(values.mean())
-        return float(safe_ratio(counts.support @ values, counts.support.sum()))
+            return float(values.mean()) if judged.size else 0.0
+        support = counts.support[judged]
+        return float(safe_ratio(support @ values, support.sum()))
 
     def foretold(
-        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, *, n_positive: npt.NDArray[np.int64]
+        self,
+        indicator: Indicator,
+        decisions: Indicator,
+        weights: Floats | None,
+        known: Indicator | None = None,
+        *,
+        n_positive: npt.NDArray[np.int64],
     ) -> float:
         """Count half a row as a hit where a label has none and its metric would be zero for that."""
-        counts = count_labels(indicator, decisions, weights)
+        counts = count_labels(indicator, decisions, weights, known)
         vanishing = np.array([self.two_class(j).vanishes for j in range(len(counts.hits))])
         missed = vanishing & (counts.hits == 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
@@ -199,22 +237,47 @@ class SamplesMean(MultilabelMetric):
         worth: Floats = np.where(empty, self.zero_division, numerator / np.where(empty, 1.0, denominator))
         return worth
 
-    def of_rows(self, indicator: Indicator, decisions: Indicator) -> Floats:
+    def of_rows(self, indicator: Indicator, decisions: Indicator, known: Indicator | None = None) -> Floats:
         """Return the ratio of each row."""
+        if known is not None:
+            indicator, decisions = indicator & known, decisions & known
         parts = (indicator & decisions, decisions, indicator)
         return self.each(*(np.count_nonzero(part, axis=1).astype(np.float64) for part in parts))
 
-    def value(self, indicator: Indicator, decisions: Indicator, weights: Floats | None) -> float:
-        """Return the mean over rows."""
-        return float(np.average(self.of_rows(indicator, decisions), weights=weights))
+    def judged(self, indicator: Indicator, known: Indicator) -> Floats:
+        """Return zero for rows that carry labels, none of them known, and one for the others; one for all if none is.
 
-    def redrawn(self, indicator: Indicator, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+        What such a row is worth depends on the decisions that are not known.
+        """
+        some = (indicator & known).any(axis=1) | ~indicator.any(axis=1)
+        judged: Floats = np.where(some if some.any() else ~some, 1.0, 0.0)
+        return judged
+
+    def value(
+        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
+    ) -> float:
+        """Return the mean over rows."""
+        if known is not None:
+            share = self.judged(indicator, known)
+            weights = share if weights is None else share * weights
+        return float(np.average(self.of_rows(indicator, decisions, known), weights=weights))
+
+    def redrawn(
+        self,
+        indicator: Indicator,
+        decisions: Indicator,
+        mass: Floats,
+        added: Floats,
+        known: Indicator | None = None,
+    ) -> list[float]:
         """Return the metric for each row of `mass` (draws, n), and of rows that are all right or all wrong.
 
         So many of these are added as there are hits and misses to the first label that has any.
         """
+        if known is not None:
+            mass = mass * self.judged(indicator, known)
         right, wrong = added[:2, :, added.any(axis=(0, 1)).argmax()]
         means: list[float] = (
-            (mass @ self.of_rows(indicator, decisions) + right) / (mass.sum(axis=1) + right + wrong)
+            (mass @ self.of_rows(indicator, decisions, known) + right) / (mass.sum(axis=1) + right + wrong)
         ).tolist()
         return means

@@ -47,8 +47,9 @@ def redrawn_values(
     """
     kinds = _kinds(problem, decisions)
     indicator = problem.indicator[kinds.first]
+    known = None if problem.known is None else problem.known[kinds.first]
     chosen = [each[kinds.first] for each in decisions]
-    unit = _row_weight(problem, kinds, indicator, chosen[0])
+    unit = _row_weight(problem, kinds, indicator, chosen[0], known)
     rng = np.random.default_rng(seed)
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
     at_once = max(1, _CELLS_AT_ONCE // max(len(kinds.first), len(kinds.sizes)))
@@ -57,11 +58,12 @@ def redrawn_values(
         drawn = _drawn(kinds.sizes, (n_here, len(kinds.sizes)), rng, anew=anew)
         mass = drawn * (kinds.mass / kinds.sizes) if kinds.groups is None else drawn @ kinds.groups
         added = unit * _added(problem, n_here, rng, anew=anew)
-        yield from zip(*(problem.metric.redrawn(indicator, each, mass, added) for each in chosen), strict=True)
+        yield from zip(*(problem.metric.redrawn(indicator, each, mass, added, known) for each in chosen), strict=True)
 
 
 def _kinds(problem: MultilabelProblem, decisions: tuple[Indicator, ...]) -> _Kinds:
-    packed = np.packbits(np.concatenate([problem.indicator, *decisions], axis=1), axis=1)
+    known = [] if problem.known is None else [problem.known]
+    packed = np.packbits(np.concatenate([problem.indicator, *decisions, *known], axis=1), axis=1)
     keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1])))[:, 0]
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     sizes = np.bincount(inverse).astype(np.float64)
@@ -94,18 +96,22 @@ def _added(problem: MultilabelProblem, n_draws: int, rng: np.random.Generator, *
 
 
 def _row_weight(
-    problem: MultilabelProblem, kinds: _Kinds, indicator: Indicator, decisions: Indicator
+    problem: MultilabelProblem, kinds: _Kinds, indicator: Indicator, decisions: Indicator, known: Indicator | None
 ) -> float | Floats:
     """Return what an independent row weighs; in groups (4, 1, L), as a hit, a miss, right and a false alarm."""
     mean = 1.0 if problem.weights is None else float(problem.weights.mean())
     if kinds.groups is None:
         return mean
     if isinstance(problem.metric, SamplesMean):
-        worth = problem.metric.of_rows(indicator, decisions)[:, None]
-        hits, totals = (csr_array(kinds.groups @ each) for each in (worth, np.ones_like(worth)))
+        judged = np.ones((len(indicator), 1)) if known is None else problem.metric.judged(indicator, known)[:, None]
+        worth = judged * problem.metric.of_rows(indicator, decisions, known)[:, None]
+        hits, totals = (csr_array(kinds.groups @ each) for each in (worth, judged))
         return max(mean, float(independent_weights(hits, totals)[0]))
     absent, present = (
         independent_weights(*(csr_array(kinds.groups @ each.astype(np.float64)) for each in (owned & right, owned)))
-        for owned, right in ((~indicator, ~decisions), (indicator, decisions))
+        for owned, right in (
+            (~indicator if known is None else ~indicator & known, ~decisions),
+            (indicator if known is None else indicator & known, decisions),
+        )
     )
     return np.stack([present, present, absent, absent])[:, None, :]

@@ -165,10 +165,10 @@ def _constrained(constraint: Constraint) -> Metric:
 
 
 def said_of(wanted: Sequence[Wanted], counts: LabelCounts, labels: npt.NDArray[Any]) -> list[str]:
-    """Return what each constraint comes to in decisions; of many labels, that of the first few."""
+    """Return what each constraint comes to in decisions; of many labels, that of the first few that have rows."""
     notes = []
     for j, each in enumerate(wanted):
-        for constraint, required in each:
+        for constraint, required in each if counts.total[j] > 0 else ():
             of = "" if constraint.label is not None else f" for {shown(labels[j])}"
             notes.append(f"Asked for {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on held-out rows.")
     more = [f"And {len(notes) - _TOLD} more of the kind."] if len(notes) > _TOLD else []

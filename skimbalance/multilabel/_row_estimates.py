@@ -30,7 +30,7 @@ def fit_rows(
 ) -> tuple[Floats, int]:
     """Return the offsets (L,) that `estimate` names, and the sweeps of the ascent that won."""
     rows = _Rows(problem)
-    hard = problem.indicator.astype(np.float64)
+    hard = problem.present.astype(np.float64)
     if estimate == "empirical":
         best = rows.search(hard).best(rows.starts(hard))
         return best.offsets, best.n_sweeps
@@ -60,10 +60,15 @@ class _Rows:
 
     @cached_property
     def _plain(self) -> RowSearch:
-        problem = self.problem
+        problem, metric = self.problem, cast(SamplesMean, self.problem.metric)
         walks = dict(zip(problem.tunable, map(row_walk, self.labels), strict=True))
-        shares = problem.indicator.astype(np.float64)
-        return RowSearch(cast(SamplesMean, problem.metric), problem.log_odds, shares, problem.weights, walks)
+        shares, log_odds, weights = problem.present.astype(np.float64), problem.log_odds, problem.weights
+        if problem.known is not None:
+            walks = {j: replace(walk, rows=np.flatnonzero(problem.known[:, j])[walk.rows]) for j, walk in walks.items()}
+            log_odds = np.where(problem.known, log_odds, -np.inf)  # no offset makes a label present that is not known
+            judged = metric.judged(problem.indicator, problem.known)
+            weights = judged if weights is None else judged * weights
+        return RowSearch(metric, log_odds, shares, weights, walks)
 
     def search(self, shares: Floats) -> RowSearch:
         """Return the search for labels that are as soft as `shares` (n, L)."""
@@ -71,9 +76,10 @@ class _Rows:
 
     def calibrated(self, run: Run) -> Floats:
         """Return the calibrated probability (n, L) of each label; labels that cannot be tuned are as they are."""
-        shares = self.problem.indicator.astype(np.float64)
+        shares = self.problem.present.astype(np.float64)
         found = run(partial(calibrated_shares, Sample(label, None)) for label in self.labels)
-        shares[:, self.problem.tunable] = np.stack([of_both[1] for of_both in found], axis=1)
+        for j, of_both in zip(self.problem.tunable, found, strict=True):
+            shares[self.problem.rows(j), j] = of_both[1]
         return shares
 
     def redrawn(self, rng: np.random.Generator) -> Floats:
@@ -83,14 +89,15 @@ class _Rows:
             weights = rng.exponential(size=len(self.problem.log_odds))
         else:
             weights = rng.exponential(size=int(groups.max()) + 1)[groups]
-        return weights if self.problem.weights is None else weights * self.problem.weights
+        return weights if self._plain.weights is None else weights * self._plain.weights
 
     def starts(self, shares: Floats) -> Sequence[Floats]:
         """Return no offsets, those of the ratio of sums, those of each label's own ratio, and the middle of the two."""
         problem, ratio = self.problem, cast(SamplesMean, self.problem.metric).ratio
+        owned = (shares[problem.rows(j), j] for j in problem.tunable)
         soft = (
-            label.with_truth(Truth.from_shares(np.stack([1 - own, own]), weights=problem.weights))
-            for label, own in zip(self.labels, shares[:, problem.tunable].T, strict=True)
+            label.with_truth(Truth.from_shares(np.stack([1 - own, own]), weights=label.truth.weights))
+            for label, own in zip(self.labels, owned, strict=True)
         )
         walks = [ratio_walk(label, ratio) for label in soft]
         none, together, alone = np.zeros((3, problem.n_labels))

@@ -21,7 +21,7 @@ from skimbalance.estimation import (
     share_kept,
 )
 from skimbalance.multilabel._joint import fit_jointly
-from skimbalance.multilabel._labels import Floats, Indicator, decide_labels, rarities
+from skimbalance.multilabel._labels import Floats, Indicator, rarities
 from skimbalance.multilabel._problem import MultilabelProblem
 from skimbalance.multilabel._redraw import redrawn_values
 from skimbalance.multilabel._shrinkage import FEWEST_LABELS, fold_noise, shrunk
@@ -99,7 +99,8 @@ def _tune_apart(problem: MultilabelProblem, how: How, exactly: frozenset[int]) -
     judged = how.run(partial(_judged, problem.label(j), each, how) for j, each in zip(tunable, folds.T, strict=True))
     strength[tunable] = [share for share, _ in judged]
     held_out = problem.decide(0 * offsets)
-    held_out[:, tunable] = np.stack([decisions for _, decisions in judged], axis=1)
+    for j, (_, decisions) in zip(tunable, judged, strict=True):
+        held_out[problem.rows(j), j] = decisions
     if how.confidence_level is not None:
         errors[tunable] = jackknife_error(folds, level=how.confidence_level)
     return Tuned(strength * offsets, n_iter, strength, held_out, errors)
@@ -191,12 +192,12 @@ def _fit_outside(
 
 def _row_folds(problem: MultilabelProblem, *, seed: int) -> npt.NDArray[np.int64]:
     """Return the fold of each row; rows are spread evenly by the rarest label that they carry."""
-    return folds_of(rarities(problem.indicator), problem.groups, n_classes=problem.n_labels, seed=seed)
+    return folds_of(rarities(problem.present), problem.groups, n_classes=problem.n_labels, seed=seed)
 
 
 def _decided(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], offsets: Floats) -> Indicator:
     """Decide each row by the offsets (folds, L) found without its fold."""
-    return decide_labels(problem.log_odds, offsets[fold_of])
+    return problem.decide(offsets[fold_of])
 
 
 def _strength(problem: MultilabelProblem, fold_of: npt.NDArray[np.int64], folds: Floats, *, seed: int) -> float:

@@ -207,10 +207,12 @@ def test_a_trained_model_that_knows_one_value_of_a_label():
     y[:, 0], y[:, 1] = 0, 1
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
     clf = tuned(forest, cv="prefit").fit(X_NEW, Y_NEW)
-    assert (clf.tuner_.predict(np.column_stack([np.zeros(3), np.ones(3), np.full((3, 2), 0.5)])).shape) == (3, 4)
-    scores = np.stack([pair[:, -1] for pair in forest.predict_proba(X_NEW)], axis=1)
-    scores[:, 0] = 0
-    np.testing.assert_array_equal(clf.offsets_, OffsetTuner("f1_macro").fit(scores, Y_NEW).offsets_)
+    others = np.stack([pair[:, 1] for pair in forest.predict_proba(X_NEW)[2:]], axis=1)
+    expected = OffsetTuner("f1_macro").fit(others, Y_NEW[:, 2:])
+    np.testing.assert_array_equal(clf.offsets_, [0, 0, *expected.offsets_])
+    assert clf.score_ == expected.score_
+    assert any(note.startswith("The labels [0, 1] are not tuned") for note in clf.tuner_.notes_)
+    np.testing.assert_array_equal(clf.predict(X_NEW)[:, :2], [[0, 1]] * len(X_NEW))
     with pytest.raises(ValueError, match=r"must hold an array \(n, 2\) for each label"):
         tuned(Bare().fit(X, y), cv="prefit").fit(X, Y)
 
