@@ -1,7 +1,8 @@
 """The only door to private names of scikit-learn, each of them there from 1.6 on."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from sklearn.base import _fit_context
@@ -34,6 +35,8 @@ __all__ = [
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
+_LIMITS_BLAS = Lock()
+
 
 def validates_parameters(fit: _Method) -> _Method:
     """Check the parameters of the estimator against its `_parameter_constraints` before `fit` runs."""
@@ -63,10 +66,20 @@ def forget_fit(estimator: Any) -> None:
         delattr(estimator, name)
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Keep the linear algebra of small matrices on one thread: on a busy machine threads wait longer than they work."""
-    limited: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
-    return limited
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep the linear algebra of small matrices on one thread: on a busy machine threads wait longer than they work.
+
+    Most libraries have one limit for the process. One thread at a time sets and restores it; others find it set, or run
+    without it. Libraries that use OpenMP have a limit for each thread, which that thread sets and restores.
+    """
+    controller = _get_threadpool_controller()
+    with ExitStack() as limits:
+        limits.enter_context(controller.select(threading_layer="openmp").limit(limits=1, user_api="blas"))
+        if _LIMITS_BLAS.acquire(blocking=False):
+            limits.callback(_LIMITS_BLAS.release)
+            limits.enter_context(controller.limit(limits=1, user_api="blas"))
+        yield
 
 
 def is_constant(estimator: Any) -> bool:

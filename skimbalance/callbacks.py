@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -15,7 +14,13 @@ import numpy as np
 from skimbalance._request import Objective, bound_metric, require_room
 from skimbalance._sklearn import forget_fit
 from skimbalance._typing import Array, Label
-from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, names_page, warn_user
+from skimbalance.exceptions import (
+    SkimbalanceWarning,
+    UnreachableGoalWarning,
+    caught_warnings,
+    names_page,
+    warn_user,
+)
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
 from skimbalance.solvers import Search
@@ -300,19 +305,18 @@ class TunedOffsetCheckpoint(Callback):
             solver=self.solver,
             random_state=self.random_state,
         )
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
+        with caught_warnings() as caught:
             tuner.fit(logits, codes, classes=labels)
-        self._tell(said)
-        reached = not any(issubclass(warning.category, UnreachableGoalWarning) for warning in said)
+        self._tell(caught)
+        reached = not any(issubclass(category, UnreachableGoalWarning) for _, category in caught)
         return replace(epoch, tuner=tuner, rank=(reached, float(metric.merit(np.asarray(tuner.score_)))))
 
-    def _tell(self, said: list[warnings.WarningMessage]) -> None:
+    def _tell(self, caught: list[tuple[str, type[Warning]]]) -> None:
         """Pass on warnings, each sort of them once and not after every epoch."""
-        for warning in said:
-            if warning.category not in self._told_:
-                self._told_.add(warning.category)
-                warn_user(str(warning.message), warning.category)
+        for message, category in caught:
+            if category not in self._told_:
+                self._told_.add(category)
+                warn_user(message, category)
 
     def _recalled(self) -> _Epoch | None:
         """Return the best epoch of the training that this one goes on with."""

@@ -1,10 +1,10 @@
 """Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`. All name the page about them."""
 
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -13,9 +13,11 @@ __all__ = [
     "SkimbalanceWarning",
     "UncertainShiftWarning",
     "UnreachableGoalWarning",
+    "caught_warnings",
+    "is_silent",
     "names_page",
+    "silenced",
     "warn_user",
-    "without_repeating",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -23,6 +25,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PAGE = "See 'Messages' in the documentation of skimbalance."
 
 _INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
+
+_CAUGHT: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("_CAUGHT", default=None)
+_SILENT: ContextVar[bool] = ContextVar("_SILENT", default=False)
 
 
 class SkimbalanceWarning(UserWarning):
@@ -43,6 +48,9 @@ class UnreachableGoalWarning(SkimbalanceWarning):
 
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the line of the user that led here."""
+    if (caught := _CAUGHT.get()) is not None:
+        caught.append((message, category))
+        return
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         level, frame = level + 1, frame.f_back
@@ -51,13 +59,50 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 @contextmanager
-def without_repeating(said: Iterable[str]) -> Iterator[None]:
-    """Silence warnings that begin, up to their first colon, as something that has been said before."""
-    with warnings.catch_warnings():
-        for message in said:
-            opening = message.split(":")[0].rstrip(".")
-            warnings.filterwarnings("ignore", re.escape(opening), SkimbalanceWarning)
+def caught_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """Collect the messages and categories that `warn_user` gets in this thread, and do not issue these warnings.
+
+    `warnings.catch_warnings` changes the filters of the process. Two threads that enter and leave it in turn leave the
+    filters of one thread behind.
+    """
+    caught: list[tuple[str, type[Warning]]] = []
+    token = _CAUGHT.set(caught)
+    try:
+        yield caught
+    finally:
+        _CAUGHT.reset(token)
+
+
+class _WhereSilent:
+    """Stands for the regular expression of a warning filter; it matches every message in a silenced thread only."""
+
+    def match(self, message: str) -> bool:
+        return _SILENT.get()
+
+
+_FILTER: Any = ("ignore", _WhereSilent(), Warning, None, 0)
+
+
+def is_silent() -> bool:
+    """Tell whether this thread ignores warnings."""
+    return _SILENT.get()
+
+
+@contextmanager
+def silenced(silent: bool = True) -> Iterator[None]:
+    """Ignore all warnings of this thread, and leave those of other threads alone."""
+    if not silent:
         yield
+        return
+    filters = cast("list[Any]", warnings.filters)
+    filters.insert(0, _FILTER)
+    token = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(token)
+        with suppress(ValueError):  # somebody has reset the filters
+            filters.remove(_FILTER)
 
 
 def names_page(function: _Function) -> _Function:

@@ -7,10 +7,11 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+from joblib import Parallel, delayed
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._dask import is_chunked
@@ -22,7 +23,7 @@ from skimbalance._tuned_decisions import TunedDecisions
 from skimbalance._typing import ArrayLike, Kind, Label
 from skimbalance._validation import abridged, by_label, check_scores
 from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
-from skimbalance.exceptions import names_page, without_repeating
+from skimbalance.exceptions import caught_warnings, is_silent, names_page, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._base import Metric
 from skimbalance.multilabel import Indicator, MultilabelMetric
@@ -347,7 +348,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
         """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""
         pool = Parallel(n_jobs=self.n_jobs, prefer="threads")
-        return in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
+        if pool.n_jobs == 1:
+            return in_turn(jobs)
+        # joblib's own `delayed`: that of scikit-learn replaces the warning filters of the process in each thread.
+        call, config, silent = delayed(_called), get_config(), is_silent()
+        return list(pool(call(job, config=config, silent=silent) for job in jobs))
 
     def _report(self, message: str) -> None:
         if self.verbose:
@@ -425,8 +430,18 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         if shift.is_told:
             other.class_prior = shift.prior
             y = self.classes_[kept.codes]
-            with without_repeating(self.notes_):
+            openings = tuple(note.split(":")[0].rstrip(".") for note in self.notes_)
+            with caught_warnings() as caught:
                 other.fit(kept.scores, y, classes=self.classes_, sample_weight=kept.weights, groups=kept.groups)
+            for message, category in caught:
+                if not message.startswith(openings):  # it has not been said of the first fit
+                    warn_user(message, category)
         other.notes_ = other.notes_ + notes
         other.prior_shift_ = shift
         return other
+
+
+def _called(job: Callable[[], _Result], *, config: dict[str, Any], silent: bool) -> _Result:
+    """Call a job in another thread as in the one that made it."""
+    with config_context(**config), silenced(silent):
+        return job()

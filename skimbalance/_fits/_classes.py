@@ -1,7 +1,6 @@
 """One label a row: an offset for each class."""
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +38,7 @@ from skimbalance._validation import (
 )
 from skimbalance.decision import decide_scores, threshold_of
 from skimbalance.estimation import Estimated, Estimation, KeptRows, StateEstimate, StateProblem
+from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.metrics._profile import ClassProfile
@@ -167,9 +167,8 @@ def _estimated(goal: Goal, problem: Problem, chosen: Plan) -> Estimated:
         report=goal.report,
         solver=chosen.solver,
     )
-    with one_blas_thread(), warnings.catch_warnings():
-        if problem.metric.trait == "general":  # it may warn of decisions that were only tried
-            warnings.simplefilter("ignore")
+    tries = problem.metric.trait == "general"  # the metric may warn of decisions that were only tried
+    with one_blas_thread(), silenced(tries):
         return estimation(problem, [constraint.confidence for constraint in goal.constraints])
 
 
