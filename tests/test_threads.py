@@ -18,7 +18,7 @@ PROBA = RNG.random(24)
 
 
 def interleaved(first, second):
-    """Call `first(entered, go_on)` and `second` in two threads: both are entered before `first` goes on, and ends first."""
+    """Call two functions in threads: `first` waits until `second` has begun, and `second` until `first` has ended."""
     both, first_is_done = threading.Barrier(2, timeout=20), threading.Event()
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first, both.wait)

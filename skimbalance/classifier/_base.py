@@ -13,10 +13,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._array_api import on_host, to_numpy
 from skimbalance._label_response import respond_labels
-from skimbalance._response import Response, respond
-from skimbalance._sklearn import (
-    HasMethods,
-)
+from skimbalance._response import Response, ask, respond
+from skimbalance._sklearn import HasMethods, take_rows
 from skimbalance._typing import Array, ArrayLike, Kind
 from skimbalance._validation import abridged, check_present, check_sample_weight, check_scores
 from skimbalance.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
@@ -27,6 +25,7 @@ from skimbalance.scores import log_scores
 __all__ = [
     "OffsetClassifier",
     "check_targets",
+    "classes_by_columns",
     "classes_for",
     "fit_parameters",
     "fitted",
@@ -220,6 +219,27 @@ def fit_parameters(
         SkimbalanceWarning,
     )
     return passed
+
+
+def classes_by_columns(
+    estimator: Any, X: Any, present: npt.NDArray[Any], *, response_method: str
+) -> npt.NDArray[Any] | None:
+    """Return the labels of the columns of a fitted net without `classes_`, None where the estimator knows its labels.
+
+    They are the sorted labels `present` in `y` where there are as many as columns, or else 0, ..., K - 1.
+    """
+    if not ends_in_net(estimator) or hasattr(estimator, "classes_"):
+        return None
+    outputs = ask(estimator, take_rows(X, [0]), response_method)[1]
+    n_classes = 2 if outputs.ndim == 1 else max(2, outputs.shape[1])
+    if len(present) == n_classes:
+        return present
+    if present.dtype.kind in "iuf" and np.isin(present, np.arange(n_classes)).all():
+        return np.arange(n_classes, dtype=present.dtype)
+    raise ValueError(
+        f"y must hold a label for each of the {n_classes} outputs of a net without classes_, or the numbers of outputs, "
+        f"0 to {n_classes - 1}; got {abridged(present)}"
+    )
 
 
 def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:

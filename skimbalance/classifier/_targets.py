@@ -16,7 +16,7 @@ from skimbalance._response import Response, respond
 from skimbalance._sklearn import take_rows
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_sample_weight
-from skimbalance.classifier._base import check_targets, classes_for, fitted, require_known
+from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_rows, known_scores, systematic_splits
 from skimbalance.multilabel import Indicator, check_indicator, rarities
 from skimbalance.nn import ends_in_net
@@ -36,7 +36,7 @@ class Targets(Protocol):
     def check_goals(self, classifier: Any) -> None:
         """Raise where the goals of the classifier do not fit these targets."""
 
-    def known_to(self, estimator: Any) -> Self:
+    def known_to(self, estimator: Any, X: Any, *, response_method: str) -> Self:
         """Return the targets as an estimator that is trained already knows them."""
 
     def learnt_by(self, estimator: Any) -> Self:
@@ -98,8 +98,11 @@ class ClassTargets:
         """Raise where the goals of the classifier do not fit these classes."""
         check_goals(classifier.objective, classifier.constraints, labels=self.present, pos_label=classifier.pos_label)
 
-    def known_to(self, estimator: Any) -> "ClassTargets":
-        """Return the targets with the classes that the estimator knows."""
+    def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
+        """Return the targets with the classes that the estimator knows, or that its columns on `X` must be."""
+        named = classes_by_columns(estimator, X, self.present, response_method=response_method)
+        if named is not None:
+            return replace(self, present=named, named=named)
         return replace(self, present=require_known(self.present, estimator))
 
     def learnt_by(self, estimator: Any) -> "ClassTargets":
@@ -155,7 +158,7 @@ class LabelTargets:
         asked = {name: getattr(classifier, name) for name in goals}
         check_label_goals(classifier.objective, classifier.constraints, labels=self.names, **asked)
 
-    def known_to(self, estimator: Any) -> "LabelTargets":
+    def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "LabelTargets":
         """Return the targets: a label is its column."""
         return self
 

@@ -355,7 +355,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         """Return the targets as the model knows them, scores of rows that none was trained on, and the final model."""
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
-            targets = targets.known_to(self.estimator)
+            targets = targets.known_to(self.estimator, X, response_method=self.response_method)
             targets.check_goals(self)
             response = targets.respond(self.estimator, X, response_method=self.response_method)
             return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator

@@ -18,7 +18,7 @@ class Endings(TorchFunctionMode):
         super().__init__()
         self._output: Any = None
         self._input: Any = None
-        self._version = 0
+        self._mark: Any = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -28,13 +28,16 @@ class Endings(TorchFunctionMode):
         output = func(*args, **named)
         if _ends(getattr(func, "__name__", ""), args, named):
             self._output, self._input = output, args[0] if args else named["input"]
-            self._version = output._version  # rises with changes in place
+            # The version rises with changes in place; tensors of inference mode have none.
+            self._mark = output.clone() if output.is_inference() else output._version
         return output
 
     def before(self, output: Any) -> Any:
         """Return what went into the function that returned `output`, None where another operation did."""
         ours = self._output
-        if ours is None or ours._version != self._version:
+        if ours is None:
+            return None
+        if not (ours.equal(self._mark) if ours.is_inference() else ours._version == self._mark):
             return None
         if ours.numel() != output.numel() or ours.data_ptr() != output.data_ptr():
             return None

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
+from numbers import Number
+from threading import RLock
 from typing import Any, Literal, TypeAlias
 
-from skimbalance._typing import Array, ArrayLike, Kind
+import numpy as np
+
+from skimbalance._typing import Array, Kind
 from skimbalance._validation import n_samples
 from skimbalance.exceptions import names_page
 from skimbalance.nn._nets import is_net
@@ -18,6 +23,9 @@ _BATCH = 1024
 
 _SUM_TOLERANCE = 1e-3
 """How far from one the sum of a row may be that looks like probabilities."""
+
+_LOCK = RLock()
+"""Held by the thread that has a net in evaluation mode: the mode is an attribute of the net, which threads share."""
 
 _CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba of each"}
 
@@ -69,7 +77,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     """
     torch = _torch()
     known = kind_of_outputs(net, kind)
-    with _watching() as endings:
+    with _evaluating(net), _watching() as endings:
         batches = [_read(outcome, known, endings, n_rows) for outcome, n_rows in _outputs(net, X)]
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
@@ -135,50 +143,150 @@ def require_rows(output: Any, n_rows: int | None, *, of: str) -> None:
 
 def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
     """Yield the outcome of each batch, and of how many rows it is where that is known."""
-    if is_net(net):
-        for outcome in net.forward_iter(X, training=False, device=net.device):
+    if is_net(net) and not isinstance(X, _torch().utils.data.DataLoader):
+        # No device, so that skorch does not copy outputs of a type that it does not know.
+        for outcome in net.forward_iter(_for_skorch(net, X), training=False, device=None):
             yield outcome, None
         return
-    with _evaluating(net):
-        for batch in _batches(X):
-            # The last part of a batch are its labels, if it has any; inputs may have the rows along another dimension.
-            yield _called(net, batch), n_samples(batch[-1] if isinstance(batch, tuple | list) else batch)
+    for batch in _batches(X):
+        # The last part of a batch are its labels, if it has any; inputs may have the rows along another dimension.
+        yield _called(net, batch), n_samples(batch[-1] if isinstance(batch, tuple | list) else batch)
+
+
+def _for_skorch(net: Any, X: Any) -> Any:
+    """Return `X` in the precision of a net; rows in a list, or in columns that are no arguments of it, as a tensor."""
+    if not hasattr(net, "module_"):
+        return X
+    torch, like = _torch(), _first_parameter(net.module_)
+    if isinstance(X, Mapping):
+        return {name: _for_skorch(net, values) for name, values in X.items()}
+    if (hasattr(X, "columns") and not _takes(net.module_, X.columns)) or _is_list_of_rows(X):
+        X = _rows(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
+        X = _rows(X)
+    return X.to(like.dtype) if torch.is_tensor(X) and X.is_floating_point() else X
+
+
+def _takes(module: Any, names: Iterable[Any]) -> bool:
+    """Tell whether the module takes arguments of these names: skorch passes it the columns of a data frame so."""
+    try:
+        signature(module.forward).bind(**{str(name): None for name in names})
+    except TypeError:
+        return False
+    return True
+
+
+def _first_parameter(module: Any) -> Any:
+    """Return a parameter that has the device and the precision of the module."""
+    return next((p for p in module.parameters() if p.is_floating_point()), _torch().zeros(()))
 
 
 @contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
-    training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(training)
+def _evaluating(net: Any) -> Iterator[None]:
+    """Put the modules of a net into evaluation mode, and each afterwards back into the mode that it was in."""
+    torch = _torch()
+    roots = [net] if not is_net(net) else [part for part in vars(net).values() if isinstance(part, torch.nn.Module)]
+    with _LOCK:
+        modes = [(module, module.training) for root in roots for module in root.modules()]
+        try:
+            for root in roots:
+                root.eval()
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
 
 
-def _batches(X: ArrayLike) -> Iterable[Any]:
-    """Return the batches of a loader, or of a tensor or array."""
-    if hasattr(X, "__array__"):
-        return (X[start : start + _BATCH] for start in range(0, len(X), _BATCH))
+def _batches(X: Any) -> Iterable[Any]:
+    """Return the batches of a loader or data set, or of rows in an array, tensor, data frame, list or mapping."""
+    torch = _torch()
+    if isinstance(X, torch.utils.data.Dataset):
+        return torch.utils.data.DataLoader(X, batch_size=_BATCH)  # type: ignore[no-any-return]
+    if isinstance(X, Mapping):
+        rows = {name: _rows(values) for name, values in X.items()}
+        n_rows = {name: len(values) for name, values in rows.items()}
+        if len(set(n_rows.values())) > 1:
+            raise ValueError(f"X must hold equally many rows under each name; got {n_rows}")
+        return (
+            {name: values[start : start + _BATCH] for name, values in rows.items()}
+            for start in range(0, max(n_rows.values(), default=0), _BATCH)
+        )
+    if hasattr(X, "__array__") or _is_list_of_rows(X):
+        rows = _rows(X)
+        return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
+    if hasattr(X, "toarray") or isinstance(X, str) or not hasattr(X, "__iter__"):
+        raise TypeError(
+            "X must be a tensor, an array, a data frame, a list of rows, a mapping of these or a DataLoader; got "
+            f"{type(X).__name__}"
+        )
     return X  # type: ignore[no-any-return]
 
 
-def _called(module: Any, batch: Any) -> Any:
-    """Call the module on its own device and in its own precision."""
+def _is_list_of_rows(X: Any) -> bool:
+    """Tell whether a list holds rows, as lists of numbers or as vectors, rather than batches."""
+    if not isinstance(X, list | tuple) or not X:
+        return False
+    first = X[0]
+    if hasattr(first, "ndim"):
+        return bool(first.ndim <= 1)
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    return isinstance(first, Number)
+
+
+def _rows(X: Any) -> Any:
+    """Return rows as a tensor, or as an array of numbers."""
     torch = _torch()
-    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    try:
+        if isinstance(X, list | tuple) and X and torch.is_tensor(X[0]):
+            return torch.stack(tuple(X))
+        if torch.is_tensor(X):
+            return X
+        values = np.asarray(X)
+        values = values.astype(float) if values.dtype.kind == "O" else values
+        return torch.as_tensor(np.require(values, requirements=["C", "W"]))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"X must hold rows of numbers, equally many in each; got {type(X).__name__}: {error}"
+        ) from error
+
+
+def _called(net: Any, batch: Any) -> Any:
+    """Call the module on its own device and in its own precision, that of skorch as it does."""
+    module = net.module_ if is_net(net) else net
+    like = _first_parameter(module)
 
     def brought(x: Any) -> Any:
-        x = torch.as_tensor(x.copy() if hasattr(x, "flags") and not x.flags.writeable else x)
+        x = _rows(x)
         return x.to(device=like.device, dtype=like.dtype if x.is_floating_point() else x.dtype)
 
-    if isinstance(batch, Mapping):
-        return module(**{name: brought(x) for name, x in batch.items()})
-    return module(brought(batch[0] if isinstance(batch, tuple | list) else batch))
+    batch = batch[0] if isinstance(batch, tuple | list) else batch
+    x = {name: brought(x) for name, x in batch.items()} if isinstance(batch, Mapping) else brought(batch)
+    try:
+        if is_net(net):
+            return net.infer(x)
+        return module(**x) if isinstance(x, dict) else module(x)
+    except RuntimeError as error:
+        if not isinstance(x, dict) and not x.is_floating_point():
+            error.add_note(f"X holds {x.dtype}. If the first layer takes floats, pass X as floats.")
+        raise
 
 
 def _of_scores(outcome: Any) -> Any:
-    """Return the output (n, K), or (n,): the first where there are several."""
-    output = outcome[0] if isinstance(outcome, tuple | list) else getattr(outcome, "logits", outcome)
+    """Return the output (n, K), or (n,): the one named `logits`, else the first of several."""
+    output = outcome
+    if isinstance(outcome, Mapping):
+        if "logits" not in outcome:
+            raise ValueError(
+                f"net must return scores, or name them 'logits' in a mapping; got the keys {list(outcome)}"
+            )
+        output = outcome["logits"]
+    elif hasattr(outcome, "logits"):
+        output = outcome.logits
+    elif isinstance(outcome, tuple | list) and outcome:
+        return _of_scores(outcome[0])
+    if not _torch().is_tensor(output):
+        raise ValueError(f"net must return a tensor (n, K), (n, 1) or (n,); got {type(output).__name__}")
     if output.ndim == 2 and output.shape[1] == 1:
         output = output[:, 0]
     if output.ndim not in (1, 2):

@@ -8,6 +8,8 @@ from sklearn.frozen import FrozenEstimator
 
 __all__ = ["ends_in_net", "is_net", "net_within", "targets_for"]
 
+_ONE_OUTPUT = {"BCELoss", "BCEWithLogitsLoss"}
+
 
 def is_net(estimator: Any) -> bool:
     """Tell whether this is a net of skorch."""
@@ -32,7 +34,10 @@ def net_within(estimator: Any, X: Any) -> tuple[Any, Any] | None:
 
 def targets_for(estimator: Any, codes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """Return what a net is trained on: the number of the column, as a float where it has one output alone."""
-    one_output = any(kind.__name__ == "NeuralNetBinaryClassifier" for kind in type(_inner(estimator)).__mro__)
+    net = _inner(estimator)
+    of_net = {kind.__name__ for kind in type(net).__mro__}
+    of_criterion = {kind.__name__ for kind in getattr(net.criterion, "__mro__", ())}
+    one_output = "NeuralNetBinaryClassifier" in of_net or bool(of_criterion & _ONE_OUTPUT)
     return codes.astype(np.float32 if one_output else np.int64)
 
 
