@@ -237,8 +237,8 @@ def classes_by_columns(
     if present.dtype.kind in "iuf" and np.isin(present, np.arange(n_classes)).all():
         return np.arange(n_classes, dtype=present.dtype)
     raise ValueError(
-        f"y must hold a label for each of the {n_classes} outputs of a net without classes_, or the numbers of outputs, "
-        f"0 to {n_classes - 1}; got {abridged(present)}"
+        f"y must hold a label for each of the {n_classes} outputs of a net without classes_, or the numbers of outputs "
+        f"from 0 to {n_classes - 1}; got {abridged(present)}"
     )
 
 
