@@ -41,11 +41,14 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     Parameters
     ----------
     net : skorch.NeuralNetClassifier, skorch.NeuralNetBinaryClassifier or torch.nn.Module
-        The net, initialised; it is put into evaluation mode, a module afterwards back into the mode it was in.
+        The net, initialised. It is in evaluation mode during the call; afterwards each of its modules is in the mode
+        that it was in. Calls from several threads wait for each other. Train a net in no other thread meanwhile.
     X : what the net takes
-        For a skorch net whatever its `predict_proba` takes, batched by its own iterator. For a module a tensor, an
-        array, or a DataLoader, whose batches may be tensors, or tuples of which the first is the input, or mappings
-        that the module takes by name. Of several outputs the first is taken, or the one named `logits`.
+        A tensor, an array, a data frame, a list of rows, or a mapping of these, whose names are arguments of the
+        module. Floats are converted to the precision of the net. A list of matrices, a DataLoader or any other iterable
+        holds batches: tensors, tuples of which the first is the input, or mappings. A skorch net takes what its
+        `predict_proba` takes, too, and batches rows by its own iterator. Of several outputs the one named `logits` is
+        taken: a key of a mapping, or an attribute; else the first.
     kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
         What the net returns. ``"auto"`` asks the criterion of a skorch net: logits for ``CrossEntropyLoss`` and
         ``BCEWithLogitsLoss``, probabilities for ``BCELoss``, probabilities or their logarithms, which have another
@@ -63,8 +66,10 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     ImportError
         If torch is not installed.
     ValueError
-        If `X` has no rows, an output is neither (n, K) nor (n, 1) nor (n,), or looks like probabilities where nothing
-        says that it is.
+        If `X` has no rows or no numbers, an output is no tensor (n, K), (n, 1) or (n,), a mapping of outputs has no
+        `logits`, or outputs look like probabilities where nothing says that they are.
+    TypeError
+        If `X` is none of the above.
 
     Examples
     --------

@@ -88,7 +88,7 @@ class TestOutputs:
         [
             (lambda s: {"loss": s.sum(), "scores": s}, r"or name them 'logits' in a mapping; got the keys .*'scores'"),
             (lambda s: s.numpy(), r"must return a tensor \(n, K\), \(n, 1\) or \(n,\); got ndarray"),
-            (lambda s: (), "must return a tensor .*; got tuple"),
+            (lambda _: (), "must return a tensor .*; got tuple"),
             (lambda s: Loss(s, None), "must return a tensor .*; got NoneType"),
         ],
     )
@@ -152,6 +152,7 @@ class TestInputs:
         for rows in [*forms, {"X": X.astype(np.float64)}, {"X": ROWS}]:
             torch.testing.assert_close(net_logits(net, rows), expected)
 
+    @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # skorch on columns of pandas
     def test_a_data_frame_whose_columns_are_arguments(self):
         class Named(Head):
             def forward(self, b, a):
@@ -169,7 +170,7 @@ class TestInputs:
             net_logits(Head(3), np.array([["a"] * 4]))
         with pytest.raises(ValueError, match=r"equally many rows under each name; got \{'X': 200, 'y': 3\}"):
             net_logits(Head(3), {"X": X, "y": X[:3]})
-        with pytest.raises(TypeError, match="X must be a tensor, an array, a data frame, .*; got int"):
+        with pytest.raises(TypeError, match=r"X must be a tensor, an array, a data frame, .*; got int"):
             net_logits(Head(3), 3)
         with pytest.raises(RuntimeError) as caught:
             net_logits(Head(3), [[1, 2, 3, 4]])
