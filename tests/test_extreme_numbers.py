@@ -233,6 +233,12 @@ class TestNoWarningOfNumPy:
         tuner = OffsetTuner("cohen_kappa", n_bootstraps=2).fit(proba.astype(np.float32), Y, sample_weight=weights)
         assert np.isfinite(tuner.offsets_).all()
 
+    def test_of_a_curve_whose_classes_weigh_next_to_nothing(self):
+        weights = np.where(Y == 2, 1e-150, 1e150)
+        curve = imbalance_curve(PROBA, Y, sample_weight=weights, along="state", points=[-0.5, 0, 1, 2])
+        assert np.isfinite(curve.offsets).all()
+        assert np.isfinite(curve.state).all()
+
 
 class TestTensors:
     @pytest.fixture

@@ -59,9 +59,14 @@ def adjust_biases(problem: Problem, *, precision: int = 3, report: Progress | No
     return problem.solved(search.offsets, n_iter=search.n_states)
 
 
+_LARGEST_EXPONENT = 690.0
+"""No share overflows, and none vanishes: no offsets would reach it."""
+
+
 def path_state(prior: _Vector, time: float) -> _Vector:
     """Return `prior^(1 - time)`, scaled to sum to one."""
-    raised = np.exp((1 - time) * (np.log(prior) - np.max(np.log(prior))))
+    exponents = (1 - time) * (np.log(prior) - np.max(np.log(prior)))
+    raised = np.exp(np.clip(exponents, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
     state: _Vector = raised / np.sum(raised)
     return state
 

@@ -1,6 +1,6 @@
 """The closed form: offsets that undo a class prior."""
 
-from skimbalance._array_api import namespace
+from skimbalance._array_api import namespace, smallest_normal
 from skimbalance._typing import Array
 from skimbalance.decision import centred
 
@@ -9,4 +9,5 @@ __all__ = ["prior_offsets"]
 
 def prior_offsets(support: Array, *, tau: float = 1.0) -> Array:
     """Return the centred offsets `-tau log prior`, which regulate a calibrated model to equal priors at `tau = 1`."""
-    return centred(-tau * namespace(support).log(support))
+    xp = namespace(support)
+    return centred(-tau * xp.log(xp.clip(support, smallest_normal(support), None)))  # soft support may vanish
