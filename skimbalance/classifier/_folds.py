@@ -165,8 +165,8 @@ def notes_on_rows(*, n_scored: int, rows: npt.NDArray[np.intp]) -> list[str]:
     """Return what is to be said of scored `rows` that were not judged, or that several models have scored."""
     notes, n_distinct = [], len(np.unique(rows))
     if n_scored > len(rows):
-        left_out = f"{n_scored - len(rows):,} rows were left out"
-        notes.append(f"{left_out}: their fold's model had not seen their class, or another tuned class.")
+        n_left = n_scored - len(rows)
+        notes.append(f"{n_left:,} rows were left out: their fold's model had not seen their class, or a tuned class.")
     if n_distinct < len(rows):
         notes.append(f"The splits overlap: {n_distinct:,} samples have {len(rows):,} scores. Each sample counts once.")
     return notes

@@ -70,12 +70,18 @@ def test_reported_scores_are_those_of_known_cells(name, weighted, rng):
     np.testing.assert_allclose(fit.profile.support, support)
 
 
-@pytest.mark.parametrize("estimate", ESTIMATES)
-@pytest.mark.parametrize("name", METRICS)
-def test_unknown_scores_change_nothing(name, estimate, rng):
+CASES = [
+    *((name, estimate, False) for name in METRICS for estimate in ESTIMATES),
+    *((n, "robust", True) for n in METRICS),
+]
+
+
+@pytest.mark.parametrize(("name", "estimate", "grouped"), CASES)
+def test_unknown_scores_change_nothing(name, estimate, grouped, rng):
     log_odds, indicator, known = masked_problem(rng)
-    constraints = [AtLeast("recall", 0.5, label=0, confidence=0.8)]
-    how = {"metric": name, "estimate": estimate, "known": known, "constraints": constraints}
+    groups = np.repeat(np.arange(50), 4) if grouped else None
+    constraints = [] if grouped else [AtLeast("recall", 0.5, label=0, confidence=0.8)]
+    how = {"metric": name, "estimate": estimate, "known": known, "constraints": constraints, "groups": groups}
     fit = fit_multilabel(log_odds, indicator, **how)
     other = np.where(known, log_odds, 500 * rng.normal(size=known.shape))
     again = fit_multilabel(other, indicator, **how)
