@@ -2,7 +2,8 @@
 
 import math
 import pickle
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -199,6 +200,7 @@ class TunedOffsetCheckpoint(Callback):
         self._best_: _Epoch | None = None
         self._latest_: _Epoch | None = None
         self._batches_: list[tuple[Array, Array]] = []
+        self._inputs_: Any = None  # of a validation batch: folding is verified on them
         self._ended_: _Ended | None = None
         self._told_: set[type[Warning]] = set()
         self._begins_ = True
@@ -245,6 +247,7 @@ class TunedOffsetCheckpoint(Callback):
             logits = batch_logits(net, batch, y_pred, known=kind_of_outputs(net, self.kind))
             require_rows(logits, codes.shape[0], of="a batch")
             self._batches_.append((logits, codes.reshape(-1).long()))
+            self._inputs_ = unpack_data(batch)[0] if self.fold else None
 
     @names_page
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
@@ -282,10 +285,14 @@ class TunedOffsetCheckpoint(Callback):
         before = _copied(net.module_)
         if self.restore_best:
             _restore(net.module_, cast("dict[str, Any]", self._best_.params))
-        if self.fold:
-            fold_offsets(net.module_, self.offsets_, inplace=True)
-        if self.restore_best or self.fold:
-            self._ended_ = _Ended(before, _fingerprint(net.module_))
+        try:
+            if self.fold:
+                known = torch.is_tensor(self._inputs_) or isinstance(self._inputs_, Mapping)
+                fold_offsets(net.module_, self.offsets_, inplace=True, X=[self._inputs_] if known else None)
+        finally:
+            self._inputs_ = None
+            if self.restore_best or self.fold:
+                self._ended_ = _Ended(before, _fingerprint(net.module_))
 
     def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
         """Fit offsets on the validation rows of an epoch, and score them; without any if the logits are not finite."""

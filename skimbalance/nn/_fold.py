@@ -1,22 +1,37 @@
 """Offsets as part of a model: added to the bias of its last layer."""
 
-from copy import deepcopy
-from typing import Any
+from copy import copy, deepcopy
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_numbers
 from skimbalance.exceptions import names_page
-from skimbalance.nn._nets import is_net
+from skimbalance.nn._nets import is_net, net_within
 
 __all__ = ["fold_offsets"]
 
+_METHODS = ("predict_proba", "decision_function")
+
+_PROBE_VALUES = 2_000_000
+"""How many values a random probe of a linear classifier may have."""
+
 
 @names_page
-def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> Any:
+def fold_offsets(
+    model: Any,
+    offsets: ArrayLike,
+    *,
+    inplace: bool = False,
+    layer: Any = None,
+    X: Any = None,
+    response_method: Literal["auto", "predict_proba", "decision_function"] = "auto",
+) -> Any:
     r"""Add offsets to the bias of the last layer, so that the plain argmax is the tuned decision.
 
     .. math:: \operatorname{argmax}_k \,(w_k^\top h + c_k + b_k)
@@ -27,18 +42,31 @@ def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> An
     The plain argmax, or the sign of one output, gives an exact tie of two classes to the first; tuners give it to the
     second.
 
+    The result is verified on a probe: its decisions are compared with the argmax of the scores of `model` plus
+    offsets. Differences within rounding are allowed.
+
     Parameters
     ----------
     model : torch.nn.Module, skorch net, scikit-learn linear classifier, or pipeline that ends in one
-        The trained model. Of a module, the layer meant is the last ``Linear`` or convolution among its `modules()`; it
-        must have as many outputs as there are offsets, or one for two, and nothing but softmax, sigmoid or pooling may
-        follow it.
+        The trained model. A search with a best estimator and a `FrozenEstimator` are taken for what they hold.
     offsets : array-like of shape (K,)
         The offsets, such as `offsets_` of a tuner. They must have been fitted on the scores of this layer: logits of
-        a net, and of a linear classifier those of `decision_function` or, where they are its softmax, of
-        `predict_proba`.
+        a net, and of a linear classifier what `response_method` says.
     inplace : bool, default=False
-        Whether to change `model` itself, rather than a copy.
+        Whether to change `model` itself, rather than a copy. After an error `model` is unchanged in both cases.
+    layer : str or torch.nn.Module, default=None
+        The layer of a torch module or skorch net that gets the offsets: its name in `named_modules()`, or the layer
+        itself. By default it is the last ``Linear`` or convolution whose bias moves the outputs of the probe by what
+        is added to it. Nothing but softmax, sigmoid or an average may follow it. A bias that another layer uses too
+        is replaced by one of its own.
+    X : what the model takes, default=None
+        Samples for the probe: what :func:`net_logits` or `predict` takes; a few are enough. By default
+        the probe is random: for a linear classifier near the boundaries of its decisions, for a module of the sizes
+        that its layers take. A module that takes none of these is changed without being verified, with a warning.
+    response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+        The scores of a linear classifier that the offsets were fitted on. ``"auto"`` requires that the decisions agree
+        for each of the methods that it has. Pass ``"decision_function"`` for offsets of `kind="logits"` for a
+        classifier whose probabilities are no softmax, such as a multiclass ``SGDClassifier``.
 
     Returns
     -------
@@ -48,7 +76,14 @@ def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> An
     Raises
     ------
     ValueError
-        If the model has no such layer, or its number of outputs does not fit.
+        If the model has no such layer, its number of outputs does not fit, `layer` is needed and missing, or the
+        decisions of the result cannot agree with those of the scores plus offsets, as for ``SVC``, whose `predict`
+        does not read `intercept_`.
+
+    Warns
+    -----
+    SkimbalanceWarning
+        If no random input could be made for a module, so that the result is not verified.
 
     Examples
     --------
@@ -62,51 +97,147 @@ def fold_offsets(model: Any, offsets: ArrayLike, *, inplace: bool = False) -> An
     >>> type(plain).__name__, (plain.predict(X) == clf.predict(X)).all()
     ('LogisticRegression', np.True_)
     """
+    if response_method not in ("auto", *_METHODS):
+        raise ValueError(f"response_method must be 'auto' or one of {_METHODS}; got {response_method!r}")
     folded = model if inplace else deepcopy(model)
-    last = folded.steps[-1][1] if hasattr(folded, "steps") else folded
+    last, net = _last_step(folded), None
     if is_net(last):
         check_is_fitted(last, "module_")
-        last = last.module_
+        net, last = last, last.module_
     if hasattr(last, "named_modules"):
-        _add_to_layer(last, offsets)
+        from skimbalance.nn._output_layer import add_to_layer
+
+        original = _last_step(model)
+        name = None if layer is None else _name_of(layer, original if net is None else original.module_)
+        if net is not None and X is not None:
+            net, X = net_within(folded, X) or (net, X)
+        per_output = partial(_per_output, offsets)
+        add_to_layer(
+            last if net is None else net, last, name=name, X=X, per_output=per_output, n_offsets=np.size(offsets)
+        )
+    elif layer is not None:
+        raise ValueError(f"layer names a layer of a torch module or skorch net; got one for {type(last).__name__}")
     else:
-        _add_to_intercept(last, offsets)
+        _add_to_intercept(folded, last, offsets, X, response_method)
     return folded
 
 
-def _add_to_intercept(classifier: Any, offsets: ArrayLike) -> None:
-    if not (hasattr(classifier, "coef_") and hasattr(classifier, "intercept_")):
+def _last_step(model: Any) -> Any:
+    """Return the estimator or module that a pipeline, a search or a frozen estimator decides by."""
+    while True:
+        if hasattr(model, "steps"):
+            model = model.steps[-1][1]
+        elif hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        elif isinstance(model, FrozenEstimator):
+            model = model.estimator
+        else:
+            return model
+
+
+def _name_of(layer: Any, module: Any) -> str:
+    """Return the name of a layer of the module, given by name or by itself."""
+    layers = dict(module.named_modules())
+    name = next((name for name, own in layers.items() if own is layer or name == layer), None)
+    if name is None:
+        raise ValueError(f"layer must be a layer of the module, or its name; got {layer!r}, the names are {[*layers]}")
+    if getattr(layers[name], "weight", None) is None and getattr(layers[name], "bias", None) is None:
+        raise ValueError(f"layer must have a weight or a bias; {name!r} is a {type(layers[name]).__name__}")
+    return str(name)
+
+
+def _add_to_intercept(folded: Any, classifier: Any, offsets: ArrayLike, X: Any, response_method: str) -> None:
+    """Add the offsets to `intercept_`, and undo it if the decisions do not agree."""
+    if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "classes_")):
         raise ValueError(
             "model must be a torch module, a skorch net or a fitted linear classifier with coef_ and intercept_; got "
             f"{type(classifier).__name__}"
         )
-    n_outputs = np.atleast_2d(classifier.coef_).shape[0]
-    added = _per_output(offsets, n_outputs)
-    classifier.intercept_ = np.broadcast_to(classifier.intercept_, added.shape) + added
+    coef, n_classes = classifier.coef_, len(classifier.classes_)
+    coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
+    if len(coef) != n_classes and (n_classes, len(coef)) != (2, 1):
+        raise ValueError(
+            f"model must have a row of coef_ for each of its {n_classes} classes; {type(classifier).__name__} has "
+            f"{len(coef)}"
+        )
+    added, before = _per_output(offsets, len(coef)), classifier.intercept_
+    methods = [m for m in _METHODS if hasattr(classifier, m) and response_method in ("auto", m)]
+    rows = _near_boundaries(coef, before, added) if X is None else X
+    probed = _without_names(classifier) if X is None else folded
+    tuned = {method: _tuned(probed, method, rows, np.asarray(offsets, dtype=float)) for method in methods}
+    try:
+        classifier.intercept_ = np.broadcast_to(before, added.shape) + added
+        decided = (_without_names(classifier) if X is None else folded).predict(rows)
+        agreed = {method: _agreement(*scores, decided, classifier.classes_) for method, scores in tuned.items()}
+        _require_agreement(type(classifier).__name__, agreed)
+    except Exception:
+        classifier.intercept_ = before
+        raise
 
 
-def _add_to_layer(module: Any, offsets: ArrayLike) -> None:
-    import torch
+def _require_agreement(name: str, agreed: dict[str, float]) -> None:
+    """Raise unless the decisions agree everywhere, whichever scores the offsets were fitted on."""
+    if not agreed:
+        raise ValueError(f"response_method must be a method of model; {name} has no such method")
+    method = min(agreed, key=lambda m: agreed[m])
+    if agreed[method] == 1:
+        return
+    if agreed.get("decision_function") == 1:
+        raise ValueError(
+            f"offsets that were fitted on {method} cannot be folded into {name}: its probabilities are no softmax of "
+            f"decision_function, and {agreed[method]:.0%} of the decisions of a probe agree. Fit them with "
+            "response_method='decision_function', and pass it here too"
+        )
+    share = (
+        f"; for offsets fitted on {method}, {agreed[method]:.0%} of the decisions of a probe agree" if agreed else ""
+    )
+    raise ValueError(
+        f"model must decide by {method} and intercept_; {name} does not{share}. Keep the tuned classifier, or take a "
+        "linear one such as LinearSVC"
+    )
 
-    layer = _last_layer(module)
-    n_outputs = layer.weight.shape[1 if getattr(layer, "transposed", False) else 0]
-    added = _per_output(offsets, n_outputs)
-    with torch.no_grad():
-        bias = torch.as_tensor(added, dtype=layer.weight.dtype, device=layer.weight.device)
-        if layer.bias is None:
-            layer.bias = torch.nn.Parameter(bias)
-        else:
-            layer.bias += bias
+
+def _tuned(
+    classifier: Any, method: str, rows: Any, offsets: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return scores plus offsets, a column for each class, and their rounding."""
+    scores = np.asarray(getattr(classifier, method)(rows))
+    eps = 64 * float(np.finfo(scores.dtype).eps)
+    rounding = 1 + np.abs(offsets).max() + np.zeros(len(scores))
+    with np.errstate(divide="ignore"):
+        if method == "predict_proba":
+            rounding += 1 / scores.min(axis=1)  # of what was subtracted from one, relative to what is left
+            scores = np.log(scores)
+    if scores.ndim == 1:
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    rounding += np.where(np.isfinite(scores), np.abs(scores), 0).max(axis=1)
+    return scores + offsets, eps * rounding
 
 
-def _last_layer(module: Any) -> Any:
-    layers = [
-        layer for layer in module.modules() if hasattr(layer, "bias") and getattr(layer, "weight", None) is not None
-    ]
-    layers = [layer for layer in layers if hasattr(layer, "out_features") or hasattr(layer, "out_channels")]
-    if not layers:
-        raise ValueError(f"model must have a Linear layer or a convolution; {type(module).__name__} has none")
-    return layers[-1]
+def _agreement(tuned: npt.NDArray[np.float64], rounding: npt.NDArray[np.float64], decided: Any, classes: Any) -> float:
+    """Return on which share of the samples the decisions are those of the scores, ties and rounding apart."""
+    if np.ndim(decided) == 2:  # a label for each column
+        return float(((np.asarray(decided) > 0) == (tuned > 0))[np.abs(tuned) > rounding[:, None]].mean())
+    codes = (np.asarray(decided)[:, None] == np.asarray(classes)).argmax(axis=1)
+    chosen = np.take_along_axis(tuned, codes[:, None], axis=1)[:, 0]
+    return float(np.mean(~(chosen < tuned.max(axis=1) - rounding)))
+
+
+def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return random samples whose scores with offsets differ by about as much as the offsets do."""
+    n_rows = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
+    rng = np.random.default_rng(0)
+    scale = np.ptp(added) if len(added) > 1 else np.abs(added).max()
+    targets = rng.normal(size=(n_rows, len(coef))) * (scale or 1.0) * rng.choice([0.3, 1.0, 3.0], size=(n_rows, 1))
+    rows = np.linalg.lstsq(coef, (targets - added - intercept).T, rcond=None)[0].T
+    return np.ascontiguousarray(rows)
+
+
+def _without_names(classifier: Any) -> Any:
+    """Return the classifier as one that takes arrays without names of columns."""
+    bare = copy(classifier)
+    vars(bare).pop("feature_names_in_", None)
+    return bare
 
 
 def _per_output(offsets: ArrayLike, n_outputs: int) -> npt.NDArray[np.float64]:
