@@ -158,6 +158,14 @@ class TestEndOfTraining:
         np.testing.assert_array_equal(model.predict(X), best.tuner_.predict(net_logits(plain, X)))
         assert abs(best.offsets_).max() > 0
 
+    def test_offsets_that_cannot_be_folded(self):
+        net, X, y = trained(fold=True, fit=False)
+        net.set_params(module__ending=_third)
+        with pytest.raises(ValueError, match="model must return what its last layer returns"):
+            net.fit(X, y)
+        best = parts(net)["best"]
+        assert equal(net.module_.state_dict(), parts(net)["diary"].params_[best.best_epoch_ - 1])
+
     def test_a_goal_out_of_reach_comes_last(self):
         diary = parts(trained(n_classes=2)[0])["diary"]
         most = [
@@ -178,6 +186,10 @@ class TestEndOfTraining:
             net, *_ = trained(more=[("spoil", _Spoil())], epochs=3)
         assert all(np.isnan(net.history[:, KEY]))
         assert not any(net.history[:, f"{KEY}_best"])
+
+
+def _third(logits):
+    return logits / 3
 
 
 class _Spoil(Callback):

@@ -1,13 +1,14 @@
 """The layer that produces the outputs of a module, found by trial, and offsets in its bias."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn.parameter import is_lazy
 
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn._logits import net_logits
@@ -26,6 +27,9 @@ _LEAST, _MOST = 1e-30, 0.9
 _SIZES = (28, 32, 64, 224)
 """Heights and widths of random images."""
 
+_LEADING = {"in_features": (64,), "num_features": (64,), "normalized_shape": (64,), "input_size": (8, 16)}
+"""Attributes of layers that say what they take, and the dimensions of an input before these."""
+
 _MOST_PROBES = 16
 """How many shapes of random inputs are tried."""
 
@@ -38,20 +42,22 @@ def add_to_layer(
     `net` is what `net_logits` takes with `X`: the module, or the skorch net around it. `per_output` returns what is to
     be added to each of so many outputs.
     """
+    if any(is_lazy(parameter) for parameter in module.parameters()):
+        raise ValueError(f"model must have its parameters; {type(module).__name__} gets them when it is first called")
     layers = _layers(module) if name is None else {name: module.get_submodule(name)}
     read = _probe(net, module, X)
-    if read is None:
+    before = {} if read is None else read()
+    if read is None or not _can_be_compared(before):
         layer = _only_fitting(layers, 1 if n_offsets == 2 else n_offsets, n_offsets)
         added = per_output(_n_outputs(layer))
         warn_user(
-            f"The offsets in {type(module).__name__} are not verified: no random input could be made for it. Pass a "
-            "few samples as X=",
+            f"The offsets in {type(module).__name__} are not verified: no random input fits it, or its outputs are "
+            "rounded to zero and one. Pass a few samples as X=",
             SkimbalanceWarning,
         )
     else:
-        before = read()
-        logits = before["logits"]
-        n_outputs = 1 if logits.ndim == 1 else logits.shape[1]
+        shape = next(iter(before.values())).shape
+        n_outputs = 1 if len(shape) == 1 else shape[1]
         added = per_output(n_outputs)
         layer = _found(module, layers, n_outputs, before, read, named=name is not None)
         _verify(layer, before, added, read)
@@ -99,8 +105,8 @@ def _found(
     named: bool,
 ) -> Any:
     """Return the last layer whose bias moves the outputs by what is added to it."""
-    spread = np.nanstd(np.where(np.isfinite(before["logits"]), before["logits"], np.nan))
-    trial = max(1.0, float(spread)) * np.random.default_rng(0).permutation(np.linspace(1, -1, n_outputs))
+    spread = max(float(scores[np.isfinite(scores)].std()) for scores in before.values() if np.isfinite(scores).any())
+    trial = max(1.0, spread) * np.random.default_rng(0).permutation(np.linspace(1, -1, n_outputs))
     for layer in reversed(layers.values()):
         if _n_outputs(layer) != n_outputs:
             continue
@@ -132,6 +138,11 @@ def _deviations(before: _Readings, after: _Readings, added: _Floats, layer: Any)
     dtype = getattr(layer, "weight", layer.bias).dtype
     rounding = _TOLERANCE + 16 * torch.finfo(dtype if dtype.is_floating_point else torch.float32).eps
     return [_deviation(before[how], after[how], added) / rounding for how in before.keys() & after.keys()]
+
+
+def _can_be_compared(readings: _Readings) -> bool:
+    """Tell whether some sample has the scores of two classes, neither of them lost by rounding."""
+    return any((np.isfinite(scores).sum(axis=-1) > (scores.ndim > 1)).any() for scores in readings.values())
 
 
 def _deviation(before: _Floats, after: _Floats, added: _Floats) -> float:
@@ -187,10 +198,10 @@ def _probe(net: Any, module: Any, X: Any) -> Callable[[], _Readings] | None:
     for rows in _random_inputs(plain):
         read = partial(_readings, plain, rows)
         try:
-            logits = read()["logits"]
+            before = read()
         except Exception:  # noqa: S112 - modules raise anything for inputs of a wrong shape
             continue
-        if len(logits) == len(rows) and np.isfinite(logits).any():
+        if _can_be_compared(before) and all(len(scores) == len(rows) for scores in before.values()):
             return read
     return None
 
@@ -207,10 +218,9 @@ def _few(X: Any) -> Any:
 def _readings(net: Any, X: Any) -> _Readings:
     """Return the outputs as scores in each way that they can be meant; NaN where rounding has taken their digits."""
     raw = _numpy(net_logits(net, X, kind="logits"))
-    try:
-        readings = {"logits": _numpy(net_logits(net, X))}
-    except ValueError:  # they seem to be probabilities: they are read as such below
-        readings = {"logits": raw}
+    readings = {}
+    with suppress(ValueError):  # they seem to be probabilities: they are read as such below
+        readings["logits"] = _numpy(net_logits(net, X))
     proba = raw if not (raw <= 0).all() else np.exp(raw)
     if ((proba >= 0) & (proba <= 1)).all():
         with np.errstate(divide="ignore"):
@@ -239,17 +249,13 @@ def _input_shapes(layer: Any) -> Iterator[tuple[tuple[int, ...], int]]:
     """Yield shapes of what a layer takes, each with the number of its values if these are whole numbers."""
     if hasattr(layer, "num_embeddings"):
         yield (8, 16), layer.num_embeddings
-    elif hasattr(layer, "in_features"):
-        yield (64, layer.in_features), 0
-    elif hasattr(layer, "in_channels") and hasattr(layer, "kernel_size"):
+    if hasattr(layer, "in_channels") and hasattr(layer, "kernel_size"):
         for size in _SIZES:
             image = [size] * len(layer.kernel_size)
             yield (8, layer.in_channels, *image), 0
             if layer.in_channels == 1:  # the module itself may add the channel
                 yield (8, *image), 0
-    elif hasattr(layer, "num_features"):
-        yield (64, layer.num_features), 0
-    elif hasattr(layer, "normalized_shape"):
-        yield (64, *layer.normalized_shape), 0
-    elif hasattr(layer, "input_size") and hasattr(layer, "batch_first"):
-        yield (8, 16, layer.input_size), 0
+    for name, leading in _LEADING.items():
+        size: Any = getattr(layer, name, None)
+        if isinstance(size, int | tuple):
+            yield (*leading, *np.atleast_1d(size).tolist()), 0

@@ -295,6 +295,18 @@ class TestTheLayerOfTheOutputs:
         np.testing.assert_allclose((folded.head.bias - module.head.bias).detach(), expected, atol=1e-6)
         assert torch.equal(folded.body.bias, module.body.bias)
 
+    def test_outputs_that_are_rounded_away(self):
+        module = Net(lambda net, X: torch.softmax(net.head(X), dim=1) + 0.0, head=Linear(4, 3))
+        with torch.no_grad():
+            module.head.bias.copy_(torch.tensor([0, 1e6, 2e6]))
+        with pytest.warns(SkimbalanceWarning, match="its outputs are rounded to zero and one"):
+            folded = fold_offsets(module, OFFSETS)
+        np.testing.assert_allclose((folded.head.bias - module.head.bias).detach(), OFFSETS, atol=0.1)
+
+    def test_a_layer_without_parameters(self):
+        with pytest.raises(ValueError, match="model must have its parameters; Sequential gets them when"):
+            fold_offsets(torch.nn.Sequential(torch.nn.LazyLinear(3)), OFFSETS)
+
     def test_images_and_words(self):
         image = torch.nn.Sequential(
             torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), Linear(4, 3)
