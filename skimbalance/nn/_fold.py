@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._array_api import to_numpy
 from skimbalance._typing import ArrayLike
 from skimbalance._validation import check_numbers
 from skimbalance.exceptions import names_page
@@ -99,6 +100,7 @@ def fold_offsets(
     """
     if response_method not in ("auto", *_METHODS):
         raise ValueError(f"response_method must be 'auto' or one of {_METHODS}; got {response_method!r}")
+    offsets = to_numpy(offsets)
     folded = model if inplace else deepcopy(model)
     last, net = _last_step(folded), None
     if is_net(last):
@@ -164,7 +166,7 @@ def _add_to_intercept(folded: Any, classifier: Any, offsets: ArrayLike, X: Any, 
     methods = [m for m in _METHODS if hasattr(classifier, m) and response_method in ("auto", m)]
     rows = _near_boundaries(coef, before, added) if X is None else X
     probed = _without_names(classifier) if X is None else folded
-    tuned = {method: _tuned(probed, method, rows, np.asarray(offsets, dtype=float)) for method in methods}
+    tuned = {method: _tuned(probed, method, rows, np.asarray(offsets, np.float64)) for method in methods}
     try:
         classifier.intercept_ = np.broadcast_to(before, added.shape) + added
         decided = (_without_names(classifier) if X is None else folded).predict(rows)
@@ -188,12 +190,10 @@ def _require_agreement(name: str, agreed: dict[str, float]) -> None:
             f"decision_function, and {agreed[method]:.0%} of the decisions of a probe agree. Fit them with "
             "response_method='decision_function', and pass it here too"
         )
-    share = (
-        f"; for offsets fitted on {method}, {agreed[method]:.0%} of the decisions of a probe agree" if agreed else ""
-    )
     raise ValueError(
-        f"model must decide by {method} and intercept_; {name} does not{share}. Keep the tuned classifier, or take a "
-        "linear one such as LinearSVC"
+        f"model must decide by the argmax of {method}, with intercept_ in it; {name} does not: for offsets fitted on "
+        f"{method}, {agreed[method]:.0%} of the decisions of a probe agree. Keep the tuned classifier, or take a linear "
+        "one that does, such as LinearSVC"
     )
 
 

@@ -250,8 +250,8 @@ def _input_shapes(layer: Any) -> Iterator[tuple[tuple[int, ...], int]]:
     if hasattr(layer, "num_embeddings"):
         yield (8, 16), layer.num_embeddings
     if hasattr(layer, "in_channels") and hasattr(layer, "kernel_size"):
-        for size in _SIZES:
-            image = [size] * len(layer.kernel_size)
+        for side in _SIZES:
+            image = [side] * len(layer.kernel_size)
             yield (8, layer.in_channels, *image), 0
             if layer.in_channels == 1:  # the module itself may add the channel
                 yield (8, *image), 0
