@@ -192,8 +192,8 @@ def _require_agreement(name: str, agreed: dict[str, float]) -> None:
         )
     raise ValueError(
         f"model must decide by the argmax of {method}, with intercept_ in it; {name} does not: for offsets fitted on "
-        f"{method}, {agreed[method]:.0%} of the decisions of a probe agree. Keep the tuned classifier, or take a linear "
-        "one that does, such as LinearSVC"
+        f"{method}, {agreed[method]:.0%} of the decisions of a probe agree. Keep the tuned classifier, or take a "
+        "linear one that does, such as LinearSVC"
     )
 
 
