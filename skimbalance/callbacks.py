@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
