@@ -192,7 +192,6 @@ class TestNets:
         (iter([1, 2]), None),
         (np.zeros(()), None),
     ],
-    ids=str,
 )
 def test_rows_are_counted_where_they_are_known(given, expected):
     assert n_samples(given) == expected
