@@ -161,7 +161,7 @@ class TestInputs:
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame({"b": np.float32([1, 2]), "a": np.float32([3, -4])})
         net = plain(Named, module__n_outputs=3, module__n_features=2).initialize()
-        torch.testing.assert_close(net_logits(net, frame), layer_of(net)(frame[["a", "b"]].to_numpy()))
+        torch.testing.assert_close(net_logits(net, frame), layer_of(net)(np.float32([[3, 1], [-4, 2]])))
 
     def test_others_are_refused(self):
         with pytest.raises(ValueError, match="X must hold rows of numbers, equally many in each; got list"):
