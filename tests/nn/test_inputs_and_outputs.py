@@ -257,6 +257,17 @@ class TestNetsWithoutClasses:
         margin = layer_of(net)(X).numpy()[:, 0] + clf.offsets_[1] - clf.offsets_[0]
         np.testing.assert_array_equal(clf.predict(X) == "bee", margin > 0)
 
+    def test_one_output_is_trained_on_floats(self):
+        class Flat(Head):
+            def forward(self, X):
+                return super().forward(X)[:, 0]
+
+        net = skorch.NeuralNet(
+            Flat, module__n_outputs=1, criterion=torch.nn.BCEWithLogitsLoss, max_epochs=5, lr=0.1, verbose=0
+        )
+        clf = TunedOffsetClassifierCV(net, objective="f1", cv=0.3, refit=False).fit(X, NAMES[(Y > 0).astype(int)])
+        assert set(clf.predict(X)) <= {"ant", "bee"}
+
     def test_a_classifier_whose_parameters_were_loaded(self):
         net = several().initialize()
         clf = TunedOffsetClassifierCV(net, cv="prefit").fit(X, NAMES[Y])
