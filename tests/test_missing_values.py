@@ -71,7 +71,7 @@ MASKED = {
         "offsets",
     ),
     "y_score": (lambda form: ThresholdCurveDisplay.from_predictions(Y, form(PROBA)), "y_score"),
-    "scores of a display": (lambda form: ClassProfileDisplay.from_estimator(FITTED, form(PROBA), Y), "scores"),
+    "scores of a display": (lambda form: ClassProfileDisplay.from_estimator(FITTED, form(PROBA), Y), "X"),
 }
 
 
