@@ -175,7 +175,8 @@ def check_targets(
     """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
     y = on_host(y)
     values = to_numpy(y, name="y")
-    check_present("y", values)
+    if values.ndim > 0:  # that there is no y at all is said below
+        check_present("y", values)
     if values.dtype.kind == "f":
         assert_all_finite(values, input_name="y")
     check_classification_targets(y)
