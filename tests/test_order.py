@@ -1,5 +1,7 @@
 """The same data give the same result, in whatever order samples, classes and labels come."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import in_namespace, problem
@@ -8,6 +10,9 @@ from tuning import draw
 from skimbalance import OffsetTuner
 from skimbalance._array_api import to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState
+from skimbalance.metrics._counts import Truth
+from skimbalance.solvers import Search
+from skimbalance.solvers._multi_start import _leaps
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 
@@ -121,3 +126,52 @@ def test_samples_and_classes_have_one_order(decimals, rng):
     np.testing.assert_array_equal(shuffled.class_order, here.class_order)
     np.testing.assert_array_equal(shuffled.in_order().scores, here.in_order().scores)
     np.testing.assert_array_equal(shuffled.in_order().truth.codes, here.in_order().truth.codes)
+
+
+def worst_recall(y_true, y_pred, *, sample_weight):
+    """A function of which nothing but values is known."""
+    right = (y_true == y_pred) * sample_weight
+    return min(right[y_true == label].sum() / sample_weight[y_true == label].sum() for label in np.unique(y_true))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"objective": worst_recall, "solver": Search(budget=60)},
+        {"objective": worst_recall, "solver": Search("powell", budget=60), "estimate": "empirical"},
+        {"objective": ImbalanceState("uniform", class_balanced=True)},
+        {"objective": "f1_macro", "solver": "imbalance_state"},
+        {"objective": "accuracy", "constraints": [AtLeast("recall", 0.4, label="bee", confidence=0.8)]},
+    ],
+    ids=["search", "powell", "state", "states", "constraint"],
+)
+@pytest.mark.filterwarnings("ignore:No offsets meet")
+def test_the_order_of_classes_has_no_influence_whatever_the_goal(asked, n_classes):
+    proba, y = draw(0, n_classes, n_rows=60)
+    labels, order = np.unique(y), np.arange(n_classes)[::-1]
+    one = OffsetTuner(**asked).fit(proba, y, classes=labels)
+    other = OffsetTuner(**asked).fit(proba[:, order], y, classes=labels[order])
+    np.testing.assert_allclose(other.offsets_, one.offsets_[order], atol=1e-6)
+    assert (other.score_, *other.score_interval_) == pytest.approx((one.score_, *one.score_interval_), abs=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples", ["f1", "accuracy", "f1", "accuracy"]])
+def test_the_order_of_labels_has_no_influence(objective, rng):
+    indicator = (rng.random((60, 4)) < [0.5, 0.3, 0.3, 0.15]).astype(int)
+    proba = np.round(1 / (1 + np.exp(2 - 2 * indicator - rng.normal(size=(60, 4)))), 2)
+    order = np.array([2, 1, 0, 3])
+    one = OffsetTuner(objective).fit(proba, indicator)
+    other = OffsetTuner(objective).fit(proba[:, order], indicator[:, order])
+    np.testing.assert_allclose(other.offsets_, one.offsets_[order], atol=1e-9)
+    np.testing.assert_allclose(other.offsets_interval_, one.offsets_interval_[:, order], atol=1e-9)
+    assert (other.score_, *other.score_interval_) == pytest.approx((one.score_, *one.score_interval_), abs=1e-9)
+
+
+def test_restarts_go_as_far_for_whole_weights_as_for_repeated_samples(rng):
+    here = problem(3, n_rows=60, n_classes=4)
+    weights = rng.integers(1, 9, size=60).astype(float)
+    weighted = replace(here, truth=Truth.from_codes(here.truth.codes, n_classes=4, weights=weights))
+    repeated = here.take(np.repeat(np.arange(60), weights.astype(int)))
+    first, second = (_leaps(each, seed=0)[0] for each in (weighted, repeated))
+    np.testing.assert_allclose(first, second, rtol=1e-9)

@@ -43,7 +43,8 @@ class StateEstimate:
 class StateProblem:
     """Find offsets for which the mean of `softmax(scores + offsets)` is `target` (K,), all on the host.
 
-    `dtype` is the one that the offsets will be kept in; rows of one of `groups` are not independent.
+    `dtype` is the one that the offsets will be kept in; rows of one of `groups` are not independent. Folds are dealt
+    along `class_order` (K,).
     """
 
     scores: Floats
@@ -53,6 +54,7 @@ class StateProblem:
     class_balanced: bool
     dtype: npt.DTypeLike = np.float64
     groups: Codes | None = None
+    class_order: Codes | None = None
 
     @classmethod
     def of(cls, problem: Problem, target: Floats, *, class_balanced: bool) -> "StateProblem":
@@ -61,7 +63,16 @@ class StateProblem:
         host, truth = to_numpy(problem.scores), problem.truth
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
         codes = to_numpy(cast(HardTruth, truth).codes).astype(np.int64)
-        return cls(host.astype(np.float64), codes, weights, target, class_balanced, host.dtype, problem.groups)
+        return cls(
+            host.astype(np.float64),
+            codes,
+            weights,
+            target,
+            class_balanced,
+            host.dtype,
+            problem.groups,
+            problem.class_order,
+        )
 
     def estimate(self, *, level: float | None, seed: int, run: Run) -> StateEstimate:
         """Fit the offsets and, unless `level` is None, foretell their state on new rows."""
@@ -102,7 +113,8 @@ class StateProblem:
             return folds_of(np.zeros_like(self.codes), self.groups, n_classes=n_classes, seed=seed)
         n_rows = independent_counts(self.codes, self.groups, n_classes=n_classes)
         least = int(n_rows[n_rows > 0].min())
-        return folds_of(self.codes, self.groups, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
+        codes = self.codes if self.class_order is None else np.argsort(self.class_order)[self.codes]
+        return folds_of(codes, self.groups, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
 
     def _outside(self, fold: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
         """Return the offsets of the rows that are not of the fold, and how far from the target they take the fold."""

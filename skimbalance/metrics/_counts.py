@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from skimbalance._array_api import count_codes, device, group_order, namespace, small_codes
+from skimbalance._array_api import count_codes, device, group_order, namespace, put, small_codes
 from skimbalance._typing import Array
 
 __all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
@@ -190,8 +190,9 @@ class HardTruth(Truth):
     def restricted(self, kept: Array) -> Truth:
         """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
         xp = namespace(kept)
-        places = xp.searchsorted(kept, xp.arange(self.n_classes, device=device(kept)))
-        places = xp.clip(places, None, kept.shape[0] - 1)  # any class will do for rows that weigh nothing
+        # For rows that weigh nothing any class will do.
+        places = xp.zeros(self.n_classes, dtype=xp.int64, device=device(kept))
+        places = put(places, kept, xp.arange(kept.shape[0], dtype=xp.int64, device=device(kept)))
         codes = small_codes(places[xp.astype(self.codes, xp.int64)], kept.shape[0])
         return HardTruth(self.weights, self.support[kept], codes)
 

@@ -115,7 +115,7 @@ def fit_multilabel(
     how = How(estimate, n_bootstraps, confidence_level, seed, run, report)
     notes = _notes_on_unknown(problem, names) + _notes_on_support(problem, names)
     raised, missed = _with_margins(problem, how, wanted)
-    tuned = tune(raised, how, exactly=frozenset(missed))
+    tuned = _tuned(raised, how, exactly=frozenset(missed))
     tuned = replace(tuned, offsets=tuned.offsets.astype(dtype).astype(np.float64))
     notes += _notes_on(problem, tuned, wanted, missed, names)
     before, achieved = (given.value(given.decide(offsets)) for offsets in (0 * tuned.offsets, tuned.offsets))
@@ -167,6 +167,22 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
         more = f" and {np.count_nonzero(partly) - 5} more labels" if np.count_nonzero(partly) > 5 else ""
         notes.append(f"Scores were left out whose model had seen one value alone of the label: {each}{more}.")
     return notes
+
+
+def _tuned(problem: MultilabelProblem, how: How, *, exactly: frozenset[int]) -> Tuned:
+    """Tune the labels in the order that depends on what they are."""
+    order = problem.label_order
+    if (np.diff(order) > 0).all():
+        return tune(problem, how, exactly=exactly)
+    places = np.argsort(order)
+    tuned = tune(problem.of_labels(order), how, exactly=frozenset(int(places[j]) for j in exactly))
+    return Tuned(
+        tuned.offsets[places],
+        tuned.n_iter,
+        tuned.strength[places],
+        None if tuned.held_out is None else tuned.held_out[:, places],
+        None if tuned.errors is None else tuned.errors[places],
+    )
 
 
 def _with_margins(
@@ -232,7 +248,9 @@ def _foretold(problem: MultilabelProblem, tuned: Tuned, how: How) -> tuple[float
     if how.confidence_level is None:
         return score, None
     tail = (1 - how.confidence_level) / 2
-    drawn = [value for (value,) in redrawn_values(problem, tuned.held_out, seed=how.seed, anew=True, tail=tail)]
+    order = problem.label_order
+    each = redrawn_values(problem.of_labels(order), tuned.held_out[:, order], seed=how.seed, anew=True, tail=tail)
+    drawn = [value for (value,) in each]
     return score, widened(score, drawn, tail=tail, bounds=problem.metric.bounds, groups=problem.groups)
 
 

@@ -9,8 +9,9 @@ Cells that are not `known` (n, L) have a score that carries no evidence. They co
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +75,10 @@ class MultilabelMetric(ABC):
 
         `added` (4, draws, L) is added to the hits, misses, right and false alarms of labels, where it counts labels.
         """
+
+    def of_labels(self, order: Sequence[int]) -> Self:
+        """Return the metric of the labels in another order."""
+        return self
 
     def merit(self, value: float) -> float:
         """Turn a value of the metric into one of which more is better."""
@@ -154,6 +159,10 @@ class LabelMean(OfCounts):
     def two_class(self, label: int) -> Metric:
         """Return the metric of one label."""
         return self.metrics[label % len(self.metrics)]
+
+    def of_labels(self, order: Sequence[int]) -> Self:
+        """Return the metric of the labels in another order."""
+        return self if self.alike else replace(self, metrics=tuple(self.two_class(j) for j in order))
 
     def merit(self, value: float) -> float:
         """Turn a value of the metric into one of which more is better."""

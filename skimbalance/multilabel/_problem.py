@@ -113,7 +113,27 @@ class MultilabelProblem:
             rounded = np.where(self.known, rounded, np.inf)
         present = np.where(self.indicator, rounded, -np.inf)
         weights = [] if self.weights is None else [self.weights]
-        return self.take(np.lexsort([*weights, *np.sort(present).T, *np.sort(rounded).T]))
+        alike = [*rounded[:, self.label_order].T, *self.indicator[:, self.label_order].T]
+        return self.take(np.lexsort([*alike, *weights, *np.sort(present).T, *np.sort(rounded).T]))
+
+    @cached_property
+    def label_order(self) -> _Rows:
+        """The labels, those that the fewest rows carry first, and of these by their log-odds; many as they come."""
+        if not is_ordered(self.log_odds):
+            return np.arange(self.n_labels)
+        rounded = np.sort(np.where(self.present, np.round(self.log_odds, _DIGITS), np.inf), axis=0)
+        everywhere = np.sort(np.round(self.log_odds, _DIGITS), axis=0)
+        keys = [everywhere.sum(axis=0), np.where(np.isfinite(rounded), rounded, 0).sum(axis=0), self.n_positive]
+        return np.lexsort(keys)
+
+    def of_labels(self, order: _Rows) -> "MultilabelProblem":
+        """Return the problem of the labels in another order."""
+        log_odds, indicator = np.take(self.log_odds, order, axis=1), np.take(self.indicator, order, axis=1)
+        known = None if self.known is None else np.take(self.known, order, axis=1)
+        metric, requirements = self.metric.of_labels(order.tolist()), tuple(self.requirements[j] for j in order)
+        return replace(
+            self, log_odds=log_odds, indicator=indicator, known=known, metric=metric, requirements=requirements
+        )
 
     def decide(self, offsets: Floats) -> Indicator:
         """Decide each row by offsets (L,), or (n, L); what is not known is decided as absent."""

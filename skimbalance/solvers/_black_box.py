@@ -190,7 +190,8 @@ def _climb(trials: _Trials, *, seed: int) -> None:
     rarest_first = problem.class_order
     mass, rng = _balanced(problem), np.random.default_rng(seed)
     ordered = np.sort(host + to_numpy(trials.best), axis=1)
-    margin = float(np.mean(ordered[:, -1] - ordered[:, -2]))
+    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
+    margin = float(np.average(ordered[:, -1] - ordered[:, -2], weights=weights))
     offsets, length = to_numpy(trials.best), 1.0
     while True:
         rank, last = trials.rank(bring(offsets, to=problem.scores)), -np.inf

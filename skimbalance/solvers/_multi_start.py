@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace
+from skimbalance._array_api import bring, namespace, to_numpy
 from skimbalance._typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend
@@ -138,9 +138,10 @@ def _leaps(problem: Problem, *, seed: int) -> list[Array]:
     count = min(_MAX_LEAPS, _CELLS_PER_LEAP // _cells(problem))
     if count == 0 or problem.n_classes == 2:
         return []
-    xp = namespace(problem.scores)
     _, first, _, second = top_two(problem.scores)
-    lengths = float(xp.mean(first - second)) * np.resize(_LENGTHS, (count, 1))
+    weights = problem.truth.weights
+    margin = np.average(to_numpy(first - second), weights=None if weights is None else to_numpy(weights))
+    lengths = float(margin) * np.resize(_LENGTHS, (count, 1))
     leaps = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
     # The same class leaps alike wherever its column stands.
     leaps = leaps[:, np.argsort(problem.class_order)]
