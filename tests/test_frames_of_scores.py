@@ -9,7 +9,12 @@ from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifie
 from skimbalance._validation import column_order
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import imbalance_degree_score, imbalance_state
-from skimbalance.plotting import ClassProfileDisplay, ThresholdCurveDisplay
+
+
+def displays():
+    """The module of displays; without matplotlib the test is skipped."""
+    return pytest.importorskip("skimbalance.plotting", exc_type=ImportError)
+
 
 pd = pytest.importorskip("pandas")
 pytestmark = pytest.mark.usefixtures("few_leaps")
@@ -182,12 +187,16 @@ def test_curves_and_displays_go_by_label():
     frame = turned(proba, names)
     here, there = (imbalance_curve(scores, codes, metrics=["recall"], points=5) for scores in (proba, frame))
     np.testing.assert_array_equal(there.values["recall"], here.values["recall"])
-    here, there = (ThresholdCurveDisplay.from_predictions(codes, scores).curve for scores in (proba, frame))
+    here, there = (displays().ThresholdCurveDisplay.from_predictions(codes, scores).curve for scores in (proba, frame))
     np.testing.assert_array_equal(there.values["f1"], here.values["f1"])
     fitted = OffsetTuner("f1").fit(proba, codes)
-    here, there = (ThresholdCurveDisplay.from_estimator(fitted, scores, codes).curve for scores in (proba, frame))
+    here, there = (
+        displays().ThresholdCurveDisplay.from_estimator(fitted, scores, codes).curve for scores in (proba, frame)
+    )
     np.testing.assert_array_equal(there.values["f1"], here.values["f1"])
-    here, there = (ClassProfileDisplay.from_estimator(fitted, scores, codes).profile for scores in (proba, frame))
+    here, there = (
+        displays().ClassProfileDisplay.from_estimator(fitted, scores, codes).profile for scores in (proba, frame)
+    )
     np.testing.assert_array_equal(there.recall_after, here.recall_after)
 
 
@@ -230,7 +239,7 @@ class TestSeveralLabels:
         np.testing.assert_array_equal(found.offsets_, expected.offsets_)
         np.testing.assert_array_equal(found.predict(turned(proba, names)), expected.predict(proba))
         here, there = (
-            ClassProfileDisplay.from_estimator(expected, *each).profile
+            displays().ClassProfileDisplay.from_estimator(expected, *each).profile
             for each in ((proba, y), (turned(proba, names), turned(y, names)))
         )
         np.testing.assert_array_equal(there.recall_after, here.recall_after)

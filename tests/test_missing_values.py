@@ -8,13 +8,18 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import (
+
+
+def displays():
+    """The module of displays; without matplotlib the test is skipped."""
+    return pytest.importorskip("skimbalance.plotting", exc_type=ImportError)
+
     Cost,
     geometric_mean_score,
     imbalance_degree_score,
     imbalance_state,
     worst_recall_score,
 )
-from skimbalance.plotting import ClassProfileDisplay, ThresholdCurveDisplay
 
 pd = pytest.importorskip("pandas")
 pytestmark = pytest.mark.usefixtures("few_leaps")
@@ -70,8 +75,8 @@ MASKED = {
         lambda form: FixedOffsetClassifier(LogisticRegression(), offsets=form([0.0, 1.0])).fit(X, LABELS),
         "offsets",
     ),
-    "y_score": (lambda form: ThresholdCurveDisplay.from_predictions(Y, form(PROBA)), "y_score"),
-    "scores of a display": (lambda form: ClassProfileDisplay.from_estimator(FITTED, form(PROBA), Y), "X"),
+    "y_score": (lambda form: displays().ThresholdCurveDisplay.from_predictions(Y, form(PROBA)), "y_score"),
+    "scores of a display": (lambda form: displays().ClassProfileDisplay.from_estimator(FITTED, form(PROBA), Y), "X"),
 }
 
 
@@ -131,7 +136,7 @@ def test_missing_labels_are_refused(form):
         lambda: OffsetTuner("f1", **CHEAP).fit(PROBA, y),
         lambda: OffsetTuner("f1", **CHEAP).fit(PROBA, y, classes=np.unique(labels)),
         lambda: imbalance_curve(PROBA, y, points=2),
-        lambda: ClassProfileDisplay.from_estimator(tuner, PROBA, y),
+        lambda: displays().ClassProfileDisplay.from_estimator(tuner, PROBA, y),
         lambda: imbalance_state(PROBA, y=y, class_balanced=True),
         lambda: TunedOffsetClassifierCV(LogisticRegression(), cv=2).fit(TWO, y),
         lambda: FixedOffsetClassifier(LogisticRegression()).fit(TWO, y),
@@ -141,7 +146,7 @@ def test_missing_labels_are_refused(form):
     for call in (
         lambda: geometric_mean_score(y, labels),
         lambda: imbalance_degree_score(y, PROBA, soft=True),
-        lambda: ThresholdCurveDisplay.from_predictions(y, PROBA),
+        lambda: displays().ThresholdCurveDisplay.from_predictions(y, PROBA),
     ):
         with pytest.raises(ValueError, match=f"^y_true{MESSAGE}"):
             call()

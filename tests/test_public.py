@@ -38,7 +38,11 @@ USERS = {
 """What is public in modules that the package itself needs more of."""
 
 NEED = {
-    "skorch": {"skimbalance.callbacks": {"TunedOffsetCheckpoint"}, "skimbalance.nn._endings": {}},
+    "skorch": {
+        "skimbalance.callbacks": {"TunedOffsetCheckpoint"},
+        "skimbalance.nn._endings": {},
+        "skimbalance.nn._output_layer": {},
+    },
     "matplotlib": {
         "skimbalance.plotting": {
             "ClassProfileDisplay",

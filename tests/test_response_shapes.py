@@ -12,8 +12,13 @@ from sklearn.preprocessing import StandardScaler
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance._validation import n_samples
-from skimbalance.plotting import ClassProfileDisplay
 from skimbalance.scorers import imbalance_state_scorer
+
+
+def displays():
+    """The module of displays; without matplotlib the test is skipped."""
+    return pytest.importorskip("skimbalance.plotting", exc_type=ImportError)
+
 
 X, Y = make_classification(90, n_informative=4, n_classes=3, random_state=0)
 SEVERAL = np.stack([k == Y for k in range(3)], axis=1).astype(int)
@@ -58,7 +63,11 @@ def test_other_numbers_of_rows_are_refused(extra, method, wrap):
         with pytest.raises(ValueError, match=message):
             ask(X)
     if wrap is TunedOffsetClassifierCV:
-        asks = (clf.adapt_to, lambda X: clf.retune(X, Y), lambda X: ClassProfileDisplay.from_estimator(clf, X, Y))
+        asks = (
+            clf.adapt_to,
+            lambda X: clf.retune(X, Y),
+            lambda X: displays().ClassProfileDisplay.from_estimator(clf, X, Y),
+        )
         for ask in asks:
             with pytest.raises(ValueError, match=message):
                 ask(X)
