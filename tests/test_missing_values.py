@@ -8,18 +8,18 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import (
-
-
-def displays():
-    """The module of displays; without matplotlib the test is skipped."""
-    return pytest.importorskip("skimbalance.plotting", exc_type=ImportError)
-
     Cost,
     geometric_mean_score,
     imbalance_degree_score,
     imbalance_state,
     worst_recall_score,
 )
+
+
+def displays():
+    """The module of displays; without matplotlib the test is skipped."""
+    return pytest.importorskip("skimbalance.plotting", exc_type=ImportError)
+
 
 pd = pytest.importorskip("pandas")
 pytestmark = pytest.mark.usefixtures("few_leaps")
