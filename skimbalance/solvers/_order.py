@@ -6,7 +6,7 @@ Random draws and ties are resolved along it, so that the same data give the same
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
+from skimbalance._array_api import bring, device, namespace, to_numpy
 from skimbalance._typing import Array
 from skimbalance.metrics._counts import Truth
 
@@ -34,8 +34,7 @@ def order_classes(scores: Array, truth: Truth) -> _Places:
     keys = [to_numpy(truth.support)]
     n_classes = len(keys[0])
     if is_ordered(scores) and len(np.unique(keys[0])) < n_classes:
-        codes = to_numpy(truth.likeliest)
-        margins = _own_margins(to_numpy(scores), codes)
+        codes, margins = to_numpy(truth.likeliest), _own_margins(scores, truth)
         least, most = np.full((2, n_classes), np.inf)
         np.minimum.at(least, codes, margins)
         np.minimum.at(most, codes, -margins)
@@ -49,15 +48,15 @@ def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
 
     `classes` is their order.
     """
-    host, codes = to_numpy(scores), to_numpy(truth.likeliest)
-    rank, margins = np.argsort(classes)[codes], _own_margins(host, codes)
+    rank, margins = np.argsort(classes)[to_numpy(truth.likeliest)], _own_margins(scores, truth)
     order: _Places = np.lexsort((margins, rank))
     alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
     tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
     if tied.size == 0:
         return order
     samples = order[tied]
-    columns = host[samples][:, classes].astype(np.float64)
+    rows = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
+    columns = to_numpy(rows)[:, classes].astype(np.float64)
     columns -= columns.max(axis=1, keepdims=True)
     weights = [] if truth.weights is None else [to_numpy(truth.weights)[samples]]
     keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
@@ -65,8 +64,13 @@ def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
     return order
 
 
-def _own_margins(scores: npt.NDArray[np.floating], codes: _Places) -> _Floats:
-    """Return by how much the score of its own class is below the highest score of a sample, (n,), rounded."""
-    own = np.take_along_axis(scores, codes[:, None], axis=1)[:, 0]
-    margins: _Floats = np.round((own - scores.max(axis=1)).astype(np.float64), _DIGITS)
-    return margins
+def _own_margins(scores: Array, truth: Truth) -> _Floats:
+    """Return by how much the score of its own class is above the best other score of a sample, (n,), rounded."""
+    xp = namespace(scores)
+    codes = truth.likeliest[:, None]
+    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
+    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
+    own = xp.take_along_axis(scores, codes, axis=1)[:, 0]
+    margins = to_numpy(own - xp.max(xp.where(every == codes, lowest, scores), axis=1))
+    wide: _Floats = np.asarray(margins, dtype=np.float64)
+    return wide.round(_DIGITS)
