@@ -76,6 +76,8 @@ def caught_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
 class _WhereSilent:
     """Stands for the regular expression of a warning filter; it matches every message in a silenced thread only."""
 
+    pattern = "(?!)"  # what scikit-learn passes to its workers instead: it matches nothing
+
     def match(self, message: str) -> bool:
         return _SILENT.get()
 

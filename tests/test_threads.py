@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sklearn.ensemble import BaggingClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.parallel import _get_threadpool_controller
 
-from skimbalance import OffsetTuner
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance._sklearn import one_blas_thread
 from skimbalance.exceptions import SkimbalanceWarning, caught_warnings, warn_user
 
@@ -70,6 +72,14 @@ class TestWarningFilters:
 
             OffsetTuner(counted, n_jobs=2).fit(PROBA, Y)
         assert sum(warning.category is RuntimeWarning for warning in caught) < len(n_tried) / 10
+
+    def test_scikit_learn_may_start_jobs_during_a_fit_of_another_thread(self):
+        def fit_others():
+            for estimator in (BaggingClassifier(n_estimators=2, random_state=0), TunedOffsetClassifierCV(GaussianNB())):
+                estimator.fit(PROBA[:, None], Y)
+
+        with ThreadPoolExecutor(1) as pool:
+            fit_black_box(lambda: pool.submit(fit_others).result())
 
     def test_an_error_leaves_them_as_they_were(self):
         def fail():

@@ -84,7 +84,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         :class:`OffsetTuner`.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, where the fitted classifier has them.
 
     Raises

@@ -123,7 +123,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         score is filled in and is no evidence: it is left out of all that is fitted and estimated.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features, where the fitted classifier has them.
 
     Raises
