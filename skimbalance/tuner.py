@@ -214,7 +214,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     >>> tuner.predict([0.1, 0.3])
     array(['no', 'yes'], dtype='<U3')
     >>> round(tuner.score_, 2), [round(bound, 2) for bound in tuner.score_interval_]
-    (0.66, [0.43, 0.82])
+    (0.67, [0.46, 0.82])
     """
 
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"scores": UNUSED, "sample_weight": True, "groups": True}
