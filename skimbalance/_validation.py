@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import date, timedelta
 from numbers import Integral, Number
 from typing import Any
 
@@ -590,7 +591,7 @@ def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[
 
 def plain(value: Any) -> Any:
     """Return a scalar of NumPy as the Python value it stands for, dates as text, and containers of plain values."""
-    if isinstance(value, np.datetime64 | np.timedelta64):
+    if isinstance(value, np.datetime64 | np.timedelta64 | date | timedelta):
         return str(value)
     if isinstance(value, np.ndarray):
         return list(map(plain, value)) if value.ndim else plain(value[()])
