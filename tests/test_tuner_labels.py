@@ -383,7 +383,7 @@ def test_the_report(rows, capsys):
     assert report.header == ("label", "rows", "offset", "interval", "threshold", "recall", "precision")
     rarest = int(rows[1].sum(axis=0).argmin())
     assert report.classes[0][0] == NAMES[rarest]
-    assert report.classes[0][4] == f"{tuner.threshold_[rarest]:.3g}"
+    assert report.classes[0][4] == f"{tuner.threshold_[rarest]:#.3g}"
     assert "the rarest label first" in str(report)
     two = fit(scores=rows[0][:, :2], y=rows[1][:, :2]).report()
     assert not {"positive class", "Threshold"} & dict(two.facts).keys()

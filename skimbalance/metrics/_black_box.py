@@ -105,10 +105,10 @@ class BlackBox(Metric):
             times = self._repetitions(mass)
             returned = self.function(np.repeat(labels[rows], times), np.repeat(labels[columns], times))
         try:
-            value = self.sign * float(returned)
+            value = None if isinstance(returned, str | bytes) or np.ndim(returned) > 0 else self.sign * float(returned)
         except (TypeError, ValueError, OverflowError):
             value = None
-        if value is None or isinstance(returned, str | bytes):
+        if value is None:
             raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}")
         if value == math.inf:  # nothing could be better, and several such decisions could not be compared
             raise ValueError(

@@ -359,14 +359,21 @@ def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
 def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int) -> None:
     """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
 
+    errors: list[ValueError] = []
+
     def loss(point: _Vector) -> float:
-        try:
-            return -trials.rank(space.offsets(point))
-        except _SpentError:  # which the routine of older SciPy cannot be left by
+        try:  # the routine of older SciPy cannot be left by an error
+            return _WORST if errors else -trials.rank(space.offsets(point))
+        except _SpentError:
+            return _WORST
+        except ValueError as error:
+            errors.append(error)
             return _WORST
 
     size, left = len(space.knots), max(1, trials.limit - trials.spent)
     direct(loss, Bounds(np.zeros(size), np.ones(size)), maxfun=left, maxiter=trials.budget, vol_tol=0.0)
+    if errors:
+        raise errors[0]
 
 
 def _powell(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
