@@ -358,7 +358,6 @@ def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
 
 def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int) -> None:
     """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
-
     errors: list[ValueError] = []
 
     def loss(point: _Vector) -> float:
