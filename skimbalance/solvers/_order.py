@@ -12,7 +12,7 @@ from skimbalance.metrics._counts import Truth
 
 __all__ = ["is_ordered", "order_classes", "order_samples"]
 
-_SCORES, _BINARY_SCORES = 10_000_000, 1_000_000
+_SCORES, _BINARY_SCORES = 10_000_000, 50_000
 """Up to so many scores the order of the samples, and of classes of equal support, has no influence. More of a binary
 problem would take longer to order than to fit, and hardly depend on it."""
 
