@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -38,6 +39,7 @@ from skimbalance.classifier._folds import (
     rows_with_evidence,
 )
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
+from skimbalance.estimation import in_turn
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
@@ -427,8 +429,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         fit_params: Mapping[str, Any],
     ) -> list[Fold]:
         """Fit a clone on each fold and score the rows it has not seen."""
-        folds = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(
+        jobs = [
+            partial(
+                fit_fold,
                 clone(self.estimator),
                 X,
                 targets,
@@ -438,8 +441,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
             )
             for number, split in enumerate(splits, start=1)
-        )
-        return list(folds)
+        ]
+        pool = Parallel(n_jobs=self.n_jobs)
+        # Jobs of scikit-learn replace the warning filters of the process, which threads that fit must not do.
+        return in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
 
     def _route(
         self, params: Mapping[str, Any], sample_weight: ArrayLike | None

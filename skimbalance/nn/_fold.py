@@ -105,6 +105,10 @@ def fold_offsets(
     last, net = _last_step(folded), None
     if is_net(last):
         check_is_fitted(last, "module_")
+        if getattr(last, "threshold", 0.5) != 0.5:
+            raise ValueError(
+                f"threshold of the net must be 0.5, which offsets are for; its predict compares with {last.threshold!r}"
+            )
         net, last = last, last.module_
     if hasattr(last, "named_modules"):
         from skimbalance.nn._output_layer import add_to_layer

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
+from itertools import chain
 from numbers import Number
 from threading import RLock
 from typing import Any, Literal, TypeAlias
@@ -81,6 +82,8 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     tensor([40., 80.])
     """
     torch = _torch()
+    if not (is_net(net) or hasattr(net, "named_modules")):
+        raise TypeError(f"net must be a torch module or a net of skorch; got {type(net).__name__}")
     known = kind_of_outputs(net, kind)
     with _evaluating(net), _watching() as endings:
         batches = [_read(outcome, known, endings, n_rows) for outcome, n_rows in _outputs(net, X)]
@@ -169,7 +172,7 @@ def _for_skorch(net: Any, X: Any) -> Any:
         X = _rows(X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         X = _rows(X)
-    return X.to(like.dtype) if torch.is_tensor(X) and X.is_floating_point() else X
+    return X.to(like.dtype) if like is not None and torch.is_tensor(X) and X.is_floating_point() else X
 
 
 def _takes(module: Any, names: Iterable[Any]) -> bool:
@@ -182,8 +185,8 @@ def _takes(module: Any, names: Iterable[Any]) -> bool:
 
 
 def _first_parameter(module: Any) -> Any:
-    """Return a parameter that has the device and the precision of the module."""
-    return next((p for p in module.parameters() if p.is_floating_point()), _torch().zeros(()))
+    """Return a parameter or buffer that has the device and the precision of the module, None if it has none."""
+    return next((p for p in chain(module.parameters(), module.buffers()) if p.is_floating_point()), None)
 
 
 @contextmanager
@@ -199,6 +202,9 @@ def _evaluating(net: Any) -> Iterator[None]:
             yield
         finally:
             for module, training in modes:
+                if module.training != training and type(module).train is not torch.nn.Module.train:
+                    module.train(training)  # does more than to set modes: some take merged weights apart
+            for module, training in modes:
                 module.training = training
 
 
@@ -206,7 +212,8 @@ def _batches(X: Any) -> Iterable[Any]:
     """Return the batches of a loader or data set, or of rows in an array, tensor, data frame, list or mapping."""
     torch = _torch()
     if isinstance(X, torch.utils.data.Dataset):
-        return torch.utils.data.DataLoader(X, batch_size=_BATCH)  # type: ignore[no-any-return]
+        own = torch.Generator()  # without one a loader draws from the global generator
+        return torch.utils.data.DataLoader(X, batch_size=_BATCH, generator=own)  # type: ignore[no-any-return]
     if isinstance(X, Mapping):
         rows = {name: _rows(values) for name, values in X.items()}
         n_rows = {name: len(values) for name, values in rows.items()}
@@ -248,7 +255,7 @@ def _rows(X: Any) -> Any:
         if torch.is_tensor(X):
             return X
         values = np.asarray(X)
-        values = values.astype(float) if values.dtype.kind == "O" else values
+        values = values.astype(float if values.dtype.kind == "O" else values.dtype.newbyteorder("="), copy=False)
         return torch.as_tensor(np.require(values, requirements=["C", "W"]))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
@@ -263,6 +270,8 @@ def _called(net: Any, batch: Any) -> Any:
 
     def brought(x: Any) -> Any:
         x = _rows(x)
+        if like is None:
+            return x
         return x.to(device=like.device, dtype=like.dtype if x.is_floating_point() else x.dtype)
 
     batch = batch[0] if isinstance(batch, tuple | list) else batch

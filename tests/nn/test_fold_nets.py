@@ -74,6 +74,17 @@ class TestModules:
         plain = net_logits(fold_offsets(module, tuner.offsets_), more)
         assert torch.equal((plain > 0).long(), tuner.predict(net_logits(module, more)))
 
+    def test_another_threshold_of_skorch(self):
+        pytest.importorskip("skorch")
+        from nets import single
+
+        X, y = features(n_rows=100, n_classes=2)
+        net = single(threshold=0.3).fit(X, y.astype(np.float32))
+        with pytest.raises(ValueError, match=r"threshold of the net must be 0\.5, .* compares with 0\.3"):
+            fold_offsets(net, [-0.5, 0.5])
+        plain = fold_offsets(net.set_params(threshold=0.5), [-0.5, 0.5])
+        np.testing.assert_array_equal(plain.predict(X), (net_logits(net, X) + 1 > 0).numpy())
+
     def test_without_a_layer(self):
         with pytest.raises(ValueError, match="Identity has none"):
             fold_offsets(torch.nn.Identity(), OFFSETS)

@@ -153,6 +153,17 @@ class TestInputs:
             torch.testing.assert_close(net_logits(net, rows), expected)
 
     @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # skorch on columns of pandas
+    def test_another_byte_order(self):
+        torch.testing.assert_close(net_logits(module := Head(3), X.astype(">f4")), net_logits(module, X))
+
+    def test_a_module_without_parameters_keeps_the_precision(self):
+        rows = torch.rand(20, 3, dtype=torch.float64) - 2
+        assert torch.equal(net_logits(torch.nn.Identity(), rows), rows)
+
+    def test_what_is_no_net(self):
+        with pytest.raises(TypeError, match="net must be a torch module or a net of skorch; got dict"):
+            net_logits({}, X)
+
     def test_a_data_frame_whose_columns_are_arguments(self):
         class Named(Head):
             def forward(self, b, a):
@@ -201,6 +212,24 @@ class TestModes:
         assert (module.training, module.norm.training, module.drop.training) == (True, False, True)
         module(ROWS)
         torch.testing.assert_close(module.norm.running_mean, before)
+
+    def test_a_module_that_does_more_than_to_set_its_mode(self):
+        class Merging(torch.nn.Linear):
+            merged = False
+
+            def train(self, mode=True):
+                self.merged = not mode
+                return super().train(mode)
+
+        module = torch.nn.Sequential(Merging(4, 4), Merging(4, 3).eval())
+        net_logits(module, X)
+        assert [part.training for part in module] == [True, False]
+        assert [part.merged for part in module] == [False, True]
+
+    def test_the_global_generator_is_not_moved(self):
+        module, state = Head(3), torch.get_rng_state()
+        net_logits(module, torch.utils.data.TensorDataset(torch.as_tensor(X)))
+        assert torch.equal(torch.get_rng_state(), state)
 
     def test_a_net_that_never_was_in_training_stays_so(self):
         module = Dropping().eval()
