@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from inspect import signature
 from itertools import chain
 from numbers import Number
-from threading import RLock
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from skimbalance._typing import Array, Kind
 from skimbalance._validation import n_samples
 from skimbalance.exceptions import names_page
+from skimbalance.nn._modes import evaluating
 from skimbalance.nn._nets import is_net
 
 __all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba", "require_rows"]
@@ -24,9 +24,6 @@ _BATCH = 1024
 
 _SUM_TOLERANCE = 1e-3
 """How far from one the sum of a row may be that looks like probabilities."""
-
-_LOCK = RLock()
-"""Held by the thread that has a net in evaluation mode: the mode is an attribute of the net, which threads share."""
 
 _CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba of each"}
 
@@ -85,7 +82,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     if not (is_net(net) or hasattr(net, "named_modules")):
         raise TypeError(f"net must be a torch module or a net of skorch; got {type(net).__name__}")
     known = kind_of_outputs(net, kind)
-    with _evaluating(net), _watching() as endings:
+    with evaluating(net), _watching() as endings:
         batches = [_read(outcome, known, endings, n_rows) for outcome, n_rows in _outputs(net, X)]
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
@@ -187,25 +184,6 @@ def _takes(module: Any, names: Iterable[Any]) -> bool:
 def _first_parameter(module: Any) -> Any:
     """Return a parameter or buffer that has the device and the precision of the module, None if it has none."""
     return next((p for p in chain(module.parameters(), module.buffers()) if p.is_floating_point()), None)
-
-
-@contextmanager
-def _evaluating(net: Any) -> Iterator[None]:
-    """Put the modules of a net into evaluation mode, and each afterwards back into the mode that it was in."""
-    torch = _torch()
-    roots = [net] if not is_net(net) else [part for part in vars(net).values() if isinstance(part, torch.nn.Module)]
-    with _LOCK:
-        modes = [(module, module.training) for root in roots for module in root.modules()]
-        try:
-            for root in roots:
-                root.eval()
-            yield
-        finally:
-            for module, training in modes:
-                if module.training != training and type(module).train is not torch.nn.Module.train:
-                    module.train(training)  # does more than to set modes: some take merged weights apart
-            for module, training in modes:
-                module.training = training
 
 
 def _batches(X: Any) -> Iterable[Any]:

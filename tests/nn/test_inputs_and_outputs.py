@@ -1,6 +1,7 @@
 """What nets take and return, and that asking for their logits changes nothing."""
 
 import sys
+import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -164,6 +165,9 @@ class TestInputs:
         with pytest.raises(TypeError, match="net must be a torch module or a net of skorch; got dict"):
             net_logits({}, X)
 
+    @pytest.mark.filterwarnings(
+        "ignore:The given NumPy array is not writable"
+    )  # by torch, of columns that pandas keeps
     def test_a_data_frame_whose_columns_are_arguments(self):
         class Named(Head):
             def forward(self, b, a):
@@ -251,6 +255,34 @@ class TestModes:
             sys.setswitchinterval(interval)
         assert all(torch.equal(logits, expected) for logits in found)
         assert (net.module_ if in_skorch else net).drop.training
+
+    def test_a_module_that_two_nets_share_stays_in_evaluation_mode_until_both_have_ended(self):
+        body, inside, go = Dropping(), threading.Event(), threading.Event()
+
+        def batches():
+            yield X[:10]
+            inside.set()
+            assert go.wait(20)
+            yield X[10:]
+
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(net_logits, torch.nn.Sequential(body), batches())
+            assert inside.wait(20)
+            expected = net_logits(body, X)
+            assert not body.training
+            go.set()
+            torch.testing.assert_close(found.result(20), expected)
+        assert body.training
+        assert body.drop.training
+
+    def test_batches_may_come_from_a_thread_that_calls_another_net(self):
+        first, second = Head(4), Head(3)
+
+        def batches():
+            with ThreadPoolExecutor(1) as pool:
+                yield pool.submit(net_logits, first, X).result(20)
+
+        torch.testing.assert_close(net_logits(second, batches()), net_logits(second, net_logits(first, X)))
 
 
 class TestNetsWithoutClasses:
