@@ -40,7 +40,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     ----------
     net : skorch.NeuralNetClassifier, skorch.NeuralNetBinaryClassifier or torch.nn.Module
         The net, initialised. It is in evaluation mode during the call; afterwards each of its modules is in the mode
-        that it was in. Calls from several threads wait for each other. Train a net in no other thread meanwhile.
+        that it was in, once no call in another thread needs it. Train a net in no other thread meanwhile.
     X : what the net takes
         A tensor, an array, a data frame, a list of rows, or a mapping of these, whose names are arguments of the
         module. Floats are converted to the precision of the net. A list of matrices, a DataLoader or any other iterable
