@@ -103,9 +103,9 @@ class TestGroups:
         def hits(y_true, y_pred):
             return float(np.mean(y_true == y_pred))
 
-        scores, y, groups = clustered(rng, 200)
+        scores, y, groups = clustered(rng, 400)  # of 200 it reaches beyond one: the bounds of a function are not known
         low, high = fit(scores, y, hits, groups=groups).score_interval_
-        assert 0 < low < high  # the bounds of a function are not known
+        assert 0 < low < high < 1
 
     def test_array_libraries(self, xp, rng):
         scores, y, groups = clustered(rng, 120)
@@ -223,15 +223,17 @@ class TestRepeats:
 
     @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
     def test_of_several_labels(self, objective):
-        rng = np.random.default_rng(0)
-        y = (rng.random((90, 4)) < [0.5, 0.4, 0.3, 0.2]).astype(int)
-        log_odds = 3 * y - 2 + 1.5 * rng.normal(size=y.shape)
-        rows = np.tile(np.arange(90), REPEATS)
-        once = fit(log_odds, y, objective)
-        grouped, apart = (fit(log_odds[rows], y[rows], objective, groups) for groups in (rows, None))
-        assert 0.55 * width(once) < width(grouped) < 1.2 * width(once)  # .3 for rows taken as independent
-        assert width(apart) < 0.55 * width(once)
-        assert grouped.score_ == pytest.approx(once.score_, abs=0.05)
+        rows, ratios = np.tile(np.arange(90), REPEATS), []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            y = (rng.random((90, 4)) < [0.5, 0.4, 0.3, 0.2]).astype(int)
+            log_odds = 3 * y - 2 + 1.5 * rng.normal(size=y.shape)
+            once = fit(log_odds, y, objective)
+            grouped, apart = (fit(log_odds[rows], y[rows], objective, groups) for groups in (rows, None))
+            ratios.append(width(grouped) / width(once))
+            assert width(apart) < 0.55 * width(once)
+            assert grouped.score_ == pytest.approx(once.score_, abs=0.05)
+        assert 0.65 < np.mean(ratios) < 1.2
         y[:, 3] = np.arange(90) < 9
         with pytest.warns(FewRowsWarning, match="3 has 9"):
             fit(log_odds[rows], y[rows], objective, rows)

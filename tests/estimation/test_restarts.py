@@ -151,10 +151,13 @@ def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
     assert low - 1e-4 <= np.mean(recalls) <= high + 1e-4
 
 
-@pytest.mark.parametrize(("n_classes", "seed", "bound"), [(5, 7, 0.85), (6, 6, 0.72)])
-def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bound, monkeypatch):
-    """Also where the search for the constraint alone finds no offsets."""
-    monkeypatch.setattr(Estimation, "_reaches", lambda *_: False)
+@pytest.mark.parametrize("found_alone", [True, False])
+@pytest.mark.parametrize(("n_classes", "seed", "bound"), [(5, 7, 0.85), (5, 22, 0.85), (6, 6, 0.72), (6, 37, 0.62)])
+def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bound, found_alone, monkeypatch):
+    """Also where the search for the constraint alone has found no offsets."""
+    monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 48)  # as users have it
+    if not found_alone:
+        monkeypatch.setattr(Estimation, "_reaches", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)
     goal = AtLeast("recall_macro", bound)
     with warnings.catch_warnings():
