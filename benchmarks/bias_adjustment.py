@@ -26,9 +26,9 @@ from leaderboard_results import metrics_of
 from problems import TuningProblem, all_problems
 
 from skimbalance import OffsetTuner
-from skimbalance.decision import decide
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import get_metric
+from skimbalance._core.decision import decide
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import get_metric
 from skimbalance.solvers import Fit, Problem, adjust_biases, among_present, solve
 
 METRICS = ("f1", "f1_macro", "geometric_mean")

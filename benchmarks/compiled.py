@@ -17,8 +17,8 @@ import numba
 import numpy as np
 from speed_tuners import long_tailed
 
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import get_metric
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import get_metric
 from skimbalance.solvers import Problem, _coordinate_ascent, prior_offsets, solve
 from skimbalance.solvers._line_search import ranks_along
 from skimbalance.solvers._neighbourhood import around

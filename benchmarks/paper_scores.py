@@ -15,7 +15,7 @@ from rivals import value_of
 from scipy.special import logsumexp
 
 from skimbalance import OffsetTuner
-from skimbalance.decision import decide
+from skimbalance._core.decision import decide
 
 __all__ = ["ADJUSTMENTS", "OURS", "PUBLISHED", "SELECTIONS", "Line", "lines", "pairs", "read", "write", "write_csv"]
 

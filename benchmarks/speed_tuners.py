@@ -14,7 +14,7 @@ from speed_race import Contender, Race
 
 import skimbalance
 from skimbalance import OffsetTuner
-from skimbalance.decision import softmax
+from skimbalance._core.decision import softmax
 
 REFERENCE = "OffsetTuner.fit, empirical"
 

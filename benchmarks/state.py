@@ -23,7 +23,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from skimbalance.metrics._state import balanced_weights
+from skimbalance.metrics.state import balanced_weights
 from skimbalance.solvers._state import reach_state
 
 LEARNING_RATES = (0.1, 1.0, 10.0, 100.0, 1000.0)

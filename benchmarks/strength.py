@@ -15,12 +15,12 @@ import numpy as np
 from problems import TuningProblem, all_problems
 from rivals import value_of
 
-from skimbalance._request import bound_metric
-from skimbalance.decision import decide
+from skimbalance._core.decision import decide
+from skimbalance._core.scores import log_scores
 from skimbalance.estimation import Estimation, cross_fit, in_turn
-from skimbalance.metrics._counts import Truth
-from skimbalance.scores import log_scores
+from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, among_present
+from skimbalance.tuner.objective import bound_metric
 
 METRICS = ("f1", "f1_macro", "geometric_mean", "matthews_corrcoef")
 FEW_ROWS = 400

@@ -11,9 +11,8 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from skimbalance._request import Objective, bound_metric, require_room
-from skimbalance._sklearn import forget_fit
-from skimbalance._typing import Array, Label
+from skimbalance._core.sklearn import forget_fit
+from skimbalance._core.typing import Array, Label
 from skimbalance.exceptions import (
     SkimbalanceWarning,
     UnreachableGoalWarning,
@@ -25,6 +24,7 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner.objective import Objective, bound_metric, require_room
 
 try:
     import torch

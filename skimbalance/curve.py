@@ -8,18 +8,25 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import as_array, block_rows, device, namespace, to_numpy
-from skimbalance._label_request import several_labels
-from skimbalance._request import bound_metric
-from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import abridged, by_label, check_labels, check_lengths, check_sample_weight, check_scores
-from skimbalance.decision import decide, softmax
+from skimbalance._core.array_api import as_array, block_rows, device, namespace, to_numpy
+from skimbalance._core.decision import decide, softmax
+from skimbalance._core.scores import KINDS, log_scores
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.validation import (
+    abridged,
+    by_label,
+    check_labels,
+    check_lengths,
+    check_sample_weight,
+    check_scores,
+)
 from skimbalance.exceptions import names_page
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._imbalance import ImbalanceDegree
-from skimbalance.scores import KINDS, log_scores
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, reach_state
+from skimbalance.tuner.label_objective import several_labels
+from skimbalance.tuner.objective import bound_metric
 
 __all__ = ["ImbalanceCurve", "imbalance_curve"]
 

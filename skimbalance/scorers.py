@@ -18,9 +18,9 @@ from typing import Any
 
 from sklearn.metrics import make_scorer
 
-from skimbalance._array_api import to_numpy
-from skimbalance._response import respond
-from skimbalance._typing import ArrayLike
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import ArrayLike
+from skimbalance.classifier.response import respond
 from skimbalance.metrics import imbalance_degree_score, imbalance_state
 
 __all__ = ["imbalance_degree_scorer", "imbalance_state_scorer"]

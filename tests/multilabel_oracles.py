@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 from oracles import between
 
-from skimbalance.multilabel import decide_labels
+from skimbalance.tuner.labels import decide_labels
 
 
 def every_cut(log_odds):

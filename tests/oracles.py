@@ -5,8 +5,8 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import Truth
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.counts import Truth
 
 Matrix = npt.NDArray[np.float64]
 

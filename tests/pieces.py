@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skimbalance.chunked import Block
+from skimbalance.tuner.chunks import Block
 
 
 class Pieces(list):

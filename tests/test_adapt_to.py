@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UncertainShiftWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.solvers import Search

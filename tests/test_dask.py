@@ -8,16 +8,16 @@ from functools import partial
 import numpy as np
 import pytest
 from joblib import parallel_config
+from skimbalance._fits import _chunked_rows, _chunks
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._dask import DaskChunks
-from skimbalance._fits import _chunked_rows, _chunks
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
+from skimbalance.tuner._dask import DaskChunks
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
@@ -281,7 +281,7 @@ class TestManyRows:
 
 
 def _few_marks():
-    from skimbalance.chunked._two_classes import Budget
+    from skimbalance.tuner.chunks._two_classes import Budget
 
     return Budget(marks=1000, rows=5000)
 

@@ -14,8 +14,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._array_api import to_numpy
-from skimbalance.decision import decide_scores, threshold_of
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide_scores, threshold_of
 
 FOREST = RandomForestClassifier(20, random_state=0)  # probabilities are twentieths
 CUTS = (-800.0, -100.0, -20.0, -1.7, -0.1, 0.0, 0.3, 5.0, 16.7, 36.73, 36.8, 40.0, 100.0, 800.0)

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
-from skimbalance._array_api import device, to_numpy
+from skimbalance._core.array_api import device, to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState, Near
 from skimbalance.metrics import geometric_mean_score, imbalance_degree_score, imbalance_state, worst_recall_score
 from skimbalance.solvers import Search

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from skimbalance import OffsetTuner, imbalance_curve
+from skimbalance._core.scores import log_scores
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.metrics._counts import Truth
-from skimbalance.scores import log_scores
+from skimbalance.metrics.counts import Truth
 
 pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("error::RuntimeWarning")]
 

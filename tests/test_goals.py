@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.metrics import precision_recall_curve, precision_score, recall_score
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.exceptions import UnreachableGoalWarning
 from skimbalance.goals import AtLeast, AtMost, ImbalanceState, Near
 from skimbalance.metrics import FBeta, imbalance_degree_score, imbalance_state

@@ -8,9 +8,9 @@ from problems import in_namespace, problem
 from tuning import draw
 
 from skimbalance import OffsetTuner
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState
-from skimbalance.metrics._counts import Truth
+from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Search
 from skimbalance.solvers._multi_start import _leaps
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
-from skimbalance._validation import n_samples
+from skimbalance._core.validation import n_samples
 from skimbalance.scorers import imbalance_state_scorer
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skimbalance import _array_api as door
-from skimbalance.decision import centred, decide, log_logistic, log_softmax, softmax, threshold_of
-from skimbalance.metrics._counts import Truth
-from skimbalance.scores import log_scores
+from skimbalance._core.decision import centred, decide, log_logistic, log_softmax, softmax, threshold_of
+from skimbalance._core.scores import log_scores
+from skimbalance.metrics.counts import Truth
 
 
 def test_of_several_classes_the_first_wins_a_tie_and_of_two_the_second(xp):

@@ -11,7 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.parallel import _get_threadpool_controller
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._sklearn import one_blas_thread
+from skimbalance._core.sklearn import one_blas_thread
 from skimbalance.exceptions import SkimbalanceWarning, caught_warnings, warn_user
 
 RNG = np.random.default_rng(0)

@@ -10,10 +10,10 @@ from sklearn.metrics import f1_score, get_scorer, matthews_corrcoef
 from tuning import EXACT, NAMES, draw
 
 from skimbalance import OffsetTuner
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.registry import METRICS
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 

@@ -7,7 +7,7 @@ from tuning import EXACT, NAMES, draw
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
 from skimbalance.metrics._functions import score_labels
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.registry import METRICS
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 

@@ -21,7 +21,7 @@ from sklearn.metrics import (
 from tuning import EXACT
 
 from skimbalance import OffsetTuner
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast, AtMost, ImbalanceState
 from skimbalance.metrics import Cost, FBeta

@@ -11,16 +11,16 @@ from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._array_api import on_host, to_numpy
-from skimbalance._label_response import respond_labels
-from skimbalance._response import Response, ask, respond
-from skimbalance._sklearn import HasMethods, take_rows
-from skimbalance._typing import Array, ArrayLike, Kind
-from skimbalance._validation import abridged, check_present, check_sample_weight, check_scores
-from skimbalance.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
+from skimbalance._core.array_api import on_host, to_numpy
+from skimbalance._core.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
+from skimbalance._core.scores import log_scores
+from skimbalance._core.sklearn import HasMethods, take_rows
+from skimbalance._core.typing import Array, ArrayLike, Kind
+from skimbalance._core.validation import abridged, check_present, check_sample_weight, check_scores
+from skimbalance.classifier.label_response import respond_labels
+from skimbalance.classifier.response import Response, ask, respond
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
-from skimbalance.scores import log_scores
 
 __all__ = [
     "OffsetClassifier",

@@ -11,18 +11,18 @@ from sklearn.base import clone
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skimbalance._array_api import namespace, on_host, to_numpy
-from skimbalance._label_request import several_labels
-from skimbalance._response import kind_of
-from skimbalance._sklearn import (
+from skimbalance._core.array_api import namespace, on_host, to_numpy
+from skimbalance._core.decision import centred, offsets_of, threshold_of
+from skimbalance._core.scores import as_proba, log_scores
+from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
     forget_fit,
     routing_enabled,
     validates_parameters,
 )
-from skimbalance._typing import Array, ArrayLike, Kind, Label
-from skimbalance._validation import check_per_class, shown
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.validation import check_per_class, shown
 from skimbalance.classifier._base import (
     OffsetClassifier,
     check_targets,
@@ -31,9 +31,9 @@ from skimbalance.classifier._base import (
     fitted,
     require_known,
 )
-from skimbalance.decision import centred, offsets_of, threshold_of
-from skimbalance.scores import as_proba, log_scores
+from skimbalance.classifier.response import kind_of
 from skimbalance.solvers import prior_offsets
+from skimbalance.tuner.label_objective import several_labels
 
 __all__ = ["FixedOffsetClassifier"]
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, train_test_split
 
-from skimbalance._response import Response, pooled
-from skimbalance._sklearn import take_params, take_rows
+from skimbalance._core.sklearn import take_params, take_rows
+from skimbalance.classifier.response import Response, pooled
 
 __all__ = [
     "Fold",

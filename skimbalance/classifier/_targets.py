@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 
-from skimbalance._array_api import to_numpy
-from skimbalance._label_request import check_label_goals, label_names, several_labels
-from skimbalance._label_response import respond_labels, sure_of
-from skimbalance._request import check_goals
-from skimbalance._response import Response, respond
-from skimbalance._sklearn import take_rows
-from skimbalance._typing import ArrayLike
-from skimbalance._validation import check_sample_weight
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.sklearn import take_rows
+from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_rows, known_scores, systematic_splits
-from skimbalance.multilabel import Indicator, check_indicator, rarities
+from skimbalance.classifier.label_response import respond_labels, sure_of
+from skimbalance.classifier.response import Response, respond
 from skimbalance.nn import ends_in_net
+from skimbalance.tuner.label_objective import check_label_goals, label_names, several_labels
+from skimbalance.tuner.labels import Indicator, check_indicator, rarities
+from skimbalance.tuner.objective import check_goals
 
 __all__ = ["ClassTargets", "LabelTargets", "Targets", "require_alike", "targets_of"]
 

@@ -14,11 +14,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._array_api import on_host
-from skimbalance._label_request import several_labels
-from skimbalance._request import Objective, takes_weights
-from skimbalance._response import RESPONSE_METHODS
-from skimbalance._sklearn import (
+from skimbalance._core.array_api import on_host
+from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
     forget_fit,
@@ -26,8 +23,8 @@ from skimbalance._sklearn import (
     validate_parameters,
     validates_parameters,
 )
-from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_groups
+from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.validation import check_groups
 from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
 from skimbalance.classifier._folds import (
     Fold,
@@ -39,11 +36,14 @@ from skimbalance.classifier._folds import (
     rows_with_evidence,
 )
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
+from skimbalance.classifier.response import RESPONSE_METHODS
 from skimbalance.estimation import in_turn
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner.label_objective import several_labels
+from skimbalance.tuner.objective import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
 

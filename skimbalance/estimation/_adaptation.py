@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, device, namespace, without_copy
-from skimbalance._typing import Array, Kind, Run
-from skimbalance._validation import abridged, shown
+from skimbalance._core.array_api import bring, device, namespace, without_copy
+from skimbalance._core.scores import log_scores
+from skimbalance._core.typing import Array, Kind, Run
+from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._kept_rows import KeptRows
 from skimbalance.estimation._prior_shift import PriorShift, estimated_shift, rows_to_estimate_from
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import get_metric
-from skimbalance.scores import log_scores
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import get_metric
 from skimbalance.solvers import Problem
 
 __all__ = ["notes_on_shift", "shift_to"]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skimbalance._array_api import bring, count_codes, namespace, to_numpy
-from skimbalance._typing import Array
+from skimbalance._core.array_api import bring, count_codes, namespace, to_numpy
+from skimbalance._core.typing import Array
 from skimbalance.estimation._condense import Sample
 
 __all__ = ["bootstrap_weights"]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, minimize
 
-from skimbalance._array_api import (
+from skimbalance._core.array_api import (
     block_columns,
     block_rows,
     bring,
@@ -28,8 +28,8 @@ from skimbalance._array_api import (
     to_numpy,
     transposed,
 )
-from skimbalance._typing import Array
-from skimbalance.decision import log_softmax
+from skimbalance._core.decision import log_softmax
+from skimbalance._core.typing import Array
 from skimbalance.estimation._condense import Sample
 
 __all__ = ["Calibration", "calibrated_shares"]

@@ -9,10 +9,10 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from skimbalance._array_api import count_codes, cumulative_sum, namespace, sort_flagged, to_numpy
-from skimbalance._typing import Array
+from skimbalance._core.array_api import count_codes, cumulative_sum, namespace, sort_flagged, to_numpy
+from skimbalance._core.typing import Array
 from skimbalance.estimation._groups import independent_counts
-from skimbalance.metrics._counts import HardTruth, Truth
+from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem
 
 __all__ = ["Sample", "condensed"]

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from skimbalance._array_api import bring, namespace, to_numpy
-from skimbalance._typing import Progress, Run
-from skimbalance.decision import decide
+from skimbalance._core.array_api import bring, namespace, to_numpy
+from skimbalance._core.decision import decide
+from skimbalance._core.typing import Progress, Run
 from skimbalance.estimation._groups import deal_groups, independent_counts
 from skimbalance.estimation._redraw import Codes, Floats, redrawn
-from skimbalance.metrics._counts import Counts, HardTruth, Truth
+from skimbalance.metrics.counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, among_present
 
 __all__ = [

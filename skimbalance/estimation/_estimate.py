@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from skimbalance._typing import Progress, Run
+from skimbalance._core.typing import Progress, Run
 from skimbalance.estimation._cross_fit import cross_fit
 from skimbalance.estimation._margin import margins
 from skimbalance.estimation._redraw import Floats
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
-from skimbalance.goals import Requirement
-from skimbalance.metrics._counts import Counts
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Counts
 from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, demanding, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
@@ -41,7 +41,7 @@ class Estimated:
     score_interval: tuple[float, float] | None = None
     offsets_error: Floats | None = None
     held_out: Counts | None = None
-    needed: tuple[Requirement, ...] = ()
+    needed: tuple[BoundConstraint, ...] = ()
     strength: float = 1.0
     reached: bool = True
     promised: bool = True
@@ -149,7 +149,9 @@ class Estimation:
         # Of few rows one more or less is a leap, which may have gone beyond what is needed.
         return (_tightened(problem, min(held, key=np.sum)), True) if held else (raised, False)
 
-    def _margins(self, problem: Problem, solution: Solution, required: Requirement, confidence: float | None) -> Floats:
+    def _margins(
+        self, problem: Problem, solution: Solution, required: BoundConstraint, confidence: float | None
+    ) -> Floats:
         if confidence is None:
             return np.zeros(2)
         return margins(problem, solution, required.metric, confidence=confidence, seed=self.seed)

@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, small_codes, to_numpy
-from skimbalance._typing import Array
+from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
+from skimbalance._core.typing import Array
 
 __all__ = ["KeptRows", "sampling_rates", "thinned"]
 

@@ -5,12 +5,12 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance.decision import decide
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
 from skimbalance.estimation._cross_fit import width_of
 from skimbalance.estimation._redraw import redrawn
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import HardTruth
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Problem, Solution
 
 __all__ = ["margins"]

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, to_numpy
-from skimbalance._typing import Array, Run
+from skimbalance._core.array_api import bring, namespace, to_numpy
+from skimbalance._core.typing import Array, Run
 from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._calibration import Calibration
 from skimbalance.estimation._condense import Sample, condensed
 from skimbalance.estimation._kept_rows import thinned
 from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
-from skimbalance.metrics._counts import Truth
+from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem
 
 __all__ = ["PriorShift", "estimated_shift", "rows_to_estimate_from"]

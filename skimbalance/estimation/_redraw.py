@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.sparse import block_diag, csr_array, diags_array
 
 from skimbalance.estimation._groups import held_by, independent_weights
-from skimbalance.metrics._counts import Counts
+from skimbalance.metrics.counts import Counts
 
 __all__ = ["Codes", "Floats", "redrawn"]
 

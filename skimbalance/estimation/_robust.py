@@ -8,13 +8,13 @@ little of either. With several classes the mean is drawn towards the best multip
 from functools import partial
 from typing import cast
 
-from skimbalance._array_api import bring, device, flat, namespace, put, smallest_normal
-from skimbalance._typing import Array, Progress, Run
-from skimbalance.decision import centred
+from skimbalance._core.array_api import bring, device, flat, namespace, put, smallest_normal
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import Array, Progress, Run
 from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample, condensed
-from skimbalance.metrics._counts import SoftTruth, Truth
+from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem, Solution, ascend, prior_offsets
 
 __all__ = ["plugin", "robust"]

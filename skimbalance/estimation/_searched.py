@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from skimbalance._array_api import bring, device, namespace
-from skimbalance._typing import Progress
+from skimbalance._core.array_api import bring, device, namespace
+from skimbalance._core.typing import Progress
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample, condensed
-from skimbalance.metrics._counts import Truth
+from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, Search, Solution, default_budget, is_ordered, search
 
 __all__ = ["SOFTNESS", "searched"]

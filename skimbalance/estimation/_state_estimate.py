@@ -8,14 +8,14 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import block_rows, to_numpy
-from skimbalance._typing import Run
-from skimbalance.decision import softmax
+from skimbalance._core.array_api import block_rows, to_numpy
+from skimbalance._core.decision import softmax
+from skimbalance._core.typing import Run
 from skimbalance.estimation._cross_fit import folds_of, jackknife_error
 from skimbalance.estimation._groups import independent_counts
 from skimbalance.estimation._redraw import Codes, Floats
-from skimbalance.metrics._counts import HardTruth
-from skimbalance.metrics._state import balanced_weights
+from skimbalance.metrics.counts import HardTruth
+from skimbalance.metrics.state import balanced_weights
 from skimbalance.solvers import Problem, reach_state
 
 __all__ = ["StateEstimate", "StateProblem"]

@@ -2,9 +2,9 @@
 
 from skimbalance.metrics._cost import Cost
 from skimbalance.metrics._functions import geometric_mean_score, imbalance_degree_score, worst_recall_score
-from skimbalance.metrics._overlap import FBeta
-from skimbalance.metrics._registry import get_metric_names
-from skimbalance.metrics._state import imbalance_state
+from skimbalance.metrics.overlap import FBeta
+from skimbalance.metrics.registry import get_metric_names
+from skimbalance.metrics.state import imbalance_state
 
 __all__ = [
     "Cost",

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from skimbalance._array_api import namespace
-from skimbalance._typing import Array
-from skimbalance.metrics._base import LinearMetric, PooledMetric, safe_ratio
+from skimbalance._core.array_api import namespace
+from skimbalance._core.typing import Array
+from skimbalance.metrics.base import LinearMetric, PooledMetric, safe_ratio
 
 __all__ = ["Accuracy", "Agreement", "CohenKappa", "MatthewsCorrelation"]
 

@@ -8,10 +8,10 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, refuse_masked, to_numpy
-from skimbalance._typing import Array, ArrayLike
+from skimbalance._core.array_api import bring, namespace, refuse_masked, to_numpy
+from skimbalance._core.typing import Array, ArrayLike
 from skimbalance.exceptions import names_page
-from skimbalance.metrics._base import Direction, LinearMetric
+from skimbalance.metrics.base import Direction, LinearMetric
 
 __all__ = ["Cost"]
 

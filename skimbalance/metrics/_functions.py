@@ -3,14 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._typing import ArrayLike, Label
-from skimbalance._validation import check_label, check_label_pair, check_sample_weight
+from skimbalance._core.typing import ArrayLike, Label
+from skimbalance._core.validation import check_label, check_label_pair, check_sample_weight
 from skimbalance.exceptions import names_page
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._imbalance import ImbalanceDegree
 from skimbalance.metrics._recall import GeometricMean, WorstRecall
-from skimbalance.metrics._state import degree_of_flow
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.imbalance import ImbalanceDegree
+from skimbalance.metrics.state import degree_of_flow
 
 __all__ = ["geometric_mean_score", "imbalance_degree_score", "score_labels", "worst_recall_score"]
 

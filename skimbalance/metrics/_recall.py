@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skimbalance._array_api import device, namespace
-from skimbalance._typing import Array
-from skimbalance.metrics._base import Direction, LinearMetric, Metric, PooledMetric, Trait, safe_ratio
-from skimbalance.metrics._counts import Counts
+from skimbalance._core.array_api import device, namespace
+from skimbalance._core.typing import Array
+from skimbalance.metrics.base import Direction, LinearMetric, Metric, PooledMetric, Trait, safe_ratio
+from skimbalance.metrics.counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import to_numpy
-from skimbalance._typing import ArrayLike
-from skimbalance._validation import check_numbers
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_numbers
 from skimbalance.exceptions import names_page
 from skimbalance.nn._nets import is_net, net_within
 

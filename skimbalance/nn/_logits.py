@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from skimbalance._typing import Array, Kind
-from skimbalance._validation import n_samples
+from skimbalance._core.typing import Array, Kind
+from skimbalance._core.validation import n_samples
 from skimbalance.exceptions import names_page
 from skimbalance.nn._modes import evaluating
 from skimbalance.nn._nets import is_net

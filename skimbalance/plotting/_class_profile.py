@@ -6,10 +6,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._typing import ArrayLike
-from skimbalance._validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._profile import ClassProfile
+from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.profile import ClassProfile
 from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
 from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first, running_mean
 from skimbalance.plotting._source import profile_on, tuner_of

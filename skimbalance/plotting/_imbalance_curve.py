@@ -6,14 +6,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skimbalance._array_api import to_numpy
-from skimbalance._request import bound_metric, positive_label
-from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_numbers
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.validation import check_numbers
 from skimbalance.curve import ImbalanceCurve, imbalance_curve
 from skimbalance.goals import ImbalanceState
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._imbalance import ImbalanceDegree
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.plotting._axes import (
     DASHES,
     MARKERS,
@@ -27,6 +26,7 @@ from skimbalance.plotting._axes import (
 )
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner.objective import bound_metric, positive_label
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
 

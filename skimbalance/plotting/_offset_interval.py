@@ -5,10 +5,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance._typing import ArrayLike
-from skimbalance._validation import check_numbers
-from skimbalance.decision import centred
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_numbers
 from skimbalance.plotting._axes import Axes, Options, colours, ink, one_axes, options, place_legend
 from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first
 from skimbalance.plotting._source import tuner_of

@@ -8,16 +8,23 @@ import numpy.typing as npt
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._array_api import as_array, to_numpy
-from skimbalance._typing import ArrayLike, Kind
-from skimbalance._validation import abridged, by_label, check_labels, check_lengths, check_sample_weight, check_scores
+from skimbalance._core.array_api import as_array, to_numpy
+from skimbalance._core.decision import decide_scores
+from skimbalance._core.scores import KINDS, as_proba, log_scores
+from skimbalance._core.typing import ArrayLike, Kind
+from skimbalance._core.validation import (
+    abridged,
+    by_label,
+    check_labels,
+    check_lengths,
+    check_sample_weight,
+    check_scores,
+)
 from skimbalance.classifier._base import response_of
-from skimbalance.decision import decide_scores
-from skimbalance.metrics._counts import Counts, Truth
-from skimbalance.metrics._profile import ClassProfile
-from skimbalance.multilabel import check_indicator, decide_label_scores, label_columns, profile_of
-from skimbalance.scores import KINDS, as_proba, log_scores
+from skimbalance.metrics.counts import Counts, Truth
+from skimbalance.metrics.profile import ClassProfile
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner.labels import check_indicator, decide_label_scores, label_columns, profile_of
 
 __all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "source_of", "tuner_of"]
 

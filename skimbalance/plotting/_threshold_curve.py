@@ -7,13 +7,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skimbalance._array_api import to_numpy
-from skimbalance._request import bound_metric, requirements_of
-from skimbalance._typing import ArrayLike, Kind, Label
-from skimbalance._validation import check_label, check_label_vector, shown
-from skimbalance.decision import threshold_of
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import threshold_of
+from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.validation import check_label, check_label_vector, shown
 from skimbalance.goals import Constraint
-from skimbalance.metrics._base import Metric
+from skimbalance.metrics.base import Metric
 from skimbalance.plotting._axes import (
     DASHES,
     MARKERS,
@@ -28,6 +27,7 @@ from skimbalance.plotting._axes import (
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner.objective import bound_metric, requirements_of
 
 __all__ = ["ThresholdCurveDisplay"]
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance.goals import Requirement
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._registry import METRICS
+from skimbalance._core.array_api import to_numpy
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
 from skimbalance.plotting._source import Rows
 from skimbalance.solvers._base import Problem
-from skimbalance.solvers._cuts import cuts_apart
-from skimbalance.solvers._two_classes import line_of, trace_along
+from skimbalance.solvers.binary import line_of, trace_along
+from skimbalance.solvers.cuts import cuts_apart
 
 __all__ = ["ThresholdCurve", "threshold_curve"]
 
@@ -55,7 +55,7 @@ class ThresholdCurve:
 def threshold_curve(
     rows: Rows,
     metrics: Mapping[str, Metric],
-    requirements: Mapping[str, Requirement],
+    requirements: Mapping[str, BoundConstraint],
     *,
     of: int = 1,
     kept: Sequence[float] = (),

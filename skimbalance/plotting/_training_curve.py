@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance.metrics._base import Metric
 from skimbalance.metrics._cost import Cost
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.registry import METRICS
 from skimbalance.plotting._axes import Axes, Options, colours, ink, one_axes, options, place_legend
 
 __all__ = ["TrainingCurveDisplay"]

@@ -5,7 +5,6 @@ from skimbalance.solvers._base import Fit, Problem, Solution, improves
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._cuts import Bounds, Cuts, Gaps, best_cuts
 from skimbalance.solvers._line_search import Walks, ranks_along
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._order import is_ordered, order_classes, order_samples
@@ -13,7 +12,8 @@ from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, reach_state
-from skimbalance.solvers._two_classes import Line, line_of, ranks_on, trace_along
+from skimbalance.solvers.binary import Line, line_of, ranks_on, trace_along
+from skimbalance.solvers.cuts import Bounds, Cuts, Gaps, best_cuts
 
 __all__ = [
     "OPTIMISERS",

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, namespace, shifted_blocks, to_numpy
-from skimbalance._typing import Array
-from skimbalance.decision import centred
+from skimbalance._core.array_api import bring, namespace, shifted_blocks, to_numpy
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Fit, Problem, Solution, improves
 
 __all__ = ["among_present"]

@@ -8,13 +8,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, group_order, namespace, to_numpy, transposed
-from skimbalance._typing import Array
-from skimbalance._validation import numbered
-from skimbalance.decision import decide
-from skimbalance.goals import Requirement
-from skimbalance.metrics._base import LinearMetric, Metric
-from skimbalance.metrics._counts import Counts, Truth
+from skimbalance._core.array_api import bring, group_order, namespace, to_numpy, transposed
+from skimbalance._core.decision import decide
+from skimbalance._core.typing import Array
+from skimbalance._core.validation import numbered
+from skimbalance.metrics.base import LinearMetric, Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.solvers._order import is_ordered, order_classes, order_samples
 
 __all__ = ["Fit", "Problem", "Solution", "improves"]
@@ -41,7 +41,7 @@ class Problem:
     scores: Array
     truth: Truth
     metric: Metric
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[BoundConstraint, ...] = ()
     groups: npt.NDArray[np.int64] | None = None
 
     @property

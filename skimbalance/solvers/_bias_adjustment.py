@@ -18,8 +18,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, to_numpy
-from skimbalance._typing import Array, Progress
+from skimbalance._core.array_api import bring, to_numpy
+from skimbalance._core.typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._state import reach_state
 

@@ -18,18 +18,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, differential_evolution, direct, minimize
 
-from skimbalance._array_api import bring, cumulative_sum, device, namespace, to_numpy
-from skimbalance._typing import Array, Progress
-from skimbalance.decision import centred, decide
-from skimbalance.metrics._counts import Counts
-from skimbalance.metrics._registry import METRICS
+from skimbalance._core.array_api import bring, cumulative_sum, device, namespace, to_numpy
+from skimbalance._core.decision import centred, decide
+from skimbalance._core.typing import Array, Progress
+from skimbalance.metrics.counts import Counts
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._cuts import best_cuts, cuts_apart
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._search import Search
-from skimbalance.solvers._two_classes import gaps_of
+from skimbalance.solvers.binary import gaps_of
+from skimbalance.solvers.cuts import best_cuts, cuts_apart
 
 __all__ = ["default_budget", "search"]
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import to_numpy
-from skimbalance._typing import Array
-from skimbalance.decision import centred
-from skimbalance.metrics._counts import Counts
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import Array
+from skimbalance.metrics.counts import Counts
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._cuts import Bounds, best_cuts
 from skimbalance.solvers._line_search import ranks_along
 from skimbalance.solvers._neighbourhood import Change, around
-from skimbalance.solvers._two_classes import solve_two_classes
+from skimbalance.solvers.binary import solve_two_classes
+from skimbalance.solvers.cuts import Bounds, best_cuts
 
 __all__ = ["ascend"]
 

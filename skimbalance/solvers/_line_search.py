@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from skimbalance._array_api import (
+from skimbalance._core.array_api import (
     count_codes,
     cumulative_minimum,
     cumulative_sum,
@@ -18,11 +18,11 @@ from skimbalance._array_api import (
     opens_group,
     put,
 )
-from skimbalance._typing import Array
-from skimbalance.metrics._base import LinearMetric, Metric, PooledMetric
-from skimbalance.metrics._counts import Counts, Truth
+from skimbalance._core.typing import Array
+from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
+from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.solvers._base import Problem
-from skimbalance.solvers._cuts import Gaps
+from skimbalance.solvers.cuts import Gaps
 
 __all__ = ["Walks", "ranks_along"]
 

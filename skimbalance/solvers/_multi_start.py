@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skimbalance._array_api import bring, namespace, to_numpy
-from skimbalance._typing import Array, Progress
+from skimbalance._core.array_api import bring, namespace, to_numpy
+from skimbalance._core.typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._pairs import top_two

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import (
+from skimbalance._core.array_api import (
     block_rows,
     bring,
     count_codes,
@@ -20,11 +20,11 @@ from skimbalance._array_api import (
     to_numpy,
     transposed,
 )
-from skimbalance._typing import Array
+from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem
-from skimbalance.solvers._cuts import Bounds, Gaps
 from skimbalance.solvers._line_search import Walks
 from skimbalance.solvers._pairs import AllPairs, NearPairs, Pairs, top_two
+from skimbalance.solvers.cuts import Bounds, Gaps
 
 __all__ = ["Change", "Neighbourhood", "around"]
 

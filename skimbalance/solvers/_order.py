@@ -6,9 +6,9 @@ Random draws and ties are resolved along it, so that the same data give the same
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import bring, device, namespace, to_numpy
-from skimbalance._typing import Array
-from skimbalance.metrics._counts import Truth
+from skimbalance._core.array_api import bring, device, namespace, to_numpy
+from skimbalance._core.typing import Array
+from skimbalance.metrics.counts import Truth
 
 __all__ = ["is_ordered", "order_classes", "order_samples"]
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._array_api import (
+from skimbalance._core.array_api import (
     count_codes,
     device,
     group_order,
@@ -19,7 +19,7 @@ from skimbalance._array_api import (
     small_codes,
     to_numpy,
 )
-from skimbalance._typing import Array
+from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem
 
 __all__ = ["AllPairs", "NearPairs", "Pairs", "top_two"]

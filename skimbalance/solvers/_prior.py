@@ -1,8 +1,8 @@
 """The closed form: offsets that undo a class prior."""
 
-from skimbalance._array_api import namespace, smallest_normal
-from skimbalance._typing import Array
-from skimbalance.decision import centred
+from skimbalance._core.array_api import namespace, smallest_normal
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import Array
 
 __all__ = ["prior_offsets"]
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from functools import partial
 
-from skimbalance.goals import Requirement
-from skimbalance.metrics._base import Metric
-from skimbalance.metrics._counts import Counts
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Counts
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._absent import among_present
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers._multi_start import solve
@@ -17,7 +17,7 @@ _BEYOND = 1e3
 """A bound that no metric meets, so that to miss it by the least is to go as far as can be."""
 
 
-def demanding(problem: Problem, *requirements: Requirement) -> Problem:
+def demanding(problem: Problem, *requirements: BoundConstraint) -> Problem:
     """Return the problem in which requirements alone matter: what is optimised besides is as cheap as can be."""
     return replace(problem, metric=METRICS["accuracy"], requirements=requirements)
 
@@ -27,7 +27,7 @@ def reachable(problem: Problem, metric: Metric, *, known: Counts | None = None) 
 
     The search makes no random restarts.
     """
-    far = (Requirement(metric, high=-_BEYOND), Requirement(metric, low=_BEYOND))
+    far = (BoundConstraint(metric, high=-_BEYOND), BoundConstraint(metric, low=_BEYOND))
     fit = partial(solve, restarts=False)
     found = [among_present(demanding(problem, bound), fit).counts for bound in far]
     values = [metric.value(counts) for counts in (*found, known) if counts is not None]

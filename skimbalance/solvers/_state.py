@@ -21,10 +21,10 @@ import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from skimbalance._array_api import block_columns, to_numpy, transposed
-from skimbalance._typing import Array, ArrayLike
-from skimbalance._validation import check_distribution
-from skimbalance.decision import centred
+from skimbalance._core.array_api import block_columns, to_numpy, transposed
+from skimbalance._core.decision import centred
+from skimbalance._core.typing import Array, ArrayLike
+from skimbalance._core.validation import check_distribution
 
 __all__ = ["StateSolution", "reach_state"]
 

@@ -8,7 +8,10 @@ import pytest
 from pieces import pieces_of, silent
 from problems import problem
 
-from skimbalance.chunked import (
+from skimbalance._core.decision import decide, softmax
+from skimbalance.metrics.counts import Truth
+from skimbalance.solvers import reach_state
+from skimbalance.tuner.chunks import (
     as_counts,
     counts_of,
     drawn,
@@ -18,9 +21,6 @@ from skimbalance.chunked import (
     state_of,
     weigh_classes,
 )
-from skimbalance.decision import decide, softmax
-from skimbalance.metrics._counts import Truth
-from skimbalance.solvers import reach_state
 
 
 def weighed(pieces, n_classes):

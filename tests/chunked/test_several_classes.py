@@ -7,21 +7,21 @@ import pytest
 from pieces import block_of, pieces_of, rowless, silent
 from problems import problem
 
-from skimbalance.chunked import climbed
-from skimbalance.chunked._far import far_move, marks_for
-from skimbalance.chunked._trust_region import Limits, _marks_of_each, _near, _Rows
-from skimbalance.goals import Requirement
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import solve
+from skimbalance.tuner.chunks import climbed
+from skimbalance.tuner.chunks._far import far_move, marks_for
+from skimbalance.tuner.chunks._trust_region import Limits, _marks_of_each, _near, _Rows
 
 SEVERAL = {name: metric for name, metric in METRICS.items() if not metric.two_class}
 SEVERAL |= {"f2_macro": FBeta(2.0, average="macro"), "cost": Cost(1.0 * (np.eye(4) == 0) + np.eye(4)[::-1])}
 FEW = Limits(cells=4 * 60, marks=32, sums=10_000)
 REQUIRED = (
     (),
-    (Requirement(METRICS["worst_recall"], low=0.3),),
-    (Requirement(METRICS["accuracy"], low=0.5, high=0.55),),
+    (BoundConstraint(METRICS["worst_recall"], low=0.3),),
+    (BoundConstraint(METRICS["accuracy"], low=0.5, high=0.55),),
 )
 
 

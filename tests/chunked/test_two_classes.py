@@ -8,13 +8,13 @@ import pytest
 from pieces import pieces_of, rowless, silent
 from problems import problem
 
-from skimbalance.chunked import best_threshold
-from skimbalance.chunked._line import Intervals, line_up, marked, spread
-from skimbalance.chunked._two_classes import Budget, _highest, _line
-from skimbalance.goals import Requirement
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, line_of, ranks_on, solve
+from skimbalance.tuner.chunks import best_threshold
+from skimbalance.tuner.chunks._line import Intervals, line_up, marked, spread
+from skimbalance.tuner.chunks._two_classes import Budget, _highest, _line
 
 TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]]), "gain": Cost([[-1, 0], [3, -5]])}
 TINY = Budget(marks=8, rows=16)
@@ -56,9 +56,9 @@ def settings(name, count):
 REQUIRED = (
     (),
     (),
-    (Requirement(METRICS["recall"].bind(1), low=0.7),),
-    (Requirement(METRICS["precision"].bind(1), low=0.6), Requirement(METRICS["recall"].bind(0), low=0.5)),
-    (Requirement(METRICS["imbalance_degree"], low=0.1, high=0.15),),
+    (BoundConstraint(METRICS["recall"].bind(1), low=0.7),),
+    (BoundConstraint(METRICS["precision"].bind(1), low=0.6), BoundConstraint(METRICS["recall"].bind(0), low=0.5)),
+    (BoundConstraint(METRICS["imbalance_degree"], low=0.1, high=0.15),),
 )
 
 

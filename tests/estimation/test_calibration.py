@@ -6,11 +6,11 @@ from problems import in_namespace, labels, log_proba
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
 
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
 
 

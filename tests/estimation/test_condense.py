@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from problems import in_namespace
 
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._condense import condensed
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
 
 

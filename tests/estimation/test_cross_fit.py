@@ -12,8 +12,8 @@ from skimbalance import TunedOffsetClassifierCV
 from skimbalance.estimation import _estimate, cross_fit
 from skimbalance.estimation._redraw import redrawn
 from skimbalance.metrics import Cost
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
 
 

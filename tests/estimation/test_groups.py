@@ -12,12 +12,12 @@ from skimbalance.estimation._calibration import Calibration
 from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._groups import independent_counts
 from skimbalance.estimation._redraw import redrawn
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
-from skimbalance.multilabel import MultilabelMetric, get_multilabel_metric
-from skimbalance.multilabel._problem import MultilabelProblem
-from skimbalance.multilabel._redraw import redrawn_values
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
+from skimbalance.tuner.labels import MultilabelMetric, get_multilabel_metric
+from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._redraw import redrawn_values
 
 
 def clustered(rng, n_rows=400, n_classes=3, size=8):

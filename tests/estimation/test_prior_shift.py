@@ -12,8 +12,8 @@ from skimbalance.estimation._condense import Sample
 from skimbalance.estimation._kept_rows import KeptRows, thinned
 from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
 from skimbalance.estimation._prior_shift import estimated_shift, rows_to_estimate_from
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
 
 CENTRES = 2 * np.eye(3)

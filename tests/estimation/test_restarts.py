@@ -12,10 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.estimation import Estimation
 from skimbalance.exceptions import UnreachableGoalWarning
-from skimbalance.goals import AtLeast, Requirement
-from skimbalance.metrics._registry import METRICS
-from skimbalance.multilabel import fit_multilabel
+from skimbalance.goals import AtLeast
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import demanding, solve
+from skimbalance.tuner.labels import fit_multilabel
 
 pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("ignore")]
 
@@ -129,8 +130,8 @@ def test_a_search_until_met_ends_there_and_gives_the_same_verdict():
         rng = np.random.default_rng(seed)
         setting = drawn_problem(seed, n_rows=12, n_classes=4)
         required = (
-            Requirement(METRICS["precision"].bind(int(rng.integers(4))), low=rng.uniform(0.3, 1)),
-            Requirement(METRICS["recall_macro"], low=rng.uniform(0.4, 0.9)),
+            BoundConstraint(METRICS["precision"].bind(int(rng.integers(4))), low=rng.uniform(0.3, 1)),
+            BoundConstraint(METRICS["recall_macro"], low=rng.uniform(0.4, 0.9)),
         )
         setting, told, all_told = demanding(setting, *required), [], []
         ended = solve(setting, until_met=True, report=told.append)
@@ -169,7 +170,7 @@ def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bou
 
 
 def test_a_requirement_is_impossible_beyond_the_bounds_of_its_metric():
-    recall = Requirement(METRICS["recall_macro"])
+    recall = BoundConstraint(METRICS["recall_macro"])
     assert not any(replace(recall, low=low).is_impossible for low in (-1.0, 0.0, 1.0, 1.0 + 1e-15))
     assert replace(recall, low=1.01).is_impossible
     assert replace(recall, high=-0.01).is_impossible

@@ -7,15 +7,15 @@ import pytest
 from problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import plugin, robust
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample
 from skimbalance.estimation._robust import _median, _shrunk
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
 
 EXACT = {"estimate": "empirical", "confidence_level": None}

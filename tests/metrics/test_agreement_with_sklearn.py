@@ -8,7 +8,7 @@ from sklearn import metrics as theirs
 
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.registry import METRICS
 
 ZERO = {"zero_division": 0.0}
 

@@ -16,11 +16,11 @@ from sklearn.metrics import (
     zero_one_loss,
 )
 
-from skimbalance._request import bound_metric
 from skimbalance.metrics import FBeta
-from skimbalance.metrics._black_box import BlackBox
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.black_box import BlackBox
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
+from skimbalance.tuner.objective import bound_metric
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 TWINS = {

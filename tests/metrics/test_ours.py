@@ -14,9 +14,9 @@ from skimbalance.metrics import (
     imbalance_degree_score,
     worst_recall_score,
 )
-from skimbalance.metrics._counts import Counts, Truth
 from skimbalance.metrics._functions import score_labels
-from skimbalance.metrics._registry import METRICS, get_metric
+from skimbalance.metrics.counts import Counts, Truth
+from skimbalance.metrics.registry import METRICS, get_metric
 
 
 def draw(seed, n_classes=4):

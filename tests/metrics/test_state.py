@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.svm import LinearSVC
 
-from skimbalance._array_api import to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance.metrics import imbalance_degree_score, imbalance_state
 from skimbalance.scorers import imbalance_degree_scorer, imbalance_state_scorer
 

@@ -13,9 +13,9 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
-from skimbalance.multilabel import _tuned, fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
-from skimbalance.multilabel._problem import MultilabelProblem
-from skimbalance.multilabel._redraw import redrawn_values
+from skimbalance.tuner.labels import _tuned, fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._redraw import redrawn_values
 
 METRICS = ("f1_macro", "f1_micro", "f1_samples", "jaccard_micro", "geometric_mean", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")

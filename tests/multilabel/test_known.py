@@ -7,12 +7,12 @@ from multilabel_oracles import best_of_all, decided, drawn_problem
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
-from skimbalance.metrics._overlap import FBeta
-from skimbalance.multilabel import fit_multilabel
-from skimbalance.multilabel._metrics import MicroRatio
-from skimbalance.multilabel._micro import best_ratio
-from skimbalance.multilabel._problem import MultilabelProblem
-from skimbalance.multilabel._walks import ratio_walk
+from skimbalance.metrics.overlap import FBeta
+from skimbalance.tuner.labels import fit_multilabel
+from skimbalance.tuner.labels._metrics import MicroRatio
+from skimbalance.tuner.labels._micro import best_ratio
+from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._walks import ratio_walk
 
 METRICS = ("f1_macro", "f1_weighted", "f1_micro", "f1_samples", "balanced_accuracy", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")

@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.special import expit
 
 from skimbalance import OffsetTuner
-from skimbalance.multilabel import check_indicator, decide_labels, label_log_odds, label_proba, side_columns
+from skimbalance.tuner.labels import check_indicator, decide_labels, label_log_odds, label_proba, side_columns
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array, np.ndarray.tolist])

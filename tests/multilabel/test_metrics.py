@@ -6,7 +6,7 @@ from multilabel_oracles import drawn_problem
 from sklearn import metrics as sk
 
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.multilabel import SamplesMean, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels import SamplesMean, get_multilabel_metric, get_multilabel_metric_names
 
 AVERAGES = ("macro", "micro", "weighted", "samples")
 RATIOS = {"f1": sk.f1_score, "jaccard": sk.jaccard_score, "precision": sk.precision_score, "recall": sk.recall_score}

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multilabel_oracles import best_of_all, drawn_problem
 
-from skimbalance.goals import Requirement
-from skimbalance.metrics._overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.metrics._recall import ClassRecall
-from skimbalance.multilabel._metrics import MicroRatio
-from skimbalance.multilabel._micro import best_ratio
-from skimbalance.multilabel._problem import MultilabelProblem
-from skimbalance.multilabel._walks import ratio_walk
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
+from skimbalance.tuner.labels._metrics import MicroRatio
+from skimbalance.tuner.labels._micro import best_ratio
+from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._walks import ratio_walk
 
 RATIOS = (FBeta(), FBeta(0.5), FBeta(2.0), Jaccard(), Precision(), Recall())
 
@@ -49,7 +49,7 @@ def test_it_is_the_global_optimum(seed, ratio, weighted, ties, empty, full):
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_floors_of_labels_hold_at_the_optimum(ratio, rng):
-    floors = ((Requirement(ClassRecall().bind(1), 0.9),), (), (Requirement(Precision().bind(1), 0.5),))
+    floors = ((BoundConstraint(ClassRecall().bind(1), 0.9),), (), (BoundConstraint(Precision().bind(1), 0.5),))
     problem = problem_of(rng, ratio, n_rows=8, n_labels=3, requirements=floors)
     best = solved(problem)
     missed, merit = problem.rank(best.offsets)

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multilabel_oracles import best_of_all, drawn_problem
 
-from skimbalance.metrics._overlap import FBeta, Jaccard, Precision, Recall
-from skimbalance.multilabel._joint import fit_jointly
-from skimbalance.multilabel._metrics import SamplesMean
-from skimbalance.multilabel._problem import MultilabelProblem
-from skimbalance.multilabel._rows import RowSearch
-from skimbalance.multilabel._walks import row_walk
+from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
+from skimbalance.tuner.labels._joint import fit_jointly
+from skimbalance.tuner.labels._metrics import SamplesMean
+from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._rows import RowSearch
+from skimbalance.tuner.labels._walks import row_walk
 
 RATIOS = (FBeta(), FBeta(2.0), Jaccard(), Precision(), Recall())
 

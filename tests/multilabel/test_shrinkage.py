@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skimbalance.goals import AtLeast
-from skimbalance.multilabel import fit_multilabel
-from skimbalance.multilabel._shrinkage import fold_noise, shrunk
+from skimbalance.tuner.labels import fit_multilabel
+from skimbalance.tuner.labels._shrinkage import fold_noise, shrunk
 
 
 def test_noise_falls_with_the_rows_of_a_label(rng):

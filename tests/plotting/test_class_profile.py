@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score
 
 from skimbalance import TunedOffsetClassifierCV
-from skimbalance.metrics._profile import ClassProfile
+from skimbalance.metrics.profile import ClassProfile
 
 plt = pytest.importorskip("matplotlib.pyplot")
 

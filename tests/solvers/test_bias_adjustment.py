@@ -6,9 +6,10 @@ from oracles import best_of_two
 from problems import in_namespace, problem
 
 from skimbalance import OffsetTuner
-from skimbalance._array_api import to_numpy
-from skimbalance.goals import AtLeast, Requirement
-from skimbalance.metrics._registry import get_metric
+from skimbalance._core.array_api import to_numpy
+from skimbalance.goals import AtLeast
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import get_metric
 from skimbalance.solvers import _bias_adjustment as module
 from skimbalance.solvers import adjust_biases, path_state
 
@@ -100,7 +101,7 @@ class TestSeveralClasses:
 class TestAnyProblem:
     def test_requirements_come_first(self):
         here = problem(3, n_classes=2, n_rows=200, metric="precision")
-        floor = Requirement(get_metric("recall").bind(1), low=0.8)
+        floor = BoundConstraint(get_metric("recall").bind(1), low=0.8)
         bounded = type(here)(here.scores, here.truth, here.metric, (floor,))
         assert bounded.missed(adjust_biases(bounded).counts) == 0
         assert here.metric.label == 1

@@ -13,10 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, make_scorer, zero_one_loss
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance._array_api import to_numpy
-from skimbalance.goals import AtLeast, Requirement
-from skimbalance.metrics._black_box import BlackBox
-from skimbalance.metrics._registry import METRICS
+from skimbalance._core.array_api import to_numpy
+from skimbalance.goals import AtLeast
+from skimbalance.metrics.black_box import BlackBox
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import OPTIMISERS, Search, ascend, default_budget, prior_offsets, search, solve
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
@@ -128,7 +129,7 @@ def test_the_seed_decides(method):
 @cache
 def solved_with_a_floor(seed, n_classes):
     """A problem with a requirement and its exact solution, the same for every method."""
-    floor = Requirement(METRICS["worst_recall"], low=0.5)
+    floor = BoundConstraint(METRICS["worst_recall"], low=0.5)
     setting = replace(problem(seed, n_classes=n_classes, n_rows=80, metric="cohen_kappa"), requirements=(floor,))
     return setting, solve(setting)
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from problems import in_namespace, problem
 
-from skimbalance._array_api import to_numpy
-from skimbalance.decision import decide
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _neighbourhood
-from skimbalance.solvers._cuts import Bounds, Gaps, best_cuts
 from skimbalance.solvers._line_search import ranks_along
 from skimbalance.solvers._neighbourhood import around
 from skimbalance.solvers._pairs import top_two
+from skimbalance.solvers.cuts import Bounds, Gaps, best_cuts
 
 COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
 

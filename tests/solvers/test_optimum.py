@@ -9,9 +9,9 @@ from climbs import climbed, solved_up_to
 from oracles import best_of_two, decisions_of_three, rank_of
 from problems import problem
 
-from skimbalance.decision import decide
+from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
 from skimbalance.solvers._multi_start import _starts
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from problems import in_namespace, problem
 
 from skimbalance import _array_api
-from skimbalance._array_api import to_numpy
-from skimbalance.decision import decide
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _neighbourhood, solve
 from skimbalance.solvers._coordinate_ascent import ascend
 

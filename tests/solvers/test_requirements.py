@@ -8,12 +8,12 @@ from climbs import solved_up_to
 from oracles import between, decisions_of_three
 from problems import in_namespace, problem
 
-from skimbalance._array_api import to_numpy
-from skimbalance.decision import decide
-from skimbalance.goals import Requirement
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost
-from skimbalance.metrics._counts import Truth
-from skimbalance.metrics._registry import METRICS
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _coordinate_ascent, _neighbourhood, reachable, solve
 
 pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
@@ -29,7 +29,7 @@ def required(rng, n_classes):
         metric = METRICS[name].bind(int(rng.integers(n_classes)))
         bound = float(rng.choice([0.2, 0.5, 0.7, 0.9]))
         low, high = [(bound, np.inf), (-np.inf, bound), (bound - 0.05, bound + 0.05)][rng.integers(3)]
-        drawn.append(Requirement(metric, low=low, high=high))
+        drawn.append(BoundConstraint(metric, low=low, high=high))
     return tuple(drawn)
 
 
@@ -79,7 +79,7 @@ def test_what_is_reported_is_what_is_achieved():
 
 
 def test_missing_by_less_is_better_and_meeting_is_best():
-    setting = replace(problem(0), requirements=(Requirement(METRICS["accuracy"], low=0.9),))
+    setting = replace(problem(0), requirements=(BoundConstraint(METRICS["accuracy"], low=0.9),))
     truth = to_numpy(setting.truth.codes).astype(np.int64)
     ranks = []
     for n_wrong in (0, 1, 5, 10):
@@ -94,7 +94,7 @@ def test_of_those_that_miss_alike_the_best_is_taken(objective):
     tied = 0
     for seed in range(800):
         drawn = problem(seed, n_classes=2, n_rows=14, metric=objective, decimals=1)
-        setting = replace(drawn, requirements=(Requirement(METRICS["precision"].bind(1), low=0.95),))
+        setting = replace(drawn, requirements=(BoundConstraint(METRICS["precision"].bind(1), low=0.95),))
         gaps = setting.scores[:, 0] - setting.scores[:, 1]
         each = [setting.count((gaps < cut).astype(np.int64)) for cut in between(gaps)]
         least = min(map(setting.missed, each))
@@ -112,13 +112,15 @@ def test_a_cost_of_any_size_never_outweighs_a_requirement():
     matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
     for seed in range(20):
         drawn = problem(seed, n_rows=30)
-        requirement = Requirement(METRICS["recall"].bind(2), low=0.8)
+        requirement = BoundConstraint(METRICS["recall"].bind(2), low=0.8)
         setting = replace(drawn, metric=Cost(matrix), requirements=(requirement,))
         assert setting.missed(solve(setting).counts) == 0
 
 
 def test_classes_that_are_left_out_take_their_requirements_along():
-    setting = replace(problem(0), requirements=tuple(Requirement(METRICS["recall"].bind(c), low=0.5) for c in range(3)))
+    setting = replace(
+        problem(0), requirements=tuple(BoundConstraint(METRICS["recall"].bind(c), low=0.5) for c in range(3))
+    )
     weights = (to_numpy(setting.truth.codes) != 1).astype(float)
     truth = type(setting.truth).from_codes(setting.truth.codes, n_classes=3, weights=weights)
     kept = replace(setting, truth=truth).restricted([0, 2])
@@ -139,7 +141,10 @@ def test_reachable_bounds_are_those_of_brute_force(name):
 @pytest.mark.usefixtures("few_leaps")
 def test_every_library(xp):
     here = problem(3, n_rows=80)
-    requirements = (Requirement(METRICS["recall"].bind(2), low=0.7), Requirement(METRICS["worst_recall"], low=0.2))
+    requirements = (
+        BoundConstraint(METRICS["recall"].bind(2), low=0.7),
+        BoundConstraint(METRICS["worst_recall"], low=0.2),
+    )
     there = replace(in_namespace(here, xp), requirements=requirements)
     assert solve(there).rank == pytest.approx(solve(replace(here, requirements=requirements)).rank)
 
@@ -155,6 +160,6 @@ def test_what_can_be_met_is_met_in_near_mode(monkeypatch):
     scores = rng.normal(size=(n_rows, n_classes)) + np.log(prior) + np.eye(n_classes)[y]
     truth = Truth.from_codes(y, n_classes=n_classes)
     best = solve(Problem(scores, truth, METRICS["recall_macro"])).rank
-    floor = Requirement(METRICS["recall_macro"], 0.97 * best, np.inf)
+    floor = BoundConstraint(METRICS["recall_macro"], 0.97 * best, np.inf)
     setting = Problem(scores, truth, METRICS["accuracy"], (floor,))
     assert setting.missed(solve(setting).counts) == 0

@@ -11,7 +11,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from skimbalance.metrics import imbalance_state
-from skimbalance.metrics._state import balanced_weights
+from skimbalance.metrics.state import balanced_weights
 from skimbalance.solvers import _state
 from skimbalance.solvers._state import reach_state
 

@@ -1,0 +1,3 @@
+"""What every module builds on: arrays of any library, checks of input, scores and decisions."""
+
+__all__: list[str] = []

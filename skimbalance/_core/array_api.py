@@ -1,0 +1,316 @@
+"""The only door to array libraries.
+
+Everything the numeric core needs beyond the array API standard stands here, with a fast path for NumPy and
+torch and a plain one, written in the standard alone, for the rest.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import array_api_compat as compat
+import array_api_compat.numpy as compat_numpy
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.typing import Array, ArrayLike, Namespace
+
+__all__ = [
+    "as_array",
+    "block_columns",
+    "block_rows",
+    "bring",
+    "count_codes",
+    "cumulative_minimum",
+    "cumulative_sum",
+    "device",
+    "flat",
+    "group_order",
+    "largest_magnitude",
+    "namespace",
+    "on_host",
+    "opens_group",
+    "put",
+    "refuse_masked",
+    "segment_maximum",
+    "shifted_blocks",
+    "side_by_side",
+    "small_codes",
+    "smallest_normal",
+    "sort_flagged",
+    "to_numpy",
+    "transposed",
+    "without_copy",
+]
+
+_BLOCK_CELLS = 1 << 18
+"""Cells that a blocked pass over a matrix holds at a time: two MiB of float64."""
+
+_TRANSPOSED_ROWS = 256
+
+_NUMPY_FLOATS = {"torch.float16", "torch.float32", "torch.float64"}
+
+_NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
+"""From 2.1 on NumPy is the standard itself; wrapped calls cost a good part of an ascent over few rows."""
+
+
+def namespace(x: Array) -> Namespace:
+    """Return the array library that `x` belongs to."""
+    if type(x) is np.ndarray:  # asked hundreds of times in a line search
+        return _NUMPY
+    return compat.array_namespace(x)
+
+
+def device(x: Array) -> Any:
+    """Return the device on which `x` lives."""
+    if type(x) is np.ndarray:
+        return "cpu"
+    return compat.device(x)
+
+
+def as_array(x: ArrayLike, *, name: str = "array") -> Array:
+    """Return `x` itself if it is an array already, without its gradient, and a NumPy array of it otherwise.
+
+    Errors call the argument `name`.
+    """
+    if compat.is_torch_array(x):
+        return _plain_tensor(x, name)
+    if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray):
+        return x
+    refuse_masked(x, name)
+    return np.asarray(x)  # of a memory-mapped array this is a plain view: nothing is read
+
+
+def _plain_tensor(x: Array, name: str) -> Array:
+    """Return a tensor without gradient, lazy conjugation and lazy sign; raise where it is not dense or has no data."""
+    if x.is_meta:
+        raise ValueError(f"{name} must hold values; got a tensor on the meta device, which has none")
+    if x.is_nested or str(x.layout) != "torch.strided":
+        layout = "a nested tensor" if x.is_nested else f"a tensor of layout {x.layout}"
+        raise ValueError(f"{name} must be dense; got {layout}. Pass a dense tensor, such as {name}.to_dense()")
+    return (x.dequantize() if x.is_quantized else x).detach().resolve_conj().resolve_neg()
+
+
+def refuse_masked(x: ArrayLike, name: str) -> None:
+    """Raise where a masked array, or a list of some, holds masked values: NumPy would use what is under the mask."""
+    parts = x if isinstance(x, list | tuple) else [x]
+    masked = sum(int(np.ma.getmaskarray(part).sum()) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if masked:
+        raise ValueError(
+            f"{name} must not hold masked values; got {masked} of them. Leave these samples out, or fill in values"
+        )
+
+
+def without_copy(x: Array) -> Array:
+    """Return a torch tensor of the host as a NumPy array over the same memory, on which the solver is faster."""
+    return x.numpy() if compat.is_torch_array(x) and x.device.type == "cpu" else x
+
+
+def to_numpy(x: ArrayLike, *, name: str = "array") -> npt.NDArray[Any]:
+    """Copy `x` to the host; errors call the argument `name`."""
+    if type(x) is np.ndarray:
+        return x
+    if compat.is_torch_array(x):
+        host = _plain_tensor(x, name).cpu()
+        # NumPy has no bfloat16, and no floating type of eight bits.
+        narrow = host.is_floating_point() and str(host.dtype) not in _NUMPY_FLOATS
+        return np.asarray(host.float() if narrow else host)
+    if compat.is_array_api_obj(x) and not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__"):
+        return np.asarray(np.from_dlpack(x, device="cpu"))  # `np.asarray` refuses most of what is on another device
+    refuse_masked(x, name)
+    return np.asarray(x)
+
+
+def on_host(x: ArrayLike | None) -> Any:
+    """Return an array of another library as a NumPy array, and anything else, such as a data frame, as it is."""
+    return to_numpy(x) if compat.is_array_api_obj(x) else x
+
+
+def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
+    """Return `x` in the library and on the device of `to`."""
+    xp = namespace(to)
+    if compat.is_array_api_obj(x) and namespace(x) is xp and compat.device(x) == compat.device(to):
+        return x if dtype is None else xp.astype(x, dtype, copy=False)
+    host = to_numpy(x)
+    if dtype is None and host.dtype == np.float64:
+        dtype = xp.float64
+    return xp.asarray(host.tolist() if host.ndim == 0 else host, dtype=dtype, device=compat.device(to))
+
+
+def flat(x: Array) -> Array:
+    """Return `x` as a vector, row after row."""
+    if type(x) is np.ndarray:
+        return x.reshape(-1)
+    return namespace(x).reshape(x, (-1,))
+
+
+def smallest_normal(x: Array) -> float:
+    """Return the smallest positive normal number of the dtype of `x`."""
+    return float(namespace(x).finfo(x.dtype).smallest_normal)
+
+
+def block_rows(shape: tuple[int, int]) -> list[slice]:
+    """Cut the rows of a matrix of this shape into slices small enough to work on in cache."""
+    n_rows, n_columns = shape
+    step = max(1, _BLOCK_CELLS // max(1, n_columns))
+    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def block_columns(shape: tuple[int, int]) -> list[slice]:
+    """Cut the columns of a matrix of this shape into slices small enough to work on in cache."""
+    return block_rows((shape[1], shape[0]))
+
+
+def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
+    """Concatenate matrices along their columns, of which there are `n_columns` in all, without holding two copies."""
+    blocks, out, end = iter(blocks), None, 0
+    for block in blocks:
+        if not (compat.is_numpy_array(block) or compat.is_torch_array(block)):
+            return namespace(block).concat([block, *blocks], axis=1)
+        if out is None:
+            out = namespace(block).empty((block.shape[0], n_columns), dtype=block.dtype, device=device(block))
+        begin, end = end, end + block.shape[1]
+        out[:, begin:end] = block
+    return out
+
+
+def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield the rows of `x + shift` in blocks, of which only the last yielded one may be read, or written to."""
+    blocks = block_rows(x.shape)
+    if not compat.is_numpy_array(x):
+        yield from ((rows, x[rows, :] + shift) for rows in blocks)
+        return
+    # In one buffer that stays in cache: allocating anew for each block would take half as long again.
+    buffer = np.empty((blocks[0].stop if blocks else 0, x.shape[1]), dtype=x.dtype)
+    for rows in blocks:
+        yield rows, np.add(x[rows], shift, out=buffer[: rows.stop - rows.start])
+
+
+def transposed(x: Array) -> Array:
+    """Return the transpose of the matrix `x`, each of its rows contiguous in memory."""
+    if compat.is_numpy_array(x):
+        out = np.empty(x.shape[::-1], dtype=x.dtype)
+        for start in range(0, x.shape[0], _TRANSPOSED_ROWS):  # tiles that fit the cache: twice as fast as one copy
+            out[:, start : start + _TRANSPOSED_ROWS] = x[start : start + _TRANSPOSED_ROWS].T
+        return out
+    if compat.is_torch_array(x):
+        return x.T.contiguous()
+    xp = namespace(x)
+    return xp.asarray(x.T, copy=True)
+
+
+def small_codes(codes: Array, n_classes: int) -> Array:
+    """Return integer codes below `n_classes` in the smallest signed type that holds them."""
+    xp = namespace(codes)
+    for dtype in (xp.int8, xp.int16, xp.int32):
+        if n_classes <= xp.iinfo(dtype).max:
+            return xp.astype(codes, dtype, copy=False)
+    return codes
+
+
+def cumulative_sum(x: Array) -> Array:
+    """Sum `x` cumulatively along its last axis in float64; booleans count as zero and one."""
+    if type(x) is np.ndarray:
+        return np.cumsum(x, axis=-1, dtype=np.float64)
+    xp = namespace(x)
+    return xp.cumulative_sum(xp.astype(x, xp.float64, copy=False), axis=-1)
+
+
+def cumulative_minimum(x: Array) -> Array:
+    """Return the running minimum of `x` along its last axis."""
+    if compat.is_numpy_array(x):
+        return np.minimum.accumulate(x, axis=-1)
+    xp = namespace(x)
+    if compat.is_torch_array(x):
+        return xp.cummin(x, dim=-1).values if x.shape[-1] else x
+    reach = 1
+    while reach < x.shape[-1]:
+        x = xp.concat([x[..., :reach], xp.minimum(x[..., reach:], x[..., :-reach])], axis=-1)
+        reach *= 2
+    return x
+
+
+def opens_group(codes: Array) -> Array:
+    """Return for each element of a vector of gathered codes whether it is the first of its group."""
+    xp = namespace(codes)
+    return xp.concat([xp.ones_like(codes[:1]) > 0, codes[1:] != codes[:-1]])
+
+
+def largest_magnitude(x: Array) -> float:
+    """Return the largest absolute value, without an array of all of them."""
+    xp = namespace(x)
+    return max(float(xp.max(x)), -float(xp.min(x)))
+
+
+def segment_maximum(x: Array, starts: Array) -> Array:
+    """Return the maximum of each segment of the vector `x`; every segment has an element, the first begins at zero."""
+    if compat.is_numpy_array(x):
+        return np.maximum.reduceat(x, starts)
+    xp = namespace(x)
+    lengths = xp.diff(starts, append=xp.asarray([x.shape[0]], dtype=starts.dtype, device=device(starts)))
+    if compat.is_torch_array(x):
+        return xp.segment_reduce(x, "max", lengths=lengths)
+    segments = xp.repeat(xp.arange(starts.shape[0], device=device(starts)), lengths)
+    order = xp.argsort(x)
+    order = order[xp.argsort(segments[order], stable=True)]
+    return x[order[starts + lengths - 1]]
+
+
+def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
+    """Sum `weights` (ones where None) over the rows of each code, in float64; booleans count as zero and one."""
+    xp = namespace(codes)
+    if compat.is_numpy_array(codes):
+        if n_bins == 2 and (weights is None or weights.dtype == bool):
+            return _count_two(codes, weights)
+        return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
+    weights = weights if weights is None else xp.astype(weights, xp.float64, copy=False)
+    if compat.is_torch_array(codes):
+        return xp.bincount(codes, weights, minlength=n_bins).to(xp.float64)
+    order = xp.argsort(codes, stable=True)
+    here = device(codes)
+    ends = xp.searchsorted(codes[order], xp.arange(n_bins, dtype=codes.dtype, device=here), side="right")
+    mass = xp.ones(codes.shape, dtype=xp.float64, device=here) if weights is None else weights[order]
+    running = xp.cumulative_sum(mass, include_initial=True)
+    return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64, device=here))
+
+
+def _count_two(codes: Array, counted: Array | None) -> Array:
+    """Count the rows of code zero and of code one: several times as fast as bins."""
+    of_one = codes != 0
+    both = len(codes) if counted is None else np.count_nonzero(counted)
+    ones = np.count_nonzero(of_one if counted is None else of_one & counted)
+    return np.asarray([both - ones, ones], dtype=np.float64)
+
+
+def group_order(codes: Array) -> Array:
+    """Return the stable order that gathers equal codes; NumPy sorts small integers by radix."""
+    return namespace(codes).argsort(codes, stable=True)
+
+
+def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
+    """Return the sorted vector `x` of finite numbers, and the boolean `flags` of its elements, in that order.
+
+    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit, so
+    that numbers alone are sorted, which is several times as fast as finding their order.
+    """
+    kinds = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
+    if type(x) is not np.ndarray or x.dtype not in kinds:
+        order = namespace(x).argsort(x)
+        return x[order], flags[order]
+    packed = x.view(kinds[x.dtype]) & ~1 | flags
+    packed = np.sort(packed.view(x.dtype)).view(packed.dtype)
+    return packed.view(x.dtype), (packed & 1).astype(bool)
+
+
+def put(x: Array, rows: Array, values: Array) -> Array:
+    """Return `x` with `values` at the distinct `rows`; `x` itself may be overwritten."""
+    if compat.is_numpy_array(x) or compat.is_torch_array(x):
+        x[rows] = values
+        return x
+    xp = namespace(x)
+    if rows.shape[0] == 0:
+        return x
+    order = xp.argsort(rows)
+    sorted_rows = rows[order]
+    everyone = xp.arange(x.shape[0], device=device(x))
+    place = xp.clip(xp.searchsorted(sorted_rows, everyone), None, rows.shape[0] - 1)
+    return xp.where(sorted_rows[place] == everyone, values[order][place], x)

@@ -1,0 +1,134 @@
+"""The decision rule, its ties, and what offsets and thresholds have to do with each other.
+
+Binary: `classes_[1]` is predicted where its score is at least the threshold. A tie goes to it, as scikit-learn's
+`FixedThresholdClassifier` and `metric_at_thresholds` have it. Multilabel: a label is predicted where its score is at
+least its threshold. Multiclass: the argmax of log-scores plus offsets is predicted, of equal ones the first column.
+
+`decide` applies the rule to log-scores, `decide_scores` to scores as users pass them: in the binary case it compares
+the probability itself with the threshold, so that no rounding of a logarithm comes between `threshold_` and `predict`.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from skimbalance._core.array_api import bring, namespace, shifted_blocks, to_numpy
+from skimbalance._core.scores import as_proba, log_scores
+from skimbalance._core.typing import Array, ArrayLike, Kind
+
+__all__ = [
+    "centred",
+    "decide",
+    "decide_scores",
+    "log_logistic",
+    "log_softmax",
+    "offsets_of",
+    "shifted",
+    "softmax",
+    "threshold_of",
+]
+
+
+def shifted(scores: Array, offsets: ArrayLike, *, decisions: Array | None = None) -> Array:
+    """Return `scores + offsets`, (n, K), in the dtype of the scores.
+
+    Binary `decisions` (n,) are what the columns are made to agree with where they differ by no more than rounding: the
+    column of the predicted class is the greater one.
+    """
+    columns = scores + bring(offsets, to=scores, dtype=scores.dtype)
+    if decisions is None or columns.shape[1] > 2:
+        return columns
+    xp = namespace(columns)
+    first, second = columns[:, 0], columns[:, 1]
+    step = 4 * float(xp.finfo(columns.dtype).eps) * xp.clip(xp.abs(first), 1.0, None)
+    second = xp.where(decisions == 1, xp.maximum(second, first + step), xp.minimum(second, first - step))
+    return xp.stack([first, second]).T
+
+
+def decide(scores: Array, offsets: ArrayLike) -> Array:
+    """Return the code of the class that log-scores (n, K) and offsets (K,) predict for each row."""
+    xp = namespace(scores)
+    if scores.shape[1] == 2:
+        offsets = bring(offsets, to=scores)
+        cut = xp.astype(offsets[0] - offsets[1], scores.dtype)
+        return xp.astype(scores[:, 1] - scores[:, 0] >= cut, xp.int64)
+    offsets = bring(offsets, to=scores, dtype=scores.dtype)
+    return xp.concat([xp.argmax(block, axis=1) for _, block in shifted_blocks(scores, offsets)])
+
+
+def decide_scores(scores: Array, offsets: ArrayLike, *, kind: Kind, threshold: float | None = None) -> Array:
+    """Return the code of the class that scores of any kind, (n, K) or binary (n,), and offsets predict for each row.
+
+    Binary probabilities are compared with the `threshold`, None takes `threshold_of` the offsets. Where it has rounded
+    to one, probabilities of one are told apart by how small that of the other class is.
+    """
+    binary = scores.ndim == 1 or scores.shape[1] == 2
+    if kind == "logits" or not binary:
+        return decide(log_scores(scores, kind=kind), offsets)
+    threshold = threshold_of(offsets, kind=kind) if threshold is None else threshold
+    xp = namespace(scores)
+    decided = as_proba(scores, kind=kind) >= threshold
+    tells_more = scores.ndim == 2 or kind == "log_proba"
+    if tells_more and float(xp.asarray(threshold, dtype=scores.dtype)) == 1:
+        decided = decided & (decide(log_scores(scores, kind=kind), offsets) == 1)
+    return xp.astype(decided, xp.int64)
+
+
+def centred(offsets: Array) -> Array:
+    """Return offsets that sum to zero and decide alike: only differences of offsets matter."""
+    xp = namespace(offsets)
+    wide = xp.astype(offsets, xp.float64)
+    return xp.astype(wide - xp.mean(wide), offsets.dtype)
+
+
+def threshold_of(offsets: ArrayLike, *, kind: Kind = "proba", dtype: npt.DTypeLike | None = None) -> float:
+    """Return the probability of the second of two classes from which on it is predicted.
+
+    It is the smallest number of the `dtype`, by default that of the offsets, whose log-odds reach the difference of the
+    offsets. It is zero where a probability of zero is enough, and infinite where one is not. For logits it is
+    the logistic function of the log-odds from which on the class is predicted.
+    """
+    own: Any = to_numpy(offsets).dtype.type
+    number: Any = own if dtype is None else np.dtype(dtype).type
+    cut = float(offsets[0]) - float(offsets[1])
+    if kind == "logits":
+        return float(expit(number(cut)))
+    reach = -float(np.log(np.finfo(own).smallest_normal))  # a probability of zero counts as the smallest normal number
+    if abs(cut) >= reach:
+        return 0.0 if cut < 0 else 1.0 if cut == reach else math.inf
+    less = math.exp(-abs(cut))
+    less /= 1 + less
+    threshold = number(1 - less if cut > 0 else less)
+    too_low = 1 - float(threshold) > less if cut > 0 else float(threshold) < less
+    return float(np.nextafter(threshold, number(2)) if too_low else threshold)
+
+
+def offsets_of(threshold: float) -> npt.NDArray[np.float64]:
+    """Return the offsets (2,) whose threshold is, but for rounding, the given probability; finite at zero and one."""
+    limits = np.finfo(np.float64)
+    proba = min(max(threshold, float(limits.smallest_normal)), 1 - float(limits.epsneg))
+    cut = math.log(proba) - math.log1p(-proba)
+    return np.array([cut / 2, -cut / 2])
+
+
+def log_softmax(scores: Array) -> Array:
+    """Return the logarithms of the probabilities that log-scores stand for."""
+    xp = namespace(scores)
+    lowered = scores - xp.max(scores, axis=1, keepdims=True)
+    return lowered - xp.log(xp.sum(xp.exp(lowered), axis=1, keepdims=True))
+
+
+def softmax(scores: Array) -> Array:
+    """Return the probabilities that log-scores stand for."""
+    xp = namespace(scores)
+    raised = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
+    return raised / xp.sum(raised, axis=1, keepdims=True)
+
+
+def log_logistic(log_odds: Array) -> Array:
+    """Return the logarithms of the probabilities that log-odds stand for."""
+    xp = namespace(log_odds)
+    return -xp.log1p(xp.exp(-xp.abs(log_odds))) + xp.clip(log_odds, None, 0.0)

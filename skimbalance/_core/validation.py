@@ -1,0 +1,631 @@
+"""Checks of what users hand in; each error names the argument, what came and what was expected."""
+
+import math
+from collections.abc import Mapping
+from datetime import date, timedelta
+from numbers import Integral, Number
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import as_array, bring, flat, namespace, to_numpy
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+
+__all__ = [
+    "abridged",
+    "abridged_list",
+    "by_label",
+    "check_codes",
+    "check_column_labels",
+    "check_columns",
+    "check_distribution",
+    "check_groups",
+    "check_label",
+    "check_label_pair",
+    "check_label_scores",
+    "check_label_vector",
+    "check_labels",
+    "check_lengths",
+    "check_numbers",
+    "check_per_class",
+    "check_positive",
+    "check_present",
+    "check_proba",
+    "check_response",
+    "check_sample_weight",
+    "check_scores",
+    "check_weights",
+    "column_names",
+    "column_order",
+    "label_values",
+    "n_samples",
+    "numbered",
+    "plain",
+    "require_several_groups",
+    "rescaled",
+    "shown",
+    "with_few_rows",
+]
+
+_SUM_TOLERANCE = 0.01
+"""How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
+
+_LARGEST_LOGIT = 1e100
+_LARGEST_SINGLE = 1e18
+"""Logits beyond this are taken to double precision: in single precision their squares overflow."""
+
+_FEW_ROWS = 10
+"""What has fewer rows to tune on is warned about."""
+
+_LARGEST_EXPONENT = 64
+"""Weights beyond two to this power, either way, are scaled."""
+
+
+def check_lengths(**arrays: Array) -> None:
+    """Raise unless all arrays have equally many rows, and at least one."""
+    lengths = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"these must have equally many rows: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
+    if 0 in lengths.values():
+        raise ValueError(f"{' and '.join(lengths)} must have at least one row; got none")
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Array | None:
+    """Return the weights as float64 beside `like`, one for each of its rows; None stays None."""
+    if sample_weight is None:
+        return None
+    xp = namespace(like)
+    weights = bring(check_weights(sample_weight, n_rows=int(like.shape[0])), to=like, dtype=xp.float64)
+    if not bool(xp.any(weights > 0)):
+        raise ValueError("sample_weight must be positive somewhere; got zeros only")
+    return rescaled(weights, largest=float(xp.max(weights)))
+
+
+def rescaled(weights: Array, *, largest: float) -> Array:
+    """Return weights whose products of sums neither overflow nor vanish: powers of two change no digit."""
+    _, exponent = math.frexp(largest)
+    if abs(exponent) < _LARGEST_EXPONENT:
+        return weights
+    half = -exponent // 2  # two of them reach any scale
+    return weights * 2.0**half * 2.0 ** (-exponent - half)
+
+
+def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
+    """Return the weights of so many rows as they are, if all can be; they may all be zero."""
+    weights = _numeric("sample_weight", as_array(sample_weight, name="sample_weight"))
+    xp = namespace(weights)
+    if weights.ndim != 1 or weights.shape[0] != n_rows:
+        raise ValueError(f"sample_weight must have shape ({n_rows},); got {tuple(weights.shape)}")
+    with np.errstate(over="ignore"):  # of long double
+        weights = bring(weights, to=weights, dtype=xp.float64)
+    if not bool(xp.all(xp.isfinite(weights))):
+        raise ValueError("sample_weight must be finite; got NaN or infinite values")
+    if bool(xp.any(weights < 0)):
+        raise ValueError(f"sample_weight must not be negative; got {float(xp.min(weights))}")
+    return weights
+
+
+def check_groups(groups: ArrayLike | None, *, n_rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the code of the group of each row, in the order of their first rows; None where each row has its own."""
+    if groups is None:
+        return None
+    labels = to_numpy(groups, name="groups")
+    if labels.shape != (n_rows,):
+        raise ValueError(f"groups must have shape ({n_rows},), the group of each row; got {labels.shape}")
+    check_present("groups", labels)
+    if labels.dtype.kind == "O":  # labels of several types have no order
+        place: dict[Any, int] = {}
+        codes = np.asarray([place.setdefault(label, len(place)) for label in labels.tolist()], dtype=np.int64)
+    else:
+        codes = numbered(labels)
+    return codes if int(codes.max()) + 1 < n_rows else None
+
+
+def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the number of each label, counted from zero in the order in which labels come first."""
+    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[codes].astype(np.int64)
+
+
+def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
+    """Raise where all rows that weigh something are of one group."""
+    if groups is not None and (groups == groups[0]).all():
+        raise ValueError(
+            "groups must hold at least two groups among the rows of positive weight; got one. Rows of one group do not "
+            "say how good offsets are for another: add groups, or leave groups out"
+        )
+
+
+def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
+    """Return `scores`, the argument `name`, as floating (n, K), or (n,) for two classes, if they are of this kind."""
+    x = _numeric(name, _rectangular(name, scores))
+    if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
+        raise ValueError(
+            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"{name} must have at least one row; got shape {tuple(x.shape)}")
+    columns = 2 if x.ndim == 1 else x.shape[1]
+    if n_classes is not None and columns != n_classes:
+        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
+    return _CHECKS[kind](_floating(x), name)
+
+
+_RETURNS = {
+    "proba": "probabilities between 0 and 1, which for classes sum to one in each row",
+    "log_proba": "logarithms of such probabilities",
+    "logits": "finite numbers",
+}
+
+
+def check_response(scores: Array, *, kind: Kind, source: str, several: bool = False) -> None:
+    """Raise where what a model says is not of this kind, and blame the model; of several labels a row alone."""
+    x = _floating(_numeric(f"what {source} returns", scores))
+    if x.shape[0] == 0:
+        return
+    try:
+        _CHECKS[kind](flat(x) if several else x, "scores")
+    except ValueError as error:
+        xp = namespace(x)
+        found = f"values from {float(xp.min(x)):g} to {float(xp.max(x)):g}"
+        if bool(xp.any(xp.isnan(x))):
+            found = "NaN"
+        elif kind == "proba" and x.ndim == 2 and not several:
+            sums = xp.sum(x, axis=1)
+            found += f", with sums of rows from {float(xp.min(sums)):g} to {float(xp.max(sums)):g}"
+        raise ValueError(f"{source} must return {_RETURNS[kind]}; got {found}") from error
+
+
+def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array:
+    """Return the scores of several labels as floating (n, L), if each of them is what `kind` says."""
+    x = _numeric("scores", _rectangular("scores", scores))
+    if x.ndim != 2 or x.shape[1] != n_labels:
+        raise ValueError(
+            f"scores must have shape (n, {n_labels}), a column for each of {n_labels} labels, or be a list of as many "
+            f"arrays (n, 2); got shape {tuple(x.shape)}"
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
+    return namespace(x).reshape(_CHECKS[kind](flat(_floating(x)), "scores"), x.shape)
+
+
+def _floating(x: Array) -> Array:
+    """Return numbers in a precision that the solvers take, single or double."""
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "real floating"):
+        return xp.astype(x, xp.float64)
+    bits = xp.finfo(x.dtype).bits
+    if bits in (32, 64):
+        return x
+    with np.errstate(over="ignore"):  # what double precision cannot hold becomes infinite, which the checks find
+        return xp.astype(x, xp.float32 if bits < 32 else xp.float64)
+
+
+def by_label(x: Array, given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> Array:
+    """Return `x`, the array of `given`, with its columns in the order of `labels` where a data frame names them."""
+    order = column_order(given, labels, name=name) if x.ndim in (1, 2) else None
+    return x if order is None else x[:, order]
+
+
+def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> list[int] | None:
+    """Return the column of each of `labels` in a data frame whose columns are named after them; None elsewhere.
+
+    A column is named after the label that its name equals, or whose text it is. Columns that are named after none, or
+    by the default numbers from zero, go by position. Where only some are named after labels, it raises.
+    """
+    names = column_names(given)
+    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
+        _check_series_name(given.name, labels, name=name)
+    if len(names) != len(labels):
+        return None
+    numbered = type(getattr(given, "columns", None)).__name__ == "RangeIndex"
+    return _order_of(names, labels, of=f"{name} has the columns", numbered=numbered, instead=f"{name}.to_numpy()")
+
+
+def column_names(x: ArrayLike) -> list[Any]:
+    """Return the names of the columns of a data frame, none for anything else."""
+    arrow = type(x).__module__.split(".")[0] == "pyarrow"
+    return list(getattr(x, "column_names" if arrow else "columns", ()))
+
+
+def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
+    """Raise where one column of scores is named after the first of two labels, and would be taken for the second's."""
+    first, second = label_values(labels)
+    if isinstance(name_of_series, str) and name_of_series == str(first):
+        raise ValueError(
+            f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {name_of_series!r}, "
+            "the first class. Pass the column of the second class, or both columns"
+        )
+
+
+def _order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
+    """Return the place among `names` of each of `labels`, None where the names say nothing."""
+    values, numbers = label_values(labels), list(range(len(names)))
+    place = {str(value): k for k, value in enumerate(values)}
+    place |= {str(int(value)): k for k, value in enumerate(values) if isinstance(value, float) and value.is_integer()}
+    place |= {value: k for k, value in enumerate(values)}
+    places = [place.get(each) for each in names]
+    known = {k for k in places if k is not None}
+    if places == numbers or not known:
+        return None
+    if len(known) == len(numbers):
+        if not (numbered and names == numbers):
+            return [places.index(k) for k in numbers]
+        why = "which may be default numbers, and are, in another order,"
+    elif [str(each) for each in names] == [str(number) for number in numbers]:
+        return None
+    else:
+        why = "of which some but not all are"
+    raise ValueError(
+        f"{of} {abridged_list(names)}, {why} the labels {abridged(labels)}: name each column after its label, or pass "
+        f"{instead}, which goes by position"
+    )
+
+
+def label_values(labels: npt.NDArray[Any]) -> list[Any]:
+    """Return labels as Python objects, dates and times among them."""
+    kind = labels.dtype.kind
+    values: list[Any] = (labels.astype(f"{kind}8[us]") if kind in "mM" else labels).tolist()
+    return values
+
+
+def n_samples(X: Any) -> int | None:
+    """Return the number of rows of what an estimator takes, None where its type does not tell."""
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return int(shape[0]) if shape and isinstance(shape[0], Integral) else None
+    if isinstance(X, Mapping):  # the inputs of a net, by name
+        lengths = {n_samples(each) for each in X.values()}
+        return lengths.pop() if len(lengths) == 1 else None
+    if isinstance(X, list | tuple) and X and hasattr(X[0], "shape"):  # rows, or the inputs of a net
+        return None
+    rows = hasattr(X, "__len__") and hasattr(X, "__getitem__")  # a loader has batches, and no items
+    return len(X) if rows else None
+
+
+def _rectangular(name: str, values: ArrayLike) -> Array:
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name} must be dense; got a sparse {type(values).__name__}. Pass {name}.toarray()")
+    try:
+        return as_array(values, name=name)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(f"{name} must be a rectangular array; got rows of different lengths") from error
+
+
+def _numeric(name: str, x: Array) -> Array:
+    xp = namespace(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind == "O":
+        x = _numbers_of(name, x)
+    if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
+        raise ValueError(f"{name} must be numeric; got dtype {x.dtype}")
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise ValueError(f"{name} must be real. Complex data not supported; got dtype {x.dtype}")
+    return x
+
+
+def _numbers_of(name: str, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return numbers of an array of objects, as data frames make it of columns of several types."""
+    check_present(name, x)
+    if any(isinstance(each, str | bytes) for each in x.flat):
+        raise ValueError(f"{name} must be numeric; got strings among objects")
+    try:
+        return x.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
+
+
+def check_present(name: str, values: npt.NDArray[Any]) -> None:
+    """Raise where labels, or objects, are missing: NaN, None, NaT or the missing value of pandas."""
+    kind = values.dtype.kind
+    if kind in "fmM":
+        missing = np.isnan(values) if kind == "f" else np.isnat(values)
+    elif kind in "OT":
+        missing = np.asarray([_is_missing(each) for each in values.reshape(-1).tolist()], dtype=bool)
+    else:
+        return
+    if missing.any():
+        first = int(np.argmax(missing.reshape(-1)))
+        value = "NaT" if kind in "mM" else repr(values.reshape(-1)[[first]].tolist()[0])
+        row = first // math.prod(values.shape[1:])
+        raise ValueError(
+            f"{name} must not contain missing values; got {value} in row {row}. Leave out such rows, or fill them in"
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    if type(value).__name__ in {"NoneType", "NAType", "NaTType", "MaskedConstant"}:
+        return True
+    return isinstance(value, Number | np.generic) and bool(value != value)
+
+
+def _check_no_nan(x: Array, name: str) -> None:
+    xp = namespace(x)
+    if bool(xp.any(xp.isnan(x))):
+        raise ValueError(f"{name} must not contain NaN")
+
+
+def _check_proba(x: Array, name: str) -> Array:
+    xp = namespace(x)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
+        _check_no_nan(x, name)
+        raise ValueError(
+            f"kind='proba' takes probabilities in [0, 1]; {name} range from {low:g} to {high:g}. "
+            "If these are logits or log-probabilities, pass kind='logits' or kind='log_proba'"
+        )
+    if x.ndim == 2:
+        _check_sums(xp.sum(x, axis=1), "kind='proba'", "sum to one", name)
+    return x
+
+
+def _check_log_proba(x: Array, name: str) -> Array:
+    xp = namespace(x)
+    high = float(xp.max(x))
+    if not high <= _SUM_TOLERANCE:
+        _check_no_nan(x, name)
+        raise ValueError(
+            f"kind='log_proba' takes logarithms of probabilities, none above zero; the largest of {name} is {high:g}. "
+            "If these are probabilities or logits, pass kind='proba' or kind='logits'"
+        )
+    if x.ndim == 2:
+        _check_sums(xp.sum(xp.exp(x), axis=1), "kind='log_proba'", "have exponentials that sum to one", name)
+    return x
+
+
+def _check_sums(sums: Array, kind: str, expected: str, name: str) -> None:
+    xp = namespace(sums)
+    off = xp.abs(sums - 1)
+    if not float(xp.max(off)) <= _SUM_TOLERANCE:
+        row = int(xp.argmax(off))
+        raise ValueError(f"{kind} takes rows that {expected}; row {row} of {name} gives {float(sums[row]):g}")
+
+
+def _check_logits(x: Array, name: str) -> Array:
+    """Return finite logits in a precision in which differences and their squares are finite, too."""
+    xp = namespace(x)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    largest = max(-low, high)
+    if not math.isfinite(largest):
+        _check_no_nan(x, name)
+        raise ValueError(f"kind='logits' takes finite {name}; got infinite values")
+    if largest > _LARGEST_LOGIT:
+        raise ValueError(
+            f"kind='logits' takes {name} between -{_LARGEST_LOGIT:g} and {_LARGEST_LOGIT:g}, whose differences are "
+            f"finite; {name} range from {low:g} to {high:g}. To rule a class out, a logit of -1e4 is enough"
+        )
+    return xp.astype(x, xp.float64) if xp.finfo(x.dtype).bits < 64 and largest > _LARGEST_SINGLE else x
+
+
+_CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}
+
+
+def check_labels(
+    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
+    found, codes = _encode(check_label_vector(name, y), name)
+    if classes is None:
+        if len(found) < 2:
+            raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
+        if len(found) != n_classes:
+            raise ValueError(
+                f"scores have {n_classes} columns but {name} holds {len(found)} classes, {abridged(found)}; if it "
+                "lacks some, pass classes=, the label of each column"
+            )
+        return codes, found
+    return _recode(found, codes, classes=classes, n_classes=n_classes, name=name)
+
+
+def _recode(
+    found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int, name: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    columns = check_columns(classes, n_columns=n_classes)
+    place = {label: column for column, label in enumerate(label_values(columns))}
+    unknown = [label for label in label_values(found) if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged_list(unknown)}, which classes lacks: {abridged(columns)}")
+    if len(found) < 2:
+        raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
+    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes], columns
+
+
+def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
+    """Return `classes`, a label for each column."""
+    columns = to_numpy(classes, name="classes")
+    check_present("classes", columns)
+    if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
+        raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
+    return columns
+
+
+def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the sorted distinct labels, and the position of each label among them."""
+    if labels.dtype.kind in "bui" and labels.size > 0:
+        low, high = int(labels.min()), int(labels.max())
+        if high - low < 1 << 16:  # counting is several times faster than sorting
+            shifted = labels.astype(np.int64) - low
+            occurs = np.bincount(shifted, minlength=high - low + 1) > 0
+            found = (np.flatnonzero(occurs) + low).astype(labels.dtype)
+            return found, shifted if occurs.all() else (np.cumsum(occurs) - 1)[shifted]
+    try:
+        found, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"{name} must hold labels of one type, all numbers or all strings; got a mixture") from error
+    return found, codes.reshape(-1).astype(np.int64, copy=False)
+
+
+def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
+    """Return the position of `label` in `classes`."""
+    if np.ndim(label) > 0:
+        raise ValueError(f"{name} must be one label; got {shown(label)}")
+    matches = [] if _is_missing(label) else [k for k, known in enumerate(label_values(classes)) if known == label]
+    if not matches:
+        raise ValueError(f"{name}={shown(label)} is not a class; the classes are {abridged(classes)}")
+    return matches[0]
+
+
+def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) finite float64."""
+    numbers = to_numpy(values, name=name)
+    if numbers.dtype.kind not in "biuf" or numbers.shape != (n_classes,):
+        raise ValueError(
+            f"{name} must be {n_classes} numbers, one for each class; got shape {numbers.shape}, dtype {numbers.dtype}"
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must be finite; got NaN or infinite values")
+    return numbers.astype(np.float64)
+
+
+def check_per_class(
+    name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None = None
+) -> npt.NDArray[np.float64]:
+    """Return a number for each class, from a vector or from a mapping of labels."""
+    if not isinstance(values, Mapping):
+        return check_numbers(name, _indexed_by_label(name, values, classes), n_classes=len(classes))
+    places = {check_label(name, label, classes): value for label, value in values.items()}
+    if missing is None and len(places) < len(classes):
+        raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
+    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
+
+
+def _indexed_by_label(name: str, values: ArrayLike, classes: npt.NDArray[Any]) -> ArrayLike:
+    """Return `values`, those of a series in the order of `classes` where its index names them."""
+    if not (hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes)):
+        return values
+    names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
+    order = _order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
+    return values if order is None else to_numpy(values, name=name)[order]
+
+
+def check_positive(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) positive float64."""
+    numbers = check_numbers(name, values, n_classes=n_classes)
+    if not numbers.min() > 0:
+        raise ValueError(f"{name} must be positive for each class; got {numbers.min():g}")
+    return numbers
+
+
+def check_distribution(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
+    """Return `values` as (K,) positive float64 that sum to one."""
+    shares = check_positive(name, values, n_classes=n_classes)
+    total = float(shares.sum())
+    if not abs(total - 1) <= _SUM_TOLERANCE:
+        raise ValueError(f"{name} must sum to one; got a sum of {total:g}")
+    distribution: npt.NDArray[np.float64] = shares / total
+    return distribution
+
+
+def check_proba(name: str, values: ArrayLike) -> Array:
+    """Return the probabilities `values`, of the second class where they are (n,), as floating (n, K)."""
+    x = _numeric(name, _rectangular(name, values))
+    xp = namespace(x)
+    if x.ndim not in (1, 2) or x.shape[0] == 0 or (x.ndim == 2 and x.shape[1] < 2):
+        raise ValueError(
+            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two, and at least one "
+            f"row; got {tuple(x.shape)}"
+        )
+    if not xp.isdtype(x.dtype, "real floating"):
+        x = xp.astype(x, xp.float64)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    if not (low >= 0 and high <= 1 + _SUM_TOLERANCE):
+        raise ValueError(f"{name} must hold probabilities in [0, 1]; values range from {low:g} to {high:g}")
+    if x.ndim == 1:
+        return xp.stack([1 - x, x], axis=1)
+    _check_sums(xp.sum(x, axis=1), f"as probabilities, {name}", "sum to one", name)
+    return x
+
+
+def check_column_labels(
+    labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
+) -> npt.NDArray[Any]:
+    """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
+    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
+    check_present(of if labels is not None else y_name, given)
+    if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
+        raise ValueError(
+            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
+        )
+    if n_columns is not None and len(given) != n_columns:
+        source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
+        raise ValueError(
+            f"{columns} has {n_columns} columns but {source}, {abridged(given)}; pass {of}=, the label of each column"
+        )
+    return given
+
+
+def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the position among `labels` of each of `values`."""
+    found, codes = _encode(check_label_vector(name, values), name)
+    place = {label: column for column, label in enumerate(label_values(labels))}
+    unknown = [label for label in label_values(found) if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged_list(unknown)}, which is none of {abridged(labels)}")
+    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes]
+
+
+def check_label_vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
+    """Return labels as a vector without missing values."""
+    vector = to_numpy(labels, name=name)
+    if vector.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), one label for each row; got {vector.shape}")
+    if vector.dtype.kind == "c":
+        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {vector.dtype}")
+    check_present(name, vector)
+    if vector.dtype.kind == "f" and not np.isfinite(vector).all():
+        raise ValueError(f"{name} must not contain infinity")
+    return vector
+
+
+def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return two vectors of labels of the same type and length."""
+    vectors = {name: check_label_vector(name, each) for name, each in (("y_true", y_true), ("y_pred", y_pred))}
+    check_lengths(**vectors)
+    if len({labels.dtype.kind in "biuf" for labels in vectors.values()}) > 1:
+        kinds = ", ".join(f"{name} has dtype {labels.dtype}" for name, labels in vectors.items())
+        raise ValueError(f"y_true and y_pred must hold labels of the same type; {kinds}")
+    return vectors["y_true"], vectors["y_pred"]
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar of NumPy as the Python value it stands for, dates as text, and containers of plain values."""
+    if isinstance(value, np.datetime64 | np.timedelta64 | date | timedelta):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return list(map(plain, value)) if value.ndim else plain(value[()])
+    if isinstance(value, Mapping):
+        return {plain(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def shown(value: Any) -> str:
+    """Return a value as a user would write it: `'b'`, and not `np.str_('b')`."""
+    return repr(plain(value))
+
+
+def abridged(labels: npt.NDArray[Any]) -> str:
+    """Return the labels as text, the first eight of them where there are more."""
+    return abridged_list(label_values(labels))
+
+
+def abridged_list(labels: list[Any]) -> str:
+    """Return labels as `abridged` does, which may be of several types."""
+    first = ", ".join(map(shown, labels[:8]))
+    return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
+
+
+def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str, grouped: bool = False) -> str:
+    """Return which labels have so few rows that they say little, those with the fewest first; nothing where none.
+
+    Of rows that are `grouped` those of one group were counted once.
+    """
+    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
+    order = few[np.argsort(n_rows[few], kind="stable")]
+    named = ", ".join(f"{shown(labels[k])} has {n_rows[k]}" for k in order[:5])
+    more = f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else ""
+    once = ", where rows of one group, or repeats of one row, count once" if grouped and few.size else ""
+    return named + more + once

@@ -1,0 +1,119 @@
+"""What a fitted classifier says of rows: its probabilities or margins, a column for each class."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import as_array, to_numpy
+from skimbalance._core.typing import Array, Kind
+from skimbalance._core.validation import by_label, check_response, n_samples
+from skimbalance.nn import ends_in_net, net_logits, net_within
+
+__all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
+
+RESPONSE_METHODS = ("auto", "predict_proba", "decision_function")
+
+BELOW = 36.0
+"""How far below all its scores a class comes that a model has never seen: a probability of float64's precision."""
+
+
+class Response(NamedTuple):
+    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column.
+
+    `seen` (K,) tells of which columns the model can know anything: it was trained on rows with and without them. None
+    stands for all.
+    """
+
+    scores: Array
+    kind: Kind
+    classes: npt.NDArray[Any]
+    seen: npt.NDArray[np.bool_] | None = None
+
+    def known_columns(self) -> npt.NDArray[np.bool_]:
+        """Return of which columns (K,) the model can know anything."""
+        return np.ones(len(self.classes), dtype=bool) if self.seen is None else self.seen
+
+
+def _method_of(estimator: Any, response_method: str) -> str:
+    """Return the method to ask: probabilities where `"auto"` may choose, margins where there are none."""
+    candidates = RESPONSE_METHODS[1:] if response_method == "auto" else (response_method,)
+    for method in candidates:
+        if hasattr(estimator, method):
+            return method
+    raise ValueError(
+        f"estimator {type(estimator).__name__} has no method {' or '.join(candidates)}: there are no scores to offset"
+    )
+
+
+def kind_of(estimator: Any) -> Kind:
+    """Return what the scores of a classifier are that may choose what it is asked for."""
+    return "logits" if ends_in_net(estimator) or _method_of(estimator, "auto") != "predict_proba" else "proba"
+
+
+def respond(
+    estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
+) -> Response:
+    """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
+    method, outcome = ask(estimator, X, response_method)
+    name = f"{method} of estimator {type(estimator).__name__}"
+    scores = as_array(outcome, name=name)
+    classes = to_numpy(estimator.classes_) if classes is None else classes
+    n_classes, n_rows = len(classes), n_samples(X)
+    got = tuple(scores.shape)
+    if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
+        scores = scores[:, 0]
+    one_column = scores.ndim == 1 and n_classes == 2
+    margins_of_pairs = method == "decision_function" and n_classes > 2 and _compares_pairs(estimator)
+    fits = (one_column or scores.shape[1:] == (n_classes,)) and n_rows in (None, scores.shape[0])
+    if margins_of_pairs or not fits:
+        n = "n" if n_rows is None else n_rows
+        expected = f"shape ({n}, {n_classes})" + (f" or ({n},)" if n_classes == 2 else "")
+        raise ValueError(
+            f"{name} must return a score for each of {n_classes} classes and each row of X, {expected}; got "
+            f"{'margins of pairs of classes, ' if margins_of_pairs else ''}shape {got}"
+        )
+    kind: Kind = "proba" if method == "predict_proba" else "logits"
+    scores = by_label(scores, outcome, classes, name=name)
+    check_response(scores, kind=kind, source=name)
+    return Response(scores, kind, classes)
+
+
+def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
+    """Return what was asked, and what came back: of a net its logits, unless something else is named."""
+    within = net_within(estimator, X) if response_method == "auto" else None
+    if within is not None:
+        return "net_logits", to_numpy(net_logits(*within))
+    method = _method_of(estimator, response_method)
+    try:
+        return method, getattr(estimator, method)(X)
+    except AttributeError:  # one-vs-rest offers probabilities when the model of its first label does
+        if response_method != "auto" or method != "predict_proba" or not hasattr(estimator, "decision_function"):
+            raise
+        return "decision_function", estimator.decision_function(X)
+
+
+def _compares_pairs(estimator: Any) -> bool:
+    """Tell whether a support vector machine, perhaps at the end of a pipeline, returns margins of pairs of classes."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return getattr(last, "decision_function_shape", None) == "ovo"
+
+
+def pooled(responses: list[Response], classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
+    """Stack the scores of models, each for the classes it knows, over all `classes`."""
+    if all(np.array_equal(response.classes, classes) for response in responses):
+        return np.concatenate([to_numpy(response.scores) for response in responses])
+    return np.concatenate([_spread(response, classes) for response in responses])
+
+
+def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
+    """Return (n, K) scores over all `classes`: zero, or far below, for those that the model has never seen."""
+    scores = to_numpy(response.scores)
+    if scores.ndim == 1:
+        other = 1 - scores if response.kind == "proba" else np.zeros_like(scores)
+        scores = np.stack([other, scores], axis=1)
+    fill = 0.0 if response.kind == "proba" else float(scores.min()) - BELOW
+    full = np.full((len(scores), len(classes)), fill, dtype=scores.dtype)
+    place = {label: column for column, label in enumerate(classes.tolist())}
+    full[:, [place[label] for label in response.classes.tolist()]] = scores
+    return full

@@ -1,0 +1,178 @@
+"""What a metric tells a solver about itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
+
+from skimbalance._core.array_api import device, namespace
+from skimbalance._core.typing import Array, Label
+from skimbalance.metrics.counts import Counts
+
+__all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
+
+Trait = Literal["linear", "sum", "minimum", "general"]
+"""What a line search sums along its way; nothing for `general`, of which values alone are known."""
+
+Direction = Literal["maximize", "minimize", "zero"]
+
+
+def safe_ratio(numerator: Array, denominator: Array) -> Array:
+    """Return `numerator / denominator`, zero where both are; the caller sees to it that they are so together."""
+    xp = namespace(denominator)
+    empty = denominator == 0
+    if not bool(xp.any(empty)):
+        return numerator / denominator
+    return numerator / (denominator + xp.astype(empty, denominator.dtype))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A number computed from what decisions achieve, and what a solver may assume of it.
+
+    A metric is a frozen value. `label` is the code of the one class it is about, None for all; metrics of one
+    positive class are given it by `bind`.
+    """
+
+    label: int | None = field(default=None, init=False)
+
+    trait: ClassVar[Trait]
+    direction: ClassVar[Direction] = "maximize"
+    needs_confusion: ClassVar[bool] = False
+    vanishes: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name that messages use."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be."""
+        return 0.0, 1.0
+
+    @property
+    def two_class(self) -> bool:
+        """Whether the metric is of one positive class against one other."""
+        return False
+
+    @property
+    def companion(self) -> "Metric | None":
+        """A metric whose optimum is a good place to start from, where the metric itself has wide plateaus."""
+        return None
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether it can be computed where rows weigh anything else than whole numbers."""
+        return True
+
+    def over(self, labels: Sequence[Label]) -> Self:
+        """Return the metric with the labels (K,) of the classes filled in, where it takes them."""
+        return self
+
+    def bind(self, positive: int) -> Self:
+        """Return the metric with the code of the positive class filled in, where it takes one."""
+        return self._about(positive) if self.two_class else self
+
+    def _about(self, label: int) -> Self:
+        bound = copy(self)
+        object.__setattr__(bound, "label", label)
+        return bound
+
+    def check(self, n_classes: int) -> None:
+        """Raise where the metric cannot be computed for `n_classes` classes."""
+
+    def check_support(self, support: Array) -> None:
+        """Raise where the metric is undefined for classes of these sizes (K,)."""
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """Return the metric for the classes `kept` alone, by their codes."""
+        return self if self.label is None else self._about(list(kept).index(self.label))
+
+    @abstractmethod
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+
+    def merit(self, value: Array) -> Array:
+        """Turn a value of the metric into one of which more is better."""
+        if self.direction == "zero":
+            return -namespace(value).abs(value)
+        return -value if self.direction == "minimize" else value
+
+    def rank(self, counts: Counts) -> float:
+        """Return what a solver maximises: the merit, or a refinement that also orders equal merits."""
+        xp = namespace(counts.hits)
+        return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
+
+    def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms of `n_classes` classes into the value of the metric."""
+        return pooled[0]
+
+    def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
+        """Turn the pooled terms into what a solver maximises; see `rank`."""
+        return self.merit(self.pool(pooled, n_classes))
+
+    def worst_rank(self, n_classes: int) -> float:
+        """Return what no rank falls below."""
+        return -float(n_classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearMetric(Metric):
+    """`sum_ck confusion[c, k] * utilities[c, k]`: each row adds its own, whatever the others do."""
+
+    trait: ClassVar[Trait] = "linear"
+
+    @abstractmethod
+    def utilities(self, support: Array) -> Array:
+        """Return the worth of a row of class c predicted as k: (K, K), or (K,) where only hits count."""
+
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+        xp = namespace(counts.hits)
+        cells = counts.confusion if self.needs_confusion else counts.hits
+        return float(xp.sum(cells * self.utilities(counts.support)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledMetric(Metric):
+    """`pool(sum_k terms(hits_k, predicted_k, support_k))`, or the minimum over k in place of the sum.
+
+    Each of `terms` is a function of one class alone. For the trait "minimum" there is one term, which grows
+    with the hits of its class and does not depend on `predicted`.
+    """
+
+    trait: ClassVar[Trait] = "sum"
+
+    @abstractmethod
+    def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
+        """Return what each class contributes; `chosen` is one for the classes that the metric is about."""
+
+    def counted(self, counts: Counts) -> Array:
+        """Return which classes the metric is about, as booleans: those that occur in truth or prediction."""
+        return (counts.support > 0) | (counts.predicted > 0)
+
+    def chosen(self, support: Array) -> Array:
+        """Return one for the classes that the metric is about, zero for the others."""
+        xp = namespace(support)
+        if self.label is None:
+            return xp.ones_like(support)
+        return xp.astype(xp.arange(support.shape[0], device=device(support)) == self.label, support.dtype)
+
+    def pooled(self, counts: Counts) -> tuple[tuple[Array, ...], int]:
+        """Return the pooled terms over all counted classes, and how many these are."""
+        xp = namespace(counts.hits)
+        counted = self.counted(counts) if self.label is None else xp.ones_like(counts.hits) > 0
+        columns = (counts.hits, counts.predicted, counts.support, self.chosen(counts.support))
+        terms = self.terms(*(column[counted] for column in columns))
+        reduce = xp.min if self.trait == "minimum" else xp.sum
+        return tuple(reduce(term) for term in terms), int(terms[0].shape[0])
+
+    def value(self, counts: Counts) -> float:
+        """Return the metric of the decisions that `counts` counts."""
+        return float(self.pool(*self.pooled(counts)))
+
+    def rank(self, counts: Counts) -> float:
+        """Return what a solver maximises for the decisions that `counts` counts."""
+        return float(self.refine(*self.pooled(counts)))

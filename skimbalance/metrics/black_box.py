@@ -1,0 +1,145 @@
+"""Metrics of which nothing is known but what they return for labels."""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import Label
+from skimbalance.metrics.base import Metric, Trait
+from skimbalance.metrics.counts import Counts
+
+__all__ = ["BlackBox"]
+
+_FAR = 1e6
+"""Values below minus this are drawn together, so that no rank falls below minus twice this and all keep their order."""
+
+
+@dataclass(frozen=True)
+class BlackBox(Metric):
+    """`sign * function(y_true, y_pred)`; more is better.
+
+    The order of rows cannot matter, so that the metric is a function of the weighted confusion matrix: `function` sees
+    one row for each cell that is not empty, with the weight of the cell as `sample_weight`. If it takes no weights it
+    sees each row as often as it is there. `labels` (K,) are what it sees for each class, codes where None.
+    """
+
+    function: Callable[..., float]
+    sign: int = 1
+    labels: tuple[Label, ...] | None = None
+
+    trait: ClassVar[Trait] = "general"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    needs_confusion: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, type) or not self._takes_labels():
+            raise ValueError(
+                "objective must be a metric or its name, a scorer from make_scorer, or a function of (y_true, y_pred); "
+                f"got {self.function!r}"
+            )
+
+    def _takes_labels(self) -> bool:
+        parameters = _parameters(self.function)
+        if parameters is not None:
+            try:
+                parameters.bind("y_true", "y_pred", **({"sample_weight": "mass"} if self.takes_weights else {}))
+            except TypeError:
+                return False
+        return True
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        function: Any = self.function
+        while isinstance(function, partial):
+            function = function.func
+        name = getattr(function, "__name__", type(function).__name__)
+        return name if self.sign > 0 else f"neg_{name}"
+
+    @cached_property
+    def takes_weights(self) -> bool:
+        """Whether the function takes `sample_weight`."""
+        parameters = _parameters(self.function)
+        if parameters is None:
+            return False
+        kinds = {name: parameter.kind for name, parameter in parameters.parameters.items()}
+        positional = kinds.get("sample_weight") is inspect.Parameter.POSITIONAL_ONLY
+        return ("sample_weight" in kinds and not positional) or inspect.Parameter.VAR_KEYWORD in kinds.values()
+
+    @property
+    def pos_label(self) -> Label:
+        """The positive class that the function has in mind, None where it has none: its own `pos_label`, if it is used.
+
+        Averages over classes do not use it.
+        """
+        parameters = _parameters(self.function)
+        known = {} if parameters is None else {name: p.default for name, p in parameters.parameters.items()}
+        named = known.get("pos_label", inspect.Parameter.empty)
+        used = named is not inspect.Parameter.empty and known.get("average", "binary") == "binary"
+        return named if used else None
+
+    def over(self, labels: Sequence[Label]) -> Self:
+        """Return the metric with the labels of the classes filled in."""
+        return replace(self, labels=tuple(labels))
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """Return the metric for the classes `kept` alone, by their codes."""
+        return replace(self, labels=tuple(kept if self.labels is None else (self.labels[k] for k in kept)))
+
+    def value(self, counts: Counts) -> float:
+        """Return what the function makes of the decisions that `counts` counts, times the sign."""
+        table = to_numpy(counts.confusion).astype(np.float64)
+        rows, columns = np.nonzero(table > 0)
+        labels = np.arange(len(table)) if self.labels is None else np.asarray(self.labels)
+        mass = table[rows, columns]
+        if self.takes_weights:
+            returned: Any = self.function(labels[rows], labels[columns], sample_weight=mass)
+        else:
+            times = self._repetitions(mass)
+            returned = self.function(np.repeat(labels[rows], times), np.repeat(labels[columns], times))
+        try:
+            value = None if isinstance(returned, str | bytes) or np.ndim(returned) > 0 else self.sign * float(returned)
+        except (TypeError, ValueError, OverflowError):
+            value = None
+        if value is None:
+            raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}")
+        if value == math.inf:  # nothing could be better, and several such decisions could not be compared
+            raise ValueError(
+                f"objective {self.name!r} must return a finite number, or NaN where it is undefined; got {returned!r}"
+            )
+        return value
+
+    def _repetitions(self, mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        whole = np.rint(mass)
+        if np.abs(mass - whole).max() > 1e-9:
+            raise ValueError(
+                f"objective {self.name!r} takes no weights, and rows weigh something else than whole numbers: let it "
+                "accept sample_weight"
+            )
+        return whole.astype(np.int64)
+
+    def rank(self, counts: Counts) -> float:
+        """Return the value, or less where it is far below zero; the least of all where it is not a number."""
+        value = self.value(counts)
+        if math.isnan(value):
+            return self.worst_rank(len(counts.hits))
+        return value if value >= -_FAR else -2 * _FAR + _FAR * (_FAR / -value)
+
+    def worst_rank(self, n_classes: int) -> float:
+        """Return what no rank falls below."""
+        return -2 * _FAR
+
+
+def _parameters(function: Callable[..., float]) -> inspect.Signature | None:
+    """Return the signature, None where a function written in C hides it."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None

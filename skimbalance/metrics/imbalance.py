@@ -1,0 +1,64 @@
+"""The imbalance of decisions, as one signed number."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from skimbalance._core.array_api import namespace
+from skimbalance._core.typing import Array
+from skimbalance.metrics.base import Direction, LinearMetric, safe_ratio
+
+__all__ = ["ImbalanceDegree", "prevalence", "require_imbalance"]
+
+_EQUAL = 1e-12
+"""Log priors that differ by no more are equal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImbalanceDegree(LinearMetric):
+    """The net flow of decisions towards the frequent classes; best at zero.
+
+    `sum_k (q_k - 1/K) log pi_k / (max_k log pi_k - mean_k log pi_k)`, with `pi` the class prior and `q` the mean
+    over classes of how the rows of each are predicted.
+    """
+
+    direction: ClassVar[Direction] = "zero"
+    needs_confusion: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return "imbalance_degree"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """One, and for K classes no less than `1 - K`."""
+        return -math.inf, 1.0
+
+    def check_support(self, support: Array) -> None:
+        """Raise where all classes are equally frequent."""
+        require_imbalance(support)
+
+    def utilities(self, support: Array) -> Array:
+        """Return `(log pi_k - mean log pi) / ((max log pi - mean log pi) K support_c)`; zero where undefined."""
+        xp = namespace(support)
+        occurring = xp.astype(support > 0, xp.float64)
+        each = safe_ratio(occurring, support) / xp.sum(occurring)
+        worth = prevalence(support)
+        span = float(xp.max(worth))
+        return each[:, None] * worth[None, :] / (span if span > _EQUAL else math.inf)
+
+
+def require_imbalance(support: Array) -> None:
+    """Raise where all classes are equally frequent."""
+    if float(namespace(support).max(prevalence(support))) <= _EQUAL:
+        raise ValueError("imbalance_degree is undefined where all classes are equally frequent")
+
+
+def prevalence(support: Array) -> Array:
+    """Return the log prior of each class that has rows, above the mean of all; zero for the others."""
+    xp = namespace(support)
+    occurring = support > 0
+    log_prior = xp.log(xp.where(occurring, support, xp.ones_like(support)))
+    mean = xp.sum(xp.where(occurring, log_prior, 0 * log_prior)) / xp.sum(xp.astype(occurring, xp.float64))
+    return xp.where(occurring, log_prior - mean, 0 * log_prior)

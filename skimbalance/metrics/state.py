@@ -1,0 +1,157 @@
+"""The mean predicted distribution, and the degree of imbalance it stands for."""
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import bring, namespace, to_numpy
+from skimbalance._core.typing import Array, ArrayLike
+from skimbalance._core.validation import (
+    by_label,
+    check_codes,
+    check_column_labels,
+    check_columns,
+    check_lengths,
+    check_per_class,
+    check_positive,
+    check_proba,
+    check_sample_weight,
+)
+from skimbalance.exceptions import names_page
+from skimbalance.metrics.imbalance import prevalence, require_imbalance
+
+__all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]
+
+
+def balanced_weights(
+    codes: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None, *, n_classes: int
+) -> npt.NDArray[np.float64]:
+    """Return weights of the rows that sum to one, in equal parts for each class that weighs something."""
+    own = np.ones(len(codes)) if weights is None else weights
+    support = np.bincount(codes, own, minlength=n_classes)
+    each: npt.NDArray[np.float64] = 1 / np.where(support > 0, support, 1) / np.count_nonzero(support)
+    return each[codes] * own
+
+
+@names_page
+def imbalance_state(
+    proba: ArrayLike,
+    *,
+    y: ArrayLike | None = None,
+    classes: ArrayLike | None = None,
+    class_balanced: bool = False,
+    sample_weight: ArrayLike | None = None,
+) -> Array:
+    r"""Mean predicted distribution over the classes: the imbalance state of a model.
+
+    .. math:: P_k = \frac{\sum_i w_i\, p_{ik}}{\sum_i w_i}
+
+    or, with ``class_balanced=True``, the mean of that over the rows of each class, over all classes. A calibrated
+    model has the class prior as its state on rows like those it was trained on, whatever its bias in recall; only the
+    class-balanced state is uniform where it favours none.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_samples, K) or (n_samples,)
+        Predicted probabilities; those of the second class if one-dimensional. Of any array library.
+    y : array-like of shape (n_samples,), optional
+        True labels; needed, and used, only where ``class_balanced=True``.
+    classes : array-like of shape (K,), optional
+        Label of each column, by default the sorted labels of `y`. Classes without rows are left out of the mean.
+    class_balanced : bool, default=False
+        Whether each class counts alike, rather than each sample.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the samples.
+
+    Returns
+    -------
+    array of shape (K,)
+        Shares that sum to one, float64, in the library and on the device of `proba`.
+
+    Raises
+    ------
+    ValueError
+        If `proba` is not probabilities, `y` is missing or does not match the columns, lengths differ, or weights are
+        negative, not finite or all zero.
+
+    References
+    ----------
+    Equation 4 of *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024. The
+    class-balanced form is this project's.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import imbalance_state
+    >>> proba = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]]
+    >>> imbalance_state(proba)
+    array([0.7, 0.3])
+    >>> imbalance_state(proba, y=["ham", "ham", "ham", "spam"], class_balanced=True)
+    array([0.6, 0.4])
+    """
+    shares = check_proba("proba", proba)
+    weights = check_sample_weight(sample_weight, like=shares)
+    if class_balanced:
+        if y is None:
+            raise ValueError("class_balanced=True needs y, the true labels; got None")
+        known = check_column_labels(classes, of="classes", y=y, y_name="y", columns="proba", n_columns=shares.shape[1])
+        shares = by_label(shares, proba, known, name="proba")
+        codes = check_codes("y", y, labels=known)
+        check_lengths(proba=shares, y=codes)
+        weights = balanced_weights(codes, None if weights is None else to_numpy(weights), n_classes=len(known))
+    elif classes is not None:
+        shares = by_label(shares, proba, check_columns(classes, n_columns=shares.shape[1]), name="proba")
+    return _mean(shares, weights)
+
+
+def _mean(shares: Array, weights: Array | None) -> Array:
+    """Return the weighted mean row, in float64."""
+    xp = namespace(shares)
+    wide = xp.astype(shares, xp.float64, copy=False)
+    if weights is None:
+        return xp.mean(wide, axis=0)
+    mass = bring(weights, to=shares, dtype=xp.float64)
+    return (mass / xp.sum(mass)) @ wide
+
+
+def degree_of_flow(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    soft: bool,
+    labels: ArrayLike | None,
+    prior: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+) -> float:
+    """Return the imbalance degree of decisions, or of probabilities, against a reference prior."""
+    shares = check_proba("y_pred", y_pred) if soft else None
+    known = check_column_labels(
+        labels,
+        of="labels",
+        y=y_true,
+        y_name="y_true",
+        columns="y_pred",
+        n_columns=None if shares is None else int(shares.shape[1]),
+    )
+    shares = None if shares is None else by_label(shares, y_pred, known, name="y_pred")
+    truth = check_codes("y_true", y_true, labels=known)
+    predicted = check_codes("y_pred", y_pred, labels=known) if shares is None else shares
+    check_lengths(y_true=truth, y_pred=predicted)
+    weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
+    reference = None if prior is None else check_per_class("prior", prior, known)
+    worth = _worth(truth, weights, reference, n_classes=len(known))
+    mass = balanced_weights(truth, weights, n_classes=len(known))
+    flow = np.bincount(predicted, mass, minlength=len(known)) if shares is None else to_numpy(_mean(shares, mass))
+    return float(flow @ worth / worth.max())
+
+
+def _worth(
+    truth: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None, prior: ArrayLike | None, *, n_classes: int
+) -> npt.NDArray[np.float64]:
+    """Return the log prior of each class above the mean."""
+    shares = np.bincount(truth, weights, minlength=n_classes).astype(np.float64)
+    if prior is not None:
+        shares = check_positive("prior", prior, n_classes=n_classes)
+    elif not shares.min() > 0:
+        raise ValueError("y_true lacks rows of some of labels; pass prior=, the share of each, to count them in")
+    require_imbalance(shares)
+    worth: npt.NDArray[np.float64] = prevalence(shares)
+    return worth

@@ -1,0 +1,184 @@
+"""What a tuner was asked, what it reached, and what became of each class: as text, and as HTML in a notebook."""
+
+from dataclasses import dataclass
+from html import escape
+from textwrap import fill
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance.goals import Constraint, ImbalanceState
+from skimbalance.metrics.profile import ClassProfile
+
+__all__ = ["Report"]
+
+_WIDTH = 88
+
+_Row = tuple[str, ...]
+
+_STYLE = (
+    "<style>.skimbalance-report{font-size:.9em;line-height:1.5}"
+    ".skimbalance-report th,.skimbalance-report td{padding:.15em .8em .15em 0;text-align:right;white-space:nowrap}"
+    ".skimbalance-report .facts th,.skimbalance-report .facts td,.skimbalance-report .classes :is(th,td):first-child"
+    "{text-align:left;white-space:normal;vertical-align:top}"
+    ".skimbalance-report .scroll{max-height:24em;overflow:auto;margin:.6em 0}</style>"
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A title, facts by name, a table of the classes with its header and what it is about, and notes.
+
+    `print` shows it as text, with the rarest classes alone where there are many; a notebook shows all of them.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    header: _Row
+    classes: tuple[_Row, ...]
+    about: str
+    notes: tuple[str, ...]
+    noun: str = "classes"
+
+    _MOST_CLASSES = 30
+
+    @classmethod
+    def of(cls, tuner: Any) -> Self:
+        """Read the fitted attributes of an `OffsetTuner`."""
+        profile: ClassProfile = tuner.class_profile_
+        one, several = ("label", "labels") if tuner.multilabel_ else ("class", "classes")
+        thresholds = to_numpy(tuner.threshold_) if tuner.multilabel_ else None
+        own = () if thresholds is None else ("threshold",)
+        header: _Row = (one, "rows", "offset", "interval", *own, "recall", "precision")
+        classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
+        if not hasattr(tuner, "offsets_interval_"):
+            header, classes = _without(3, header), [_without(3, line) for line in classes]
+        rows = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
+        where = "on held-out rows, by offsets fitted without them" if profile.held_out else "on the rows of the fit"
+        return cls(
+            title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{rows}",
+            facts=tuple(_facts(tuner)),
+            header=header,
+            classes=tuple(classes),
+            about=f"Recall and precision without offsets and with them, {where}; the rarest {one} first.",
+            notes=tuple(tuner.notes_),
+            noun=several,
+        )
+
+    def __str__(self) -> str:
+        """Return plain text."""
+        width = max(len(name) for name, _ in self.facts)
+        shown = self.classes[: self._MOST_CLASSES]
+        parts = [self.title, "\n".join(f"{name:<{width}}  {value}" for name, value in self.facts)]
+        parts.append("\n".join(_aligned([self.header, *shown])))
+        left_out = len(self.classes) - len(shown)
+        more = f" {left_out} {self.noun} with more rows are left out." if left_out else ""
+        parts.append(fill(self.about + more, _WIDTH))
+        notes = (fill(note, _WIDTH, initial_indent="- ", subsequent_indent="  ") for note in self.notes)
+        parts += ["\n".join(notes)] if self.notes else []
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts)
+        rows = "".join(_html_row(line, "td") for line in self.classes)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f'{_STYLE}<div class="skimbalance-report"><strong>{escape(self.title)}</strong>'
+            f'<table class="facts"><tbody>{facts}</tbody></table>'
+            f'<div class="scroll"><table class="classes"><thead>{_html_row(self.header, "th")}</thead>'
+            f"<tbody>{rows}</tbody></table></div><p>{escape(self.about)}</p><ul>{notes}</ul></div>"
+        )
+
+
+def _facts(tuner: Any) -> list[tuple[str, str]]:
+    """Return what was asked and what was reached, a line each."""
+    asked = [("Asked for", _named(tuner.objective)), *(("and", _bound(constraint)) for constraint in tuner.constraints)]
+    if len(tuner.classes_) == 2 and not tuner.multilabel_:
+        asked += [("positive class", str(tuner.pos_label_))]
+    away = " from the target" if isinstance(tuner.objective, ImbalanceState) else ""
+    reached = []
+    if hasattr(tuner, "score_"):
+        reached.append(("Expected on new rows", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
+    reached.append(("on the rows of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
+    reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same rows"))
+    if hasattr(tuner, "threshold_") and not tuner.multilabel_:
+        reached.append(("Threshold", _threshold(tuner)))
+    return asked + reached
+
+
+def _threshold(tuner: Any) -> str:
+    """Return from which probability on the positive class is predicted: a tie goes to the second class."""
+    score = "the logistic function of its score" if tuner.kind == "logits" else "its probability"
+    if tuner.pos_label_ == tuner.classes_[1]:
+        return f"{tuner.threshold_:.4g}: {tuner.pos_label_} is predicted where {score} is at least this"
+    return f"{1 - tuner.threshold_:.4g}: {tuner.pos_label_} is predicted where {score} is greater"
+
+
+def _named(objective: Any) -> str:
+    """Return how a user would write the objective."""
+    if isinstance(objective, list | tuple):
+        return "a metric for each label"
+    return objective if isinstance(objective, str) else getattr(objective, "__name__", repr(objective))
+
+
+def _bound(constraint: Constraint) -> str:
+    """Return the constraint in words."""
+    sure = "" if constraint.confidence is None else f", with a confidence of {constraint.confidence:.0%}"
+    return f"{constraint}{sure}"
+
+
+def _between(tuner: Any) -> str:
+    if not hasattr(tuner, "score_interval_"):
+        return ""
+    low, high = tuner.score_interval_
+    return f", between {low:.4g} and {high:.4g} with a confidence of {tuner.confidence_level:.0%}"
+
+
+def _lines(
+    profile: ClassProfile, offsets: npt.NDArray[Any], interval: Any, thresholds: npt.NDArray[Any] | None
+) -> list[_Row]:
+    """Return a line of the table for each class."""
+    bounds = np.full((2, len(offsets)), np.nan) if interval is None else to_numpy(interval)
+    return [
+        (
+            str(profile.classes[k]),
+            _count(profile.support[k]),
+            f"{offsets[k]:+.2f}",
+            f"{bounds[0, k]:+.2f} to {bounds[1, k]:+.2f}",
+            *([] if thresholds is None else [f"{thresholds[k]:#.3g}"]),
+            f"{_rate(profile.recall_before[k])} -> {_rate(profile.recall_after[k])}",
+            f"{_rate(profile.precision_before[k])} -> {_rate(profile.precision_after[k])}",
+        )
+        for k in np.argsort(profile.support, kind="stable")
+    ]
+
+
+def _rate(rate: float) -> str:
+    return "none" if np.isnan(rate) else f"{rate:.2f}"
+
+
+def _count(weight: float) -> str:
+    """Return a number of rows, or their weight."""
+    whole = abs(weight - round(weight)) <= 1e-9 * max(1.0, weight)  # weights of one tenth add up to that
+    return f"{weight:,.0f}" if whole else f"{weight:,.4g}"
+
+
+def _without(place: int, line: _Row) -> _Row:
+    return line[:place] + line[place + 1 :]
+
+
+def _aligned(lines: list[_Row]) -> list[str]:
+    """Set the first column to the left and the others to the right."""
+    widths = [max(len(line[j]) for line in lines) for j in range(len(lines[0]))]
+    return [
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    ]
+
+
+def _html_row(line: _Row, cell: str) -> str:
+    cells = (escape(value.replace("->", "→")) for value in line)
+    return "<tr>" + "".join(f"<{cell}>{value}</{cell}>" for value in cells) + "</tr>"

@@ -1,0 +1,25 @@
+"""Rows that fit no one machine: sums over chunks tell what a solver needs of them."""
+
+from skimbalance.tuner.chunks._chunks import Block, Chunks, Floats, as_counts, counts_of, weigh_classes
+from skimbalance.tuner.chunks._line import SizeOf
+from skimbalance.tuner.chunks._sample import drawn, drawn_evenly, gathered_rows
+from skimbalance.tuner.chunks._state import reached_by_all, state_of
+from skimbalance.tuner.chunks._trust_region import climbed
+from skimbalance.tuner.chunks._two_classes import best_threshold
+
+__all__ = [
+    "Block",
+    "Chunks",
+    "Floats",
+    "SizeOf",
+    "as_counts",
+    "best_threshold",
+    "climbed",
+    "counts_of",
+    "drawn",
+    "drawn_evenly",
+    "gathered_rows",
+    "reached_by_all",
+    "state_of",
+    "weigh_classes",
+]

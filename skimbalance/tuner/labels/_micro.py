@@ -1,0 +1,70 @@
+r"""A ratio of sums over labels, to its global optimum: parametric search over the ratio.
+
+For a ratio :math:`\lambda` the difference :math:`\sum_l N_l(c_l) - \lambda D_l(c_l)` is a sum over labels, so that each
+label finds its best cut by itself, and exactly. If the greatest difference is positive, its cuts have a greater ratio
+than :math:`\lambda`, which they replace; if not, no cuts have. The ratios grow strictly, and each is that of one of
+finitely many choices of cuts: the search ends, and at the global optimum. Dinkelbach, *On nonlinear fractional
+programming*, Management Science 13, 1967.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from skimbalance.solvers._base import improves
+from skimbalance.tuner.labels._labels import Floats
+from skimbalance.tuner.labels._walks import RatioWalk
+
+__all__ = ["BestRatio", "best_ratio"]
+
+_ROUNDING = 1e-12
+
+
+class BestRatio(NamedTuple):
+    """The offset of each walk, the ratio they reach, and in how many steps."""
+
+    offsets: Floats
+    ratio: float
+    n_iter: int
+
+
+def best_ratio(walks: Sequence[RatioWalk], *, fixed: tuple[float, float] = (0.0, 0.0)) -> BestRatio:
+    """Return the cuts of the greatest ratio; `fixed` are numerator and denominator of what is decided already."""
+    best, chosen, n_iter = 0.0, _choice(walks, 0.0), 1
+    found = chosen
+    while improves(ratio := _ratio(walks, chosen, fixed), best):
+        best, found, chosen, n_iter = ratio, chosen, _choice(walks, ratio), n_iter + 1
+    if best > 0 and any(walk.parts[1].min() <= 0 for walk in walks):
+        # Without a denominator, as precision has it, cuts as good by the difference may have no ratio.
+        settled = [_settled_at(*each) for each in zip(walks, found, strict=True)]
+    else:
+        settled = [_settled(walk, best) for walk in walks]
+    return BestRatio(np.array(settled), best, n_iter)
+
+
+def _choice(walks: Sequence[RatioWalk], ratio: float) -> list[int]:
+    """Return the best place of each walk for a ratio, of equals the one with the fewest predicted."""
+    return [int(np.argmax(walk.parts[0] - ratio * walk.parts[1])) for walk in walks]
+
+
+def _ratio(walks: Sequence[RatioWalk], places: Sequence[int], fixed: tuple[float, float]) -> float:
+    numerator, denominator = (
+        fixed[part] + sum(float(walk.parts[part][place]) for walk, place in zip(walks, places, strict=True))
+        for part in (0, 1)
+    )
+    return numerator / denominator if denominator > 0 else 0.0
+
+
+def _settled(walk: RatioWalk, ratio: float) -> float:
+    """Return the offset nearest to zero of those that are best at the ratio, but for rounding."""
+    gains = walk.numerator - ratio * walk.denominator
+    scale = float(walk.numerator.max() + ratio * walk.denominator.max())
+    best = float(gains[walk.permitted].max())
+    return walk.offset_where((gains >= best - _ROUNDING * scale).astype(np.float64))
+
+
+def _settled_at(walk: RatioWalk, place: int) -> float:
+    """Return the offset nearest to zero of those with the numerator and the denominator of one cut."""
+    alike = [sums == sums[walk.places[place]] for sums in (walk.numerator, walk.denominator)]
+    return walk.offset_where((alike[0] & alike[1]).astype(np.float64))

@@ -1,0 +1,117 @@
+"""A mean over rows: coordinate ascent, one label after the other, each by an exact line search over its gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from skimbalance.solvers._base import improves
+from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
+from skimbalance.tuner.labels._metrics import SamplesMean
+from skimbalance.tuner.labels._walks import RowWalk
+
+__all__ = ["Ascent", "RowSearch"]
+
+_MOST_SWEEPS = 100
+
+
+class Ascent(NamedTuple):
+    """Offsets (L,), the value after each sweep, from the start on."""
+
+    offsets: Floats
+    values: tuple[float, ...]
+
+    @property
+    def value(self) -> float:
+        """The value that was reached."""
+        return self.values[-1]
+
+    @property
+    def n_sweeps(self) -> int:
+        """The number of sweeps over the labels."""
+        return len(self.values) - 1
+
+
+@dataclass
+class _Standing:
+    """What an ascent stands at: offsets, decisions, and each row's hits and predicted labels."""
+
+    offsets: Floats
+    decided: Indicator
+    hits: Floats
+    predicted: Floats
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class RowSearch:
+    """Find offsets of the labels in `walks` for the mean over rows of what their labels are worth.
+
+    Row i carries label l by `shares[i, l]`, from zero to one; labels without a walk keep an offset of zero.
+    """
+
+    metric: SamplesMean
+    log_odds: Floats
+    shares: Floats
+    weights: Floats | None
+    walks: dict[int, RowWalk]
+
+    def best(self, starts: Sequence[Floats]) -> Ascent:
+        """Return the best of the ascents from `starts`, the first of equals."""
+        ascents = [self.ascend(start) for start in starts]
+        best = ascents[0]
+        for ascent in ascents[1:]:
+            if improves(ascent.value, best.value):
+                best = ascent
+        return best
+
+    def ascend(self, start: Floats) -> Ascent:
+        """Climb until a sweep over the labels gains nothing."""
+        offsets = np.zeros(self.shares.shape[1])
+        for label, walk in self.walks.items():
+            offsets[label] = walk.nearest(float(start[label]))
+        standing = self._standing(offsets)
+        values = [standing.value]
+        for _ in range(_MOST_SWEEPS):
+            for label in self.walks:
+                self._move(standing, label)
+            values.append(standing.value)
+            if not improves(values[-1], values[-2]):
+                break
+        return Ascent(standing.offsets, tuple(values))
+
+    def _standing(self, offsets: Floats) -> _Standing:
+        decided = decide_labels(self.log_odds, offsets)
+        hits = np.einsum("nl,nl->n", self.shares, decided)
+        predicted = np.count_nonzero(decided, axis=1).astype(np.float64)
+        return _Standing(
+            offsets, decided, hits, predicted, self._mean(self.metric.each(hits, predicted, self._present))
+        )
+
+    @cached_property
+    def _present(self) -> Floats:
+        present: Floats = self.shares.sum(axis=1)
+        return present
+
+    def _mean(self, worth: Floats) -> float:
+        return float(np.average(worth, weights=self.weights))
+
+    def _move(self, standing: _Standing, label: int) -> None:
+        """Put one offset where it is best while the others stand, if that is better when counted."""
+        walk, own, present = self.walks[label], self.shares[:, label], self._present
+        mine = standing.decided[:, label]
+        hits, predicted = standing.hits - own * mine, standing.predicted - mine
+        without = self.metric.each(hits, predicted, present)
+        gained = self.metric.each(hits + own, predicted + 1, present) - without
+        if self.weights is not None:
+            gained = gained * self.weights
+        ranks = np.concatenate([[0.0], np.cumsum(gained[walk.rows])])
+        offset = walk.offset_where(ranks, start=float(standing.offsets[label]))
+        taken = self.log_odds[:, label] + offset >= 0
+        hits, predicted = hits + own * taken, predicted + taken
+        value = self._mean(self.metric.each(hits, predicted, present))
+        if improves(value, standing.value):
+            standing.offsets[label], standing.decided[:, label] = offset, taken
+            standing.hits, standing.predicted, standing.value = hits, predicted, value
