@@ -29,7 +29,7 @@ from skimbalance import OffsetTuner
 from skimbalance._core.decision import decide
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import get_metric
-from skimbalance.solvers import Fit, Problem, adjust_biases, among_present, solve
+from skimbalance.solvers import Fit, Problem, adjust_biases, fit_present_classes, solve
 
 METRICS = ("f1", "f1_macro", "geometric_mean")
 
@@ -40,7 +40,7 @@ Search = Callable[[TuningProblem, str], Vector]
 def by_fit(problem: TuningProblem, metric: str, *, fit: Fit) -> Vector:
     """Return the offsets that a solver finds on the tuning rows."""
     truth = Truth.from_codes(problem.y, n_classes=problem.n_classes)
-    return among_present(Problem(problem.scores, truth, get_metric(metric).bind(1)), fit).offsets
+    return fit_present_classes(Problem(problem.scores, truth, get_metric(metric).bind(1)), fit).offsets
 
 
 def by_default(problem: TuningProblem, metric: str) -> Vector:

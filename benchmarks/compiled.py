@@ -20,7 +20,7 @@ from speed_tuners import long_tailed
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import get_metric
 from skimbalance.solvers import Problem, _coordinate_ascent, prior_offsets, solve
-from skimbalance.solvers._line_search import ranks_along
+from skimbalance.solvers._line_search import sweep_objective
 from skimbalance.solvers._neighbourhood import around
 
 
@@ -118,7 +118,7 @@ def compare(n_rows, n_classes):
 
     def sweep():
         walks = (place.walks(classes) for classes in batches)
-        return [(walk, ranks_along(walk, problem, counts)) for walk in walks]
+        return [(walk, sweep_objective(walk, problem, counts)) for walk in walks]
 
     sweep_s, found = timed(sweep)
     pairs, reach = place._pairs, np.full(n_classes, 1.0)

@@ -24,7 +24,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from skimbalance.metrics.state import balanced_weights
-from skimbalance.solvers._state import reach_state
+from skimbalance.solvers._state import solve_state
 
 LEARNING_RATES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 REACHED = 1e-8
@@ -59,7 +59,7 @@ class Result:
 
 def ours(task: Task) -> Result:
     """Reach the state by this package."""
-    found = reach_state(task.scores, task.target, weights=task.weights)
+    found = solve_state(task.scores, task.target, weights=task.weights)
     note = f"{found.n_products} products" if found.n_products else ""
     return Result(found.offsets, found.n_gradients, found.n_hessians, note)
 

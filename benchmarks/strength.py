@@ -19,8 +19,8 @@ from skimbalance._core.decision import decide
 from skimbalance._core.scores import log_scores
 from skimbalance.estimation import Estimation, cross_fit, in_turn
 from skimbalance.metrics.counts import Truth
-from skimbalance.solvers import Problem, among_present
-from skimbalance.tuner.objective import bound_metric
+from skimbalance.solvers import Problem, fit_present_classes
+from skimbalance.tuner.objective import resolve_metric
 
 METRICS = ("f1", "f1_macro", "geometric_mean", "matthews_corrcoef")
 FEW_ROWS = 400
@@ -52,10 +52,10 @@ def fits(problem: TuningProblem, n_rows: int) -> Iterator[Fit]:
     scores, test = (log_scores(each, kind="logits") for each in (problem.scores[rows], problem.scores_test))
     estimation = Estimation("robust", 8, 0.9, 0, in_turn, lambda _: None)
     for name in METRICS if n_classes == 2 else METRICS[1:]:
-        metric = bound_metric(name, np.arange(n_classes), None)
+        metric = resolve_metric(name, np.arange(n_classes), None)
         here = Problem(scores, Truth.from_codes(y, n_classes=n_classes), metric)
         strength = cross_fit(here, estimation._fit(fold=True), seed=0, run=in_turn).strength()
-        offsets = np.asarray(among_present(here, estimation._fit()).offsets)
+        offsets = np.asarray(fit_present_classes(here, estimation._fit()).offsets)
         decided = (np.asarray(decide(test, share * offsets)) for share in (0.0, strength, 1.0))
         values = (
             value_of(name, problem.y_test, each, n_classes=n_classes, weight=problem.test_weight) for each in decided

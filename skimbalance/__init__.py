@@ -1,8 +1,9 @@
 """Post-hoc adjustment of classifiers for imbalanced data: one offset per class, for the metric you name."""
 
-from skimbalance._version import __version__
 from skimbalance.classifier import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance.curve import imbalance_curve
 from skimbalance.tuner import OffsetTuner
 
 __all__ = ["FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__", "imbalance_curve"]
+
+__version__ = "0.1.0.dev0"

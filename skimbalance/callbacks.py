@@ -24,7 +24,7 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import Objective, bound_metric, require_room
+from skimbalance.tuner.objective import Objective, check_objective, resolve_metric
 
 try:
     import torch
@@ -225,7 +225,7 @@ class TunedOffsetCheckpoint(Callback):
                 f"{len(changing)} callbacks want to change the net as training ends, and one can: pass "
                 "restore_best=False and fold=False to the other TunedOffsetCheckpoints"
             )
-        require_room(self.objective, self.constraints)
+        check_objective(self.objective, self.constraints)
         self._batches_, self._begins_ = [], self._ended_ is None
         if self._ended_ is not None and not self._ended_.undo(net.module_):
             self._best_ = None
@@ -296,7 +296,7 @@ class TunedOffsetCheckpoint(Callback):
     def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
         """Fit offsets on the validation rows of an epoch, and score them; without any if the logits are not finite."""
         labels = np.arange(2 if logits.ndim == 1 else logits.shape[1])
-        metric = bound_metric(self.objective, labels, self.pos_label)
+        metric = resolve_metric(self.objective, labels, self.pos_label)
         epoch = _Epoch(number, logits, codes, metric.name)
         if len(codes.unique()) < 2:
             raise ValueError("TunedOffsetCheckpoint needs validation rows of two classes or more; train_split made one")

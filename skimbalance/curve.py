@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array, block_rows, device, namespace, to_numpy
+from skimbalance._core.array_api import as_array, block_samples, device, namespace, to_numpy
 from skimbalance._core.decision import decide, softmax
 from skimbalance._core.scores import KINDS, log_scores
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
@@ -24,9 +24,9 @@ from skimbalance.exceptions import names_page
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
-from skimbalance.solvers import path_state, prior_offsets, reach_state
-from skimbalance.tuner.label_objective import several_labels
-from skimbalance.tuner.objective import bound_metric
+from skimbalance.solvers import path_state, prior_offsets, solve_state
+from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.objective import resolve_metric
 
 __all__ = ["ImbalanceCurve", "imbalance_curve"]
 
@@ -70,16 +70,16 @@ def imbalance_curve(
     .. math:: b = -\tau \log \pi \quad\text{or}\quad
         \frac{1}{n} \sum_i \operatorname{softmax}(s_i + b)_k = r_k \propto \pi_k^{1 - \tau}
 
-    for the class prior :math:`\pi` of the rows: with ``along="prior"`` multiples of the closed form, with
+    for the class prior :math:`\pi` of the samples: with ``along="prior"`` multiples of the closed form, with
     ``along="state"`` imbalance states, from the prior at :math:`\tau = 0` through uniform at 1 to the prior turned
     round at 2. Along the prior the imbalance degree never rises with :math:`\tau`.
 
     Parameters
     ----------
     scores : array of shape (n, K), or (n,) for two classes
-        Scores of rows that the classifier was not trained on; see :meth:`OffsetTuner.fit`.
+        Scores of samples that the classifier was not trained on; see :meth:`OffsetTuner.fit`.
     y : array-like of shape (n,)
-        The label of each row.
+        The label of each sample.
     metrics : sequence of str or metric, default=("balanced_accuracy", "f1_macro")
         Names from :func:`skimbalance.metrics.get_metric_names`, or metrics.
     kind : {"proba", "log_proba", "logits"}, default="proba"
@@ -89,7 +89,7 @@ def imbalance_curve(
     pos_label : label, default=None
         The positive class of two-class metrics; None takes the second.
     sample_weight : array-like of shape (n,), default=None
-        Weight of each row.
+        Weight of each sample.
     along : {"prior", "state"}, default="prior"
         The path.
     points : int or array-like of shape (points,), default=51
@@ -104,7 +104,7 @@ def imbalance_curve(
     Raises
     ------
     ValueError
-        If scores are not what `kind` says, shapes or lengths do not match, a class has no rows or all have equally
+        If scores are not what `kind` says, shapes or lengths do not match, a class has no samples or all have equally
         many, or a metric is unknown.
 
     References
@@ -129,13 +129,13 @@ def imbalance_curve(
         raise ValueError(
             f"kind must be one of {', '.join(KINDS)} and along 'prior' or 'state'; got {kind!r} and {along!r}"
         )
-    if several_labels(y):
+    if is_multilabel(y):
         raise ValueError("imbalance_curve is for one label a row; got an indicator as y. Draw each label by itself")
     x = check_scores(scores, kind=kind)
     check_lengths(scores=x, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
     x = by_label(x, scores, labels)
-    bound = (bound_metric(each, labels, pos_label, argument="metrics") for each in _several(metrics))
+    bound = (resolve_metric(each, labels, pos_label, argument="metrics") for each in _several(metrics))
     named = {metric.name: metric for metric in bound}
     xp = namespace(x)
     codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
@@ -189,7 +189,7 @@ def _evaluated(
         offsets = [prior_offsets(support / support.sum(), tau=tau) for tau in taus]
     else:
         states = [path_state(support / support.sum(), tau) for tau in taus]
-        offsets = [reach_state(host, state, weights=weights).offsets for state in states]
+        offsets = [solve_state(host, state, weights=weights).offsets for state in states]
     judges: list[Metric] = [ImbalanceDegree(), *metrics.values()]
     degree, *values = np.asarray([_judged(scores, truth, shift, judges) for shift in offsets]).T
     return ImbalanceCurve(
@@ -210,6 +210,6 @@ def _judged(scores: Array, truth: Truth, offsets: Array, metrics: Sequence[Metri
 
 def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
     total = np.zeros(len(offsets))
-    for rows in block_rows(scores.shape):
-        total += mass[rows] @ softmax(scores[rows] + offsets)
+    for samples in block_samples(scores.shape):
+        total += mass[samples] @ softmax(scores[samples] + offsets)
     return total

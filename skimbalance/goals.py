@@ -71,8 +71,9 @@ class AtLeast(Constraint):
         Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
         however many classes there are.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
+        time.
 
     Raises
     ------
@@ -109,8 +110,9 @@ class AtMost(Constraint):
         Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
         however many classes there are.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
+        time.
 
     Raises
     ------
@@ -147,8 +149,9 @@ class Near(Constraint):
         Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
         however many classes there are.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new rows; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new rows a little more than every other time.
+        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
+        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
+        time.
     tol : float, default=0.01
         How far from it is near enough.
 
@@ -188,18 +191,18 @@ class ImbalanceState:
     .. math:: \frac{\sum_i w_i\, \operatorname{softmax}(s_i + b)_k}{\sum_i w_i} = r_k
 
     has one solution b up to a constant, whatever the scores, and it is a convex problem. A calibrated model has the
-    class prior as its state, whatever its bias in recall: on imbalanced rows ``"uniform"`` therefore favours rare
+    class prior as its state, whatever its bias in recall: on imbalanced samples ``"uniform"`` therefore favours rare
     classes beyond measure. With ``class_balanced=True`` each class counts alike in the mean, and ``"uniform"`` gives a
     calibrated model the offsets ``-log prior``.
 
     Parameters
     ----------
     target : {"uniform", "prior"}, array-like of shape (K,), dict or float
-        The share of each class, in the order of the classes or by label; ``"prior"`` are the shares among the rows of
-        the fit. For two classes a float: the share of the class with fewer of these rows, the second of equals. No
-        share may be zero, for no offsets reach it.
+        The share of each class, in the order of the classes or by label; ``"prior"`` are the shares among the samples
+        of the fit. For two classes a float: the share of the class with fewer of these samples, the second of equals.
+        No share may be zero, for no offsets reach it.
     class_balanced : bool, default=False
-        Whether each class that has rows counts alike in the mean, rather than each row.
+        Whether each class that has samples counts alike in the mean, rather than each sample.
 
     Raises
     ------
@@ -236,7 +239,7 @@ class ImbalanceState:
         return f"ImbalanceState(target={shown(self.target)}, class_balanced={self.class_balanced})"
 
     def over(self, labels: npt.NDArray[Any], support: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the share (K,) of each of the classes, whose rows weigh `support`."""
+        """Return the share (K,) of each of the classes, whose samples weigh `support`."""
         target = self.target
         if target == "prior":
             if not support.min() > 0:

@@ -5,7 +5,7 @@ import pytest
 from skimbalance.solvers import Problem, Solution, _multi_start, solve
 
 
-def climbed(problem: Problem, *, again: int) -> Solution:
+def ascended(problem: Problem, *, again: int) -> Solution:
     """Solve a problem, climbing again from at most so many random points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_multi_start, "_MAX_LEAPS", min(again, _multi_start._MAX_LEAPS))
@@ -14,5 +14,5 @@ def climbed(problem: Problem, *, again: int) -> Solution:
 
 def solved_up_to(best: float, problem: Problem) -> Solution:
     """Solve a problem, and save the last climbs where the first have reached `best`: more are never worse."""
-    solution = climbed(problem, again=4)
-    return solution if solution.rank >= best - 1e-9 else solve(problem)
+    solution = ascended(problem, again=4)
+    return solution if solution.objective_value >= best - 1e-9 else solve(problem)

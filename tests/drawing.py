@@ -9,25 +9,25 @@ from skimbalance import OffsetTuner
 from skimbalance.goals import AtLeast
 
 
-def two(seed=0, n_rows=400):
+def two(seed=0, n_samples=400):
     """Probabilities of "fraud", rare, and labels."""
     rng = np.random.default_rng(seed)
-    rare = rng.random(n_rows) < 0.15
-    return expit(2.5 * rare - 2.5 + rng.normal(size=n_rows)), np.where(rare, "fraud", "fine")
+    rare = rng.random(n_samples) < 0.15
+    return expit(2.5 * rare - 2.5 + rng.normal(size=n_samples)), np.where(rare, "fraud", "fine")
 
 
-def several(seed=0, n_classes=4, n_rows=600):
+def several(seed=0, n_classes=4, n_samples=600):
     """Probabilities (n, K) and long-tailed labels, each class with rows."""
     rng = np.random.default_rng(seed)
     shares = 1 / np.arange(1, n_classes + 1)
     codes = np.concatenate(
         [
             np.arange(n_classes).repeat(2),
-            rng.choice(n_classes, n_rows - 2 * n_classes, p=shares / shares.sum()),
+            rng.choice(n_classes, n_samples - 2 * n_classes, p=shares / shares.sum()),
         ]
     )
-    scores = rng.normal(size=(n_rows, n_classes)) + np.log(shares)
-    scores[np.arange(n_rows), codes] += 2
+    scores = rng.normal(size=(n_samples, n_classes)) + np.log(shares)
+    scores[np.arange(n_samples), codes] += 2
     return softmax(scores, axis=1), codes
 
 

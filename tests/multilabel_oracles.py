@@ -19,15 +19,15 @@ def best_of_all(problem, *, fixed=()):
     offsets[:, list(fixed)] = 0
     found = {}
     for each in np.unique(offsets, axis=0):
-        missed, merit = problem.rank(each)
+        missed, merit = problem.objective_value(each)
         found.setdefault(round(missed, 9), []).append(merit)
     return max(found[max(found)])
 
 
-def drawn_problem(rng, *, n_rows, n_labels, ties=False, empty=False, full=False):
+def drawn_problem(rng, *, n_samples, n_labels, ties=False, empty=False, full=False):
     """Log-odds and an indicator that have something to do with each other."""
-    indicator = rng.random((n_rows, n_labels)) < rng.uniform(0.2, 0.6, n_labels)
-    log_odds = rng.normal(size=(n_rows, n_labels)) + indicator + rng.normal(size=n_labels)
+    indicator = rng.random((n_samples, n_labels)) < rng.uniform(0.2, 0.6, n_labels)
+    log_odds = rng.normal(size=(n_samples, n_labels)) + indicator + rng.normal(size=n_labels)
     if ties:
         log_odds = log_odds.round()
     if empty:

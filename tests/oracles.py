@@ -11,9 +11,9 @@ from skimbalance.metrics.counts import Truth
 Matrix = npt.NDArray[np.float64]
 
 
-def rank_of(metric: Metric, decisions: npt.NDArray[np.int64], truth: Truth) -> float:
+def objective_value_of(metric: Metric, decisions: npt.NDArray[np.int64], truth: Truth) -> float:
     """Rank of decisions, counted row by row."""
-    return metric.rank(truth.count(decisions, confusion=metric.needs_confusion))
+    return metric.objective_value(truth.count(decisions, confusion=metric.needs_confusion))
 
 
 def between(values: Matrix) -> Matrix:
@@ -25,8 +25,8 @@ def between(values: Matrix) -> Matrix:
 
 def best_of_two(scores: Matrix, truth: Truth, metric: Metric) -> float:
     """Best rank for two classes, over every distinct cut."""
-    gaps = scores[:, 0] - scores[:, 1]
-    return max(rank_of(metric, (gaps < cut).astype(np.int64), truth) for cut in between(gaps))
+    margins = scores[:, 0] - scores[:, 1]
+    return max(objective_value_of(metric, (margins < cut).astype(np.int64), truth) for cut in between(margins))
 
 
 def cells_of_three(scores: Matrix) -> Matrix:
@@ -35,8 +35,8 @@ def cells_of_three(scores: Matrix) -> Matrix:
     events = np.concatenate([first, (second[:, None] - (scores[:, 1] - scores[:, 2])[None, :]).ravel()])
     points = []
     for one in between(events):
-        gaps = np.maximum(scores[:, 0], scores[:, 1] + one) - scores[:, 2]
-        points += [(one, two) for two in between(gaps)]
+        margins = np.maximum(scores[:, 0], scores[:, 1] + one) - scores[:, 2]
+        points += [(one, two) for two in between(margins)]
     return np.asarray(points)
 
 
@@ -54,7 +54,7 @@ def decisions_of_three(scores: Matrix) -> npt.NDArray[np.int64]:
 
 def best_of_three(scores: Matrix, truth: Truth, metric: Metric) -> float:
     """Best rank for three classes, over every cell."""
-    return max(rank_of(metric, decisions, truth) for decisions in decisions_of_three(scores))
+    return max(objective_value_of(metric, decisions, truth) for decisions in decisions_of_three(scores))
 
 
 def offsets_of_state(scores: Matrix, target: Matrix, weights: Matrix | None = None, *, sweeps: int = 200) -> Matrix:

@@ -21,16 +21,16 @@ class Pieces(list):
 
 def pieces_of(problem, n_chunks=5):
     """The rows of a problem of hard labels, cut into chunks of different lengths."""
-    n_rows = len(problem.scores)
-    ends = np.unique([0, *(n_rows * np.linspace(0, 1, n_chunks + 1)[1:-1] ** 1.5).astype(int), n_rows])
-    return Pieces(block_of(problem, slice(*each), place=each[0] / n_rows) for each in pairwise(ends))
+    n_samples = len(problem.scores)
+    ends = np.unique([0, *(n_samples * np.linspace(0, 1, n_chunks + 1)[1:-1] ** 1.5).astype(int), n_samples])
+    return Pieces(block_of(problem, slice(*each), place=each[0] / n_samples) for each in pairwise(ends))
 
 
-def block_of(problem, rows=slice(None), *, place=0.0):
+def block_of(problem, samples=slice(None), *, place=0.0):
     """Some rows of a problem as a block."""
     weights = problem.truth.weights
-    codes = np.asarray(problem.truth.codes)[rows].astype(np.int64)
-    return Block(problem.scores[rows], codes, None if weights is None else weights[rows], place)
+    codes = np.asarray(problem.truth.codes)[samples].astype(np.int64)
+    return Block(problem.scores[samples], codes, None if weights is None else weights[samples], place)
 
 
 def rowless(problem):

@@ -7,10 +7,12 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
 
 
-def labels(rng, n_rows, n_classes):
+def labels(rng, n_samples, n_classes):
     """Long-tailed labels in which every class occurs."""
     prior = 0.5 ** np.arange(n_classes)
-    return np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_rows - n_classes, p=prior / prior.sum())])
+    return np.concatenate(
+        [np.arange(n_classes), rng.choice(n_classes, size=n_samples - n_classes, p=prior / prior.sum())]
+    )
 
 
 def log_proba(rng, y, n_classes, *, decimals=None):
@@ -23,14 +25,14 @@ def log_proba(rng, y, n_classes, *, decimals=None):
     return np.log(np.clip(proba, 1e-300, None))
 
 
-def problem(seed, *, n_classes=3, n_rows=20, metric="f1_macro", decimals=None, weighted=False, soft=False):
+def problem(seed, *, n_classes=3, n_samples=20, metric="f1_macro", decimals=None, weighted=False, soft=False):
     """A problem with the metric of that name, the positive class being the last."""
     rng = np.random.default_rng(seed)
-    y = labels(rng, n_rows, n_classes)
+    y = labels(rng, n_samples, n_classes)
     scores = log_proba(rng, y, n_classes, decimals=decimals)
-    weights = rng.integers(1, 4, size=n_rows) / 2 if weighted else None
+    weights = rng.integers(1, 4, size=n_samples) / 2 if weighted else None
     if soft:
-        shares = 0.7 * np.eye(n_classes)[y] + 0.3 * rng.dirichlet(np.ones(n_classes), size=n_rows)
+        shares = 0.7 * np.eye(n_classes)[y] + 0.3 * rng.dirichlet(np.ones(n_classes), size=n_samples)
         truth = Truth.from_shares(shares.T, weights=weights)
     else:
         truth = Truth.from_codes(y, n_classes=n_classes, weights=weights)
@@ -46,8 +48,8 @@ def in_namespace(here, xp):
     )
 
 
-def features(seed=0, *, n_rows=200, n_classes=3):
+def features(seed=0, *, n_samples=200, n_classes=3):
     """Features (n, 4) in float32 and codes, the last class rare."""
     rng = np.random.default_rng(seed)
-    y = labels(rng, n_rows, n_classes)
-    return (rng.normal(size=(n_rows, 4)) + np.eye(n_classes, 4)[y] * 1.5).astype(np.float32), y
+    y = labels(rng, n_samples, n_classes)
+    return (rng.normal(size=(n_samples, 4)) + np.eye(n_classes, 4)[y] * 1.5).astype(np.float32), y

@@ -7,11 +7,11 @@ from sklearn.linear_model import LogisticRegression
 COLOURS = np.array(["amber", "blue", "coral"])
 
 
-def draw(n_classes=3, n_rows=300, seed=0):
+def draw(n_classes=3, n_samples=300, seed=0):
     """Long-tailed rows with labels by name."""
     weights = (0.5 ** np.arange(n_classes) / (0.5 ** np.arange(n_classes)).sum()).tolist()
     X, y = make_classification(
-        n_rows,
+        n_samples,
         6,
         n_informative=5,
         n_redundant=0,

@@ -22,15 +22,15 @@ CENTRES = 2 * np.eye(3)
 PRIOR, OTHER = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.2, 0.7])
 
 
-def features(prior, n_rows, seed):
+def features(prior, n_samples, seed):
     rng = np.random.default_rng(seed)
-    y = rng.choice(3, n_rows, p=prior)
-    return rng.normal(size=(n_rows, 3)) + CENTRES[y], NAMES[y]
+    y = rng.choice(3, n_samples, p=prior)
+    return rng.normal(size=(n_samples, 3)) + CENTRES[y], NAMES[y]
 
 
-def draw(prior, n_rows, seed):
+def draw(prior, n_samples, seed):
     """Logits that are right under PRIOR, and labels."""
-    X, y = features(prior, n_rows, seed)
+    X, y = features(prior, n_samples, seed)
     return X @ CENTRES.T + np.log(PRIOR), y
 
 
@@ -68,7 +68,7 @@ def test_what_was_estimated_is_told():
     np.testing.assert_allclose(found.estimated, OTHER, atol=0.07)
     np.testing.assert_allclose(found.by_decisions, OTHER, atol=0.1)
     assert found.interval.shape == (2, 3)
-    assert found.n_rows == len(NEW)
+    assert found.n_samples == len(NEW)
 
 
 def test_without_a_shift_the_offsets_stay_and_a_warning_says_so():
@@ -243,10 +243,10 @@ def test_real_rows_are_decided_better_where_classes_shifted_and_no_worse_where_n
     gains = {}
     for name, prior in {"forward": tail, "uniform": np.full(10, 0.1), "backward": tail[::-1]}.items():
         weights = (prior / np.bincount(y_test))[y_test]
-        rows = np.random.default_rng(0).choice(len(y_test), 1000, p=weights / weights.sum())
+        samples = np.random.default_rng(0).choice(len(y_test), 1000, p=weights / weights.sum())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UncertainShiftWarning)
-            adapted = fitted.adapt_to(test[rows])
+            adapted = fitted.adapt_to(test[samples])
         gains[name] = np.subtract(
             *(np.average(each.predict(test) == y_test, weights=weights) for each in (adapted, fitted))
         )
@@ -255,9 +255,9 @@ def test_real_rows_are_decided_better_where_classes_shifted_and_no_worse_where_n
 
 
 def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
-    rows = np.concatenate([np.flatnonzero(Y != "cat"), np.flatnonzero(Y == "cat")[:8]])
+    samples = np.concatenate([np.flatnonzero(Y != "cat"), np.flatnonzero(Y == "cat")[:8]])
     with pytest.warns(FewRowsWarning, match="'cat' has 8"):
-        fitted = OffsetTuner("accuracy", kind="logits").fit(SCORES[rows], Y[rows])
+        fitted = OffsetTuner("accuracy", kind="logits").fit(SCORES[samples], Y[samples])
     adapted = fitted.adapt_to(NEW)  # a warning would be an error here
     assert adapted.class_prior is not None
     assert any(note.startswith("Few rows to tune on: 'cat' has 8") for note in adapted.notes_)

@@ -59,9 +59,9 @@ class Diary(Callback):
         self.codes_ = np.array([y for _, y in dataset_valid])
 
 
-def trained(net=several, *, n_classes=3, more=(), epochs=6, fit=True, n_rows=500, **options):
+def trained(net=several, *, n_classes=3, more=(), epochs=6, fit=True, n_samples=500, **options):
     """A net with the callback, and a diary before it."""
-    X, y = features(n_rows=n_rows, n_classes=n_classes)
+    X, y = features(n_samples=n_samples, n_classes=n_classes)
     best = TunedOffsetCheckpoint(options.pop("objective", "f1_macro"), **options)
     options = {"n_classes": n_classes} if net is several else {}
     model = net(
@@ -253,7 +253,7 @@ class TestGoingOn:
             second.fit(X, y)
 
     def test_a_bias_made_for_offsets(self):
-        X, y = features(n_rows=500)
+        X, y = features(n_samples=500)
         net = skorch.NeuralNetClassifier(
             torch.nn.Linear,
             module__in_features=4,
@@ -324,7 +324,7 @@ class TestCompany:
     def test_warnings_come_once(self):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", SkimbalanceWarning)
-            trained(n_rows=90, epochs=4)
+            trained(n_samples=90, epochs=4)
         assert len([w for w in said if issubclass(w.category, SkimbalanceWarning)]) == 1
 
 
@@ -377,7 +377,7 @@ class TestWrongUse:
 def test_the_hand_written_loop_of_the_documentation():
     notes = TunedOffsetCheckpoint.__doc__.split("A hand-written loop")[1].split("References")[0]
     loop = textwrap.dedent(notes.split("::", 1)[1])
-    X, y = features(n_rows=600)
+    X, y = features(n_samples=600)
     module = Head()
     optimiser = torch.optim.SGD(module.parameters(), lr=0.5)
     states = []
@@ -397,7 +397,7 @@ def test_the_hand_written_loop_of_the_documentation():
 
 def test_recall_floor_in_training():
     net, X, y = trained(
-        objective="precision", n_classes=2, constraints=[AtLeast("recall", 0.8)], estimate="empirical", n_rows=900
+        objective="precision", n_classes=2, constraints=[AtLeast("recall", 0.8)], estimate="empirical", n_samples=900
     )
     tuned = parts(net)["best"].tuner_.predict(net_logits(net, X).numpy())
     assert recall_score(y, tuned) > 0.7

@@ -12,11 +12,13 @@ torch = pytest.importorskip("torch")
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-def logits(device="cuda", *, n_rows=2000, n_classes=5, dtype=torch.float32):
+def logits(device="cuda", *, n_samples=2000, n_classes=5, dtype=torch.float32):
     """Logits on a device, and codes on the host."""
     rng = np.random.default_rng(0)
-    y = features(n_rows=n_rows, n_classes=n_classes)[1]
-    return torch.as_tensor(rng.normal(size=(n_rows, n_classes)) + 2 * np.eye(n_classes)[y], dtype=dtype).to(device), y
+    y = features(n_samples=n_samples, n_classes=n_classes)[1]
+    return torch.as_tensor(rng.normal(size=(n_samples, n_classes)) + 2 * np.eye(n_classes)[y], dtype=dtype).to(
+        device
+    ), y
 
 
 @on_cuda
@@ -69,7 +71,7 @@ def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
     monkeypatch.setattr(
         "skimbalance.tuner._multiclass.without_copy", lambda x: x
     )  # or a tensor of the host would need no copy
-    scores, y = logits(device, n_rows=5000, n_classes=10)
+    scores, y = logits(device, n_samples=5000, n_classes=10)
     largest = []
     to_host = torch.Tensor.cpu
 

@@ -14,10 +14,10 @@ from skimbalance import imbalance_curve
 from skimbalance.metrics import FBeta, imbalance_degree_score
 
 
-def drawn(seed, *, n_classes=3, n_rows=60, decimals=None):
+def drawn(seed, *, n_classes=3, n_samples=60, decimals=None):
     """Logits and long-tailed labels, the classes not equally frequent."""
     rng = np.random.default_rng(seed)
-    y = np.concatenate([labels(rng, n_rows, n_classes), np.zeros(n_rows // 2, int)])
+    y = np.concatenate([labels(rng, n_samples, n_classes), np.zeros(n_samples // 2, int)])
     return log_proba(rng, y, n_classes, decimals=decimals), y
 
 
@@ -25,8 +25,8 @@ def drawn(seed, *, n_classes=3, n_rows=60, decimals=None):
 @given(
     st.integers(0, 10_000), st.integers(2, 6), st.sampled_from([None, 1]), st.booleans(), st.sampled_from([9, 20, 80])
 )
-def test_along_the_prior_the_degree_never_rises(seed, n_classes, decimals, weighted, n_rows):
-    scores, y = drawn(seed, n_classes=n_classes, n_rows=n_rows, decimals=decimals)
+def test_along_the_prior_the_degree_never_rises(seed, n_classes, decimals, weighted, n_samples):
+    scores, y = drawn(seed, n_classes=n_classes, n_samples=n_samples, decimals=decimals)
     assume(len(set(np.bincount(y))) > 1)  # or there is no path
     weights = np.random.default_rng(seed).random(len(y)) + 0.01 if weighted else None
     taus = np.linspace(-3, 5, 60)

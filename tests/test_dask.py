@@ -43,20 +43,20 @@ def few(monkeypatch):
     monkeypatch.setattr(_chunked_rows, "_SAMPLE_CELLS", SMALL)
 
 
-def two_classes(n_rows=60_000, seed=0):
+def two_classes(n_samples=60_000, seed=0):
     """Log-odds of a class of five in a hundred."""
     rng = np.random.default_rng(seed)
-    y = (rng.random(n_rows) < 0.05).astype(int)
-    return 2.5 * y - 3 + rng.normal(size=n_rows), y
+    y = (rng.random(n_samples) < 0.05).astype(int)
+    return 2.5 * y - 3 + rng.normal(size=n_samples), y
 
 
-def ten_classes(n_rows=100_000, seed=0):
+def ten_classes(n_samples=100_000, seed=0):
     """Logits of ten classes, the rarest of them one in a hundred of the most frequent."""
     rng = np.random.default_rng(seed)
     prior = np.geomspace(1, 0.01, 10)
-    y = rng.choice(10, size=n_rows, p=prior / prior.sum())
-    logits = rng.normal(size=(n_rows, 10)) + np.log(prior)
-    logits[np.arange(n_rows), y] += 1.5
+    y = rng.choice(10, size=n_samples, p=prior / prior.sum())
+    logits = rng.normal(size=(n_samples, 10)) + np.log(prior)
+    logits[np.arange(n_samples), y] += 1.5
     return logits, y
 
 
@@ -133,10 +133,10 @@ class TestManyRows:
         assert there.offsets_ == pytest.approx(here.offsets_, abs=1e-6)
 
     def test_ten_classes_come_close_to_the_ascent_in_memory_and_beat_the_sample(self, client):
-        rows = ten_classes(40_000)
+        samples = ten_classes(40_000)
         tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
-        there, here = both(tuner, *rows)
-        sampled = clone(tuner).set_params(estimate="plugin").fit(*chunked(*rows))
+        there, here = both(tuner, *samples)
+        sampled = clone(tuner).set_params(estimate="plugin").fit(*chunked(*samples))
         assert there.in_sample_score_ > 0.995 * here.in_sample_score_
         assert there.in_sample_score_ > sampled.in_sample_score_ > there.untuned_score_
 
@@ -253,11 +253,11 @@ class TestManyRows:
 
     @pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler")
     def test_rows_are_drawn_alike_whoever_draws_them(self, client):
-        rows = ten_classes(20_000)
+        samples = ten_classes(20_000)
         tuner = OffsetTuner("f1_macro", kind="logits", confidence_level=None)
-        fits = [clone(tuner).fit(*chunked(*rows)).offsets_.tolist() for _ in range(2)]
+        fits = [clone(tuner).fit(*chunked(*samples)).offsets_.tolist() for _ in range(2)]
         with parallel_scheduler():
-            fits.append(clone(tuner).fit(*chunked(*rows)).offsets_.tolist())
+            fits.append(clone(tuner).fit(*chunked(*samples)).offsets_.tolist())
         assert fits[0] == fits[1] == fits[2]
 
     def test_a_worker_is_lost(self, monkeypatch, capfd):
@@ -283,7 +283,7 @@ class TestManyRows:
 def _few_marks():
     from skimbalance.tuner.chunks._two_classes import Budget
 
-    return Budget(marks=1000, rows=5000)
+    return Budget(marks=1000, samples=5000)
 
 
 def parallel_scheduler():
@@ -310,7 +310,7 @@ class TestLazily:
     def test_one_column(self, method):
         scores, y = two_classes(3000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, np.where(y == 1, "yes", "no"))
-        (lazy,) = (getattr(tuner, method)(rows) for rows in chunked(scores, chunks=500))
+        (lazy,) = (getattr(tuner, method)(samples) for samples in chunked(scores, chunks=500))
         here = getattr(tuner, method)(scores)
         assert lazy.shape == here.shape
         assert lazy.compute().tolist() == here.tolist()
@@ -319,8 +319,8 @@ class TestLazily:
     def test_its_dtype_is_told(self, dtype):
         scores, y = two_classes(3000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y)
-        (rows,) = chunked(scores.astype(dtype), chunks=500)
-        for lazy in (tuner.transform(rows), tuner.predict_proba(rows), tuner.predict(rows)):
+        (samples,) = chunked(scores.astype(dtype), chunks=500)
+        for lazy in (tuner.transform(samples), tuner.predict_proba(samples), tuner.predict(samples)):
             assert lazy.dtype == lazy.compute().dtype
 
     def test_a_tuner_that_is_not_fitted(self):

@@ -32,14 +32,14 @@ def around(threshold, dtype=np.float64):
     return np.clip(np.array([*near, *ends, *np.linspace(0, 1, 21)], dtype=dtype), 0, 1)
 
 
-def rows(n_rows=600, seed=0):
-    return make_classification(n_rows, weights=[0.85], class_sep=0.4, flip_y=0.1, random_state=seed)
+def samples(n_samples=600, seed=0):
+    return make_classification(n_samples, weights=[0.85], class_sep=0.4, flip_y=0.1, random_state=seed)
 
 
-def twentieths(n_rows=400, seed=0, dtype=np.float64):
+def twentieths(n_samples=400, seed=0, dtype=np.float64):
     """Probabilities of a forest of 20 trees that have one leaf each, and labels."""
     rng = np.random.default_rng(seed)
-    y = (rng.random(n_rows) < 0.25).astype(int)
+    y = (rng.random(n_samples) < 0.25).astype(int)
     return (rng.binomial(20, 0.2 + 0.3 * y) / 20).astype(dtype), y
 
 
@@ -158,7 +158,7 @@ class TestTuner:
 class TestClassifiers:
     @pytest.mark.parametrize("threshold", np.arange(1, 19) / 20)
     def test_a_forest_has_many_rows_at_the_threshold(self, threshold):
-        X, y = rows()
+        X, y = samples()
         offsets = {1: -math.log(threshold / (1 - threshold))}
         clf = FixedOffsetClassifier(FOREST, offsets=offsets).fit(X[::2], y[::2])
         p = clf.estimator_.predict_proba(X)[:, 1]
@@ -167,7 +167,7 @@ class TestClassifiers:
 
     @pytest.mark.parametrize("threshold", [0, 0.05, 0.055, 0.15, np.float64(0.5), 0.95, 1.0])
     def test_a_known_threshold(self, threshold):
-        X, y = rows()
+        X, y = samples()
         clf = FixedOffsetClassifier(FOREST, threshold=threshold).fit(X[::2], y[::2])
         assert clf.threshold_ == threshold
         assert np.isfinite(clf.offsets_).all()
@@ -176,12 +176,12 @@ class TestClassifiers:
 
     @pytest.mark.parametrize("threshold", [0.0, 0.055, 0.5, 1.0])
     def test_a_known_threshold_on_margins_is_on_their_logistic_function(self, threshold):
-        X, y = rows()
+        X, y = samples()
         clf = FixedOffsetClassifier(LinearSVC(), threshold=threshold).fit(X, y)
         agrees(clf, X, expit(clf.estimator_.decision_function(X)) >= threshold)
 
     def test_a_known_threshold_in_single_precision(self):
-        X, y = rows()
+        X, y = samples()
         clf = FixedOffsetClassifier(Single(), threshold=0.15).fit(X[::2], y[::2])
         p = clf.estimator_.predict_proba(X)[:, 1]
         assert p.dtype == np.float32
@@ -189,7 +189,7 @@ class TestClassifiers:
         agrees(clf, X, p >= 0.15)
 
     def test_thresholds_are_found_by_a_grid(self):
-        X, y = rows()
+        X, y = samples()
         grid = {"threshold": np.linspace(0, 1, 5)}
         search = GridSearchCV(FixedOffsetClassifier(LogisticRegression()), grid, scoring="f1", cv=3).fit(X, y)
         assert search.best_params_["threshold"] == 0.25
@@ -206,16 +206,16 @@ class TestClassifiers:
     )
     def test_hostile_thresholds(self, options, message):
         with pytest.raises(ValueError, match=message):
-            FixedOffsetClassifier(LogisticRegression(), **options).fit(*rows())
+            FixedOffsetClassifier(LogisticRegression(), **options).fit(*samples())
 
     def test_three_classes_have_no_threshold(self):
-        X, y = rows()
+        X, y = samples()
         with pytest.raises(ValueError, match=r"threshold=0\.2 is for two classes; there are 3"):
             FixedOffsetClassifier(LogisticRegression(), threshold=0.2).fit(X, y + (X[:, 0] > 1))
 
     @pytest.mark.parametrize("objective", ["f1", "recall", "precision", "accuracy"])
     def test_tuned(self, objective):
-        X, y = rows()
+        X, y = samples()
         labels = np.array(["no", "yes"])[y]
         clf = TunedOffsetClassifierCV(FOREST, objective=objective, cv=2, estimate="plugin").fit(X[::2], labels[::2])
         for threshold in (clf.threshold_, 0.05, 0.15):

@@ -27,11 +27,11 @@ def xp():
     return library("array_api_strict", "device1")
 
 
-def rows(n_classes, *, n_rows=N_ROWS, kind="proba", one_column=False):
+def samples(n_classes, *, n_samples=N_ROWS, kind="proba", one_column=False):
     """Scores and codes on the host, the last class rare."""
     rng = np.random.default_rng(0)
-    y = np.minimum(rng.geometric(0.5, n_rows) - 1, n_classes - 1)
-    logits = rng.normal(size=(n_rows, n_classes)) + 1.5 * np.eye(n_classes)[y]
+    y = np.minimum(rng.geometric(0.5, n_samples) - 1, n_classes - 1)
+    logits = rng.normal(size=(n_samples, n_classes)) + 1.5 * np.eye(n_classes)[y]
     if one_column:
         logits = np.stack([0 * logits[:, 0], logits[:, 1] - logits[:, 0]], axis=1)
     scores = logits if kind == "logits" else np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -70,14 +70,14 @@ class TestTuner:
     @pytest.mark.parametrize("estimate", ["robust", "plugin", "empirical"])
     @pytest.mark.parametrize("n_classes", [2, 3])
     def test_every_estimate(self, either, n_classes, estimate):
-        scores, y = rows(n_classes)
+        scores, y = samples(n_classes)
         level = 0.9 if n_classes == 2 else None
         self.assert_fits_alike(either, scores, y, estimate=estimate, n_bootstraps=2, confidence_level=level)
 
     @pytest.mark.parametrize("one_column", [False, True])
     @pytest.mark.parametrize("kind", ["proba", "log_proba", "logits"])
     def test_every_kind_with_weights(self, xp, kind, one_column):
-        scores, y = rows(2, kind=kind, one_column=one_column)
+        scores, y = samples(2, kind=kind, one_column=one_column)
         weights = np.random.default_rng(1).integers(0, 3, N_ROWS).astype(float)
         self.assert_fits_alike(xp, scores, y, weights=weights, objective="f1", kind=kind, estimate="empirical")
 
@@ -95,18 +95,18 @@ class TestTuner:
         ],
     )
     def test_every_goal(self, xp, n_classes, parameters):
-        scores, y = rows(n_classes, kind="logits")
+        scores, y = samples(n_classes, kind="logits")
         self.assert_fits_alike(xp, scores, y, kind="logits", **parameters)
 
     def test_absent_classes(self, xp):
-        scores, y = rows(3)
+        scores, y = samples(3)
         tuner = OffsetTuner(estimate="empirical", confidence_level=None)
         here = clone(tuner).fit(scores, y % 2, classes=[0, 1, 2])
         there = clone(tuner).fit(xp.asarray(scores), xp.asarray(y % 2), classes=xp.asarray([0, 1, 2]))
         assert_alike(here, there, scores, xp.asarray(scores))
 
     def test_another_prior(self, xp):
-        scores, y = rows(2)
+        scores, y = samples(2)
         new = scores[y == 1]
         here = OffsetTuner("accuracy", estimate="plugin").fit(scores, y).adapt_to(new)
         there = OffsetTuner("accuracy", estimate="plugin").fit(xp.asarray(scores), y).adapt_to(xp.asarray(new))
@@ -114,7 +114,7 @@ class TestTuner:
         np.testing.assert_allclose(there.class_prior, here.class_prior, atol=1e-9)
 
     def test_several_labels(self, xp):
-        scores, y = rows(3, kind="logits")
+        scores, y = samples(3, kind="logits")
         indicator = np.eye(3, dtype=int)[y]
         indicator[::7, 0] = 1
         self.assert_fits_alike(xp, scores, indicator, objective="f1_macro", kind="logits", estimate="empirical")
@@ -131,7 +131,7 @@ class TestTuner:
 @pytest.mark.usefixtures("few_leaps")
 def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatch):
     xp, copied = library("array_api_strict", "device1"), []
-    scores, y = rows(n_classes, n_rows=5000, kind="logits")
+    scores, y = samples(n_classes, n_samples=5000, kind="logits")
     from_dlpack = np.from_dlpack
 
     def watched(x, **options):
@@ -145,7 +145,7 @@ def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatc
 
 
 def test_the_curve(xp):
-    scores, y = rows(3)
+    scores, y = samples(3)
     weights = np.random.default_rng(1).random(N_ROWS)
     here = imbalance_curve(scores, y, points=3, sample_weight=weights)
     there = imbalance_curve(xp.asarray(scores), xp.asarray(y), points=3, sample_weight=xp.asarray(weights))
@@ -155,14 +155,14 @@ def test_the_curve(xp):
 
 @pytest.mark.parametrize("score", [geometric_mean_score, worst_recall_score, imbalance_degree_score])
 def test_metrics(xp, score):
-    _, y = rows(3)
+    _, y = samples(3)
     predicted, weights = (y + (np.arange(N_ROWS) % 3 == 0)) % 3, 1.0 + np.arange(N_ROWS) % 2
     there = score(xp.asarray(y), xp.asarray(predicted), sample_weight=xp.asarray(weights))
     assert there == pytest.approx(score(y, predicted, sample_weight=weights))
 
 
 def test_the_state_lives_where_the_probabilities_live(xp):
-    scores, _ = rows(3)
+    scores, _ = samples(3)
     found = imbalance_state(xp.asarray(scores), sample_weight=xp.asarray(1.0 + np.arange(N_ROWS)))
     assert device(found) == device(xp.asarray(scores))
     np.testing.assert_allclose(to_numpy(found), imbalance_state(scores, sample_weight=1.0 + np.arange(N_ROWS)))
@@ -188,7 +188,7 @@ class OnTheDevice(ClassifierMixin, BaseEstimator):
 
 @pytest.mark.parametrize("own", [TunedOffsetClassifierCV, FixedOffsetClassifier])
 def test_classifiers_around_a_model_with_scores_on_the_device(xp, own):
-    X, y = rows(3, kind="logits")
+    X, y = samples(3, kind="logits")
     weights = 1.0 + np.arange(N_ROWS) % 2
     options = {"cv": 2, "estimate": "empirical"} if own is TunedOffsetClassifierCV else {}
     here = own(LogisticRegression(), **options).fit(X, y, sample_weight=weights)

@@ -12,11 +12,11 @@ from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import SkimbalanceWarning
 
 
-def drawn(n_rows=300, *, rare=1, seed=0):
+def drawn(n_samples=300, *, rare=1, seed=0):
     """Log-odds of class one and labels; class `rare` has a fifth of the rows."""
     rng = np.random.default_rng(seed)
-    y = np.where(rng.random(n_rows) < 0.2, rare, 1 - rare)
-    return 2.5 * (y - 0.5) + rng.normal(size=n_rows), y
+    y = np.where(rng.random(n_samples) < 0.2, rare, 1 - rare)
+    return 2.5 * (y - 0.5) + rng.normal(size=n_samples), y
 
 
 def said(tuner, *args, **options):

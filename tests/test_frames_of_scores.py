@@ -223,15 +223,15 @@ def test_chunks_of_frames_go_by_label():
 
 class TestSeveralLabels:
     @pytest.fixture
-    def rows(self):
+    def samples(self):
         rng = np.random.default_rng(0)
         X = rng.normal(size=(120, 4))
         y = (X[:, :3] + rng.normal(size=(120, 3)) > 0.5).astype(int)
         return X, y, 1 / (1 + np.exp(1 - X[:, :3]))
 
     @pytest.mark.parametrize("names", [["ant", "bee", "cat"], [5, 3, 4]])
-    def test_scores_and_indicators_go_by_label(self, rows, names):
-        _, y, proba = rows
+    def test_scores_and_indicators_go_by_label(self, samples, names):
+        _, y, proba = samples
         expected = tuner().fit(proba, y, classes=names)
         found = tuner().fit(turned(proba, names), pd.DataFrame(y, columns=names), classes=names)
         np.testing.assert_array_equal(found.offsets_, expected.offsets_)
@@ -244,15 +244,15 @@ class TestSeveralLabels:
         )
         np.testing.assert_array_equal(there.recall_after, here.recall_after)
 
-    def test_pairs_of_frames_go_by_label(self, rows):
-        _, y, proba = rows
+    def test_pairs_of_frames_go_by_label(self, samples):
+        _, y, proba = samples
         pairs = [pd.DataFrame({1: column, 0: 1 - column}) for column in proba.T]
         expected = tuner().fit(proba, y)
         np.testing.assert_array_equal(tuner().fit(pairs, y).offsets_, expected.offsets_)
         np.testing.assert_array_equal(expected.predict(pairs), expected.predict(proba))
 
-    def test_retune_goes_by_label(self, rows):
-        X, y, _ = rows
+    def test_retune_goes_by_label(self, samples):
+        X, y, _ = samples
         names = ["ant", "bee", "cat"]
         clf = TunedOffsetClassifierCV(OneVsRestClassifier(LogisticRegression()), objective="f1_macro", cv=2)
         clf.fit(X, pd.DataFrame(y, columns=names))
@@ -283,18 +283,21 @@ class TestSeriesOfNumbers:
         proba, codes = drawn()
         y = np.asarray(labels)[codes]
         shares = pd.Series([0.2, 0.7, 0.1], index=labels)
-        by_rank = shares.sort_values(ascending=False)
-        one, other = (OffsetTuner("f1_macro", class_prior=prior, **CHEAP).fit(proba, y) for prior in (shares, by_rank))
+        by_objective_value = shares.sort_values(ascending=False)
+        one, other = (
+            OffsetTuner("f1_macro", class_prior=prior, **CHEAP).fit(proba, y) for prior in (shares, by_objective_value)
+        )
         np.testing.assert_array_equal(other.offsets_, one.offsets_)
         X = np.log(proba)
         for name in ("offsets", "target_prior"):
             one, other = (
-                FixedOffsetClassifier(LogisticRegression(), **{name: each}).fit(X, y) for each in (shares, by_rank)
+                FixedOffsetClassifier(LogisticRegression(), **{name: each}).fit(X, y)
+                for each in (shares, by_objective_value)
             )
             np.testing.assert_allclose(other.offsets_, one.offsets_, atol=1e-12)
-        one, other = (tuner(ImbalanceState(each)).fit(proba, y).offsets_ for each in (shares, by_rank))
+        one, other = (tuner(ImbalanceState(each)).fit(proba, y).offsets_ for each in (shares, by_objective_value))
         np.testing.assert_array_equal(other, one)
-        one, other = (imbalance_degree_score(y, y, prior=each) for each in (shares, by_rank))
+        one, other = (imbalance_degree_score(y, y, prior=each) for each in (shares, by_objective_value))
         assert other == one
 
     def test_an_index_of_which_some_are_classes_is_refused(self):

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.base import clone
 from sklearn.metrics import precision_recall_curve, precision_score, recall_score
 
@@ -13,14 +13,14 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance.exceptions import UnreachableGoalWarning
 from skimbalance.goals import AtLeast, AtMost, ImbalanceState, Near
 from skimbalance.metrics import FBeta, imbalance_degree_score, imbalance_state
-from skimbalance.solvers import reach_state
+from skimbalance.solvers import solve_state
 
 
-def margins(seed, n_rows=1500, rare=0.1):
+def margins(seed, n_samples=1500, rare=0.1):
     """Labels and the probability of the rarer class, in need of calibration."""
     rng = np.random.default_rng(seed)
-    y = np.where(rng.random(n_rows) < rare, "yes", "no")
-    return 1 / (1 + np.exp(3 - 2 * (y == "yes") - rng.normal(size=n_rows))), y
+    y = np.where(rng.random(n_samples) < rare, "yes", "no")
+    return 1 / (1 + np.exp(3 - 2 * (y == "yes") - rng.normal(size=n_samples))), y
 
 
 def recalls(y, predicted, label="yes"):
@@ -40,7 +40,7 @@ class TestFloors:
     def test_on_new_rows_it_holds_in_expectation(self):
         reached = []
         for seed in range(40):
-            proba, y = margins(seed, n_rows=9000)
+            proba, y = margins(seed, n_samples=9000)
             tuner = OffsetTuner("precision", constraints=[AtLeast("recall", 0.9)]).fit(proba[:1000], y[:1000])
             reached.append(recalls(y[1000:], tuner.predict(proba[1000:])))
         assert np.mean(reached) == pytest.approx(0.9, abs=0.015)
@@ -48,7 +48,7 @@ class TestFloors:
     def test_with_confidence_it_holds_as_often_as_promised(self):
         kept, precisions = {}, {}
         for seed in range(40):
-            proba, y = margins(seed, n_rows=2000)
+            proba, y = margins(seed, n_samples=2000)
             for confidence in (None, 0.8, 0.95):
                 goal = AtLeast("recall", 0.9, confidence=confidence)
                 tuner = OffsetTuner("precision", constraints=[goal]).fit(proba[:1000], y[:1000])
@@ -60,7 +60,7 @@ class TestFloors:
         assert np.mean(precisions[0.95]) < np.mean(precisions[0.8]) < np.mean(precisions[None])
 
     def test_of_one_class_among_several(self):
-        X, y = draw(3, n_rows=600)
+        X, y = draw(3, n_samples=600)
         clf = TunedOffsetClassifierCV(
             logistic(), objective="accuracy", constraints=[AtLeast("recall", 0.8, label="coral")], store_cv_results=True
         ).fit(X, y)
@@ -69,7 +69,7 @@ class TestFloors:
         assert "Asked for recall of 'coral' at least 0.8" in clf.tuner_.notes_[-1]
 
     def test_several_at_once(self):
-        X, y = draw(3, n_rows=600)
+        X, y = draw(3, n_samples=600)
         goals = [AtLeast("recall", 0.5, label=c) for c in ("amber", "blue", "coral")] + [
             AtMost("imbalance_degree", 0.2)
         ]
@@ -89,7 +89,7 @@ class TestFloors:
 class TestDegrees:
     @pytest.mark.parametrize("n_classes", [2, 3])
     def test_any_degree_in_reach_is_met_to_within_a_row(self, n_classes):
-        X, y = draw(n_classes, n_rows=300)
+        X, y = draw(n_classes, n_samples=300)
         scores = logistic().fit(X, y).predict_proba(X)
         row = 2.0 / np.unique(y, return_counts=True)[1].min()
         for degree in (-0.4, -0.1, 0.0, 0.2, 0.5, 0.9):
@@ -100,7 +100,7 @@ class TestDegrees:
 
 class TestOutOfReach:
     def test_the_nearest_is_taken_and_what_can_be_reached_is_said(self):
-        proba, y = margins(1, n_rows=300)
+        proba, y = margins(1, n_samples=300)
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
         with pytest.warns(
             UnreachableGoalWarning,
@@ -117,7 +117,7 @@ class TestOutOfReach:
         assert missed(predicted) == pytest.approx(min(missed(proba >= cut) for cut in np.unique(proba)), abs=1e-9)
 
     def test_a_promise_that_cannot_be_made(self):
-        proba, y = margins(2, n_rows=120)
+        proba, y = margins(2, n_samples=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
         with pytest.warns(UnreachableGoalWarning, match=r"confidence asked for.*beyond any value it can take"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
@@ -205,13 +205,13 @@ class TestRequests:
             OffsetTuner(constraints=[AtLeast("recall", 0.9)]).fit(np.full((9, 3), 1 / 3), np.arange(9) % 3)
 
 
-def sized(seed, *, n_rows=400, n_classes=3, sharpness=1.5):
+def sized(seed, *, n_samples=400, n_classes=3, sharpness=1.5):
     """Logits of a calibrated model, of long-tailed classes; sharpness is how much it knows."""
     rng = np.random.default_rng(seed)
     prior = 0.4 ** np.arange(n_classes)
     prior /= prior.sum()
-    y = np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_rows - n_classes, p=prior)])
-    x = rng.normal(size=(n_rows, n_classes)) + sharpness * np.eye(n_classes)[y]
+    y = np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_samples - n_classes, p=prior)])
+    x = rng.normal(size=(n_samples, n_classes)) + sharpness * np.eye(n_classes)[y]
     return sharpness * x + np.log(prior), y
 
 
@@ -234,7 +234,7 @@ class TestImbalanceState:
             assert tuner.n_iter_ >= 1
 
     def test_class_balanced_uniform_gives_a_calibrated_model_minus_log_prior(self):
-        scores, y = sized(0, n_rows=40_000)
+        scores, y = sized(0, n_samples=40_000)
         goal = ImbalanceState("uniform", class_balanced=True)
         offsets = OffsetTuner(goal, kind="logits", confidence_level=None).fit(scores, y).offsets_
         prior = np.log(0.4 ** np.arange(3))
@@ -254,12 +254,12 @@ class TestImbalanceState:
         np.testing.assert_allclose(even.predict_proba([0.1, 0.4, 0.2, 0.6]).mean(axis=0), [0.7, 0.3], atol=1e-7)
 
     def test_string_labels_and_mappings_in_a_classifier(self):
-        X, y = draw(3, n_rows=600)
+        X, y = draw(3, n_samples=600)
         goal = ImbalanceState({"coral": 0.5, "amber": 0.2, "blue": 0.3})
         clf = TunedOffsetClassifierCV(logistic(), objective=goal, store_cv_results=True).fit(X, y)
         scores = clf.cv_results_["scores"]
         np.testing.assert_allclose(clf.tuner_.predict_proba(scores).mean(axis=0), [0.2, 0.3, 0.5], atol=1e-8)
-        expected = reach_state(np.log(scores), [0.2, 0.3, 0.5]).offsets
+        expected = solve_state(np.log(scores), [0.2, 0.3, 0.5]).offsets
         np.testing.assert_allclose(clf.offsets_, expected, atol=1e-7)
         low, high = clf.score_interval_
         assert 0 < low < high < 0.2
@@ -306,17 +306,17 @@ class TestImbalanceState:
 class TestStatesOnNewRows:
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_the_score_is_the_difference_on_as_many_new_rows(self, class_balanced):
-        promised, real, inside = [], [], []
+        achievable_with_confidence, real, inside = [], [], []
         for seed in range(80):
-            scores, y = sized(seed, n_rows=600)
+            scores, y = sized(seed, n_samples=600)
             tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
             tuner.fit(scores[:300], y[:300], classes=[0, 1, 2])
             proba = tuner.predict_proba(scores[300:])
             state = imbalance_state(proba, y=y[300:], classes=[0, 1, 2], class_balanced=class_balanced)
             real.append(np.abs(state - 1 / 3).max())
-            promised.append(tuner.score_)
+            achievable_with_confidence.append(tuner.score_)
             inside.append(tuner.score_interval_[0] <= real[-1] <= tuner.score_interval_[1])
-        assert np.mean(promised) == pytest.approx(np.mean(real), rel=0.2)
+        assert np.mean(achievable_with_confidence) == pytest.approx(np.mean(real), rel=0.2)
         assert 0.8 <= np.mean(inside) <= 1
 
     def test_without_intervals_it_is_a_single_fit(self):
@@ -327,7 +327,7 @@ class TestStatesOnNewRows:
     def test_offsets_vary_about_as_much_as_their_interval_says(self):
         drawn = []
         for seed in range(60):
-            scores, y = sized(seed, n_rows=300)
+            scores, y = sized(seed, n_samples=300)
             tuner = OffsetTuner(ImbalanceState("uniform"), kind="logits").fit(scores, y)
             drawn.append((tuner.offsets_, tuner.offsets_interval_))
         truth = np.mean([offsets for offsets, _ in drawn], axis=0)
@@ -349,7 +349,7 @@ class TestStatesOfFewRows:
 
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_a_class_of_one_row(self, class_balanced):
-        scores, y = sized(0, n_rows=40)
+        scores, y = sized(0, n_samples=40)
         kept = (y < 2) | (np.arange(40) == 2)
         tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
         tuner.fit(scores[kept], y[kept])

@@ -23,8 +23,8 @@ Y = NAMES[(X[:, 0] > -0.3).astype(int) + (X[:, 0] > 0.4)]
 class Says(ClassifierMixin, BaseEstimator):
     """A classifier that says whatever it is told to, from the second time on that it is asked if `late`."""
 
-    def __init__(self, method="predict_proba", rows=None, late=False):
-        self.method, self.rows, self.late = method, rows, late
+    def __init__(self, method="predict_proba", samples=None, late=False):
+        self.method, self.samples, self.late = method, samples, late
 
     def fit(self, X, y):
         self.classes_, self.asked_ = np.unique(y), 0
@@ -38,7 +38,7 @@ class Says(ClassifierMixin, BaseEstimator):
     def _answer(self, X):
         self.asked_ += 1
         good = np.random.default_rng(0).dirichlet(np.ones(3), size=len(X))
-        return good if self.late and self.asked_ < 2 else np.tile(self.rows, (len(X), 1))
+        return good if self.late and self.asked_ < 2 else np.tile(self.samples, (len(X), 1))
 
 
 WRONG = {
@@ -59,8 +59,8 @@ ASKED = {
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_a_classifier_says_is_blamed_on_the_classifier(wrong, asked):
-    method, rows, got = WRONG[wrong]
-    model = Says(method, rows, late=asked != "fit").fit(X, Y)
+    method, samples, got = WRONG[wrong]
+    model = Says(method, samples, late=asked != "fit").fit(X, Y)
     clf = TunedOffsetClassifierCV(model, cv="prefit", estimate="empirical", objective="accuracy")
     with pytest.raises(ValueError, match=rf"^{method} of estimator Says must return .*{got}") as caught:
         ASKED[asked](clf)
@@ -69,8 +69,8 @@ def test_what_a_classifier_says_is_blamed_on_the_classifier(wrong, asked):
 
 
 def test_of_several_labels_too_and_for_the_fixed_classifier_and_the_scorer():
-    method, rows, _ = WRONG["margins"]
-    model = Says(method, rows).fit(X, Y)
+    method, samples, _ = WRONG["margins"]
+    model = Says(method, samples).fit(X, Y)
     indicator = np.eye(3, dtype=int)[np.searchsorted(NAMES, Y)]
     for call in (
         lambda: TunedOffsetClassifierCV(model, cv="prefit").fit(X, indicator),
@@ -129,11 +129,11 @@ def test_retune_compares_the_rows_of_X_and_y():
         clf.adapt_to(X[:9])
 
 
-def two(n_rows=60):
+def two(n_samples=60):
     """Probabilities of a model of some skill, and labels, of which few are 1."""
     rng = np.random.default_rng(0)
-    y = (np.arange(n_rows) % 4 == 0).astype(int)
-    return 1 / (1 + np.exp(1 - 2 * y - rng.normal(size=n_rows))), y
+    y = (np.arange(n_samples) % 4 == 0).astype(int)
+    return 1 / (1 + np.exp(1 - 2 * y - rng.normal(size=n_samples))), y
 
 
 class TestOutOfReach:

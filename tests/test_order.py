@@ -12,7 +12,7 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Search
-from skimbalance.solvers._multi_start import _leaps
+from skimbalance.solvers._multi_start import _restart_points
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 
@@ -40,7 +40,7 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("estimate", ESTIMATES)
 def test_the_order_of_samples_has_no_influence(estimate, n_classes, decimals, rng):
-    proba, y = draw(5, n_classes, n_rows=60, decimals=decimals)
+    proba, y = draw(5, n_classes, n_samples=60, decimals=decimals)
     tuner = OffsetTuner("f1_macro", estimate=estimate)
     order = rng.permutation(60)
     assert_equal(tuner.fit(proba, y), OffsetTuner("f1_macro", estimate=estimate).fit(proba[order], y[order]))
@@ -57,7 +57,7 @@ def test_the_order_of_samples_has_no_influence(estimate, n_classes, decimals, rn
 )
 @pytest.mark.filterwarnings("ignore:No offsets meet")
 def test_the_order_of_samples_has_no_influence_whatever_the_goal(asked, rng):
-    proba, y = draw(6, n_rows=120)
+    proba, y = draw(6, n_samples=120)
     order, weights = rng.permutation(120), rng.random(120)
     one = OffsetTuner(**asked).fit(proba, y, sample_weight=weights)
     other = OffsetTuner(**asked).fit(proba[order], y[order], sample_weight=weights[order])
@@ -68,7 +68,7 @@ def test_the_order_of_samples_has_no_influence_whatever_the_goal(asked, rng):
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("estimate", ESTIMATES)
 def test_the_order_of_classes_has_no_influence(estimate, n_classes):
-    proba, y = draw(7, n_classes, n_rows=60)
+    proba, y = draw(7, n_classes, n_samples=60)
     labels = np.unique(y)
     reverse = np.arange(n_classes)[::-1]
     one = OffsetTuner("f1_macro", estimate=estimate).fit(proba, y, classes=labels)
@@ -80,7 +80,7 @@ def test_the_order_of_classes_has_no_influence(estimate, n_classes):
 @pytest.mark.parametrize("estimate", ["plugin", "empirical"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_whole_weights_are_repeated_samples(estimate, n_classes, rng):
-    proba, y = draw(8, n_classes, n_rows=60)
+    proba, y = draw(8, n_classes, n_samples=60)
     weights = rng.integers(0, 4, size=60)
     tuner = OffsetTuner("f1_macro", estimate=estimate, confidence_level=None)
     weighted = tuner.fit(proba, y, sample_weight=weights).offsets_
@@ -90,7 +90,7 @@ def test_whole_weights_are_repeated_samples(estimate, n_classes, rng):
 
 @pytest.mark.filterwarnings("ignore:The shares of the classes")
 def test_the_order_of_samples_without_labels_has_no_influence(rng):
-    (proba, y), (unlabelled, _) = draw(9, n_rows=150), draw(10, n_rows=100)
+    (proba, y), (unlabelled, _) = draw(9, n_samples=150), draw(10, n_samples=100)
     order, new_order = rng.permutation(150), rng.permutation(100)
     one = OffsetTuner("f1_macro").fit(proba, y).adapt_to(unlabelled)
     other = OffsetTuner("f1_macro").fit(proba[order], y[order]).adapt_to(unlabelled[new_order])
@@ -111,7 +111,7 @@ def test_the_order_of_multilabel_samples_has_no_influence(objective, estimate, r
 
 
 def test_ordering_is_the_same_in_every_library(xp):
-    here = problem(4, n_rows=40, n_classes=4)
+    here = problem(4, n_samples=40, n_classes=4)
     there = in_namespace(here, xp)
     np.testing.assert_array_equal(there.class_order, here.class_order)
     np.testing.assert_array_equal(to_numpy(there.in_order().scores), here.in_order().scores)
@@ -120,9 +120,9 @@ def test_ordering_is_the_same_in_every_library(xp):
 @pytest.mark.parametrize("decimals", [None, 1])
 def test_samples_and_classes_have_one_order(decimals, rng):
     """Classes of equal support, samples of equal margins: what they are decides."""
-    here = problem(2, n_rows=30, n_classes=4, decimals=decimals)
-    rows = rng.permutation(30)
-    shuffled = here.take(rows)
+    here = problem(2, n_samples=30, n_classes=4, decimals=decimals)
+    samples = rng.permutation(30)
+    shuffled = here.take(samples)
     np.testing.assert_array_equal(shuffled.class_order, here.class_order)
     np.testing.assert_array_equal(shuffled.in_order().scores, here.in_order().scores)
     np.testing.assert_array_equal(shuffled.in_order().truth.codes, here.in_order().truth.codes)
@@ -148,7 +148,7 @@ def worst_recall(y_true, y_pred, *, sample_weight):
 )
 @pytest.mark.filterwarnings("ignore:No offsets meet")
 def test_the_order_of_classes_has_no_influence_whatever_the_goal(asked, n_classes):
-    proba, y = draw(0, n_classes, n_rows=60)
+    proba, y = draw(0, n_classes, n_samples=60)
     labels, order = np.unique(y), np.arange(n_classes)[::-1]
     one = OffsetTuner(**asked).fit(proba, y, classes=labels)
     other = OffsetTuner(**asked).fit(proba[:, order], y, classes=labels[order])
@@ -169,9 +169,9 @@ def test_the_order_of_labels_has_no_influence(objective, rng):
 
 
 def test_restarts_go_as_far_for_whole_weights_as_for_repeated_samples(rng):
-    here = problem(3, n_rows=60, n_classes=4)
+    here = problem(3, n_samples=60, n_classes=4)
     weights = rng.integers(1, 9, size=60).astype(float)
     weighted = replace(here, truth=Truth.from_codes(here.truth.codes, n_classes=4, weights=weights))
     repeated = here.take(np.repeat(np.arange(60), weights.astype(int)))
-    first, second = (_leaps(each, seed=0)[0] for each in (weighted, repeated))
+    first, second = (_restart_points(each, seed=0)[0] for each in (weighted, repeated))
     np.testing.assert_allclose(first, second, rtol=1e-9)

@@ -78,14 +78,14 @@ def test_tables_of_several_labels_are_those_of_the_results():
 @pytest.mark.parametrize("page", ["README.md", "docs/benchmarks.md", "docs/limits.md"])
 def test_verdict_on_several_labels_is_that_of_the_results(page):
     with (ROOT / "benchmarks" / "results" / "multilabel.csv").open(encoding="utf-8") as file:
-        rivals = [row for row in csv.DictReader(file) if not row["method"].startswith("skimbalance")]
-    ahead, behind = (sum(float(row[end]) * sign > 0 for row in rivals) for end, sign in (("low", 1), ("high", -1)))
+        runner_ups = [row for row in csv.DictReader(file) if not row["method"].startswith("skimbalance")]
+    ahead, behind = (sum(float(row[end]) * sign > 0 for row in runner_ups) for end, sign in (("low", 1), ("high", -1)))
     said = re.search(
         r"of (\d+) comparisons on several labels a row the default is ahead beyond chance in (\d+), behind in (\w+)",
         " ".join((ROOT / page).read_text(encoding="utf-8").split()),
         flags=re.IGNORECASE,
     )
-    assert said.groups() == (str(len(rivals)), str(ahead), str(behind or "none"))
+    assert said.groups() == (str(len(runner_ups)), str(ahead), str(behind or "none"))
 
 
 def test_two_commands_of_one_line_each():

@@ -14,11 +14,11 @@ from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import FBeta
 
 
-def drawn(n_classes, n_rows=200, seed=0):
+def drawn(n_classes, n_samples=200, seed=0):
     """Logits and labels, the first classes the rarest, as strings that HTML has to escape."""
     rng = np.random.default_rng(seed)
     prior = np.arange(1, n_classes + 1)
-    codes = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_rows, p=prior / prior.sum())])
+    codes = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_samples, p=prior / prior.sum())])
     logits = rng.normal(size=(len(codes), n_classes))
     logits[np.arange(len(codes)), codes] += 2
     return logits, np.array([f"<{c:03d}>" for c in range(n_classes)])[codes]

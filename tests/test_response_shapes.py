@@ -158,8 +158,10 @@ class TestNets:
             def forward(self, X):
                 return X.mean(dim=0)
 
-        rows = torch.as_tensor(X, dtype=torch.float32)
-        given = [(rows[:50], torch.as_tensor(Y[:50])), (rows[50:], torch.as_tensor(Y[50:]))] if loader else rows
+        samples = torch.as_tensor(X, dtype=torch.float32)
+        given = (
+            [(samples[:50], torch.as_tensor(Y[:50])), (samples[50:], torch.as_tensor(Y[50:]))] if loader else samples
+        )
         n = 50 if loader else 90
         with pytest.raises(ValueError, match=rf"net must return a row for each row of a batch, {n}; got shape \(20,\)"):
             net_logits(Pooled(), given)

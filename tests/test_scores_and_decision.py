@@ -99,22 +99,22 @@ class TestDoor:
         assert np.all(np.diff(ordered) >= 0)
         assert np.all(np.abs(ordered - x[order]) <= np.spacing(np.abs(x[order])))
 
-    @pytest.mark.parametrize("n_rows", [0, 1, 100])
-    def test_shifted_blocks(self, xp, rng, monkeypatch, n_rows):
+    @pytest.mark.parametrize("n_samples", [0, 1, 100])
+    def test_shifted_blocks(self, xp, rng, monkeypatch, n_samples):
         monkeypatch.setattr(door, "_BLOCK_CELLS", 64)
-        x, shift = rng.normal(size=(n_rows, 3)), rng.normal(size=3)
+        x, shift = rng.normal(size=(n_samples, 3)), rng.normal(size=3)
         blocks = door.shifted_blocks(xp.asarray(x), xp.asarray(shift))
         got = np.full_like(x, np.nan)
-        for rows, block in blocks:
-            got[rows] = door.to_numpy(block)
+        for samples, block in blocks:
+            got[samples] = door.to_numpy(block)
         np.testing.assert_array_equal(got, x + shift)
 
     def test_put(self, xp, rng):
         for size in (0, 1, 5):
-            rows = rng.permutation(9)[:size]
+            samples = rng.permutation(9)[:size]
             expected = np.arange(9.0)
-            expected[rows] = -rows
-            got = door.put(xp.arange(9, dtype=xp.float64), xp.asarray(rows), xp.asarray(-rows.astype(float)))
+            expected[samples] = -samples
+            got = door.put(xp.arange(9, dtype=xp.float64), xp.asarray(samples), xp.asarray(-samples.astype(float)))
             np.testing.assert_array_equal(door.to_numpy(got), expected)
 
     def test_group_order_is_stable(self, xp, rng):
@@ -134,11 +134,11 @@ class TestDoor:
 
 def test_confusion_of_some_rows(xp, rng):
     codes, decisions = rng.integers(0, 3, size=30), rng.integers(0, 3, size=30)
-    rows = rng.permutation(30)[:12]
+    samples = rng.permutation(30)[:12]
     truth = Truth.from_codes(xp.asarray(codes), n_classes=3)
-    got = truth.count(xp.asarray(decisions[rows]), rows=xp.asarray(rows), confusion=True).confusion
+    got = truth.count(xp.asarray(decisions[samples]), samples=xp.asarray(samples), confusion=True).confusion
     expected = np.zeros((3, 3))
-    np.add.at(expected, (codes[rows], decisions[rows]), 1)
+    np.add.at(expected, (codes[samples], decisions[samples]), 1)
     np.testing.assert_array_equal(door.to_numpy(got), expected)
 
 
@@ -149,8 +149,8 @@ def test_thinned_rows_stand_for_all(xp, rng, weighted):
     weights = rng.random(codes.size) if weighted else None
     there = None if weights is None else xp.asarray(weights)
     truth = Truth.from_codes(xp.asarray(codes), n_classes=5, weights=there)
-    rows, thin = truth.thinned(20)
-    kept = codes[door.to_numpy(rows)]
+    samples, thin = truth.thinned(20)
+    kept = codes[door.to_numpy(samples)]
     np.testing.assert_array_equal(np.bincount(kept, minlength=5), [15, 5, 3, 0, 1])
     np.testing.assert_array_equal(door.to_numpy(thin.likeliest), kept)
     np.testing.assert_allclose(door.to_numpy(thin.support), door.to_numpy(truth.support))
@@ -165,8 +165,8 @@ def test_rows_without_weight_may_be_all_that_is_left_of_a_class():
 
 def test_thinned_soft_labels(rng):
     shares = rng.dirichlet(np.ones(3), size=50).T
-    rows, thin = Truth.from_shares(shares).thinned(7)
-    np.testing.assert_array_equal(rows, np.arange(0, 50, 7))
+    samples, thin = Truth.from_shares(shares).thinned(7)
+    np.testing.assert_array_equal(samples, np.arange(0, 50, 7))
     np.testing.assert_array_equal(thin.likeliest, shares[:, ::7].argmax(axis=0))
     np.testing.assert_allclose(thin.support, shares[:, ::7].sum(axis=1))
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("few_leaps")
 @pytest.mark.parametrize(("estimate", "n_draws"), [("robust", 2), ("plugin", 2), ("empirical", 20)])
 def test_in_sample_score_is_the_metric_of_predict(name, decimals, estimate, n_draws):
     for seed in range(n_draws):
-        proba, y = draw(seed, 2 if METRICS[name].two_class else 4, decimals=decimals)
+        proba, y = draw(seed, 2 if METRICS[name].is_binary else 4, decimals=decimals)
         tuner = OffsetTuner(name, estimate=estimate, confidence_level=None).fit(proba, y)
         assert tuner.in_sample_score_ == score_labels(METRICS[name], y, tuner.predict(proba))
 
@@ -159,9 +159,9 @@ def test_the_size_of_the_weights_does_not_matter(name, size):
     assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_)
 
 
-@pytest.mark.parametrize(("n_rows", "n_classes", "tiny"), [(17_000, 2, 1e-170), (300, 3, 1e-200)])
-def test_weights_whose_squares_vanish(n_rows, n_classes, tiny):
-    proba, y = draw(8, n_classes, n_rows=n_rows)
+@pytest.mark.parametrize(("n_samples", "n_classes", "tiny"), [(17_000, 2, 1e-170), (300, 3, 1e-200)])
+def test_weights_whose_squares_vanish(n_samples, n_classes, tiny):
+    proba, y = draw(8, n_classes, n_samples=n_samples)
     weights = np.where(y == NAMES[n_classes - 1], tiny, 1.0)
     tuner = OffsetTuner("accuracy").fit(proba, y, sample_weight=weights)
     low, high = tuner.score_interval_
@@ -295,7 +295,7 @@ class TestClassPrior:
     """Where the rows to be predicted have other shares of the classes, every metric is theirs."""
 
     def test_it_weighs_the_rows(self):
-        proba, y = draw(0, 3, n_rows=300)
+        proba, y = draw(0, 3, n_samples=300)
         prior = np.array([0.2, 0.3, 0.5])
         shares = np.unique(y, return_counts=True)[1] / 300
         weights = (prior / shares)[np.searchsorted(NAMES[:3], y)]
@@ -313,7 +313,7 @@ class TestClassPrior:
         assert np.diff(tuner.offsets_)[0] == pytest.approx(np.log((1 - y.mean()) / y.mean()), abs=0.15)
 
     def test_weights_count_besides(self):
-        proba, y = draw(1, 2, n_rows=200)
+        proba, y = draw(1, 2, n_samples=200)
         weights = np.random.default_rng(0).random(200)
         tuner = OffsetTuner("accuracy", class_prior=[0.5, 0.5]).fit(proba, y, sample_weight=weights)
         expected = OffsetTuner("balanced_accuracy").fit(proba, y, sample_weight=weights)

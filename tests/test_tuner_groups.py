@@ -14,27 +14,27 @@ pytestmark = pytest.mark.usefixtures("few_leaps")
 REPEATS = 6
 
 
-def drawn(seed=0, n_rows=120, n_classes=2):
+def drawn(seed=0, n_samples=120, n_classes=2):
     """Logits and codes, every class at least ten times."""
     rng = np.random.default_rng(seed)
     prior = 0.4 ** np.arange(n_classes)
-    y = np.concatenate([np.arange(10 * n_classes) % n_classes, rng.choice(n_classes, n_rows, p=prior / prior.sum())])
+    y = np.concatenate([np.arange(10 * n_classes) % n_classes, rng.choice(n_classes, n_samples, p=prior / prior.sum())])
     scores = 1.5 * np.eye(n_classes)[y] + np.log(prior) + rng.normal(size=(len(y), n_classes))
     return scores, y
 
 
 def repeated(scores, y):
     """Return every row several times, and which row each was."""
-    rows = np.tile(np.arange(len(y)), REPEATS)
-    return scores[rows], y[rows], rows
+    samples = np.tile(np.arange(len(y)), REPEATS)
+    return scores[samples], y[samples], samples
 
 
-def clustered(rng, n_rows):
+def clustered(rng, n_samples):
     """Logits, codes and groups of 5 to 20 rows, which are alike in score and label."""
-    groups = np.repeat(np.arange(n_rows), rng.integers(5, 21, size=n_rows))[:n_rows]
+    groups = np.repeat(np.arange(n_samples), rng.integers(5, 21, size=n_samples))[:n_samples]
     levels = rng.normal(size=(2, groups.max() + 1))
-    y = (rng.random(n_rows) < 1 / (1 + np.exp(1.5 - 1.5 * levels[0, groups]))).astype(int)
-    return 3 * y - 2.5 + 1.2 * levels[1, groups] + rng.normal(size=n_rows), y, groups
+    y = (rng.random(n_samples) < 1 / (1 + np.exp(1.5 - 1.5 * levels[0, groups]))).astype(int)
+    return 3 * y - 2.5 + 1.2 * levels[1, groups] + rng.normal(size=n_samples), y, groups
 
 
 def width(tuner):
@@ -127,7 +127,7 @@ class TestGroups:
         ],
     )
     def test_what_groups_cannot_be(self, groups, message):
-        scores, y = drawn(n_rows=100)
+        scores, y = drawn(n_samples=100)
         with pytest.raises(ValueError, match=message):
             fit(scores, y, groups=groups)
         with pytest.raises(ValueError, match=message):
@@ -147,10 +147,10 @@ class TestRepeats:
     @pytest.mark.parametrize("weighted", [False, True])
     def test_they_count_once(self, objective, n_classes, weighted):
         scores, y = drawn(n_classes=n_classes)
-        many, y_many, rows = repeated(scores, y)
-        weights = np.full(len(rows), 1 / REPEATS) if weighted else None
+        many, y_many, samples = repeated(scores, y)
+        weights = np.full(len(samples), 1 / REPEATS) if weighted else None
         once = fit(scores, y, objective)
-        grouped = OffsetTuner(objective, kind="logits").fit(many, y_many, sample_weight=weights, groups=rows)
+        grouped = OffsetTuner(objective, kind="logits").fit(many, y_many, sample_weight=weights, groups=samples)
         apart = fit(many, y_many, objective)
         assert 0.55 * width(once) < width(grouped) < 1.2 * width(once)  # .3 for rows taken as independent
         assert width(apart) < 0.55 * width(once)
@@ -160,40 +160,40 @@ class TestRepeats:
             assert f"{len(y)} rows" in str(grouped.report())
 
     @pytest.mark.filterwarnings("default")
-    @pytest.mark.parametrize("n_rows", [9, 10])
-    def test_few_rows_stay_few(self, recwarn, n_rows):
-        scores, y = drawn(n_rows=100)
-        y = np.where((y == 1) & (np.cumsum(y == 1) > n_rows), 0, y)
+    @pytest.mark.parametrize("n_samples", [9, 10])
+    def test_few_rows_stay_few(self, recwarn, n_samples):
+        scores, y = drawn(n_samples=100)
+        y = np.where((y == 1) & (np.cumsum(y == 1) > n_samples), 0, y)
         fit(*repeated(scores, y)[:2], groups=repeated(scores, y)[2])
-        assert any(issubclass(w.category, FewRowsWarning) for w in recwarn) == (n_rows < 10)
+        assert any(issubclass(w.category, FewRowsWarning) for w in recwarn) == (n_samples < 10)
 
     def test_ten_rows_of_one_group_are_as_one(self):
-        scores, y = drawn(n_rows=100)
+        scores, y = drawn(n_samples=100)
         groups = np.where(y == 1, 0, 1 + np.arange(len(y)))
         with pytest.warns(FewRowsWarning, match="1 has 1, where rows of one group, or repeats of one row, count once"):
             tuner = fit(scores, y, groups=groups)
         assert tuner.score_interval_[0] < 0.2
 
     def test_a_floor_with_a_confidence_is_raised_as_far(self):
-        scores, y = drawn(n_rows=300)
+        scores, y = drawn(n_samples=300)
         floor = {"constraints": [AtLeast("recall", 0.7, confidence=0.9)], "estimate": "plugin"}
-        many, y_many, rows = repeated(scores, y)
+        many, y_many, samples = repeated(scores, y)
 
         def recall(**groups):
             tuner = fit(many, y_many, "precision", **floor, **groups)
             return np.mean(tuner.predict(scores)[y == 1] == 1)
 
         once = np.mean(fit(scores, y, "precision", **floor).predict(scores)[y == 1] == 1)
-        assert recall(groups=rows) > 0.7 + 0.6 * (once - 0.7)
+        assert recall(groups=samples) > 0.7 + 0.6 * (once - 0.7)
         assert recall() < 0.7 + 0.6 * (once - 0.7)
 
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_an_imbalance_state_varies_as_much(self, class_balanced):
         state, expected = ImbalanceState("uniform", class_balanced=class_balanced), []
         for seed in range(6):
-            scores, y = drawn(seed, n_classes=3, n_rows=150)
-            many, y_many, rows = repeated(scores, y)
-            once, grouped, apart = fit(scores, y, state), fit(many, y_many, state, rows), fit(many, y_many, state)
+            scores, y = drawn(seed, n_classes=3, n_samples=150)
+            many, y_many, samples = repeated(scores, y)
+            once, grouped, apart = fit(scores, y, state), fit(many, y_many, state, samples), fit(many, y_many, state)
             assert grouped.score_interval_[1] == pytest.approx(once.score_interval_[1], rel=0.2)
             assert apart.score_interval_[1] < 0.6 * once.score_interval_[1]
             expected.append([once.score_, grouped.score_, apart.score_])
@@ -202,38 +202,38 @@ class TestRepeats:
         assert apart < 0.6 * once
 
     def test_shares_of_new_rows_are_told_no_better(self):
-        scores, y = drawn(n_rows=150)
-        new = drawn(seed=1, n_rows=400)[0]
-        many, y_many, rows = repeated(scores, y)
-        tuners = fit(scores, y), fit(many, y_many, groups=rows), fit(many, y_many)
+        scores, y = drawn(n_samples=150)
+        new = drawn(seed=1, n_samples=400)[0]
+        many, y_many, samples = repeated(scores, y)
+        tuners = fit(scores, y), fit(many, y_many, groups=samples), fit(many, y_many)
         with pytest.warns(UncertainShiftWarning):
             once, grouped, apart = (tuner.adapt_to(new).prior_shift_.noise for tuner in tuners)
         assert grouped == pytest.approx(once, rel=0.35)
         assert apart < 0.8 * once
 
     def test_adapted_offsets_keep_the_groups(self):
-        scores, y = drawn(n_rows=150)
-        many, y_many, rows = repeated(scores, y)
-        new, y_new = drawn(seed=1, n_rows=3000)
+        scores, y = drawn(n_samples=150)
+        many, y_many, samples = repeated(scores, y)
+        new, y_new = drawn(seed=1, n_samples=3000)
         shifted = np.concatenate([new[y_new == 1], new[y_new == 0][: np.sum(y_new == 1) + 50]])
-        adapted = fit(many, y_many, groups=rows).adapt_to(shifted)
-        assert adapted.prior_shift_.is_told
-        by_hand = OffsetTuner("f1", kind="logits", class_prior=adapted.class_prior).fit(many, y_many, groups=rows)
+        adapted = fit(many, y_many, groups=samples).adapt_to(shifted)
+        assert adapted.prior_shift_.is_significant
+        by_hand = OffsetTuner("f1", kind="logits", class_prior=adapted.class_prior).fit(many, y_many, groups=samples)
         assert adapted.score_interval_ == by_hand.score_interval_
 
     @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
     def test_of_several_labels(self, objective):
-        rows, ratios = np.tile(np.arange(90), REPEATS), []
+        samples, ratios = np.tile(np.arange(90), REPEATS), []
         for seed in range(3):
             rng = np.random.default_rng(seed)
             y = (rng.random((90, 4)) < [0.5, 0.4, 0.3, 0.2]).astype(int)
             log_odds = 3 * y - 2 + 1.5 * rng.normal(size=y.shape)
             once = fit(log_odds, y, objective)
-            grouped, apart = (fit(log_odds[rows], y[rows], objective, groups) for groups in (rows, None))
+            grouped, apart = (fit(log_odds[samples], y[samples], objective, groups) for groups in (samples, None))
             ratios.append(width(grouped) / width(once))
             assert width(apart) < 0.55 * width(once)
             assert grouped.score_ == pytest.approx(once.score_, abs=0.05)
         assert 0.65 < np.mean(ratios) < 1.2
         y[:, 3] = np.arange(90) < 9
         with pytest.warns(FewRowsWarning, match="3 has 9"):
-            fit(log_odds[rows], y[rows], objective, rows)
+            fit(log_odds[samples], y[samples], objective, samples)

@@ -47,9 +47,9 @@ REFERENCE = {
 
 
 @pytest.fixture
-def rows(rng):
+def samples(rng):
     """Log-odds and an indicator."""
-    log_odds, indicator = drawn_problem(rng, n_rows=250, n_labels=4)
+    log_odds, indicator = drawn_problem(rng, n_samples=250, n_labels=4)
     return log_odds, indicator.astype(int)
 
 
@@ -60,7 +60,7 @@ def fit(objective="f1_macro", *, scores, y, **parameters):
 @pytest.mark.parametrize("name", ["f1_micro", "jaccard_micro", "f1_macro", "balanced_accuracy"])
 @pytest.mark.parametrize("seed", range(4))
 def test_in_sample_it_is_the_best_of_all_offsets(name, seed):
-    log_odds, indicator = drawn_problem(np.random.default_rng(seed), n_rows=12, n_labels=2, ties=seed % 2 == 0)
+    log_odds, indicator = drawn_problem(np.random.default_rng(seed), n_samples=12, n_labels=2, ties=seed % 2 == 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewRowsWarning)
         tuner = fit(name, scores=log_odds, y=indicator, **EXACT)
@@ -71,8 +71,8 @@ def test_in_sample_it_is_the_best_of_all_offsets(name, seed):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("estimate", ["robust", "empirical", "plugin"])
 @pytest.mark.parametrize("name", REFERENCE)
-def test_what_is_reported_is_what_predict_achieves(rows, name, estimate, dtype, rng):
-    scores, y = rows[0].astype(dtype), rows[1]
+def test_what_is_reported_is_what_predict_achieves(samples, name, estimate, dtype, rng):
+    scores, y = samples[0].astype(dtype), samples[1]
     weights = rng.random(len(y))
     tuner = OffsetTuner(name, kind="logits", estimate=estimate).fit(scores, y, sample_weight=weights)
     achieved = REFERENCE[name](y, tuner.predict(scores), sample_weight=weights)
@@ -84,8 +84,8 @@ def test_what_is_reported_is_what_predict_achieves(rows, name, estimate, dtype, 
     assert (tuner.offsets_interval_[0] <= tuner.offsets_).all()
 
 
-def test_the_default_objective_is_the_mean_over_labels(rows):
-    scores, y = rows
+def test_the_default_objective_is_the_mean_over_labels(samples):
+    scores, y = samples
     default, named = (OffsetTuner(*name, kind="logits").fit(scores, y) for name in ((), ("balanced_accuracy",)))
     assert default.in_sample_score_ == pytest.approx(mean(balanced_accuracy_score, y, default.predict(scores)))
     np.testing.assert_array_equal(default.offsets_, named.offsets_)
@@ -113,8 +113,8 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_an_indicator(rows, form):
-    scores, y = rows
+def test_every_form_of_an_indicator(samples, form):
+    scores, y = samples
     other = fit("f1_micro", scores=scores, y=FORMS[form](y, bool))
     np.testing.assert_array_equal(other.offsets_, fit("f1_micro", scores=scores, y=y).offsets_)
 
@@ -123,8 +123,8 @@ def pairs(proba):
     return [np.column_stack([1 - column, column]) for column in proba.T]
 
 
-def test_kinds_and_lists_of_pairs_agree(rows):
-    odds, y = rows
+def test_kinds_and_lists_of_pairs_agree(samples):
+    odds, y = samples
     expected = fit(scores=odds, y=y)
     proba = expit(odds)
     log_pairs = [np.log(pair) for pair in pairs(proba)]
@@ -140,8 +140,8 @@ def test_kinds_and_lists_of_pairs_agree(rows):
         np.testing.assert_array_equal(tuner.predict(scores), expected.predict(odds))
 
 
-def test_methods_agree_and_are_what_they_say(rows):
-    odds, y = rows
+def test_methods_agree_and_are_what_they_say(samples):
+    odds, y = samples
     tuner = fit(scores=expit(odds), y=y, kind="proba")
     decided = tuner.predict(expit(odds))
     assert decided.shape == y.shape
@@ -154,14 +154,14 @@ def test_methods_agree_and_are_what_they_say(rows):
     assert tuner.threshold_.shape == tuner.offsets_.shape == tuner.classes_.shape == (4,)
 
 
-def test_a_probability_is_never_certain(rows):
-    tuner = fit(scores=rows[0], y=rows[1])
+def test_a_probability_is_never_certain(samples):
+    tuner = fit(scores=samples[0], y=samples[1])
     proba = tuner.predict_proba(np.array([[-1e4, 1e4, 50.0, -50.0]], dtype=np.float32))
     assert ((proba > 0) & (proba < 1)).all()
 
 
-def test_every_library(rows, xp):
-    odds, y = rows
+def test_every_library(samples, xp):
+    odds, y = samples
     scores = xp.asarray(odds, dtype=xp.float32)
     here, there = (fit("f1_micro", scores=each, y=y) for each in (odds.astype(np.float32), scores))
     for name in ("offsets_", "offsets_interval_", "threshold_"):
@@ -174,9 +174,9 @@ def test_every_library(rows, xp):
         np.testing.assert_array_equal(to_numpy(found), getattr(here, method)(odds.astype(np.float32)))
 
 
-def test_labels_have_names(rows):
+def test_labels_have_names(samples):
     pd = pytest.importorskip("pandas")
-    odds, y = rows
+    odds, y = samples
     named = OffsetTuner("f1_macro", kind="logits").fit(odds, y, classes=NAMES)
     framed = fit(scores=odds, y=pd.DataFrame(y, columns=NAMES))
     assert named.classes_.tolist() == framed.classes_.tolist() == NAMES
@@ -189,8 +189,8 @@ def test_labels_have_names(rows):
         OffsetTuner("f1_macro", kind="logits").fit(odds, y, classes=["a", "a", "b", "c"])
 
 
-def test_constraints_of_one_label_and_of_all(rows):
-    odds, y = rows
+def test_constraints_of_one_label_and_of_all(samples):
+    odds, y = samples
     floors = [AtLeast("recall", 0.9, label="cat"), AtLeast("recall", 0.5)]
     tuner = OffsetTuner("precision_macro", kind="logits", constraints=floors, **EXACT).fit(odds, y, classes=NAMES)
     recall = (y & tuner.predict(odds)).sum(axis=0) / y.sum(axis=0)
@@ -203,8 +203,8 @@ def test_constraints_of_one_label_and_of_all(rows):
         far.fit(odds, y)
 
 
-def test_a_metric_for_each_label(rows):
-    odds, y = rows
+def test_a_metric_for_each_label(samples):
+    odds, y = samples
     cheap, dear = Cost([[0, 1], [1, 0]]), Cost([[0, 1], [20, 0]])
     each = fit([cheap, cheap, dear, dear], scores=odds, y=y)
     assert each.threshold_[2:].max() < each.threshold_[:2].min()
@@ -232,10 +232,10 @@ def test_a_metric_for_each_label(rows):
         ({"solver": "powell"}, "solver='powell' is for one label a row"),
     ],
 )
-def test_goals_that_do_not_fit_are_refused(rows, parameters, message):
+def test_goals_that_do_not_fit_are_refused(samples, parameters, message):
     tuner = OffsetTuner(**{"objective": "f1_macro", "kind": "logits", **parameters})
     with pytest.raises(ValueError, match=message) as caught:
-        tuner.fit(*rows)
+        tuner.fit(*samples)
     assert caught.value.__notes__
     assert not vars(tuner).keys() - tuner.get_params().keys()
 
@@ -269,9 +269,9 @@ def test_hostile_rows(scores, y, message):
         OffsetTuner("f1_macro", kind="logits").fit(scores, y)
 
 
-def test_columns_have_their_names(rows):
+def test_columns_have_their_names(samples):
     pd = pytest.importorskip("pandas")
-    log_odds, y = rows
+    log_odds, y = samples
     numbered = pd.DataFrame(y, columns=[30, 10, 20, 0])
     tuner = fit(scores=log_odds, y=numbered, constraints=[AtLeast("recall", 1, label=20)])
     assert tuner.classes_.tolist() == [30, 10, 20, 0]
@@ -281,8 +281,8 @@ def test_columns_have_their_names(rows):
     np.testing.assert_array_equal(turned.offsets_, named.offsets_)
 
 
-def test_a_constraint_of_a_label_that_no_row_carries(rows):
-    log_odds, y = rows[0].copy(), rows[1].copy()
+def test_a_constraint_of_a_label_that_no_row_carries(samples):
+    log_odds, y = samples[0].copy(), samples[1].copy()
     y[:, 0], log_odds[:, 0] = 0, 1
     ceiling = AtMost("false_positive_rate", 0.1, label=0)
     with pytest.warns(UnreachableGoalWarning, match="Label 0 is carried by no row: .*does not hold on these rows"):
@@ -312,18 +312,18 @@ def test_no_score_of_few_rows_is_certain(rng):
     assert held >= 0.9 * right
 
 
-def test_probabilities_are_checked_label_by_label(rows):
+def test_probabilities_are_checked_label_by_label(samples):
     with pytest.raises(ValueError, match="kind='proba' takes probabilities"):
-        fit(scores=rows[0], y=rows[1], kind="proba")
-    tuner = fit(scores=expit(rows[0]), y=rows[1], kind="proba")  # rows need not sum to one
+        fit(scores=samples[0], y=samples[1], kind="proba")
+    tuner = fit(scores=expit(samples[0]), y=samples[1], kind="proba")  # rows need not sum to one
     with pytest.raises(ValueError, match=r"scores must have shape \(n, 4\)"):
-        tuner.predict(expit(rows[0][:, :3]))
+        tuner.predict(expit(samples[0][:, :3]))
     with pytest.raises(ValueError, match="sum to one"):
-        fit(scores=[np.full((250, 2), 0.4)] * 4, y=rows[1], kind="proba")
+        fit(scores=[np.full((250, 2), 0.4)] * 4, y=samples[1], kind="proba")
 
 
-def test_labels_of_no_row_and_of_few(rows):
-    odds, y = rows[0], rows[1].copy()
+def test_labels_of_no_row_and_of_few(samples):
+    odds, y = samples[0], samples[1].copy()
     y[:, 0], y[:, 1] = 0, np.arange(len(y)) < 4
     with pytest.warns(FewRowsWarning, match="'bee' has 4"):
         tuner = OffsetTuner("f1_macro", kind="logits").fit(odds, y, classes=NAMES)
@@ -331,8 +331,8 @@ def test_labels_of_no_row_and_of_few(rows):
     assert any(note.startswith("No row carries the labels of ['ant']") for note in tuner.notes_)
 
 
-def test_what_is_hardly_meant_is_said(rows):
-    odds, y = rows
+def test_what_is_hardly_meant_is_said(samples):
+    odds, y = samples
     with pytest.warns(SkimbalanceWarning, match="logits are all between 0 and 1"):
         fit(scores=expit(odds), y=y)
     assert any("makes no error" in note for note in fit(scores=2.0 * y - 1, y=y).notes_)
@@ -348,8 +348,8 @@ def test_classes_that_are_passed_as_labels(kind, rng):
     fit(scores=rng.random((60, 3)), y=one_hot, kind="proba")  # of labels each by itself nothing is said
 
 
-def test_it_is_repeatable_pickled_and_cloned(rows):
-    odds, y = rows
+def test_it_is_repeatable_pickled_and_cloned(samples):
+    odds, y = samples
     tuner = fit("f1_samples", scores=odds, y=y)
     again = clone(tuner).fit(odds, y)
     np.testing.assert_array_equal(again.offsets_, tuner.offsets_)
@@ -357,8 +357,8 @@ def test_it_is_repeatable_pickled_and_cloned(rows):
     np.testing.assert_array_equal(fit("f1_samples", scores=odds, y=y, n_jobs=2).offsets_, tuner.offsets_)
 
 
-def test_a_tuner_forgets_what_it_was_fitted_on(rows):
-    odds, y = rows
+def test_a_tuner_forgets_what_it_was_fitted_on(samples):
+    odds, y = samples
     tuner = fit(scores=odds, y=y)
     tuner.fit(odds[:, 0], y[:, 0])
     assert not tuner.multilabel_
@@ -370,20 +370,20 @@ def test_a_tuner_forgets_what_it_was_fitted_on(rows):
     assert caught.value.__notes__
 
 
-def test_without_a_level_it_is_a_single_search(rows):
-    tuner = fit("f1_micro", scores=rows[0], y=rows[1], **EXACT)
+def test_without_a_level_it_is_a_single_search(samples):
+    tuner = fit("f1_micro", scores=samples[0], y=samples[1], **EXACT)
     assert not {"score_", "score_interval_", "offsets_interval_"} & vars(tuner).keys()
 
 
-def test_the_report(rows, capsys):
-    tuner = OffsetTuner("f1_macro", kind="logits", verbose=1).fit(*rows, classes=NAMES)
+def test_the_report(samples, capsys):
+    tuner = OffsetTuner("f1_macro", kind="logits", verbose=1).fit(*samples, classes=NAMES)
     assert "[OffsetTuner] f1_macro: 4 labels tuned" in capsys.readouterr().out
     report = tuner.report()
     assert report.title == "OffsetTuner, 4 labels"
     assert report.header == ("label", "rows", "offset", "interval", "threshold", "recall", "precision")
-    rarest = int(rows[1].sum(axis=0).argmin())
+    rarest = int(samples[1].sum(axis=0).argmin())
     assert report.classes[0][0] == NAMES[rarest]
     assert report.classes[0][4] == f"{tuner.threshold_[rarest]:#.3g}"
     assert "the rarest label first" in str(report)
-    two = fit(scores=rows[0][:, :2], y=rows[1][:, :2]).report()
+    two = fit(scores=samples[0][:, :2], y=samples[1][:, :2]).report()
     assert not {"positive class", "Threshold"} & dict(two.facts).keys()

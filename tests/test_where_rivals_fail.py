@@ -75,8 +75,8 @@ class TestTunedThresholdClassifierCV:
         clf = TunedOffsetClassifierCV(
             LogisticRegression(), objective="f1", cv=0.3, refit=False, store_cv_results=True
         ).fit(X, y)
-        rows = clf.cv_results_["rows"]
-        assert clf.tuner_.in_sample_score_ == f1_score(y[rows], clf.predict(X[rows]))
+        samples = clf.cv_results_["rows"]
+        assert clf.tuner_.in_sample_score_ == f1_score(y[samples], clf.predict(X[samples]))
 
     def test_the_score_it_reports_is_that_on_fresh_rows(self):
         reported, in_sample, achieved = [], [], []

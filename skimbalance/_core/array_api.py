@@ -17,7 +17,7 @@ from skimbalance._core.typing import Array, ArrayLike, Namespace
 __all__ = [
     "as_array",
     "block_columns",
-    "block_rows",
+    "block_samples",
     "bring",
     "count_codes",
     "cumulative_minimum",
@@ -148,16 +148,16 @@ def smallest_normal(x: Array) -> float:
     return float(namespace(x).finfo(x.dtype).smallest_normal)
 
 
-def block_rows(shape: tuple[int, int]) -> list[slice]:
+def block_samples(shape: tuple[int, int]) -> list[slice]:
     """Cut the rows of a matrix of this shape into slices small enough to work on in cache."""
-    n_rows, n_columns = shape
+    n_samples, n_columns = shape
     step = max(1, _BLOCK_CELLS // max(1, n_columns))
-    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+    return [slice(start, min(start + step, n_samples)) for start in range(0, n_samples, step)]
 
 
 def block_columns(shape: tuple[int, int]) -> list[slice]:
     """Cut the columns of a matrix of this shape into slices small enough to work on in cache."""
-    return block_rows((shape[1], shape[0]))
+    return block_samples((shape[1], shape[0]))
 
 
 def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
@@ -175,7 +175,7 @@ def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
 
 def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
     """Yield the rows of `x + shift` in blocks, of which only the last yielded one may be read, or written to."""
-    blocks = block_rows(x.shape)
+    blocks = block_samples(x.shape)
     if not compat.is_numpy_array(x):
         yield from ((rows, x[rows, :] + shift) for rows in blocks)
         return
@@ -260,7 +260,7 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     xp = namespace(codes)
     if compat.is_numpy_array(codes):
         if n_bins == 2 and (weights is None or weights.dtype == bool):
-            return _count_two(codes, weights)
+            return _count_binary(codes, weights)
         return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
     weights = weights if weights is None else xp.astype(weights, xp.float64, copy=False)
     if compat.is_torch_array(codes):
@@ -273,7 +273,7 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64, device=here))
 
 
-def _count_two(codes: Array, counted: Array | None) -> Array:
+def _count_binary(codes: Array, counted: Array | None) -> Array:
     """Count the rows of code zero and of code one: several times as fast as bins."""
     of_one = codes != 0
     both = len(codes) if counted is None else np.count_nonzero(counted)
@@ -310,7 +310,7 @@ def put(x: Array, rows: Array, values: Array) -> Array:
     if rows.shape[0] == 0:
         return x
     order = xp.argsort(rows)
-    sorted_rows = rows[order]
+    sorted_samples = rows[order]
     everyone = xp.arange(x.shape[0], device=device(x))
-    place = xp.clip(xp.searchsorted(sorted_rows, everyone), None, rows.shape[0] - 1)
-    return xp.where(sorted_rows[place] == everyone, values[order][place], x)
+    place = xp.clip(xp.searchsorted(sorted_samples, everyone), None, rows.shape[0] - 1)
+    return xp.where(sorted_samples[place] == everyone, values[order][place], x)

@@ -49,7 +49,7 @@ def shifted(scores: Array, offsets: ArrayLike, *, decisions: Array | None = None
 
 
 def decide(scores: Array, offsets: ArrayLike) -> Array:
-    """Return the code of the class that log-scores (n, K) and offsets (K,) predict for each row."""
+    """Return the code of the class that log-scores (n, K) and offsets (K,) predict for each sample."""
     xp = namespace(scores)
     if scores.shape[1] == 2:
         offsets = bring(offsets, to=scores)
@@ -60,7 +60,7 @@ def decide(scores: Array, offsets: ArrayLike) -> Array:
 
 
 def decide_scores(scores: Array, offsets: ArrayLike, *, kind: Kind, threshold: float | None = None) -> Array:
-    """Return the code of the class that scores of any kind, (n, K) or binary (n,), and offsets predict for each row.
+    """Return the code of the class that scores of any kind, (n, K) or binary (n,), and offsets predict for each sample.
 
     Binary probabilities are compared with the `threshold`, None takes `threshold_of` the offsets. Where it has rounded
     to one, probabilities of one are told apart by how small that of the other class is.

@@ -9,13 +9,13 @@ KINDS = ("proba", "log_proba", "logits")
 
 
 def log_scores(scores: Array, *, kind: Kind) -> Array:
-    """Return (n, K) log-scores: logarithms of probabilities up to a constant in each row.
+    """Return (n, K) log-scores: logarithms of probabilities up to a constant in each sample.
 
     A probability of zero counts as the smallest normal number of its dtype, so that its class comes last but can
     still be reached by an offset. Logits are log-scores as they stand.
 
     Binary probabilities are those of the second class, and what they lack to one: log-scores then rise with what is
-    compared with the threshold, however far a row of two is from a sum of one. Where the probability has rounded to
+    compared with the threshold, however far a sample of two is from a sum of one. Where the probability has rounded to
     one, that of the first class tells how near to one it was.
     """
     if scores.ndim == 1 or (scores.shape[1] == 2 and kind != "logits"):

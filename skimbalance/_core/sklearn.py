@@ -49,14 +49,14 @@ def validate_parameters(estimator: Any) -> None:
     estimator._validate_params()
 
 
-def take_rows(X: Any, rows: Any) -> Any:
+def take_rows(X: Any, samples: Any) -> Any:
     """Return the given rows of an array, a sparse matrix or a data frame."""
-    return _safe_indexing(X, rows)
+    return _safe_indexing(X, samples)
 
 
-def take_params(X: Any, params: Mapping[str, Any], rows: Any) -> dict[str, Any]:
-    """Return `params` with those that have a value for each row of `X` cut down to `rows`."""
-    taken: dict[str, Any] = _check_method_params(X, params, indices=rows)
+def take_params(X: Any, params: Mapping[str, Any], samples: Any) -> dict[str, Any]:
+    """Return `params` with those that have a value for each row of `X` cut down to `samples`."""
+    taken: dict[str, Any] = _check_method_params(X, params, indices=samples)
     return taken
 
 

@@ -38,32 +38,32 @@ __all__ = [
     "check_weights",
     "column_names",
     "column_order",
+    "count_samples",
     "label_values",
-    "n_samples",
     "numbered",
     "plain",
     "require_several_groups",
     "rescaled",
     "shown",
-    "with_few_rows",
+    "with_few_samples",
 ]
 
 _SUM_TOLERANCE = 0.01
-"""How far a row of probabilities may be from one: room for float16 and printed figures, not for logits."""
+"""How far a sample of probabilities may be from one: room for float16 and printed figures, not for logits."""
 
 _LARGEST_LOGIT = 1e100
 _LARGEST_SINGLE = 1e18
 """Logits beyond this are taken to double precision: in single precision their squares overflow."""
 
 _FEW_ROWS = 10
-"""What has fewer rows to tune on is warned about."""
+"""What has fewer samples to tune on is warned about."""
 
 _LARGEST_EXPONENT = 64
 """Weights beyond two to this power, either way, are scaled."""
 
 
 def check_lengths(**arrays: Array) -> None:
-    """Raise unless all arrays have equally many rows, and at least one."""
+    """Raise unless all arrays have equally many samples, and at least one."""
     lengths = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"these must have equally many rows: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
@@ -72,11 +72,11 @@ def check_lengths(**arrays: Array) -> None:
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Array | None:
-    """Return the weights as float64 beside `like`, one for each of its rows; None stays None."""
+    """Return the weights as float64 beside `like`, one for each of its samples; None stays None."""
     if sample_weight is None:
         return None
     xp = namespace(like)
-    weights = bring(check_weights(sample_weight, n_rows=int(like.shape[0])), to=like, dtype=xp.float64)
+    weights = bring(check_weights(sample_weight, n_samples=int(like.shape[0])), to=like, dtype=xp.float64)
     if not bool(xp.any(weights > 0)):
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
     return rescaled(weights, largest=float(xp.max(weights)))
@@ -91,12 +91,12 @@ def rescaled(weights: Array, *, largest: float) -> Array:
     return weights * 2.0**half * 2.0 ** (-exponent - half)
 
 
-def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
-    """Return the weights of so many rows as they are, if all can be; they may all be zero."""
+def check_weights(sample_weight: ArrayLike, *, n_samples: int) -> Array:
+    """Return the weights of so many samples as they are, if all can be; they may all be zero."""
     weights = _numeric("sample_weight", as_array(sample_weight, name="sample_weight"))
     xp = namespace(weights)
-    if weights.ndim != 1 or weights.shape[0] != n_rows:
-        raise ValueError(f"sample_weight must have shape ({n_rows},); got {tuple(weights.shape)}")
+    if weights.ndim != 1 or weights.shape[0] != n_samples:
+        raise ValueError(f"sample_weight must have shape ({n_samples},); got {tuple(weights.shape)}")
     with np.errstate(over="ignore"):  # of long double
         weights = bring(weights, to=weights, dtype=xp.float64)
     if not bool(xp.all(xp.isfinite(weights))):
@@ -106,20 +106,22 @@ def check_weights(sample_weight: ArrayLike, *, n_rows: int) -> Array:
     return weights
 
 
-def check_groups(groups: ArrayLike | None, *, n_rows: int) -> npt.NDArray[np.int64] | None:
-    """Return the code of the group of each row, in the order of their first rows; None where each row has its own."""
+def check_groups(groups: ArrayLike | None, *, n_samples: int) -> npt.NDArray[np.int64] | None:
+    """Return the code of the group of each sample, in the order of their first samples; None where each sample has its
+    own.
+    """
     if groups is None:
         return None
     labels = to_numpy(groups, name="groups")
-    if labels.shape != (n_rows,):
-        raise ValueError(f"groups must have shape ({n_rows},), the group of each row; got {labels.shape}")
+    if labels.shape != (n_samples,):
+        raise ValueError(f"groups must have shape ({n_samples},), the group of each row; got {labels.shape}")
     check_present("groups", labels)
     if labels.dtype.kind == "O":  # labels of several types have no order
         place: dict[Any, int] = {}
         codes = np.asarray([place.setdefault(label, len(place)) for label in labels.tolist()], dtype=np.int64)
     else:
         codes = numbered(labels)
-    return codes if int(codes.max()) + 1 < n_rows else None
+    return codes if int(codes.max()) + 1 < n_samples else None
 
 
 def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -129,7 +131,7 @@ def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
-    """Raise where all rows that weigh something are of one group."""
+    """Raise where all samples that weigh something are of one group."""
     if groups is not None and (groups == groups[0]).all():
         raise ValueError(
             "groups must hold at least two groups among the rows of positive weight; got one. Rows of one group do not "
@@ -160,7 +162,7 @@ _RETURNS = {
 
 
 def check_response(scores: Array, *, kind: Kind, source: str, several: bool = False) -> None:
-    """Raise where what a model says is not of this kind, and blame the model; of several labels a row alone."""
+    """Raise where what a model says is not of this kind, and blame the model; of several labels a sample alone."""
     x = _floating(_numeric(f"what {source} returns", scores))
     if x.shape[0] == 0:
         return
@@ -270,18 +272,18 @@ def label_values(labels: npt.NDArray[Any]) -> list[Any]:
     return values
 
 
-def n_samples(X: Any) -> int | None:
-    """Return the number of rows of what an estimator takes, None where its type does not tell."""
+def count_samples(X: Any) -> int | None:
+    """Return the number of samples of what an estimator takes, None where its type does not tell."""
     shape = getattr(X, "shape", None)
     if isinstance(shape, tuple):
         return int(shape[0]) if shape and isinstance(shape[0], Integral) else None
     if isinstance(X, Mapping):  # the inputs of a net, by name
-        lengths = {n_samples(each) for each in X.values()}
+        lengths = {count_samples(each) for each in X.values()}
         return lengths.pop() if len(lengths) == 1 else None
-    if isinstance(X, list | tuple) and X and hasattr(X[0], "shape"):  # rows, or the inputs of a net
+    if isinstance(X, list | tuple) and X and hasattr(X[0], "shape"):  # samples, or the inputs of a net
         return None
-    rows = hasattr(X, "__len__") and hasattr(X, "__getitem__")  # a loader has batches, and no items
-    return len(X) if rows else None
+    samples = hasattr(X, "__len__") and hasattr(X, "__getitem__")  # a loader has batches, and no items
+    return len(X) if samples else None
 
 
 def _rectangular(name: str, values: ArrayLike) -> Array:
@@ -618,14 +620,16 @@ def abridged_list(labels: list[Any]) -> str:
     return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
 
 
-def with_few_rows(labels: npt.NDArray[Any], n_rows: npt.NDArray[np.int64], *, noun: str, grouped: bool = False) -> str:
-    """Return which labels have so few rows that they say little, those with the fewest first; nothing where none.
+def with_few_samples(
+    labels: npt.NDArray[Any], n_samples: npt.NDArray[np.int64], *, noun: str, grouped: bool = False
+) -> str:
+    """Return which labels have so few samples that they say little, those with the fewest first; nothing where none.
 
-    Of rows that are `grouped` those of one group were counted once.
+    Of samples that are `grouped` those of one group were counted once.
     """
-    few = np.flatnonzero((n_rows > 0) & (n_rows < _FEW_ROWS))
-    order = few[np.argsort(n_rows[few], kind="stable")]
-    named = ", ".join(f"{shown(labels[k])} has {n_rows[k]}" for k in order[:5])
+    few = np.flatnonzero((n_samples > 0) & (n_samples < _FEW_ROWS))
+    order = few[np.argsort(n_samples[few], kind="stable")]
+    named = ", ".join(f"{shown(labels[k])} has {n_samples[k]}" for k in order[:5])
     more = f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else ""
     once = ", where rows of one group, or repeats of one row, count once" if grouped and few.size else ""
     return named + more + once

@@ -132,7 +132,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind
 
     def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each row."""
+        """Return the code of the class that is predicted for each sample."""
         return decide_scores(scores, self.offsets_, kind=kind, threshold=getattr(self, "threshold_", None))
 
     def _adopt(self, estimator: Any, classes: npt.NDArray[Any], *, multilabel: bool = False) -> None:
@@ -162,7 +162,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def response_of(classifier: Any, X: Any) -> Response:
-    """Return what the model within a fitted classifier says of rows."""
+    """Return what the model within a fitted classifier says of samples."""
     model, method = classifier.estimator_, classifier.response_method
     if classifier.multilabel_:
         return respond_labels(model, X, response_method=method, labels=classifier.tuner_.classes_)

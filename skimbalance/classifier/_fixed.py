@@ -33,7 +33,7 @@ from skimbalance.classifier._base import (
 )
 from skimbalance.classifier.response import kind_of
 from skimbalance.solvers import prior_offsets
-from skimbalance.tuner.label_objective import several_labels
+from skimbalance.tuner.label_objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
 
@@ -45,7 +45,7 @@ class FixedOffsetClassifier(OffsetClassifier):
 
     .. math:: b_k = -\tau \log \pi_k + \log \pi^*_k
 
-    where :math:`\pi` is the class prior of the training rows and :math:`\pi^*` the `target_prior`: for a calibrated
+    where :math:`\pi` is the class prior of the training samples and :math:`\pi^*` the `target_prior`: for a calibrated
     classifier and
     :math:`\tau = 1` the Bayes decision under that prior, by default under equal priors, which is the one of best
     balanced accuracy.
@@ -53,7 +53,7 @@ class FixedOffsetClassifier(OffsetClassifier):
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`, fitted by :meth:`fit` on all rows; a fitted one
+        A classifier with `predict_proba` or `decision_function`, fitted by :meth:`fit` on all samples; a fitted one
         inside :class:`~sklearn.frozen.FrozenEstimator` is left alone.
     offsets : "prior", array-like of shape (K,) or dict, default="prior"
         The closed form above; or an offset for each class in the order of `classes_`; or a mapping of labels to
@@ -64,7 +64,7 @@ class FixedOffsetClassifier(OffsetClassifier):
     tau : float, default=1.0
         Strength of the correction; used with ``offsets="prior"`` only.
     target_prior : array-like of shape (K,) or dict, default=None
-        Class prior of the rows to be predicted, all positive; used with ``offsets="prior"`` only. None takes equal
+        Class prior of the samples to be predicted, all positive; used with ``offsets="prior"`` only. None takes equal
         priors.
 
     Attributes
@@ -74,7 +74,7 @@ class FixedOffsetClassifier(OffsetClassifier):
     classes_ : ndarray of shape (K,)
         The labels.
     multilabel_ : bool
-        False: rows carry one label each.
+        False: samples carry one label each.
     offsets_ : ndarray of shape (K,)
         The offsets.
     threshold_ : float
@@ -162,7 +162,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         FixedOffsetClassifier
             The fitted classifier itself.
         """
-        if several_labels(y):
+        if is_multilabel(y):
             raise ValueError(
                 "FixedOffsetClassifier is for one label a row, y of shape (n,); got a matrix. An indicator of several "
                 "labels goes to TunedOffsetClassifierCV"
@@ -207,7 +207,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             )
 
     def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each row; a given threshold is compared as it is."""
+        """Return the code of the class that is predicted for each sample; a given threshold is compared as it is."""
         if self.threshold is None:
             return super()._codes(scores, kind)
         if kind == "logits":

@@ -1,4 +1,4 @@
-"""The folds of a tuned classifier: models fitted on some rows, and what they say of others."""
+"""The folds of a tuned classifier: models fitted on some samples, and what they say of others."""
 
 from collections.abc import Mapping
 from time import perf_counter
@@ -18,10 +18,10 @@ __all__ = [
     "counted_once",
     "fit_fold",
     "is_frozen",
-    "judged_rows",
+    "judged_samples",
     "known_scores",
-    "notes_on_rows",
-    "rows_with_evidence",
+    "notes_on_samples",
+    "samples_with_evidence",
     "systematic_splits",
 ]
 
@@ -29,11 +29,11 @@ Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 class Fold(NamedTuple):
-    """A classifier fitted on one part, and what it says of the rows of another."""
+    """A classifier fitted on one part, and what it says of the samples of another."""
 
     estimator: Any
     response: Response
-    rows: npt.NDArray[np.intp]
+    samples: npt.NDArray[np.intp]
 
 
 def fit_fold(
@@ -46,7 +46,7 @@ def fit_fold(
     response_method: str,
     announce: str | None,
 ) -> Fold:
-    """Fit on the first rows of `split`, and score the others."""
+    """Fit on the first samples of `split`, and score the others."""
     train, test = split
     begin = perf_counter()
     targets.fit(estimator, take_rows(X, train), train, **take_params(X, fit_params, train))
@@ -66,10 +66,11 @@ def is_frozen(estimator: Any) -> bool:
 
 
 def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:
-    """Split rows into `cv` folds, five where None, or hold out such a share; each stratum is spread evenly.
+    """Split samples into `cv` folds, five where None, or hold out such a share; each stratum is spread evenly.
 
-    Strata may be of a single row: rows are put into the order of their strata, and every so manieth is taken. Folds
-    take as many rows of each stratum as this gives them, one run after the other, so that neighbours stay together.
+    Strata may be of a single sample: samples are put into the order of their strata, and every so manieth is taken.
+    Folds take as many samples of each stratum as this gives them, one run after the other, so that neighbours stay
+    together.
     """
     every = np.arange(len(strata))
     if isinstance(cv, float):
@@ -87,25 +88,25 @@ def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: 
     return [(np.sort(by_fold[train]), np.sort(by_fold[test])) for train, test in KFold(n_folds).split(every)]
 
 
-def judged_rows(
+def judged_samples(
     folds: list[Fold],
     labels: npt.NDArray[Any],
     weights: npt.NDArray[np.float64] | None,
     classes: npt.NDArray[Any],
 ) -> dict[str, Any]:
-    """Return the scored rows, but those of a class that the model of their fold had never seen."""
+    """Return the scored samples, but those of a class that the model of their fold had never seen."""
     seen = np.array([np.isin(classes, fold.response.classes[fold.response.known_columns()]) for fold in folds])
     places = {label: column for column, label in enumerate(classes.tolist())}
-    own = [[places[label] for label in labels[fold.rows].tolist()] for fold in folds]
+    own = [[places[label] for label in labels[fold.samples].tolist()] for fold in folds]
     judged = [known[codes] for known, codes in zip(seen, own, strict=True)]
     kept = np.concatenate(judged)
-    rows = np.concatenate([fold.rows for fold in folds])[kept]
+    samples = np.concatenate([fold.samples for fold in folds])[kept]
     sizes = [int(mask.sum()) for mask in judged]
     return {
         "scores": pooled([fold.response for fold in folds], classes)[kept],
-        "y": labels[rows],
-        "sample_weight": None if weights is None else weights[rows],
-        "rows": rows,
+        "y": labels[samples],
+        "sample_weight": None if weights is None else weights[samples],
+        "rows": samples,
         "fold": np.repeat(np.arange(len(folds)), sizes),
         "known": known_scores(seen, sizes),
     }
@@ -118,10 +119,10 @@ def known_scores(seen: npt.NDArray[np.bool_], sizes: list[int]) -> npt.NDArray[n
     return np.repeat(seen, sizes, axis=0)
 
 
-def rows_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], *, every: bool) -> dict[str, Any]:
-    """Return the rows whose model had seen all classes to be tuned: those that have judged rows, or `every` one.
+def samples_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], *, every: bool) -> dict[str, Any]:
+    """Return the samples whose model had seen all classes to be tuned: those that have judged samples, or `every` one.
 
-    A row cannot be taken for a class that its model had not seen, so that the false alarms of the class would be too
+    A sample cannot be taken for a class that its model had not seen, so that the false alarms of the class would be too
     few. Where no model had seen all of these classes, the rarest are given up.
     """
     known, weights = judged["known"], judged["sample_weight"]
@@ -144,29 +145,31 @@ def rows_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], *, 
 
 
 def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]:
-    """Return what a tuner is to be fitted on, so that a row counts once that several models have scored.
+    """Return what a tuner is to be fitted on, so that a sample counts once that several models have scored.
 
-    The scores of a row share its weight, and are of one group. Without `weighing` the first of them stands for all.
+    The scores of a sample share its weight, and are of one group. Without `weighing` the first of them stands for all.
     """
     chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups", "known")}
-    rows, weights = judged["rows"], judged["sample_weight"]
-    n_scores = np.bincount(rows)[rows]
+    samples, weights = judged["rows"], judged["sample_weight"]
+    n_scores = np.bincount(samples)[samples]
     if (n_scores == 1).all():
         return chosen
     if not weighing:
-        first = np.sort(np.unique(rows, return_index=True)[1])
+        first = np.sort(np.unique(samples, return_index=True)[1])
         return {name: None if values is None else take_rows(values, first) for name, values in chosen.items()}
     chosen["sample_weight"] = (1.0 if weights is None else weights) / n_scores
-    chosen["groups"] = rows if judged["groups"] is None else judged["groups"]
+    chosen["groups"] = samples if judged["groups"] is None else judged["groups"]
     return chosen
 
 
-def notes_on_rows(*, n_scored: int, rows: npt.NDArray[np.intp]) -> list[str]:
-    """Return what is to be said of scored `rows` that were not judged, or that several models have scored."""
-    notes, n_distinct = [], len(np.unique(rows))
-    if n_scored > len(rows):
-        n_left = n_scored - len(rows)
+def notes_on_samples(*, n_scored: int, samples: npt.NDArray[np.intp]) -> list[str]:
+    """Return what is to be said of scored `samples` that were not judged, or that several models have scored."""
+    notes, n_distinct = [], len(np.unique(samples))
+    if n_scored > len(samples):
+        n_left = n_scored - len(samples)
         notes.append(f"{n_left:,} rows were left out: their fold's model had not seen their class, or a tuned class.")
-    if n_distinct < len(rows):
-        notes.append(f"The splits overlap: {n_distinct:,} samples have {len(rows):,} scores. Each sample counts once.")
+    if n_distinct < len(samples):
+        notes.append(
+            f"The splits overlap: {n_distinct:,} samples have {len(samples):,} scores. Each sample counts once."
+        )
     return notes

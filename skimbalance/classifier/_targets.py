@@ -1,4 +1,4 @@
-"""What a classifier is fitted on: one label a row or several, and what is done differently for each."""
+"""What a classifier is fitted on: one label a sample or several, and what is done differently for each."""
 
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -13,11 +13,11 @@ from skimbalance._core.sklearn import take_rows
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
-from skimbalance.classifier._folds import Fold, Split, judged_rows, known_scores, systematic_splits
+from skimbalance.classifier._folds import Fold, Split, judged_samples, known_scores, systematic_splits
 from skimbalance.classifier.label_response import respond_labels, sure_of
 from skimbalance.classifier.response import Response, respond
 from skimbalance.nn import ends_in_net
-from skimbalance.tuner.label_objective import check_label_goals, label_names, several_labels
+from skimbalance.tuner.label_objective import check_label_goals, is_multilabel, label_names
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
 from skimbalance.tuner.objective import check_goals
 
@@ -43,10 +43,10 @@ class Targets(Protocol):
         """Return the targets as an estimator that is to be trained will learn them."""
 
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
-        """Return the rows to fit on and the rows to score, for each fold."""
+        """Return the samples to fit on and the samples to score, for each fold."""
 
-    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
-        """Fit the estimator on `X`, which are these rows of all."""
+    def fit(self, estimator: Any, X: Any, samples: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+        """Fit the estimator on `X`, which are these samples of all."""
 
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
@@ -54,18 +54,18 @@ class Targets(Protocol):
         """Ask a fitted estimator for its scores."""
 
     def seen(self) -> npt.NDArray[np.bool_] | None:
-        """Return of which columns a model that is trained on all rows knows anything, None where of each."""
+        """Return of which columns a model that is trained on all samples knows anything, None where of each."""
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the name of each column of scores."""
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return the rows that offsets are fitted on."""
+        """Return the samples that offsets are fitted on."""
 
 
 def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
-    """Return targets of one label a row, or of several."""
-    if not several_labels(y):
+    """Return targets of one label a sample, or of several."""
+    if not is_multilabel(y):
         labels, present, weights = check_targets(y, sample_weight)
         return ClassTargets(labels, present, weights)
     indicator = check_indicator(y)
@@ -76,7 +76,7 @@ def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
 
 def require_alike(y: Any, *, n_labels: int | None) -> None:
     """Raise where `y` is no indicator of so many labels, or where it is one and None are expected."""
-    if several_labels(y) != (n_labels is not None):
+    if is_multilabel(y) != (n_labels is not None):
         one, several = "labels (n,)", "an indicator (n, L)"
         expected, got = (one, several) if n_labels is None else (several, one)
         raise ValueError(f"y must be {expected}, as in fit; got {got}")
@@ -87,7 +87,9 @@ def require_alike(y: Any, *, n_labels: int | None) -> None:
 
 @dataclass(frozen=True, eq=False)
 class ClassTargets:
-    """One label a row: `present` are the sorted labels, `named` those of the columns where the estimator has others."""
+    """One label a sample: `present` are the sorted labels, `named` those of the columns where the estimator has
+    others.
+    """
 
     y: npt.NDArray[Any]
     present: npt.NDArray[Any]
@@ -117,9 +119,9 @@ class ClassTargets:
             splitter = check_cv(cv, self.y, classifier=True)
         return list(splitter.split(X, self.y, **params))
 
-    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+    def fit(self, estimator: Any, X: Any, samples: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
         """Fit the estimator on labels, or on the numbers of their columns."""
-        return fitted(estimator, X, self.y if rows is None else self.y[rows], self.named, **params)
+        return fitted(estimator, X, self.y if samples is None else self.y[samples], self.named, **params)
 
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
@@ -139,13 +141,13 @@ class ClassTargets:
         return require_known(self.present, estimator) if self.named is None else self.named
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return the scored rows whose class the model of their fold knew."""
-        return judged_rows(folds, self.y, self.weights, columns)
+        """Return the scored samples whose class the model of their fold knew."""
+        return judged_samples(folds, self.y, self.weights, columns)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelTargets:
-    """Several labels a row: `y` (n, L), dense or sparse, is what estimators get; `names` are those of the labels."""
+    """Several labels a sample: `y` (n, L), dense or sparse, is what estimators get; `names` are those of the labels."""
 
     y: Any
     indicator: Indicator
@@ -167,14 +169,14 @@ class LabelTargets:
         return replace(self, y=self.indicator.astype(np.float32)) if ends_in_net(estimator) else self
 
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
-        """Spread rows evenly by the rarest label that they carry, or as the splitter does."""
+        """Spread samples evenly by the rarest label that they carry, or as the splitter does."""
         if cv is None or isinstance(cv, Real):
             return systematic_splits(rarities(self.indicator), cast("float | None", cv), seed=seed)
         return list(check_cv(cv).split(X, self.y, **params))
 
-    def fit(self, estimator: Any, X: Any, rows: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
+    def fit(self, estimator: Any, X: Any, samples: npt.NDArray[np.intp] | None = None, **params: Any) -> Any:
         """Fit the estimator on the indicator."""
-        return estimator.fit(X, self.y if rows is None else take_rows(self.y, rows), **params)
+        return estimator.fit(X, self.y if samples is None else take_rows(self.y, samples), **params)
 
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
@@ -184,27 +186,27 @@ class LabelTargets:
         return response if trained_on is None else sure_of(response, known=self._learnt_on(trained_on))
 
     def seen(self) -> npt.NDArray[np.bool_]:
-        """Return of which labels a model of all rows learns rows with it and rows without it."""
+        """Return of which labels a model of all samples learns samples with it and samples without it."""
         learnt = self._learnt_on(np.arange(len(self.indicator)))
         both: npt.NDArray[np.bool_] = learnt.any(axis=0) > learnt.all(axis=0)
         return both
 
-    def _learnt_on(self, rows: npt.NDArray[np.intp]) -> Indicator:
-        """Return the labels of `rows`, without those rows that weigh nothing."""
-        return self.indicator[rows if self.weights is None else rows[self.weights[rows] > 0]]
+    def _learnt_on(self, samples: npt.NDArray[np.intp]) -> Indicator:
+        """Return the labels of `samples`, without those samples that weigh nothing."""
+        return self.indicator[samples if self.weights is None else samples[self.weights[samples] > 0]]
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the names of the labels."""
         return self.names
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return all scored rows, and which scores are of labels that their model had seen both values of."""
-        rows, sizes = np.concatenate([fold.rows for fold in folds]), [len(fold.rows) for fold in folds]
+        """Return all scored samples, and which scores are of labels that their model had seen both values of."""
+        samples, sizes = np.concatenate([fold.samples for fold in folds]), [len(fold.samples) for fold in folds]
         return {
             "scores": np.concatenate([to_numpy(fold.response.scores) for fold in folds]),
-            "y": take_rows(self.y, rows),
-            "sample_weight": None if self.weights is None else self.weights[rows],
-            "rows": rows,
+            "y": take_rows(self.y, samples),
+            "sample_weight": None if self.weights is None else self.weights[samples],
+            "rows": samples,
             "fold": np.repeat(np.arange(len(folds)), sizes),
             "known": known_scores(np.array([fold.response.known_columns() for fold in folds]), sizes),
         }

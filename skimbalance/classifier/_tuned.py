@@ -1,4 +1,4 @@
-"""Offsets tuned on scores of rows that the classifier was not trained on."""
+"""Offsets tuned on scores of samples that the classifier was not trained on."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -32,8 +32,8 @@ from skimbalance.classifier._folds import (
     counted_once,
     fit_fold,
     is_frozen,
-    notes_on_rows,
-    rows_with_evidence,
+    notes_on_samples,
+    samples_with_evidence,
 )
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
 from skimbalance.classifier.response import RESPONSE_METHODS
@@ -42,7 +42,7 @@ from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.label_objective import several_labels
+from skimbalance.tuner.label_objective import is_multilabel
 from skimbalance.tuner.objective import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
@@ -54,7 +54,7 @@ _UNTRAINED = (
 
 
 class TunedOffsetClassifierCV(OffsetClassifier):
-    r"""Tune one offset per class for a metric of your choice, on scores of rows the classifier was not trained on.
+    r"""Tune one offset per class for a metric of your choice, on scores of samples the classifier was not trained on.
 
     The classifier is cross-validated, :class:`OffsetTuner` fits the offsets on the pooled out-of-fold scores, and
     predictions are :math:`\operatorname{argmax}_k (s_k + b_k)`. `predict`, `predict_proba`, `predict_log_proba` and
@@ -64,8 +64,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`. For several labels a row one that takes an indicator
-        and returns a score for each label, (n, K) or a list of K arrays (n, 2).
+        A classifier with `predict_proba` or `decision_function`. For several labels a sample one that takes an
+        indicator and returns a score for each label, (n, K) or a list of K arrays (n, 2).
     objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
         What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
         ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
@@ -74,7 +74,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     pos_label : label, default=None
         The positive class of two-class metrics; see :class:`OffsetTuner`.
     class_prior : array-like of shape (K,) or dict, default=None
-        Share of each class among the rows to be predicted; see :class:`OffsetTuner`.
+        Share of each class among the samples to be predicted; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         See :class:`OffsetTuner`.
     solver : str or Search, default="auto"
@@ -82,12 +82,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Where the scores come from; ``"auto"`` takes probabilities where there are any.
     cv : int, splitter, iterable, float, "prefit" or None, default=None
-        Which rows the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of an
-        iterable of splits; a stratified share of the rows, for a float in (0, 1); with several labels both are spread
-        evenly by the rarest label of each row; or, for ``"prefit"``, all rows, by the estimator as it is, which must
-        not have been trained on them.
+        Which samples the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of
+        an iterable of splits; a stratified share of the samples, for a float in (0, 1); with several labels both are
+        spread evenly by the rarest label of each sample; or, for ``"prefit"``, all samples, by the estimator as it is,
+        which must not have been trained on them.
     refit : bool, default=True
-        Whether to fit the classifier on all rows afterwards. False returns the very model whose scores were used,
+        Whether to fit the classifier on all samples afterwards. False returns the very model whose scores were used,
         and needs a single split.
     n_jobs : int, default=None
         How many folds are fitted in parallel, and how many threads the tuner takes.
@@ -111,18 +111,18 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         ``estimator_.predict_proba(X)[:, 1] >= threshold_``; or where the logistic function of the margin is. See the
         notes of :class:`OffsetTuner`. Of several labels an array (K,), that of each.
     classes_ : ndarray of shape (K,)
-        The labels; of several labels a row their columns, from zero. The `classes_` of `tuner_` are their names.
+        The labels; of several labels a sample their columns, from zero. The `classes_` of `tuner_` are their names.
     multilabel_ : bool
-        Whether rows carry several labels each; K is then the number of labels.
+        Whether samples carry several labels each; K is then the number of labels.
     score_ : float
-        What the objective is expected to be on new rows; see :class:`OffsetTuner`.
+        What the objective is expected to be on new samples; see :class:`OffsetTuner`.
     score_interval_ : tuple of float
-        Within which bounds it is expected to be on as many new rows, with probability 0.9.
+        Within which bounds it is expected to be on as many new samples, with probability 0.9.
     cv_results_ : dict
-        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X), `fold` and `groups` (their codes, None
-        without), one entry for each scored row; and `known` (n, K), False where the model of the fold had not seen the
-        class in training, or of several labels had seen rows with the label alone, or rows without it alone. Such a
-        score is filled in and is no evidence: it is left out of all that is fitted and estimated.
+        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X), `fold` and `groups` (their codes,
+        None without), one entry for each scored sample; and `known` (n, K), False where the model of the fold had not
+        seen the class in training, or of several labels had seen samples with the label alone, or samples without it
+        alone. Such a score is filled in and is no evidence: it is left out of all that is fitted and estimated.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -209,7 +209,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
             Training samples.
         y : array-like of shape (n_samples,), or indicator of shape (n_samples, K)
-            Labels; or, dense or sparse, a one for each of several labels that a row carries.
+            Labels; or, dense or sparse, a one for each of several labels that a sample carries.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the tuning, and in the `fit` of the classifier if that takes weights. With metadata
             routing the classifier gets them if it requests them.
@@ -224,12 +224,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         """
         X, y = indexable(X, y)
         targets = targets_of(y, sample_weight)
-        groups = check_groups(params.get("groups"), n_rows=targets.y.shape[0])
+        groups = check_groups(params.get("groups"), n_samples=targets.y.shape[0])
         targets, folds, final = self._scored(X, targets, params, sample_weight)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
         judged["groups"] = None if groups is None else groups[judged["rows"]]
-        n_scored = sum(len(fold.rows) for fold in folds)
+        n_scored = sum(len(fold.samples) for fold in folds)
         tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
         forget_fit(self)
         self._adopt(final, columns, multilabel=tuner.multilabel_)
@@ -257,7 +257,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), default=None
-            Rows that the model was not trained on, to tune on. None takes the out-of-fold scores of :meth:`fit`,
+            Samples that the model was not trained on, to tune on. None takes the out-of-fold scores of :meth:`fit`,
             which ``store_cv_results=True`` has kept.
         y : array-like of shape (n_samples,), default=None
             Their labels.
@@ -266,11 +266,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         constraints : sequence of AtLeast, AtMost or Near, default=None
             What must hold besides; None keeps the constraints, ``()`` drops them.
         class_prior : array-like of shape (K,) or dict, default=None
-            Share of each class among the rows to be predicted; None keeps what was set.
+            Share of each class among the samples to be predicted; None keeps what was set.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows of `X`.
+            Weights of the samples of `X`.
         groups : array-like of shape (n_samples,), default=None
-            Groups of the rows of `X`; see :meth:`OffsetTuner.fit`.
+            Groups of the samples of `X`; see :meth:`OffsetTuner.fit`.
 
         Returns
         -------
@@ -280,7 +280,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Raises
         ------
         ValueError
-            If there are no rows to tune on, only one of `X` and `y` is given, or the tuner refuses the goal.
+            If there are no samples to tune on, only one of `X` and `y` is given, or the tuner refuses the goal.
         """
         check_is_fitted(self)
         other = copy(self)
@@ -289,19 +289,20 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             if goal is not None:
                 setattr(other, name, goal)
         validate_parameters(other)
-        rows = self._rows_to_retune(X, y, sample_weight, groups)
-        n_scored = len(rows["rows"])
-        other._take_offsets(other._tuned_on(rows, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
+        samples = self._rows_to_retune(X, y, sample_weight, groups)
+        n_scored = len(samples["rows"])
+        other._take_offsets(other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
         return other
 
     @names_page
     def adapt_to(self, X: Any) -> Self:
-        """Fit offsets for rows whose classes are more or less frequent, without their labels; see :class:`OffsetTuner`.
+        """Fit offsets for samples whose classes are more or less frequent, without their labels; see
+        :class:`OffsetTuner`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Rows to be predicted, ten at the least. Their shares of the classes are estimated.
+            Samples to be predicted, ten at the least. Their shares of the classes are estimated.
 
         Returns
         -------
@@ -331,15 +332,15 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             require_alike(y, n_labels=len(self.classes_) if self.multilabel_ else None)
             X, y = indexable(X, y)
             response = response_of(self, X)
-            rows = np.arange(response.scores.shape[0])
+            samples = np.arange(response.scores.shape[0])
             seen = self._seen if self.multilabel_ else None
             return {
                 "scores": response.scores,
                 "y": y,
                 "sample_weight": sample_weight,
-                "rows": rows,
+                "rows": samples,
                 "groups": groups,
-                "known": None if seen is None else np.tile(seen, (len(rows), 1)),
+                "known": None if seen is None else np.tile(seen, (len(samples), 1)),
             }
         for name, given in (("sample_weight", sample_weight), ("groups", groups)):
             if given is not None:
@@ -354,7 +355,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     def _scored(
         self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
     ) -> tuple[Targets, list[Fold], Any]:
-        """Return the targets as the model knows them, scores of rows that none was trained on, and the final model."""
+        """Return the targets as the model knows them, scores of samples that none was trained on, and the final
+        model.
+        """
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
@@ -378,16 +381,16 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             self.threshold_ = tuner.threshold_
 
     def _tuned_on(
-        self, rows: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int
+        self, samples: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int
     ) -> OffsetTuner:
         """Return a tuner that is fitted on the scores that are known; of several labels it is told which these are."""
-        several = several_labels(rows["y"])
+        several = is_multilabel(samples["y"])
         if not several:
             every = isinstance(self.objective, ImbalanceState)
-            rows = {**rows_with_evidence(rows, columns, every=every), "known": None}
-        chosen = counted_once(rows, weighing=takes_weights(self.objective))
+            samples = {**samples_with_evidence(samples, columns, every=every), "known": None}
+        chosen = counted_once(samples, weighing=takes_weights(self.objective))
         tuner = self._tuner(kind)._fit(**chosen, classes=columns)
-        tuner.notes_ += notes_on_rows(n_scored=n_scored, rows=rows["rows"])
+        tuner.notes_ += notes_on_samples(n_scored=n_scored, samples=samples["rows"])
         return tuner
 
     def _tuner(self, kind: Kind) -> OffsetTuner:
@@ -405,7 +408,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         )
 
     def _splits(self, X: Any, targets: Targets, split_params: Mapping[str, Any]) -> list[Split]:
-        """Return the rows to fit on and the rows to score, for each fold."""
+        """Return the samples to fit on and the samples to score, for each fold."""
         hold_out = isinstance(self.cv, Real) and not isinstance(self.cv, Integral)
         seed = 0 if self.random_state is None else self.random_state
         every = np.arange(targets.y.shape[0])
@@ -428,7 +431,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         splits: list[Split],
         fit_params: Mapping[str, Any],
     ) -> list[Fold]:
-        """Fit a clone on each fold and score the rows it has not seen."""
+        """Fit a clone on each fold and score the samples it has not seen."""
         jobs = [
             partial(
                 fit_fold,

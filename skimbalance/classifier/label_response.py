@@ -1,4 +1,4 @@
-"""What a fitted classifier of several labels says of rows: a probability or a margin for each label."""
+"""What a fitted classifier of several labels says of samples: a probability or a margin for each label."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from skimbalance._core.array_api import as_array, to_numpy
 from skimbalance._core.sklearn import is_constant
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import abridged_list, by_label, check_response, n_samples
+from skimbalance._core.validation import abridged_list, by_label, check_response, count_samples
 from skimbalance.classifier.response import BELOW, Response, ask
 from skimbalance.tuner.labels import Indicator
 
@@ -23,15 +23,15 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", lab
     Of a list of arrays (n, 2), as forests and `MultiOutputClassifier` return it, the second columns are taken.
     """
     method, outcome = ask(estimator, X, response_method)
-    name, n_rows = f"{method} of estimator {type(estimator).__name__}", n_samples(X)
+    name, n_samples = f"{method} of estimator {type(estimator).__name__}", count_samples(X)
     if isinstance(outcome, list | tuple):
         seen: npt.NDArray[np.bool_] | None = np.array([np.shape(pair)[1:] == (2,) for pair in outcome])
         scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
     else:
         seen = _seen_by_each(estimator)
         scores = by_label(as_array(outcome, name=name), outcome, labels, name=name)
-    if scores.ndim != 2 or scores.shape[1] != len(labels) or n_rows not in (None, scores.shape[0]):
-        n = "n" if n_rows is None else n_rows
+    if scores.ndim != 2 or scores.shape[1] != len(labels) or n_samples not in (None, scores.shape[0]):
+        n = "n" if n_samples is None else n_samples
         raise ValueError(
             f"{name} must return a score for each of {len(labels)} labels and each row of X, ({n}, {len(labels)}) or a "
             f"list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
@@ -71,7 +71,8 @@ def _seen_by_each(estimator: Any) -> npt.NDArray[np.bool_] | None:
 
 
 def sure_of(response: Response, *, known: Indicator) -> Response:
-    """Return the response of a model trained on `known` (n, L), sure of labels that all of these rows carry, or none.
+    """Return the response of a model trained on `known` (n, L), sure of labels that all of these samples carry, or
+    none.
 
     Models treat such labels in as many ways as there are models, or leave them out. Their scores are no evidence:
     nothing is fitted on them.

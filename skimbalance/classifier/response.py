@@ -1,4 +1,4 @@
-"""What a fitted classifier says of rows: its probabilities or margins, a column for each class."""
+"""What a fitted classifier says of samples: its probabilities or margins, a column for each class."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, to_numpy
 from skimbalance._core.typing import Array, Kind
-from skimbalance._core.validation import by_label, check_response, n_samples
+from skimbalance._core.validation import by_label, check_response, count_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
 
 __all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
@@ -21,8 +21,8 @@ BELOW = 36.0
 class Response(NamedTuple):
     """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column.
 
-    `seen` (K,) tells of which columns the model can know anything: it was trained on rows with and without them. None
-    stands for all.
+    `seen` (K,) tells of which columns the model can know anything: it was trained on samples with and without them.
+    None stands for all.
     """
 
     scores: Array
@@ -59,15 +59,15 @@ def respond(
     name = f"{method} of estimator {type(estimator).__name__}"
     scores = as_array(outcome, name=name)
     classes = to_numpy(estimator.classes_) if classes is None else classes
-    n_classes, n_rows = len(classes), n_samples(X)
+    n_classes, n_samples = len(classes), count_samples(X)
     got = tuple(scores.shape)
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
         scores = scores[:, 0]
     one_column = scores.ndim == 1 and n_classes == 2
     margins_of_pairs = method == "decision_function" and n_classes > 2 and _compares_pairs(estimator)
-    fits = (one_column or scores.shape[1:] == (n_classes,)) and n_rows in (None, scores.shape[0])
+    fits = (one_column or scores.shape[1:] == (n_classes,)) and n_samples in (None, scores.shape[0])
     if margins_of_pairs or not fits:
-        n = "n" if n_rows is None else n_rows
+        n = "n" if n_samples is None else n_samples
         expected = f"shape ({n}, {n_classes})" + (f" or ({n},)" if n_classes == 2 else "")
         raise ValueError(
             f"{name} must return a score for each of {n_classes} classes and each row of X, {expected}; got "

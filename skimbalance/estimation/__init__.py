@@ -1,14 +1,14 @@
-"""From the rows at hand to rows not seen: offsets that hold, and how good they will be."""
+"""From the samples at hand to samples not seen: offsets that hold, and how good they will be."""
 
 from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import (
     CrossFit,
     cross_fit,
+    factor_for_gain,
     folds_along,
     folds_of,
     jackknife_error,
-    share_believed,
-    share_kept,
+    shrinkage_factor_for,
     widened,
 )
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
@@ -26,6 +26,7 @@ __all__ = [
     "StateEstimate",
     "StateProblem",
     "cross_fit",
+    "factor_for_gain",
     "folds_along",
     "folds_of",
     "held_by",
@@ -37,8 +38,7 @@ __all__ = [
     "plugin",
     "robust",
     "sampling_rates",
-    "share_believed",
-    "share_kept",
     "shift_to",
+    "shrinkage_factor_for",
     "widened",
 ]

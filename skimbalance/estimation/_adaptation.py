@@ -25,7 +25,7 @@ _NAMED = 5
 def shift_to(
     scores: Array, *, kept: KeptRows, kind: Kind, n_classes: int, level: float, seed: int, run: Run
 ) -> PriorShift:
-    """Estimate how the shares of the classes shift from the rows `kept` to those of `scores`, of the same kind."""
+    """Estimate how the shares of the classes shift from the samples `kept` to those of `scores`, of the same kind."""
     new = rows_to_estimate_from(without_copy(scores), n_classes=n_classes)
     own = without_copy(kept.scores)
     xp = namespace(own)
@@ -45,14 +45,14 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
     """Return what is to be said of the estimate, and warn where offsets are not to follow it."""
     absent = labels[shift.before == 0]
     notes = [
-        f"Shares of the classes were estimated on {shift.n_rows} rows without labels: {_listed(shift, labels, level)}.",
+        f"Shares of the classes were estimated on {shift.n_samples} rows without labels: {_listed(shift, labels, level)}.",
     ]
     if absent.size:
         notes.append(f"Nothing is known of {abridged(absent)}, which had no rows: they were taken to have no share.")
-    if shift.is_told:
+    if shift.is_significant:
         return [*notes, f"The offsets are for {shift.kept:.0%} of that shift; the rest may be chance."]
     notes.append(
-        f"The shares of the classes in {shift.n_rows} rows without labels cannot be told from those that the offsets "
+        f"The shares of the classes in {shift.n_samples} rows without labels cannot be told from those that the offsets "
         "are for, and the offsets were left as they are. More rows tell more; if you know the shares, fit with "
         "class_prior."
     )

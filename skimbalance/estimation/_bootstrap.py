@@ -1,4 +1,4 @@
-"""Bayesian bootstraps that keep the total of each class: no class is ever lost, however few rows it has."""
+"""Bayesian bootstraps that keep the total of each class: no class is ever lost, however few samples it has."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ __all__ = ["bootstrap_weights"]
 
 
 def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
-    """Yield random weights (n,): exponential for each row that a row of the sample stands for (Rubin, 1981).
+    """Yield random weights (n,): exponential for each sample that a sample of the sample stands for (Rubin, 1981).
 
-    Rows of one group have the same weight.
+    Samples of one group have the same weight.
     """
     xp = namespace(sample.problem.scores)
     truth, rng = sample.truth, np.random.default_rng(seed)
@@ -28,7 +28,7 @@ def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Arra
 
 
 def _draw(sample: Sample, rng: np.random.Generator) -> Array:
-    """Return the mean of as many standard exponentials as each row of the sample stands for."""
+    """Return the mean of as many standard exponentials as each sample of the sample stands for."""
     groups = sample.problem.groups
     if groups is not None:
         return rng.exponential(size=int(groups.max()) + 1)[groups]

@@ -1,10 +1,10 @@
-"""Calibrated soft labels: how likely each class is in each row, by the scores and what they were worth so far.
+"""Calibrated soft labels: how likely each class is in each sample, by the scores and what they were worth so far.
 
 A temperature and a bias per class are fitted by penalised negative log-likelihood: bias-corrected temperature scaling,
 Alexandari, Kundaje and Shrikumar, *Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift
-adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven rows. A small share
-of the rows, fitted too, belongs to a class by its prior whatever the scores say: the lapse rate of psychometric
-functions (Wichmann and Hill, 2001). Without it a row that a forest gave a probability of zero would decide the
+adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven samples. A small share
+of the samples, fitted too, belongs to a class by its prior whatever the scores say: the lapse rate of psychometric
+functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would decide the
 temperature.
 """
 
@@ -18,7 +18,7 @@ from scipy.optimize import Bounds, minimize
 
 from skimbalance._core.array_api import (
     block_columns,
-    block_rows,
+    block_samples,
     bring,
     count_codes,
     device,
@@ -53,21 +53,21 @@ _REACH = 30.0
 _ROWS = 50_000
 _CELLS = 5_000_000
 _LEAST_ROWS = 200
-"""More rows or scores than that calibrate no better, as long as so many rows of each class are among them; where
-classes are many, an equal part of the rows each."""
+"""More samples or scores than that calibrate no better, as long as so many samples of each class are among them; where
+classes are many, an equal part of the samples each."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns scores into calibrated probabilities, fitted on the rows of a sample.
+    """What turns scores into calibrated probabilities, fitted on the samples of a sample.
 
     `parameters` are the log-temperature, the lapse and the biases, (2 + K,); `prior` are the shares of the classes, and
-    `n_rows` the number of rows, of the sample.
+    `n_samples` the number of samples, of the sample.
     """
 
     parameters: _Vector
     prior: _Vector
-    n_rows: float
+    n_samples: float
 
     @classmethod
     def of(cls, sample: Sample, *, near: "Calibration | None" = None) -> Self:
@@ -78,31 +78,31 @@ class Calibration:
         mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
         if truth.weights is not None:
             mass = mass * truth.weights
-        mass = mass * (sample.n_rows / float(xp.sum(mass)))
+        mass = mass * (sample.n_samples / float(xp.sum(mass)))
         codes = xp.astype(truth.codes, xp.int64)
         starts = None if near is None else [near.parameters]
         chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
         if chosen is None:
             parameters = _fit(_log_proba(scores), codes, mass, prior, starts)
         else:
-            rows, factors = (bring(x, to=scores) for x in chosen)
-            parameters = _fit(_log_proba_of(rows, scores), codes[rows], mass[rows] * factors, prior, starts)
-        return cls(parameters, prior, sample.n_rows)
+            samples, factors = (bring(x, to=scores) for x in chosen)
+            parameters = _fit(_log_proba_of(samples, scores), codes[samples], mass[samples] * factors, prior, starts)
+        return cls(parameters, prior, sample.n_samples)
 
     def shares(self, scores: Array) -> Array:
-        """Return the calibrated probability (K, n) of each class in each row."""
-        blocks = (self._lapsed(_log_proba(scores[rows, :])) for rows in block_rows(scores.shape))
+        """Return the calibrated probability (K, n) of each class in each sample."""
+        blocks = (self._lapsed(_log_proba(scores[samples, :])) for samples in block_samples(scores.shape))
         return side_by_side(blocks, n_columns=scores.shape[0])
 
     def _lapsed(self, log_proba: Array) -> Array:
         """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
-        lapse = _lapse(self.parameters, self.n_rows)
+        lapse = _lapse(self.parameters, self.n_samples)
         guessed = lapse * bring(self.prior, to=log_proba, dtype=log_proba.dtype)[:, None]
         return (1 - lapse) * _shares(log_proba, self.parameters) + guessed
 
 
 def calibrated_shares(sample: Sample) -> Array:
-    """Return the calibrated probability (K, n) of each class in each row of the sample itself."""
+    """Return the calibrated probability (K, n) of each class in each sample of the sample itself."""
     return Calibration.of(sample).shares(sample.problem.scores)
 
 
@@ -111,15 +111,15 @@ def _log_proba(scores: Array) -> Array:
     return transposed(log_softmax(scores))
 
 
-def _log_proba_of(rows: Array, scores: Array) -> Array:
-    """Return the log-probabilities of some rows, without a copy of their scores."""
-    parts = block_rows((rows.shape[0], scores.shape[1]))
-    blocks = (_log_proba(namespace(rows).take(scores, rows[part], axis=0)) for part in parts)
-    return side_by_side(blocks, n_columns=rows.shape[0])
+def _log_proba_of(samples: Array, scores: Array) -> Array:
+    """Return the log-probabilities of some samples, without a copy of their scores."""
+    parts = block_samples((samples.shape[0], scores.shape[1]))
+    blocks = (_log_proba(namespace(samples).take(scores, samples[part], axis=0)) for part in parts)
+    return side_by_side(blocks, n_columns=samples.shape[0])
 
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
-    """Return random rows, enough of each class, and by what to multiply their weights; None where all are few."""
+    """Return random samples, enough of each class, and by what to multiply their weights; None where all are few."""
     limit = min(_ROWS, _CELLS // n_classes)
     if codes.size <= limit:
         return None
@@ -128,8 +128,8 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
     order = np.random.default_rng(0).permutation(codes.size)
     order = order[np.argsort(codes[order], kind="stable")]
     starts = np.cumsum(counts) - counts
-    rows = np.sort(order[np.arange(codes.size) - np.repeat(starts, counts) < np.repeat(wanted, counts)])
-    return rows, (counts / np.maximum(wanted, 1))[codes[rows]]
+    samples = np.sort(order[np.arange(codes.size) - np.repeat(starts, counts) < np.repeat(wanted, counts)])
+    return samples, (counts / np.maximum(wanted, 1))[codes[samples]]
 
 
 def _shares(log_proba: Array, parameters: _Vector) -> Array:
@@ -141,9 +141,9 @@ def _shares(log_proba: Array, parameters: _Vector) -> Array:
     return raised / xp.sum(raised, axis=0)
 
 
-def _lapse(parameters: _Vector, n_rows: float) -> float:
-    """Return the lapse rate: about half a row in all, unless the rows tell otherwise."""
-    return 1 / (1 + 2 * n_rows * math.exp(-parameters[1]))
+def _lapse(parameters: _Vector, n_samples: float) -> float:
+    """Return the lapse rate: about half a sample in all, unless the samples tell otherwise."""
+    return 1 / (1 + 2 * n_samples * math.exp(-parameters[1]))
 
 
 def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: list[_Vector] | None = None) -> _Vector:
@@ -170,7 +170,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
         for block, own_here, codes_here, weights, prior_here in blocks:
             shares = _shares(block, parameters)
             own = xp.take_along_axis(shares, codes_here[None, :], axis=0)[0, :]
-            # Both may be zero in rows that weigh next to nothing.
+            # Both may be zero in samples that weigh next to nothing.
             mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
             pull = weights * (1 - lapse) * own / mixed
             likelihood += float(xp.sum(weights * xp.log(mixed)))
@@ -194,9 +194,9 @@ def _starts(log_proba: Array) -> list[_Vector]:
     """Return where to start from: as the scores are, and flattened where most of them are beyond doubt."""
     xp = namespace(log_proba)
     start = np.zeros(2 + log_proba.shape[0])
-    doubt = float(np.median(to_numpy(xp.max(-log_proba, axis=0))))
-    if doubt <= _BEYOND_DOUBT:
+    note = float(np.median(to_numpy(xp.max(-log_proba, axis=0))))
+    if note <= _BEYOND_DOUBT:
         return [start]
     flat = start.copy()
-    flat[0] = math.log(_BEYOND_DOUBT / doubt)
+    flat[0] = math.log(_BEYOND_DOUBT / note)
     return [start, flat]

@@ -1,4 +1,4 @@
-"""Many rows of two classes, merged into few that weigh more.
+"""Many samples of two classes, merged into few that weigh more.
 
 With two classes only the difference of the scores matters. Neighbours in its order are merged, class by class, into
 blocks that hold a small share of either class: what a cut achieves is kept to within that share.
@@ -18,11 +18,11 @@ from skimbalance.solvers import Problem
 __all__ = ["Sample", "condensed"]
 
 _BLOCKS = 4096
-"""A block holds at most this fraction of the rows of either class."""
+"""A block holds at most this fraction of the samples of either class."""
 
 
 class Sample(NamedTuple):
-    """A problem with labels, and how many rows each of its rows stands for: `sizes` (n,), None for one."""
+    """A problem with labels, and how many samples each of its samples stands for: `sizes` (n,), None for one."""
 
     problem: Problem
     sizes: Array | None
@@ -33,7 +33,7 @@ class Sample(NamedTuple):
         return cast(HardTruth, self.problem.truth)
 
     @property
-    def n_rows(self) -> float:
+    def n_samples(self) -> float:
         """The number of samples that these stand for; those of one group and class count once.
 
         Whole weights sum to it: they count repeated samples. Others say how much samples count, and not how many they
@@ -51,9 +51,9 @@ class Sample(NamedTuple):
 
 
 def condensed(problem: Problem) -> Sample:
-    """Return a sample of few rows that stands for all rows of a large problem of two classes; others as they are.
+    """Return a sample of few samples that stands for all samples of a large problem of two classes; others as they are.
 
-    Rows in groups stay as they are: merged rows cannot be drawn group by group.
+    Samples in groups stay as they are: merged samples cannot be drawn group by group.
     """
     if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
         return Sample(problem, None)
@@ -77,14 +77,14 @@ def condensed(problem: Problem) -> Sample:
     if weights is not None:
         mass = count_codes(cells, weights, 2 * n_blocks)[kept]
         squares = count_codes(cells, weights * weights, 2 * n_blocks)[kept]
-        # Squares of tiny weights vanish: such rows then count as alike.
+        # Squares of tiny weights vanish: such samples then count as alike.
         sizes = xp.where(squares > 0, mass * mass / xp.where(squares > 0, squares, squares + 1), sizes)
     few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
     return Sample(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 
 
 def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:
-    """Return in which of equal parts of class `label` the walk along sorted rows stands, from zero."""
+    """Return in which of equal parts of class `label` the walk along sorted samples stands, from zero."""
     xp = namespace(codes)
     owned = codes == label
     running = cumulative_sum(owned if weights is None else xp.where(owned, weights, 0 * weights))

@@ -1,6 +1,6 @@
-"""How good offsets will be on rows not seen, and how much of them to believe.
+"""How good offsets will be on samples not seen, and how much of them to believe.
 
-Offsets are fitted on all folds but one and judged on that one, for each fold in turn: no row is judged by offsets it
+Offsets are fitted on all folds but one and judged on that one, for each fold in turn: no sample is judged by offsets it
 helped to fit.
 """
 
@@ -18,18 +18,18 @@ from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.decision import decide
 from skimbalance._core.typing import Progress, Run
 from skimbalance.estimation._groups import deal_groups, independent_counts
-from skimbalance.estimation._redraw import Codes, Floats, redrawn
+from skimbalance.estimation._redraw import Codes, Floats, posterior_predictive
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
-from skimbalance.solvers import Fit, Problem, among_present
+from skimbalance.solvers import Fit, Problem, fit_present_classes
 
 __all__ = [
     "CrossFit",
     "cross_fit",
+    "factor_for_gain",
     "folds_along",
     "folds_of",
     "jackknife_error",
-    "share_believed",
-    "share_kept",
+    "shrinkage_factor_for",
     "widened",
     "width_of",
 ]
@@ -38,14 +38,14 @@ _FOLDS = 5
 _FEW_FOLDS = 3
 _ROWS_FOR_ALL_FOLDS = 50_000
 _CELLS_FOR_ALL_FOLDS = 1_000_000
-"""Beyond so many rows or scores few folds tell as much as more do of few rows."""
+"""Beyond so many samples or scores few folds tell as much as more do of few samples."""
 
 _WIDTH = np.sqrt(2.0)
-"""By how much intervals are wider than new rows alone make them: model and offsets vary about as much again, which a
-redraw of judged rows does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
+"""By how much intervals are wider than new samples alone make them: model and offsets vary about as much again, which a
+redraw of judged samples does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
 
 _GROUP_WIDTH = 1.2
-"""The same where rows are in groups, of which a redraw varies more, and the model adds less. Measured in
+"""The same where samples are in groups, of which a redraw varies more, and the model adds less. Measured in
 `benchmarks/groups.py`."""
 
 
@@ -53,14 +53,14 @@ _PARTS = (1.0, 0.75, 0.5, 0.25)
 """Of a share of the offsets that loses too much, the largest of these parts that does not is kept."""
 
 
-def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, report: Progress | None = None) -> "CrossFit":
-    """Fit the rows outside each fold; a class that they lack is left as `among_present` leaves it."""
+def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, progress: Progress | None = None) -> "CrossFit":
+    """Fit the samples outside each fold; a class that they lack is left as `fit_present_classes` leaves it."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     fold_of = folds_along(problem, seed=seed)
     n_folds = int(fold_of.max()) + 1
     offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
-    if report is not None:
-        report(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
+    if progress is not None:
+        progress(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
     return CrossFit(problem, codes, weights, fold_of, np.stack(offsets), seed)
 
@@ -73,7 +73,7 @@ def folds_along(problem: Problem, *, seed: int) -> Codes:
 
 
 def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
-    """Return the fold of each row, every class spread evenly over the folds, and every group whole."""
+    """Return the fold of each sample, every class spread evenly over the folds, and every group whole."""
     few = codes.size > _ROWS_FOR_ALL_FOLDS or codes.size * n_classes > _CELLS_FOR_ALL_FOLDS
     n_independent = codes.size if groups is None else len(np.unique(groups))
     n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, n_independent)
@@ -87,8 +87,8 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
 
 
 def _fit_outside(problem: Problem, fit: Fit, outside: npt.NDArray[np.bool_]) -> Floats:
-    rows = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
-    return to_numpy(among_present(problem, fit, rows=rows).offsets).astype(np.float64)
+    samples = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
+    return to_numpy(fit_present_classes(problem, fit, samples=samples).offsets).astype(np.float64)
 
 
 def jackknife_error(offsets: Floats, *, level: float) -> Floats:
@@ -99,44 +99,50 @@ def jackknife_error(offsets: Floats, *, level: float) -> Floats:
     return width
 
 
-def share_believed(gain: float, redrawn: Iterable[float]) -> float:
-    """Return how much to believe of offsets, by their `gain` over none and what it is where the rows are redrawn.
+def factor_for_gain(gain: float, posterior_predictive: Iterable[float]) -> float:
+    """Return how much to believe of offsets, by their `gain` over none and what it is where the samples are redrawn.
 
     All of a gain, none of a loss of one standard error or more, and a part in between.
     """
     if gain >= 0:
         return 1.0
-    error = float(np.std(list(redrawn)))
+    error = float(np.std(list(posterior_predictive)))
     return max(0.0, 1 + gain / error) if error > 0 else 0.0
 
 
-def share_kept(believed: Callable[[float], float]) -> float:
-    """Return the share of the offsets to keep; `believed` returns `share_believed` of the offsets times a factor.
+def shrinkage_factor_for(factor_for: Callable[[float], float]) -> float:
+    """Return the share of the offsets to keep; `factor_for` returns `factor_for_gain` of the offsets times a factor.
 
     It is what is believed of all of them. If offsets scaled by it lose a standard error themselves, it is reduced.
     """
-    share = believed(1.0)
+    share = factor_for(1.0)
     if share == 1:
         return 1.0
-    return next((part * share for part in _PARTS if believed(part * share) > 0), 0.0)
+    return next((part * share for part in _PARTS if factor_for(part * share) > 0), 0.0)
 
 
 def width_of(groups: Codes | None) -> float:
-    """Return by how much intervals are wider than a redraw of the rows, or of their groups, makes them."""
+    """Return by how much intervals are wider than a redraw of the samples, or of their groups, makes them."""
     return float(_WIDTH) if groups is None else _GROUP_WIDTH
 
 
 def widened(
-    score: float, redrawn: Sequence[float], *, tail: float, bounds: tuple[float, float], groups: Codes | None = None
+    score: float,
+    posterior_predictive: Sequence[float],
+    *,
+    tail: float,
+    bounds: tuple[float, float],
+    groups: Codes | None = None,
 ) -> tuple[float, float]:
-    """Return an interval about `score` from what it is for redrawn rows, and within what the metric can be.
+    """Return an interval about `score` from what it is for redrawn samples, and within what the metric can be.
 
-    Redrawn rows for which the metric is not finite are left out; without any others the interval is all that it can be.
+    Redrawn samples for which the metric is not finite are left out; without any others the interval is all that it can
+    be.
     """
-    redrawn = [value for value in redrawn if math.isfinite(value)]
-    if not redrawn or not math.isfinite(score):
+    posterior_predictive = [value for value in posterior_predictive if math.isfinite(value)]
+    if not posterior_predictive or not math.isfinite(score):
         return bounds
-    low, middle, high = np.quantile(redrawn, [tail, 0.5, 1 - tail])
+    low, middle, high = np.quantile(posterior_predictive, [tail, 0.5, 1 - tail])
     least, most = bounds
     width = width_of(groups)
     below, above = score - width * (middle - low), score + width * (high - middle)
@@ -145,7 +151,7 @@ def widened(
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Offsets (folds, K) fitted without each fold, and the rows of a problem by fold, on the host."""
+    """Offsets (folds, K) fitted without each fold, and the samples of a problem by fold, on the host."""
 
     problem: Problem
     codes: Codes
@@ -154,43 +160,46 @@ class CrossFit:
     offsets: Floats
     seed: int
 
-    def decisions(self, *, strength: float = 1.0) -> Codes:
-        """Decide each row by `strength` times the offsets fitted without its fold."""
+    def decisions(self, *, shrinkage_factor: float = 1.0) -> Codes:
+        """Decide each sample by `shrinkage_factor` times the offsets fitted without its fold."""
         scores = self.problem.scores
-        if strength == 0:  # no fold has a say
+        if shrinkage_factor == 0:  # no fold has a say
             return to_numpy(decide(scores, np.zeros(scores.shape[1])))
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)
         for fold, offsets in enumerate(self.offsets):
-            rows = np.flatnonzero(self.fold_of == fold)
-            held_out = xp.take(scores, bring(rows, to=scores, dtype=xp.int64), axis=0)
-            decided[rows] = to_numpy(decide(held_out, strength * offsets))
+            samples = np.flatnonzero(self.fold_of == fold)
+            held_out = xp.take(scores, bring(samples, to=scores, dtype=xp.int64), axis=0)
+            decided[samples] = to_numpy(decide(held_out, shrinkage_factor * offsets))
         return decided
 
-    def strength(self) -> float:
+    def shrinkage_factor(self) -> float:
         """Return the share of the offsets to keep, from zero to one.
 
         With z the gain over no offsets in units of its standard error, it is one for a gain, and falls to zero at a
-        loss of one standard error. What is kept loses less than one standard error on held-out rows.
+        loss of one standard error. What is kept loses less than one standard error on held-out samples.
         """
-        rank, none = self.problem.metric.rank, self.decisions(strength=0.0)
+        objective_value, none = self.problem.metric.objective_value, self.decisions(shrinkage_factor=0.0)
 
-        def believed(strength: float) -> float:
-            scaled = self.decisions(strength=strength)
-            gain = rank(self.count(scaled)) - rank(self.count(none))
-            return share_believed(gain, (rank(after) - rank(before) for before, after in self._redrawn(none, scaled)))
+        def factor_for(shrinkage_factor: float) -> float:
+            scaled = self.decisions(shrinkage_factor=shrinkage_factor)
+            gain = objective_value(self.count(scaled)) - objective_value(self.count(none))
+            redrawn = self._posterior_predictive(none, scaled)
+            return factor_for_gain(
+                gain, (objective_value(after) - objective_value(before) for before, after in redrawn)
+            )
 
-        return share_kept(believed)
+        return shrinkage_factor_for(factor_for)
 
     def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
-        """Return the score of held-out `decisions`, and within which bounds that of as many new rows should be."""
+        """Return the score of held-out `decisions`, and within which bounds that of as many new samples should be."""
         metric = self.problem.metric
         counts = self.count(decisions)
-        score = metric.value(self._with_half_hits(counts) if metric.vanishes else counts)
+        score = metric.value(self._with_half_hits(counts) if metric.zero_if_class_missed else counts)
         if level is None:
             return score, None
         tail = (1 - level) / 2
-        drawn = [metric.value(counts) for (counts,) in self._redrawn(decisions, anew=True, tail=tail)]
+        drawn = [metric.value(counts) for (counts,) in self._posterior_predictive(decisions, anew=True, tail=tail)]
         return score, widened(score, drawn, tail=tail, bounds=metric.bounds, groups=self.problem.groups)
 
     def offsets_error(self, *, level: float) -> Floats:
@@ -203,14 +212,18 @@ class CrossFit:
         return truth.count(decisions, confusion=self.problem.needs_confusion)
 
     def _with_half_hits(self, counts: Counts) -> Counts:
-        """Turn half a row of each class without a hit into one: that no row was hit does not say that none will be."""
-        n_rows = independent_counts(self.codes, self.problem.groups, n_classes=self.problem.n_classes)
-        missed = (counts.hits == 0) & (n_rows > 0)
-        half = np.where(missed, counts.support / np.maximum(2 * n_rows, 1), 0.0)
+        """Turn half a sample of each class without a hit into one: that no sample was hit does not say that none will
+        be.
+        """
+        n_samples = independent_counts(self.codes, self.problem.groups, n_classes=self.problem.n_classes)
+        missed = (counts.hits == 0) & (n_samples > 0)
+        half = np.where(missed, counts.support / np.maximum(2 * n_samples, 1), 0.0)
         return Counts(counts.hits + half, counts.predicted, counts.support)
 
-    def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
-        return redrawn(
+    def _posterior_predictive(
+        self, *decisions: Codes, anew: bool = False, tail: float = 0.05
+    ) -> Iterator[list[Counts]]:
+        return posterior_predictive(
             self.codes,
             self.weights,
             decisions,

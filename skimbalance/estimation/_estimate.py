@@ -15,7 +15,7 @@ from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
-from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, among_present, demanding, solve
+from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, demanding, fit_present_classes, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -24,16 +24,16 @@ ESTIMATES = ("robust", "empirical", "plugin")
 _Result = TypeVar("_Result")
 
 _MARGIN_ROUNDS = 6
-"""A bound is raised by what the decisions that meet it may lose on new rows; so often it is found what that is."""
+"""A bound is raised by what the decisions that meet it may lose on new samples; so often it is found what that is."""
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """Offsets and what they achieve; on new rows, where that was asked for; and what the way to them was.
+    """Offsets and what they achieve; on new samples, where that was asked for; and what the way to them was.
 
-    `held_out` counts the decisions on held-out rows, `needed` are the requirements on the rows at hand with what they
-    have to spare for new ones; `reached` tells whether offsets can meet
-    the requirements on the rows at hand, `promised` whether with the confidence asked for.
+    `held_out` counts the decisions on held-out samples, `needed` are the requirements on the samples at hand with what
+    they have to spare for new ones; `reached` tells whether offsets can meet
+    the requirements on the samples at hand, `achievable_with_confidence` whether with the confidence asked for.
     """
 
     solution: Solution
@@ -42,9 +42,9 @@ class Estimated:
     offsets_error: Floats | None = None
     held_out: Counts | None = None
     needed: tuple[BoundConstraint, ...] = ()
-    strength: float = 1.0
+    shrinkage_factor: float = 1.0
     reached: bool = True
-    promised: bool = True
+    achievable_with_confidence: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,54 +56,61 @@ class Estimation:
     confidence_level: float | None
     seed: int
     run: Run
-    report: Progress
+    progress: Progress
     solver: str | Search = "auto"
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
-        """Fit the offsets, and foretell their score; each requirement is to hold on new rows with its confidence."""
-        problem, reached, promised = self.raised(problem.in_order(), confidences)
-        estimated = self._foretold(problem, exactly=not promised)
-        if not promised and problem.missed(estimated.solution.counts) == 0:
+        """Fit the offsets, and foretell their score; each requirement is to hold on new samples with its confidence."""
+        problem, reached, achievable_with_confidence = self.raised(problem.in_order(), confidences)
+        estimated = self._foretold(problem, exactly=not achievable_with_confidence)
+        if not achievable_with_confidence and problem.missed(estimated.solution.counts) == 0:
             # The search for the objective has other starts than the one for the requirements alone.
-            reached, promised = True, reached or not any(confidences)
-        return replace(estimated, needed=problem.requirements, reached=reached, promised=promised)
+            reached, achievable_with_confidence = True, reached or not any(confidences)
+        return replace(
+            estimated,
+            needed=problem.requirements,
+            reached=reached,
+            achievable_with_confidence=achievable_with_confidence,
+        )
 
     def raised(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool, bool]:
-        """Return the problem with what these rows must meet for each requirement to hold with its confidence.
+        """Return the problem with what these samples must meet for each requirement to hold with its confidence.
 
-        The flags are `reached` and `promised` of `Estimated`.
+        The flags are `reached` and `achievable_with_confidence` of `Estimated`.
         """
-        reached = promised = self._reaches(problem)
+        reached = achievable_with_confidence = self._reaches(problem)
         if reached and any(confidences):
-            problem, promised = self._with_margins(problem, confidences)
-        return problem, reached, promised
+            problem, achievable_with_confidence = self._with_margins(problem, confidences)
+        return problem, reached, achievable_with_confidence
 
     def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
-        """Fit and cross-fit; `exactly` on the rows at hand, where only that comes nearest to the requirements."""
+        """Fit and cross-fit; `exactly` on the samples at hand, where only that comes nearest to the requirements."""
         fit = self._fit(exactly=exactly)
         robustly = self.estimate == "robust" and self.solver != "imbalance_state"
         if self.confidence_level is None and not robustly:
-            return Estimated(among_present(problem, fit))
+            return Estimated(fit_present_classes(problem, fit))
         fold_fit = self._fit(exactly=exactly, fold=True)
-        crossed = cross_fit(problem, fold_fit, seed=self.seed, run=self.run, report=self.report)
-        strength = crossed.strength() if robustly and not problem.requirements else 1.0
-        if strength < 1:
-            fit = partial(_scaled, fit, strength)
+        crossed = cross_fit(problem, fold_fit, seed=self.seed, run=self.run, progress=self.progress)
+        shrinkage_factor = crossed.shrinkage_factor() if robustly and not problem.requirements else 1.0
+        if shrinkage_factor < 1:
+            fit = partial(_scaled, fit, shrinkage_factor)
         level = self.confidence_level
-        decisions = crossed.decisions(strength=strength)
+        decisions = crossed.decisions(shrinkage_factor=shrinkage_factor)
         score, interval = crossed.score(decisions, level=level)
         error = None if level is None else crossed.offsets_error(level=level)
         held_out = crossed.count(decisions)
-        return Estimated(among_present(problem, fit), score, interval, error, held_out, strength=strength)
+        return Estimated(
+            fit_present_classes(problem, fit), score, interval, error, held_out, shrinkage_factor=shrinkage_factor
+        )
 
     def _fit(self, *, exactly: bool = False, fold: bool = False, restarts: bool = True) -> Fit:
         """Return the way from a problem to offsets that `estimate` names; in a fold a quicker one, which is silent.
 
         Random restarts are for the final fit: in a fold there are none.
         """
-        report, restarts = (None, False) if fold else (self.report, restarts)
+        progress, restarts = (None, False) if fold else (self.progress, restarts)
         if self.solver == "imbalance_state":
-            return partial(adjust_biases, report=report)
+            return partial(adjust_biases, progress=progress)
         if isinstance(self.solver, Search):
             estimate = "empirical" if exactly else self.estimate
             return partial(
@@ -113,30 +120,32 @@ class Estimation:
                 seed=self.seed,
                 quick=fold,
                 restarts=restarts,
-                report=report,
+                progress=progress,
             )
         if self.estimate == "empirical" or exactly:
-            return partial(solve, seed=self.seed, report=report, restarts=restarts)
+            return partial(solve, seed=self.seed, progress=progress, restarts=restarts)
         if self.estimate == "plugin":
-            return partial(plugin, report=report)
+            return partial(plugin, progress=progress)
         n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps
         run = in_turn if fold else self.run
-        return partial(robust, n_bootstraps=n_bootstraps, seed=self.seed, run=run, report=report)
+        return partial(robust, n_bootstraps=n_bootstraps, seed=self.seed, run=run, progress=progress)
 
     def _reaches(self, problem: Problem) -> bool:
-        """Tell whether there are offsets that meet the requirements on these rows: the search ends at the first."""
+        """Tell whether there are offsets that meet the requirements on these samples: the search ends at the first."""
         if not problem.requirements:
             return True
         possible = not any(required.is_impossible for required in problem.requirements)
-        search = partial(solve, seed=self.seed, restarts=possible, until_met=True)
-        solution = among_present(demanding(problem, *problem.requirements), search)
+        search = partial(solve, seed=self.seed, restarts=possible, until_satisfied=True)
+        solution = fit_present_classes(demanding(problem, *problem.requirements), search)
         return problem.missed(solution.counts) == 0
 
     def _with_margins(self, problem: Problem, confidences: Sequence[float | None]) -> tuple[Problem, bool]:
-        """Raise the bounds until they hold on new rows with the confidence asked for; tell whether they can be met."""
+        """Raise the bounds until they hold on new samples with the confidence asked for; tell whether they can be
+        met.
+        """
         spare, held = np.zeros((len(confidences), 2)), []
         for _ in range(_MARGIN_ROUNDS):
-            solution = among_present(_tightened(problem, spare), self._fit(restarts=False))
+            solution = fit_present_classes(_tightened(problem, spare), self._fit(restarts=False))
             needed = [
                 self._margins(problem, solution, *each) for each in zip(problem.requirements, confidences, strict=True)
             ]
@@ -146,7 +155,7 @@ class Estimation:
         raised = _tightened(problem, spare)
         if self._reaches(raised):
             return raised, True
-        # Of few rows one more or less is a leap, which may have gone beyond what is needed.
+        # Of few samples one more or less is a leap, which may have gone beyond what is needed.
         return (_tightened(problem, min(held, key=np.sum)), True) if held else (raised, False)
 
     def _margins(
@@ -167,6 +176,6 @@ def in_turn(jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
     return [job() for job in jobs]
 
 
-def _scaled(fit: Fit, strength: float, problem: Problem) -> Solution:
+def _scaled(fit: Fit, shrinkage_factor: float, problem: Problem) -> Solution:
     solution = fit(problem)
-    return problem.solved(strength * solution.offsets, n_iter=solution.n_iter)
+    return problem.solved(shrinkage_factor * solution.offsets, n_iter=solution.n_iter)

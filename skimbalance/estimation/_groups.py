@@ -1,4 +1,4 @@
-"""Rows that are not independent: those of one group are held out, drawn and counted together."""
+"""Samples that are not independent: those of one group are held out, drawn and counted together."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _Codes = npt.NDArray[np.int64]
 
 
 def independent_counts(codes: _Codes, groups: _Codes | None, *, n_classes: int) -> _Codes:
-    """Return how many rows there are of each class (K,); those of one group and class count once."""
+    """Return how many samples there are of each class (K,); those of one group and class count once."""
     if groups is not None:
         codes = np.unique(groups * n_classes + codes) % n_classes
     counts: _Codes = np.bincount(codes, minlength=n_classes)
@@ -20,18 +20,18 @@ def independent_counts(codes: _Codes, groups: _Codes | None, *, n_classes: int) 
 
 
 def held_by(groups: _Codes, kinds: _Codes, weights: npt.NDArray[np.float64] | None, *, n_kinds: int) -> Any:
-    """Return the sparse matrix (groups, kinds) of what the rows of each kind in each group weigh."""
+    """Return the sparse matrix (groups, kinds) of what the samples of each kind in each group weigh."""
     present, number = np.unique(groups, return_inverse=True)
     mass = np.ones(len(groups)) if weights is None else weights
     return csr_array((mass, (number, kinds)), shape=(len(present), n_kinds))
 
 
 def independent_weights(hits: Any, totals: Any) -> npt.NDArray[np.float64]:
-    """Return the weight (K,) of rows of each class that tell as much of its rate of hits as one independent row.
+    """Return the weight (K,) of samples of each class that tell as much of its rate of hits as one independent sample.
 
-    `hits` and `totals` are sparse (groups, K): what the rows of a class in a group weigh, those that are hit and all.
-    The weight is the variance of the hits over groups by that of independent rows, the design effect of survey samples.
-    Where hits or misses are too few to tell, it is the mean of what the groups with that class hold of it.
+    `hits` and `totals` are sparse (groups, K): what the samples of a class in a group weigh, those that are hit and
+    all. The weight is the variance of the hits over groups by that of independent samples, the design effect of survey
+    samples. Where hits or misses are too few to tell, it is the mean of what the groups with that class hold of it.
     """
     sums = np.asarray(totals.sum(axis=0), dtype=np.float64)
     groups = sums / np.maximum((totals > 0).sum(axis=0), 1)
@@ -43,15 +43,15 @@ def independent_weights(hits: Any, totals: Any) -> npt.NDArray[np.float64]:
 
 
 def deal_groups(codes: _Codes, groups: _Codes, *, n_folds: int, seed: int) -> _Codes:
-    """Return the fold of each row: every group is whole, and classes are spread as evenly as that allows.
+    """Return the fold of each sample: every group is whole, and classes are spread as evenly as that allows.
 
-    Of groups that hold the same number of rows of each class every fold takes equally many. The others follow one by
+    Of groups that hold the same number of samples of each class every fold takes equally many. The others follow one by
     one, as in scikit-learn's `StratifiedGroupKFold`.
     """
     present, codes = np.unique(codes, return_inverse=True)
     distinct, groups = np.unique(groups, return_inverse=True)
     n_classes, n_groups, rng = len(present), len(distinct), np.random.default_rng(seed)
-    # Sums of random integers, which may overflow, tell groups that hold other rows apart.
+    # Sums of random integers, which may overflow, tell groups that hold other samples apart.
     content = np.zeros(n_groups, dtype=np.uint64)
     np.add.at(content, groups, rng.integers(1 << 64, size=n_classes, dtype=np.uint64)[codes])
     shuffled = rng.permutation(n_groups)
@@ -70,16 +70,16 @@ def deal_groups(codes: _Codes, groups: _Codes, *, n_folds: int, seed: int) -> _C
     return fold_of
 
 
-def _one_by_one(held: Any, n_rows: _Codes, *, n_folds: int) -> _Codes:
+def _one_by_one(held: Any, n_samples: _Codes, *, n_folds: int) -> _Codes:
     """Return the fold of each group of `held` (groups, classes), those first that hold the largest part of a class.
 
     A group goes where it adds the least to the squared share of each class in each fold, summed; where several folds
-    are as good, to the one with the fewest rows.
+    are as good, to the one with the fewest samples.
     """
-    scale = 1 / n_rows.astype(np.float64) ** 2
+    scale = 1 / n_samples.astype(np.float64) ** 2
     size = held.power(2) @ scale
     fold_of = np.empty(held.shape[0], dtype=np.int64)
-    in_fold, totals = np.zeros((n_folds, len(n_rows))), np.zeros(n_folds)
+    in_fold, totals = np.zeros((n_folds, len(n_samples))), np.zeros(n_folds)
     for group in np.argsort(-size, kind="stable").tolist():
         part = slice(*held.indptr[group : group + 2])
         classes, counts = held.indices[part], held.data[part]

@@ -1,4 +1,4 @@
-"""The rows of a fit, kept so that offsets can be fitted anew once the shares of the classes have changed."""
+"""The samples of a fit, kept so that offsets can be fitted anew once the shares of the classes have changed."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,14 +15,14 @@ _CELLS = 5_000_000
 """Up to so many scores are kept by reference, of more a sample is copied: 40 MB of float64."""
 
 _BLOCK = 1 << 16
-"""Rows at a time stay in cache: that is several times as fast."""
+"""Samples at a time stay in cache: that is several times as fast."""
 
 
 @dataclass(frozen=True, eq=False)
 class KeptRows:
-    """Scores as they were given, and for each row the code of its class, its weight and its group.
+    """Scores as they were given, and for each sample the code of its class, its weight and its group.
 
-    `weights` is None for ones, `groups` where all rows are independent. Of many scores it is a sample, in which each
+    `weights` is None for ones, `groups` where all samples are independent. Of many scores it is a sample, in which each
     class weighs what it did.
     """
 
@@ -41,18 +41,18 @@ class KeptRows:
         *,
         n_classes: int,
     ) -> Self:
-        """Keep these rows, or a sample of them."""
+        """Keep these samples, or a sample of them."""
         limit = _CELLS // (1 if scores.ndim == 1 else n_classes)
         if len(codes) <= limit:
             return cls(scores, small_codes(codes, n_classes), weights, groups)
-        rows, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
-        taken = namespace(scores).take(scores, bring(rows, to=scores), axis=0)
+        samples, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
+        taken = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
         mass = bring(heavier, to=taken, dtype=namespace(taken).float64)
-        return cls(taken, small_codes(codes[rows], n_classes), mass, None if groups is None else groups[rows])
+        return cls(taken, small_codes(codes[samples], n_classes), mass, None if groups is None else groups[samples])
 
 
 def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.float64]:
-    """Return with which probability a row of each class (K,) is drawn, for `limit` rows, or one and more for all.
+    """Return with which probability a sample of each class (K,) is drawn, for `limit` samples, or one and more for all.
 
     Half of them is shared out evenly among the classes, half as these are frequent: rare classes are kept whole.
     """
@@ -63,17 +63,17 @@ def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.fl
 def thinned(
     codes: npt.NDArray[np.int64], weights: Array | None, *, n_classes: int, limit: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return about `limit` random rows, and weights under which each class weighs as much as before."""
+    """Return about `limit` random samples, and weights under which each class weighs as much as before."""
     counts = np.bincount(codes, minlength=n_classes)
     rng, rates = np.random.default_rng(0), sampling_rates(counts, limit=limit).astype(np.float32)
     blocks = ((start, codes[start : start + _BLOCK]) for start in range(0, len(codes), _BLOCK))
-    rows = np.concatenate(
+    samples = np.concatenate(
         [start + np.flatnonzero(rng.random(len(block), np.float32) < rates[block]) for start, block in blocks]
     )
-    own = codes[rows]
+    own = codes[samples]
     host = None if weights is None else to_numpy(weights)
-    mass = np.ones(len(rows)) if host is None else host[rows]
+    mass = np.ones(len(samples)) if host is None else host[samples]
     before = counts if host is None else np.bincount(codes, host, minlength=n_classes)
     after = np.bincount(own, mass, minlength=n_classes)
     heavier = np.divide(before, after, out=np.ones(n_classes), where=after > 0)
-    return rows, mass * heavier[own]
+    return samples, mass * heavier[own]

@@ -1,4 +1,4 @@
-"""Which shares of the classes explain rows without labels, where each class looks as it does on rows with labels.
+"""Which shares of the classes explain samples without labels, where each class looks as it does on samples with labels.
 
 Expectation maximisation: Saerens, Latinne and Decaestecker, *Adjusting the outputs of a classifier to new a priori
 probabilities*, Neural Computation 14, 2002. The likelihood is concave in the shares, so that there is one optimum and
@@ -18,7 +18,7 @@ __all__ = ["likeliest_prior", "prior_of_decisions"]
 _Floats = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-2
-"""How far the log-likelihood of all rows may stay below its optimum: no data could tell such priors apart."""
+"""How far the log-likelihood of all samples may stay below its optimum: no data could tell such priors apart."""
 
 _MOST_ROUNDS = 500
 _FURTHEST = 64.0
@@ -28,10 +28,10 @@ _FURTHEST = 64.0
 def likeliest_prior(
     densities: _Floats, weights: _Floats, *, pull: _Floats, start: _Floats | None = None, tolerance: float = _TOLERANCE
 ) -> _Floats:
-    """Return the prior (K,) under which rows of these weights (n,) are likeliest.
+    """Return the prior (K,) under which samples of these weights (n,) are likeliest.
 
-    `densities` (n, K) are those of each class up to a factor in each row: probabilities over the prior they hold for.
-    The prior of these priors is Dirichlet's, as if `pull` (K,) rows of each class had been seen besides.
+    `densities` (n, K) are those of each class up to a factor in each sample: probabilities over the prior they hold
+    for. The prior of these priors is Dirichlet's, as if `pull` (K,) samples of each class had been seen besides.
     """
     prior = pull / pull.sum() if start is None else start
     total = weights.sum() + pull.sum()
@@ -65,12 +65,12 @@ def _stretched(start: _Floats, first: _Floats, second: _Floats) -> _Floats:
 
 
 def prior_of_decisions(decided: _Floats, shares: _Floats) -> _Floats:
-    """Return the prior (K,) under which rows are decided as often as `shares` (K,) says, or most nearly so.
+    """Return the prior (K,) under which samples are decided as often as `shares` (K,) says, or most nearly so.
 
-    `decided[j, k]` is the share of the rows of class k that is decided as j.
+    `decided[j, k]` is the share of the samples of class k that is decided as j.
     """
     firmly = 1e3  # so much more it counts that a prior sums to one
-    rows = np.vstack([decided, np.full(decided.shape[1], firmly)])
-    found = nnls(rows, np.append(shares, firmly))[0]
+    samples = np.vstack([decided, np.full(decided.shape[1], firmly)])
+    found = nnls(samples, np.append(shares, firmly))[0]
     prior: _Floats = found / found.sum()
     return prior

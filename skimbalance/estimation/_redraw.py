@@ -1,4 +1,4 @@
-"""What counts might have been, had other rows of the same kind been drawn."""
+"""What counts might have been, had other samples of the same kind been drawn."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from scipy.sparse import block_diag, csr_array, diags_array
 from skimbalance.estimation._groups import held_by, independent_weights
 from skimbalance.metrics.counts import Counts
 
-__all__ = ["Codes", "Floats", "redrawn"]
+__all__ = ["Codes", "Floats", "posterior_predictive"]
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -25,14 +25,14 @@ _CELLS_AT_ONCE = 5_000_000
 """Draws that are held in memory, and numbers of them."""
 
 _PRIOR = 0.5
-"""Rows added to the hits and to the misses of each class (Jeffreys): no rate of few rows is certain. Of rows in groups
-it is half of what an independent row weighs."""
+"""Samples added to the hits and to the misses of each class (Jeffreys): no rate of few samples is certain. Of samples
+in groups it is half of what an independent sample weighs."""
 
 
 class _Kinds(NamedTuple):
-    """Rows by kind, alike in truth and in each decision: what all rows of a kind weigh, and how many they are.
+    """Samples by kind, alike in truth and in each decision: what all samples of a kind weigh, and how many they are.
 
-    Of rows in groups `sizes` is one for each group, and `groups` (G, kinds) what its rows of each kind weigh.
+    Of samples in groups `sizes` is one for each group, and `groups` (G, kinds) what its samples of each kind weigh.
     """
 
     truth: Codes
@@ -42,7 +42,7 @@ class _Kinds(NamedTuple):
     groups: Any = None
 
 
-def redrawn(
+def posterior_predictive(
     codes: Codes,
     weights: Floats | None,
     decisions: Sequence[Codes],
@@ -54,12 +54,13 @@ def redrawn(
     anew: bool = False,
     tail: float = 0.05,
 ) -> Iterator[list[Counts]]:
-    """Yield counts of each vector of decisions under Bayesian bootstraps of the rows, enough of them for such a tail.
+    """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, enough of them for such a
+    tail.
 
-    Rows of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` as many new
-    rows are drawn at these rates: the posterior predictive distribution, which varies twice as much. Rows of one group
-    share a weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not depend
-    on that of the columns.
+    Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` as many new
+    samples are drawn at these rates: the posterior predictive distribution, which varies twice as much. Samples of one
+    group share a weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not
+    depend on that of the columns.
     """
     n_classes = len(class_order)
     kinds = _kinds(codes, weights, decisions, groups, class_order=class_order)
@@ -78,8 +79,8 @@ def _drawn(kinds: _Kinds, n_draws: int, rng: np.random.Generator, *, anew: bool)
     """Return the weight of each kind in each draw, (draws, kinds)."""
     rates = rng.gamma(kinds.sizes, size=(n_draws, len(kinds.sizes)))
     if anew:
-        rows = rng.poisson(rates).astype(np.float64)
-        rates = np.where(rows.any(axis=1, keepdims=True), rows, rates)
+        samples = rng.poisson(rates).astype(np.float64)
+        rates = np.where(samples.any(axis=1, keepdims=True), samples, rates)
     drawn: Floats = rates * (kinds.mass / kinds.sizes) if kinds.groups is None else rates @ kinds.groups
     return drawn
 
@@ -97,7 +98,7 @@ def _kinds(
     if weights is not None:
         mass = np.bincount(inverse, weights).astype(np.float64)
         squares = np.bincount(inverse, weights * weights)
-        # Squares of tiny weights vanish: such rows then count as alike.
+        # Squares of tiny weights vanish: such samples then count as alike.
         sizes = np.divide(mass * mass, squares, out=sizes, where=squares > 0)
     held = None if groups is None else held_by(groups, inverse, weights, n_kinds=len(first))
     sizes = sizes if held is None else np.ones(held.shape[0])
@@ -105,7 +106,7 @@ def _kinds(
 
 
 def _with_prior(kinds: _Kinds, *, class_order: Codes, whole: bool) -> _Kinds:
-    """Add a little of a hit and of a miss to every class that has rows; a miss goes to the class predicted most."""
+    """Add a little of a hit and of a miss to every class that has samples; a miss goes to the class predicted most."""
     n_classes = len(class_order)
     mass = np.bincount(kinds.truth, kinds.mass, minlength=n_classes)
     occurring = class_order[mass[class_order] > 0]
@@ -127,7 +128,7 @@ def _with_prior(kinds: _Kinds, *, class_order: Codes, whole: bool) -> _Kinds:
 
 
 def _row_weights(kinds: _Kinds, *, n_classes: int, whole: bool) -> Floats:
-    """Return what an independent row of each class weighs, a `whole` number where all rows weigh one."""
+    """Return what an independent sample of each class weighs, a `whole` number where all samples weigh one."""
     if kinds.groups is None:
         mass, sizes = (np.bincount(kinds.truth, x, minlength=n_classes) for x in (kinds.mass, kinds.sizes))
         return np.divide(mass, sizes, out=np.zeros(n_classes), where=sizes > 0)

@@ -1,4 +1,4 @@
-"""Offsets for rows not seen: the variance of the optimum on the rows at hand is what costs most, so reduce it.
+"""Offsets for samples not seen: the variance of the optimum on the samples at hand is what costs most, so reduce it.
 
 Two estimates err in different ways and are averaged: the optimum for calibrated soft labels, which has no noise of
 single labels but trusts the calibration, and the median optimum over Bayesian bootstraps of labels half soft, which has
@@ -28,18 +28,18 @@ _LEAST_GAIN = 0.01
 """The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
 
 
-def plugin(problem: Problem, *, report: Progress | None = None) -> Solution:
+def plugin(problem: Problem, *, progress: Progress | None = None) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample)), report=report, least_gain=_LEAST_GAIN)
+    found = _optimum(_soft(sample, calibrated_shares(sample)), progress=progress, least_gain=_LEAST_GAIN)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 
-def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, report: Progress | None = None) -> Solution:
+def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, progress: Progress | None = None) -> Solution:
     """Return the mean of the plug-in and the bootstrapped optimum, shrunk to the best multiple of `-log prior`."""
     sample = condensed(problem)
     shares = calibrated_shares(sample)
-    plug = _optimum(_soft(sample, shares), report=report)
+    plug = _optimum(_soft(sample, shares), progress=progress)
     mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
     # Two classes have no other offsets than the multiples of -log prior, and one search finds the best of them.
     several = problem.n_classes > 2
@@ -47,8 +47,8 @@ def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, report: 
     start = ascend(mixed, multiple).offsets if several else multiple
     weights = bootstrap_weights(sample, count=_affordable(problem, n_bootstraps), seed=seed)
     drawn = run(partial(_reweighted, mixed, w, start) for w in weights)
-    if report is not None:
-        report(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
+    if progress is not None:
+        progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
     offsets = (centred(plug.offsets) + _median(drawn)) / 2
     if several:
         offsets = _shrunk(offsets, towards=centred(multiple), drawn=drawn)
@@ -61,21 +61,21 @@ def _soft(sample: Sample, shares: Array) -> Problem:
 
 def _half_soft(shares: Array, sample: Sample) -> Array:
     """Return the mean of `shares` (K, n) and the labels, in place where the library allows it."""
-    xp, n_rows = namespace(shares), shares.shape[1]
-    own = xp.astype(sample.truth.codes, xp.int64) * n_rows + xp.arange(n_rows, device=device(shares))
+    xp, n_samples = namespace(shares), shares.shape[1]
+    own = xp.astype(sample.truth.codes, xp.int64) * n_samples + xp.arange(n_samples, device=device(shares))
     values = flat(shares)
     values = put(values, own, values[own] + 1)
     values /= 2
     return xp.reshape(values, shares.shape)
 
 
-def _optimum(problem: Problem, *, report: Progress | None, least_gain: float = 0.0) -> Solution:
+def _optimum(problem: Problem, *, progress: Progress | None, least_gain: float = 0.0) -> Solution:
     """Return the optimum that the best multiple of `-log prior` leads to."""
     none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
     start = none if problem.n_classes == 2 else _best_multiple(problem)
     found = ascend(problem, start, least_gain=least_gain)
-    if report is not None:
-        report(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.rank:.6g}")
+    if progress is not None:
+        progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.objective_value:.6g}")
     return found
 
 
@@ -115,4 +115,4 @@ def _best_multiple(problem: Problem) -> Array:
     """Return the best multiple of `-log prior` on a grid, the smallest of equals."""
     support = problem.truth.support
     offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
-    return max(offsets, key=problem.rank)
+    return max(offsets, key=problem.objective_value)

@@ -14,8 +14,8 @@ __all__ = ["SOFTNESS", "searched"]
 SOFTNESS = {"empirical": 0.0, "robust": 0.75, "plugin": 1.0}
 """The share of each label that is what the calibrated scores make of it, by estimate.
 
-Three quarters hold on new rows as well as bootstraps do, in simulations with two and four classes; a half does not with
-four.
+Three quarters hold on new samples as well as bootstraps do, in simulations with two and four classes; a half does not
+with four.
 """
 
 _LESS_IN_FOLDS, _FEWEST = 4, 10
@@ -30,7 +30,7 @@ def searched(
     seed: int,
     quick: bool = False,
     restarts: bool = True,
-    report: Progress | None = None,
+    progress: Progress | None = None,
 ) -> Solution:
     """Return the best offsets that a search finds for labels as soft as `estimate` says; `quick` in a fold.
 
@@ -43,7 +43,7 @@ def searched(
     moved = is_ordered(problem.scores) and bool((np.diff(order) < 0).any())
     ordered = problem.restricted(order.tolist()) if moved else problem
     asked = ordered if softness == 0 else _softened(condensed(ordered), softness)
-    found = search(asked, how, seed=seed, restarts=restarts, report=report)
+    found = search(asked, how, seed=seed, restarts=restarts, progress=progress)
     if asked is problem:
         return found
     places = np.argsort(order) if moved else np.arange(problem.n_classes)

@@ -1,4 +1,4 @@
-"""Offsets for an imbalance state, and how far from it they will be on new rows."""
+"""Offsets for an imbalance state, and how far from it they will be on new samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import block_rows, to_numpy
+from skimbalance._core.array_api import block_samples, to_numpy
 from skimbalance._core.decision import softmax
 from skimbalance._core.typing import Run
 from skimbalance.estimation._cross_fit import folds_of, jackknife_error
@@ -16,19 +16,19 @@ from skimbalance.estimation._groups import independent_counts
 from skimbalance.estimation._redraw import Codes, Floats
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.state import balanced_weights
-from skimbalance.solvers import Problem, reach_state
+from skimbalance.solvers import Problem, solve_state
 
 __all__ = ["StateEstimate", "StateProblem"]
 
 _LEAST_FOLDS = 2
 _GROUPS = 1000
 _DRAWS = 1000
-"""Rows are drawn anew so often, in so many random groups of them."""
+"""Samples are drawn anew so often, in so many random groups of them."""
 
 
 @dataclass(frozen=True)
 class StateEstimate:
-    """Offsets, how far from the target their state is, on these rows and on new ones, and what it took."""
+    """Offsets, how far from the target their state is, on these samples and on new ones, and what it took."""
 
     offsets: Floats
     distance: float
@@ -43,7 +43,7 @@ class StateEstimate:
 class StateProblem:
     """Find offsets for which the mean of `softmax(scores + offsets)` is `target` (K,), all on the host.
 
-    `dtype` is the one that the offsets will be kept in; rows of one of `groups` are not independent. Folds are dealt
+    `dtype` is the one that the offsets will be kept in; samples of one of `groups` are not independent. Folds are dealt
     along `class_order` (K,).
     """
 
@@ -58,7 +58,7 @@ class StateProblem:
 
     @classmethod
     def of(cls, problem: Problem, target: Floats, *, class_balanced: bool) -> "StateProblem":
-        """Copy rows of any array library to the host."""
+        """Copy samples of any array library to the host."""
         problem = problem.in_order()
         host, truth = to_numpy(problem.scores), problem.truth
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
@@ -75,8 +75,8 @@ class StateProblem:
         )
 
     def estimate(self, *, level: float | None, seed: int, run: Run) -> StateEstimate:
-        """Fit the offsets and, unless `level` is None, foretell their state on new rows."""
-        found = reach_state(self.scores, self.target, weights=self.mass)
+        """Fit the offsets and, unless `level` is None, foretell their state on new samples."""
+        found = solve_state(self.scores, self.target, weights=self.mass)
         offsets = found.offsets.astype(self.dtype).astype(np.float64)
         distance = self.distance(offsets)
         if level is None:
@@ -84,7 +84,7 @@ class StateProblem:
         fold_of = self._folds(seed)
         n_folds = int(fold_of.max()) + 1
         pairs = run(partial(self._outside, fold_of == fold) for fold in range(n_folds))
-        # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold): as many new rows as there are vary less.
+        # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold): as many new samples as there are vary less.
         score = np.sqrt(2 * (n_folds - 1)) / n_folds * float(np.mean([away for _, away in pairs]))
         error = jackknife_error(np.stack([shifts for shifts, _ in pairs]), level=level)
         interval = self._interval(offsets, level=level, seed=seed)
@@ -92,7 +92,7 @@ class StateProblem:
 
     @property
     def mass(self) -> Floats:
-        """What each row counts for; it sums to one."""
+        """What each sample counts for; it sums to one."""
         if self.class_balanced:
             return balanced_weights(self.codes, self.weights, n_classes=len(self.target))
         own = np.ones(len(self.codes)) if self.weights is None else self.weights
@@ -102,35 +102,37 @@ class StateProblem:
     def distance(self, offsets: Floats) -> float:
         """Return the largest absolute difference between the state and the target."""
         mass, state = self.mass, np.zeros(len(self.target))
-        for rows in block_rows(self.scores.shape):
-            state += mass[rows] @ softmax(self.scores[rows] + offsets)
+        for samples in block_samples(self.scores.shape):
+            state += mass[samples] @ softmax(self.scores[samples] + offsets)
         return float(np.max(np.abs(state - self.target)))
 
     def _folds(self, seed: int) -> Codes:
-        """Return the fold of each row; how many are of each class is left to chance where that matters."""
+        """Return the fold of each sample; how many are of each class is left to chance where that matters."""
         n_classes = len(self.target)
         if not self.class_balanced:
             return folds_of(np.zeros_like(self.codes), self.groups, n_classes=n_classes, seed=seed)
-        n_rows = independent_counts(self.codes, self.groups, n_classes=n_classes)
-        least = int(n_rows[n_rows > 0].min())
+        n_samples = independent_counts(self.codes, self.groups, n_classes=n_classes)
+        least = int(n_samples[n_samples > 0].min())
         codes = self.codes if self.class_order is None else np.argsort(self.class_order)[self.codes]
         return folds_of(codes, self.groups, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
 
     def _outside(self, fold: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
-        """Return the offsets of the rows that are not of the fold, and how far from the target they take the fold."""
+        """Return the offsets of the samples that are not of the fold, and how far from the target they take the
+        fold.
+        """
         rest = self._take(~fold)
-        offsets = reach_state(rest.scores, self.target, weights=rest.mass).offsets
+        offsets = solve_state(rest.scores, self.target, weights=rest.mass).offsets
         return offsets, self._take(fold).distance(offsets)
 
-    def _take(self, rows: npt.NDArray[np.bool_]) -> "StateProblem":
-        weights = None if self.weights is None else self.weights[rows]
-        groups = None if self.groups is None else self.groups[rows]
+    def _take(self, samples: npt.NDArray[np.bool_]) -> "StateProblem":
+        weights = None if self.weights is None else self.weights[samples]
+        groups = None if self.groups is None else self.groups[samples]
         return StateProblem(
-            self.scores[rows], self.codes[rows], weights, self.target, self.class_balanced, groups=groups
+            self.scores[samples], self.codes[samples], weights, self.target, self.class_balanced, groups=groups
         )
 
     def _interval(self, offsets: Floats, *, level: float, seed: int) -> tuple[float, float]:
-        """Return quantiles of the distance where both these rows and as many new ones are drawn at random."""
+        """Return quantiles of the distance where both these samples and as many new ones are drawn at random."""
         rng = np.random.default_rng(seed)
         sums = self._deviations(offsets, rng)
         drawn = np.sqrt(2) * np.abs(rng.standard_normal((_DRAWS, len(sums))) @ sums).max(axis=1)
@@ -138,7 +140,7 @@ class StateProblem:
         return float(low), float(high)
 
     def _deviations(self, offsets: Floats, rng: np.random.Generator) -> Floats:
-        """Return by how much rows move the state off its mean, summed over random groups of rows (groups, K)."""
+        """Return by how much samples move the state off its mean, summed over random groups of samples (groups, K)."""
         mass = self.mass
         centres = self._centres(offsets, mass)
         if self.groups is not None:
@@ -146,11 +148,11 @@ class StateProblem:
         shuffled = rng.permutation(len(self.codes))
         groups = min(_GROUPS, len(shuffled))
         sums = np.zeros((groups, len(self.target)))
-        step = groups * max(1, block_rows(self.scores.shape)[0].stop // groups)
+        step = groups * max(1, block_samples(self.scores.shape)[0].stop // groups)
         for start in range(0, len(shuffled), step):
-            rows = shuffled[start : start + step]
-            moved = mass[rows, None] * (softmax(self.scores[rows] + offsets) - centres[self.codes[rows]])
-            for first in range(0, len(rows), groups):
+            samples = shuffled[start : start + step]
+            moved = mass[samples, None] * (softmax(self.scores[samples] + offsets) - centres[self.codes[samples]])
+            for first in range(0, len(samples), groups):
                 part = moved[first : first + groups]
                 sums[: len(part)] += part
         return sums
@@ -158,31 +160,31 @@ class StateProblem:
     def _group_deviations(
         self, groups: Codes, offsets: Floats, mass: Floats, centres: Floats, rng: np.random.Generator
     ) -> Floats:
-        """Return the same where rows are in `groups`, none of which is taken apart."""
+        """Return the same where samples are in `groups`, none of which is taken apart."""
         _, number = np.unique(groups, return_inverse=True)
         n_groups = int(number.max()) + 1
         n_sums = min(_GROUPS, n_groups)
         place = rng.permutation(n_groups)[number] % n_sums
         sums = np.zeros((n_sums, len(self.target)))
-        for rows in block_rows(self.scores.shape):
-            moved = mass[rows, None] * (softmax(self.scores[rows] + offsets) - centres[self.codes[rows]])
-            sums += _summed(moved, place[rows], n_sums)
+        for samples in block_samples(self.scores.shape):
+            moved = mass[samples, None] * (softmax(self.scores[samples] + offsets) - centres[self.codes[samples]])
+            sums += _summed(moved, place[samples], n_sums)
         return sums
 
     def _centres(self, offsets: Floats, mass: Floats) -> Floats:
-        """Return the mean (K, K) of the rows of each class where each counts alike, else that of all rows."""
+        """Return the mean (K, K) of the samples of each class where each counts alike, else that of all samples."""
         n_classes = len(self.target)
         if not self.class_balanced:
             return np.tile(self.target, (n_classes, 1))
         sums = np.zeros((n_classes, n_classes))
-        for rows in block_rows(self.scores.shape):
-            proba = softmax(self.scores[rows] + offsets) * mass[rows, None]
-            sums += _summed(proba, self.codes[rows], n_classes)
+        for samples in block_samples(self.scores.shape):
+            proba = softmax(self.scores[samples] + offsets) * mass[samples, None]
+            sums += _summed(proba, self.codes[samples], n_classes)
         total = np.bincount(self.codes, mass, minlength=n_classes)
         return sums / np.where(total > 0, total, 1)[:, None]
 
 
-def _summed(rows: Floats, codes: Sequence[int] | Codes, n_classes: int) -> Floats:
-    """Return the sums of rows of each class."""
-    sums: Floats = np.stack([np.bincount(codes, column, minlength=n_classes) for column in rows.T], axis=1)
+def _summed(samples: Floats, codes: Sequence[int] | Codes, n_classes: int) -> Floats:
+    """Return the sums of samples of each class."""
+    sums: Floats = np.stack([np.bincount(codes, column, minlength=n_classes) for column in samples.T], axis=1)
     return sums

@@ -14,7 +14,7 @@ _ROUNDING = 1e-14
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(LinearMetric):
-    """The share of rows that are hits."""
+    """The share of samples that are hits."""
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class Agreement(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class MatthewsCorrelation(Agreement):
-    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` hits of `n` rows; zero where undefined."""
+    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` hits of `n` samples; zero where undefined."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class MatthewsCorrelation(Agreement):
         xp = namespace(hits)
         square = total * total
         spreads = (square - predicted_squares, square - support_squares)
-        # With all rows in one class a spread is zero but for rounding.
+        # With all samples in one class a spread is zero but for rounding.
         defined = xp.astype((spreads[0] > _ROUNDING * square) & (spreads[1] > _ROUNDING * square), total.dtype)
         scale = xp.sqrt(defined * spreads[0]) * xp.sqrt(defined * spreads[1])
         return safe_ratio(defined * (hits * total - chance), scale)
@@ -65,7 +65,7 @@ class MatthewsCorrelation(Agreement):
 
 @dataclass(frozen=True, kw_only=True)
 class CohenKappa(Agreement):
-    """`(c n - sum p s) / (n^2 - sum p s)` with `c` hits of `n` rows; zero where undefined."""
+    """`(c n - sum p s) / (n^2 - sum p s)` with `c` hits of `n` samples; zero where undefined."""
 
     @property
     def name(self) -> str:

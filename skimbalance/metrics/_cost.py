@@ -28,7 +28,7 @@ class Cost(LinearMetric):
     Parameters
     ----------
     matrix : array-like of shape (K, K)
-        What it costs to predict class k (column) for a row of class c (row), classes in the order of `classes_`;
+        What it costs to predict class k (column) for a sample of class c (sample), classes in the order of `classes_`;
         negative entries are gains.
 
     Raises
@@ -90,7 +90,7 @@ class Cost(LinearMetric):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest cost of a row."""
+        """The least and the greatest cost of a sample."""
         return float(self._cells.min()), float(self._cells.max())
 
     def check(self, n_classes: int) -> None:
@@ -103,7 +103,7 @@ class Cost(LinearMetric):
         """Return the cost of confusing the classes `kept` with each other."""
         return replace(self, matrix=self._cells[np.ix_(kept, kept)])
 
-    def worst_rank(self, n_classes: int) -> float:
+    def worst_objective_value(self, n_classes: int) -> float:
         """Return what no rank falls below."""
         return -float(np.abs(self._cells).max())
 

@@ -26,7 +26,7 @@ def score_labels(
     """Compute `metric` from labels of any type."""
     truth, pred = check_label_pair(y_true, y_pred)
     classes: npt.NDArray[np.generic] = np.union1d(truth, pred)
-    if metric.two_class:
+    if metric.is_binary:
         metric = metric.bind(len(classes) - 1 if pos_label is None else check_label("pos_label", pos_label, classes))
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
     owned = Truth.from_codes(np.searchsorted(classes, truth), n_classes=len(classes), weights=weights)
@@ -128,10 +128,10 @@ def imbalance_degree_score(
     .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
 
     with :math:`\pi_k` the prior of class k, and :math:`q_k` the mean over the classes of `y_true` of the share of their
-    rows that is predicted as k, or with ``soft=True`` of its mean probability. `D = 1` says that all rows go to the
-    most frequent class, zero that there is no net flow towards frequent classes, `D < 0` that the rare ones are
+    samples that is predicted as k, or with ``soft=True`` of its mean probability. `D = 1` says that all samples go to
+    the most frequent class, zero that there is no net flow towards frequent classes, `D < 0` that the rare ones are
     favoured. For two classes it is the recall of the frequent class minus that of the rare one, in [-1, 1]. For more
-    the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all rows at the
+    the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples at the
     rarest class, and never below :math:`-(K - 1)`.
 
     Zero is not perfection: flows in both directions may cancel, and random decisions have it too. Degrees compare only

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from skimbalance._core.array_api import device, namespace
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Direction, LinearMetric, Metric, PooledMetric, Trait, safe_ratio
+from skimbalance.metrics.base import Decomposition, Direction, LinearMetric, Metric, PooledMetric, safe_ratio
 from skimbalance.metrics.counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
@@ -18,7 +18,7 @@ def _occurring(support: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class BalancedAccuracy(LinearMetric):
-    """The mean recall of the classes that have rows."""
+    """The mean recall of the classes that have samples."""
 
     @property
     def name(self) -> str:
@@ -33,7 +33,7 @@ class BalancedAccuracy(LinearMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRecall(LinearMetric):
-    """The recall of one class; zero where it has no rows."""
+    """The recall of one class; zero where it has no samples."""
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ class ClassRecall(LinearMetric):
         return "recall"
 
     @property
-    def two_class(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
         return True
 
@@ -54,9 +54,9 @@ class ClassRecall(LinearMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class GeometricMean(PooledMetric):
-    """The geometric mean of the recalls of the classes that have rows."""
+    """The geometric mean of the recalls of the classes that have samples."""
 
-    vanishes: ClassVar[bool] = True
+    zero_if_class_missed: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class GeometricMean(PooledMetric):
         return "geometric_mean"
 
     def counted(self, counts: Counts) -> Array:
-        """Return the classes that have rows."""
+        """Return the classes that have samples."""
         return counts.support > 0
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
@@ -87,9 +87,9 @@ class GeometricMean(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class WorstRecall(PooledMetric):
-    """The lowest recall of the classes that have rows."""
+    """The lowest recall of the classes that have samples."""
 
-    trait: ClassVar[Trait] = "minimum"
+    decomposition: ClassVar[Decomposition] = "minimum"
 
     @property
     def name(self) -> str:
@@ -97,12 +97,12 @@ class WorstRecall(PooledMetric):
         return "worst_recall"
 
     @property
-    def companion(self) -> Metric:
+    def tie_breaker(self) -> Metric:
         """The geometric mean gains by every class, the worst recall by the worst alone."""
         return GeometricMean()
 
     def counted(self, counts: Counts) -> Array:
-        """Return the classes that have rows."""
+        """Return the classes that have samples."""
         return counts.support > 0
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
@@ -112,7 +112,7 @@ class WorstRecall(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class FalsePositiveRate(PooledMetric):
-    """The share of the rows of other classes that are predicted as the positive one; less is better."""
+    """The share of the samples of other classes that are predicted as the positive one; less is better."""
 
     direction: ClassVar[Direction] = "minimize"
 
@@ -122,12 +122,12 @@ class FalsePositiveRate(PooledMetric):
         return "false_positive_rate"
 
     @property
-    def two_class(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
         return True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
-        """Return the false positives, and the rows that could be."""
+        """Return the false positives, and the samples that could be."""
         return chosen * (predicted - hits), (1 - chosen) * support + 0 * hits
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:

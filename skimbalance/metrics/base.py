@@ -12,7 +12,7 @@ from skimbalance.metrics.counts import Counts
 
 __all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
 
-Trait = Literal["linear", "sum", "minimum", "general"]
+Decomposition = Literal["linear", "sum", "minimum", "general"]
 """What a line search sums along its way; nothing for `general`, of which values alone are known."""
 
 Direction = Literal["maximize", "minimize", "zero"]
@@ -37,10 +37,10 @@ class Metric(ABC):
 
     label: int | None = field(default=None, init=False)
 
-    trait: ClassVar[Trait]
+    decomposition: ClassVar[Decomposition]
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
-    vanishes: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
+    zero_if_class_missed: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
 
     @property
     @abstractmethod
@@ -53,18 +53,18 @@ class Metric(ABC):
         return 0.0, 1.0
 
     @property
-    def two_class(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
         return False
 
     @property
-    def companion(self) -> "Metric | None":
+    def tie_breaker(self) -> "Metric | None":
         """A metric whose optimum is a good place to start from, where the metric itself has wide plateaus."""
         return None
 
     @property
     def takes_weights(self) -> bool:
-        """Whether it can be computed where rows weigh anything else than whole numbers."""
+        """Whether it can be computed where samples weigh anything else than whole numbers."""
         return True
 
     def over(self, labels: Sequence[Label]) -> Self:
@@ -73,7 +73,7 @@ class Metric(ABC):
 
     def bind(self, positive: int) -> Self:
         """Return the metric with the code of the positive class filled in, where it takes one."""
-        return self._about(positive) if self.two_class else self
+        return self._about(positive) if self.is_binary else self
 
     def _about(self, label: int) -> Self:
         bound = copy(self)
@@ -100,7 +100,7 @@ class Metric(ABC):
             return -namespace(value).abs(value)
         return -value if self.direction == "minimize" else value
 
-    def rank(self, counts: Counts) -> float:
+    def objective_value(self, counts: Counts) -> float:
         """Return what a solver maximises: the merit, or a refinement that also orders equal merits."""
         xp = namespace(counts.hits)
         return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
@@ -110,23 +110,23 @@ class Metric(ABC):
         return pooled[0]
 
     def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the pooled terms into what a solver maximises; see `rank`."""
+        """Turn the pooled terms into what a solver maximises; see `objective_value`."""
         return self.merit(self.pool(pooled, n_classes))
 
-    def worst_rank(self, n_classes: int) -> float:
+    def worst_objective_value(self, n_classes: int) -> float:
         """Return what no rank falls below."""
         return -float(n_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearMetric(Metric):
-    """`sum_ck confusion[c, k] * utilities[c, k]`: each row adds its own, whatever the others do."""
+    """`sum_ck confusion[c, k] * utilities[c, k]`: each sample adds its own, whatever the others do."""
 
-    trait: ClassVar[Trait] = "linear"
+    decomposition: ClassVar[Decomposition] = "linear"
 
     @abstractmethod
     def utilities(self, support: Array) -> Array:
-        """Return the worth of a row of class c predicted as k: (K, K), or (K,) where only hits count."""
+        """Return the worth of a sample of class c predicted as k: (K, K), or (K,) where only hits count."""
 
     def value(self, counts: Counts) -> float:
         """Return the metric of the decisions that `counts` counts."""
@@ -143,7 +143,7 @@ class PooledMetric(Metric):
     with the hits of its class and does not depend on `predicted`.
     """
 
-    trait: ClassVar[Trait] = "sum"
+    decomposition: ClassVar[Decomposition] = "sum"
 
     @abstractmethod
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
@@ -166,13 +166,13 @@ class PooledMetric(Metric):
         counted = self.counted(counts) if self.label is None else xp.ones_like(counts.hits) > 0
         columns = (counts.hits, counts.predicted, counts.support, self.chosen(counts.support))
         terms = self.terms(*(column[counted] for column in columns))
-        reduce = xp.min if self.trait == "minimum" else xp.sum
+        reduce = xp.min if self.decomposition == "minimum" else xp.sum
         return tuple(reduce(term) for term in terms), int(terms[0].shape[0])
 
     def value(self, counts: Counts) -> float:
         """Return the metric of the decisions that `counts` counts."""
         return float(self.pool(*self.pooled(counts)))
 
-    def rank(self, counts: Counts) -> float:
+    def objective_value(self, counts: Counts) -> float:
         """Return what a solver maximises for the decisions that `counts` counts."""
         return float(self.refine(*self.pooled(counts)))

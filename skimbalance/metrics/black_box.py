@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import Label
-from skimbalance.metrics.base import Metric, Trait
+from skimbalance.metrics.base import Decomposition, Metric
 from skimbalance.metrics.counts import Counts
 
 __all__ = ["BlackBox"]
@@ -25,16 +25,17 @@ _FAR = 1e6
 class BlackBox(Metric):
     """`sign * function(y_true, y_pred)`; more is better.
 
-    The order of rows cannot matter, so that the metric is a function of the weighted confusion matrix: `function` sees
-    one row for each cell that is not empty, with the weight of the cell as `sample_weight`. If it takes no weights it
-    sees each row as often as it is there. `labels` (K,) are what it sees for each class, codes where None.
+    The order of samples cannot matter, so that the metric is a function of the weighted confusion matrix: `function`
+    sees one sample for each cell that is not empty, with the weight of the cell as `sample_weight`. If it takes no
+    weights it sees each sample as often as it is there. `labels` (K,) are what it sees for each class, codes where
+    None.
     """
 
     function: Callable[..., float]
     sign: int = 1
     labels: tuple[Label, ...] | None = None
 
-    trait: ClassVar[Trait] = "general"
+    decomposition: ClassVar[Decomposition] = "general"
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     needs_confusion: ClassVar[bool] = True
 
@@ -96,14 +97,14 @@ class BlackBox(Metric):
     def value(self, counts: Counts) -> float:
         """Return what the function makes of the decisions that `counts` counts, times the sign."""
         table = to_numpy(counts.confusion).astype(np.float64)
-        rows, columns = np.nonzero(table > 0)
+        samples, columns = np.nonzero(table > 0)
         labels = np.arange(len(table)) if self.labels is None else np.asarray(self.labels)
-        mass = table[rows, columns]
+        mass = table[samples, columns]
         if self.takes_weights:
-            returned: Any = self.function(labels[rows], labels[columns], sample_weight=mass)
+            returned: Any = self.function(labels[samples], labels[columns], sample_weight=mass)
         else:
             times = self._repetitions(mass)
-            returned = self.function(np.repeat(labels[rows], times), np.repeat(labels[columns], times))
+            returned = self.function(np.repeat(labels[samples], times), np.repeat(labels[columns], times))
         try:
             value = None if isinstance(returned, str | bytes) or np.ndim(returned) > 0 else self.sign * float(returned)
         except (TypeError, ValueError, OverflowError):
@@ -125,14 +126,14 @@ class BlackBox(Metric):
             )
         return whole.astype(np.int64)
 
-    def rank(self, counts: Counts) -> float:
+    def objective_value(self, counts: Counts) -> float:
         """Return the value, or less where it is far below zero; the least of all where it is not a number."""
         value = self.value(counts)
         if math.isnan(value):
-            return self.worst_rank(len(counts.hits))
+            return self.worst_objective_value(len(counts.hits))
         return value if value >= -_FAR else -2 * _FAR + _FAR * (_FAR / -value)
 
-    def worst_rank(self, n_classes: int) -> float:
+    def worst_objective_value(self, n_classes: int) -> float:
         """Return what no rank falls below."""
         return -2 * _FAR
 

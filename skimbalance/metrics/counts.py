@@ -13,15 +13,15 @@ _CELLS_AT_ONCE = 1 << 18
 
 
 _LEAST_OF_CLASS = 4
-"""Where rows are left out, so many of each class stay at the least, if it has them."""
+"""Where samples are left out, so many of each class stay at the least, if it has them."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Weighted row counts of each class, as three (K,) vectors.
+    """Weighted sample counts of each class, as three (K,) vectors.
 
-    `hits` are the rows of a class that were predicted as it, `predicted` all rows that were, `support` all rows
-    that are. `confusion` (K, K), rows by truth, is there only for metrics that ask for it.
+    `hits` are the samples of a class that were predicted as it, `predicted` all samples that were, `support` all
+    samples that are. `confusion` (K, K), samples by truth, is there only for metrics that ask for it.
     """
 
     hits: Array
@@ -32,20 +32,20 @@ class Counts:
 
 @dataclass(frozen=True)
 class Truth(ABC):
-    """To which class each row belongs, and with what weight; `weights` (n,) is None for ones."""
+    """To which class each sample belongs, and with what weight; `weights` (n,) is None for ones."""
 
     weights: Array | None
     support: Array
 
     @staticmethod
     def from_codes(codes: Array, *, n_classes: int, weights: Array | None = None) -> "Truth":
-        """Let row i belong to class `codes[i]`, with weight `weights[i]`."""
+        """Let sample i belong to class `codes[i]`, with weight `weights[i]`."""
         support = count_codes(codes, weights, n_classes)
         return HardTruth(weights, support, small_codes(codes, n_classes))
 
     @staticmethod
     def from_shares(shares: Array, *, weights: Array | None = None) -> "Truth":
-        """Let row i belong to class k by `shares[k, i]`, each row summing to one, with weight `weights[i]`."""
+        """Let sample i belong to class k by `shares[k, i]`, each sample summing to one, with weight `weights[i]`."""
         return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     @property
@@ -56,67 +56,69 @@ class Truth(ABC):
     @property
     @abstractmethod
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of rows, free of rounding."""
+        """Whether all sums are numbers of samples, free of rounding."""
 
     @property
     @abstractmethod
     def likeliest(self) -> Array:
-        """The class of each row (n,), the one with the largest share."""
+        """The class of each sample (n,), the one with the largest share."""
 
     @abstractmethod
-    def mass(self, k: int, rows: Array | None) -> Array:
-        """Return by how much each of `rows` (all where None) belongs to class `k`; booleans where rows weigh one."""
+    def mass(self, k: int, samples: Array | None) -> Array:
+        """Return by how much each of `samples` (all where None) belongs to class `k`; booleans where samples weigh
+        one.
+        """
 
     @abstractmethod
-    def mass_at(self, classes: Array, rows: Array | None) -> Array:
-        """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
+    def mass_at(self, classes: Array, samples: Array | None) -> Array:
+        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
 
     @abstractmethod
     def rewards(self, utilities: Array) -> Array:
-        """Return what `reward` needs of `utilities`, the worth (K, K) of a row of class c predicted as k."""
+        """Return what `reward` needs of `utilities`, the worth (K, K) of a sample of class c predicted as k."""
 
     @abstractmethod
-    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
+    def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
 
     @abstractmethod
-    def take(self, rows: Array) -> "Truth":
-        """Return the truth about `rows` alone."""
+    def take(self, samples: Array) -> "Truth":
+        """Return the truth about `samples` alone."""
 
     @abstractmethod
     def thinned(self, step: int) -> tuple[Array, "Truth"]:
-        """Return about one in `step` rows, some of each class, and the truth about them, that stands for all."""
+        """Return about one in `step` samples, some of each class, and the truth about them, that stands for all."""
 
     @abstractmethod
     def restricted(self, kept: Array) -> "Truth":
-        """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
+        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
 
     @abstractmethod
-    def confusion(self, decisions: Array, rows: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `rows`, all where None."""
+    def confusion(self, decisions: Array, samples: Array | None) -> Array:
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
 
-    def weight(self, rows: Array | None) -> Array | None:
-        """Return the weight of each of `rows`, None for ones."""
-        return self.weights if self.weights is None or rows is None else self.weights[rows]
+    def weight(self, samples: Array | None) -> Array | None:
+        """Return the weight of each of `samples`, None for ones."""
+        return self.weights if self.weights is None or samples is None else self.weights[samples]
 
     def cleared(self, sums: Array) -> Array:
-        """Return running sums of row weights free of the rounding error they leave where they should be zero."""
+        """Return running sums of sample weights free of the rounding error they leave where they should be zero."""
         if self.is_counted:
             return sums
         xp = namespace(sums)
         return xp.where(sums > 1e-12 * xp.sum(self.support), sums, xp.zeros_like(sums))
 
-    def count(self, decisions: Array, *, rows: Array | None = None, confusion: bool = False) -> Counts:
-        """Count what the class codes `decisions` achieve on `rows`, all of them where None."""
+    def count(self, decisions: Array, *, samples: Array | None = None, confusion: bool = False) -> Counts:
+        """Count what the class codes `decisions` achieve on `samples`, all of them where None."""
         return Counts(
-            hits=count_codes(decisions, self.mass_at(decisions, rows), self.n_classes),
-            predicted=count_codes(decisions, self.weight(rows), self.n_classes),
+            hits=count_codes(decisions, self.mass_at(decisions, samples), self.n_classes),
+            predicted=count_codes(decisions, self.weight(samples), self.n_classes),
             support=self.support,
-            confusion=self.confusion(decisions, rows) if confusion else None,
+            confusion=self.confusion(decisions, samples) if confusion else None,
         )
 
     def recount(self, counts: Counts, *, out: Counts, into: Counts) -> Counts:
-        """Return the counts after some rows, counted as `out`, are decided anew and counted as `into`."""
+        """Return the counts after some samples, counted as `out`, are decided anew and counted as `into`."""
         return Counts(
             hits=self.cleared(counts.hits - out.hits + into.hits),
             predicted=self.cleared(counts.predicted - out.predicted + into.predicted),
@@ -127,29 +129,31 @@ class Truth(ABC):
 
 @dataclass(frozen=True)
 class HardTruth(Truth):
-    """Each row belongs to one class: `codes` (n,)."""
+    """Each sample belongs to one class: `codes` (n,)."""
 
     codes: Array
 
     @property
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of rows, free of rounding."""
+        """Whether all sums are numbers of samples, free of rounding."""
         return self.weights is None
 
     @property
     def likeliest(self) -> Array:
-        """The class of each row (n,), the one with the largest share."""
+        """The class of each sample (n,), the one with the largest share."""
         return namespace(self.codes).astype(self.codes, namespace(self.codes).int64)
 
-    def mass(self, k: int, rows: Array | None) -> Array:
-        """Return by how much each of `rows` (all where None) belongs to class `k`; booleans where rows weigh one."""
-        owned = (self.codes if rows is None else self.codes[rows]) == k
-        return owned if self.weights is None else self._weighted(owned, self.weight(rows))
+    def mass(self, k: int, samples: Array | None) -> Array:
+        """Return by how much each of `samples` (all where None) belongs to class `k`; booleans where samples weigh
+        one.
+        """
+        owned = (self.codes if samples is None else self.codes[samples]) == k
+        return owned if self.weights is None else self._weighted(owned, self.weight(samples))
 
-    def mass_at(self, classes: Array, rows: Array | None) -> Array:
-        """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
-        owned = (self.codes if rows is None else self.codes[rows]) == classes
-        return owned if self.weights is None else self._weighted(owned, self.weight(rows))
+    def mass_at(self, classes: Array, samples: Array | None) -> Array:
+        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
+        owned = (self.codes if samples is None else self.codes[samples]) == classes
+        return owned if self.weights is None else self._weighted(owned, self.weight(samples))
 
     @staticmethod
     def _weighted(owned: Array, weights: Array) -> Array:
@@ -160,60 +164,60 @@ class HardTruth(Truth):
         """Return `utilities` themselves."""
         return utilities
 
-    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
-        xp = namespace(rows)
-        cells = xp.astype(self.codes[rows], xp.int64) * self.n_classes + xp.astype(classes, xp.int64)
+    def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
+        xp = namespace(samples)
+        cells = xp.astype(self.codes[samples], xp.int64) * self.n_classes + xp.astype(classes, xp.int64)
         gained = xp.reshape(rewards, (-1,))[cells]
-        return gained if self.weights is None else gained * self.weights[rows]
+        return gained if self.weights is None else gained * self.weights[samples]
 
-    def take(self, rows: Array) -> Truth:
-        """Return the truth about `rows` alone."""
-        return Truth.from_codes(self.codes[rows], n_classes=self.n_classes, weights=self.weight(rows))
+    def take(self, samples: Array) -> Truth:
+        """Return the truth about `samples` alone."""
+        return Truth.from_codes(self.codes[samples], n_classes=self.n_classes, weights=self.weight(samples))
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
-        """Return about one in `step` rows, some of each class, and the truth about them, that stands for all."""
+        """Return about one in `step` samples, some of each class, and the truth about them, that stands for all."""
         xp = namespace(self.codes)
-        rows = group_order(self.codes)
-        classes = xp.astype(self.codes[rows], xp.int64)
+        samples = group_order(self.codes)
+        classes = xp.astype(self.codes[samples], xp.int64)
         sizes = xp.astype(count_codes(classes, None, self.n_classes), xp.int64)
         steps = xp.clip(sizes // _LEAST_OF_CLASS, 1, step)
-        number = xp.arange(rows.shape[0], device=device(rows)) - (xp.cumulative_sum(sizes) - sizes)[classes]
+        number = xp.arange(samples.shape[0], device=device(samples)) - (xp.cumulative_sum(sizes) - sizes)[classes]
         kept = xp.nonzero(number % steps[classes] == 0)[0]
-        rows, classes = rows[kept], classes[kept]
-        weights = self.weight(rows)
+        samples, classes = samples[kept], classes[kept]
+        weights = self.weight(samples)
         mass = count_codes(classes, weights, self.n_classes)[classes]
         scale = self.support[classes] / xp.where(mass > 0, mass, xp.ones_like(mass))
         weights = scale if weights is None else scale * weights
-        return rows, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
+        return samples, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 
     def restricted(self, kept: Array) -> Truth:
-        """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
+        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
         xp = namespace(kept)
-        # For rows that weigh nothing any class will do.
+        # For samples that weigh nothing any class will do.
         places = xp.zeros(self.n_classes, dtype=xp.int64, device=device(kept))
         places = put(places, kept, xp.arange(kept.shape[0], dtype=xp.int64, device=device(kept)))
         codes = small_codes(places[xp.astype(self.codes, xp.int64)], kept.shape[0])
         return HardTruth(self.weights, self.support[kept], codes)
 
-    def confusion(self, decisions: Array, rows: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `rows`, all where None."""
+    def confusion(self, decisions: Array, samples: Array | None) -> Array:
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
         xp = namespace(decisions)
         size = self.n_classes
-        codes = self.codes if rows is None else self.codes[rows]
+        codes = self.codes if samples is None else self.codes[samples]
         cells = xp.astype(codes, xp.int64) * size + xp.astype(decisions, xp.int64)
-        return xp.reshape(count_codes(cells, self.weight(rows), size * size), (size, size))
+        return xp.reshape(count_codes(cells, self.weight(samples), size * size), (size, size))
 
 
 @dataclass(frozen=True)
 class SoftTruth(Truth):
-    """Each row belongs to every class by a share, `shares` (K, n), of its weight."""
+    """Each sample belongs to every class by a share, `shares` (K, n), of its weight."""
 
     shares: Array
 
     @property
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of rows, free of rounding."""
+        """Whether all sums are numbers of samples, free of rounding."""
         return False
 
     def weighted(self, weights: Array) -> "SoftTruth":
@@ -222,63 +226,63 @@ class SoftTruth(Truth):
 
     @property
     def likeliest(self) -> Array:
-        """The class of each row (n,), the one with the largest share."""
+        """The class of each sample (n,), the one with the largest share."""
         return namespace(self.shares).argmax(self.shares, axis=0)
 
-    def mass(self, k: int, rows: Array | None) -> Array:
-        """Return by how much each of `rows` (all where None) belongs to class `k`."""
+    def mass(self, k: int, samples: Array | None) -> Array:
+        """Return by how much each of `samples` (all where None) belongs to class `k`."""
         share = self.shares[k, :]
-        return self._weigh(share if rows is None else share[rows], rows)
+        return self._weigh(share if samples is None else share[samples], samples)
 
-    def mass_at(self, classes: Array, rows: Array | None) -> Array:
-        """Return by how much row `rows[j]` (all where None) belongs to class `classes[j]`."""
+    def mass_at(self, classes: Array, samples: Array | None) -> Array:
+        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
         xp = namespace(classes)
-        n_rows = self.shares.shape[1]
-        if rows is None:
-            rows = xp.arange(n_rows, device=device(classes))
-        return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_rows + rows], rows)
+        n_samples = self.shares.shape[1]
+        if samples is None:
+            samples = xp.arange(n_samples, device=device(classes))
+        return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_samples + samples], samples)
 
     def rewards(self, utilities: Array) -> Array:
-        """Return the expected worth (K, n) of each row if predicted as k."""
+        """Return the expected worth (K, n) of each sample if predicted as k."""
         xp = namespace(self.shares)
         return utilities.T @ xp.astype(self.shares, utilities.dtype, copy=False)
 
-    def reward(self, rewards: Array, classes: Array, rows: Array) -> Array:
-        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `rows`."""
-        xp = namespace(rows)
-        places = xp.astype(classes, xp.int64) * self.shares.shape[1] + rows
-        return self._weigh(xp.reshape(rewards, (-1,))[places], rows)
+    def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
+        """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
+        xp = namespace(samples)
+        places = xp.astype(classes, xp.int64) * self.shares.shape[1] + samples
+        return self._weigh(xp.reshape(rewards, (-1,))[places], samples)
 
-    def take(self, rows: Array) -> Truth:
-        """Return the truth about `rows` alone."""
-        shares, weights = namespace(rows).take(self.shares, rows, axis=1), self.weight(rows)
+    def take(self, samples: Array) -> Truth:
+        """Return the truth about `samples` alone."""
+        shares, weights = namespace(samples).take(self.shares, samples, axis=1), self.weight(samples)
         return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
-        """Return about one in `step` rows, some of each class, and the truth about them."""
-        rows = namespace(self.shares).arange(0, self.shares.shape[1], step, device=device(self.shares))
-        return rows, self.take(rows)
+        """Return about one in `step` samples, some of each class, and the truth about them."""
+        samples = namespace(self.shares).arange(0, self.shares.shape[1], step, device=device(self.shares))
+        return samples, self.take(samples)
 
     def restricted(self, kept: Array) -> Truth:
-        """Return the truth about the classes `kept` alone; rows of the others must weigh nothing."""
+        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
         return SoftTruth(self.weights, self.support[kept], namespace(kept).take(self.shares, kept, axis=0))
 
-    def confusion(self, decisions: Array, rows: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `rows`, all where None."""
+    def confusion(self, decisions: Array, samples: Array | None) -> Array:
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
         xp = namespace(decisions)
-        rows = xp.arange(self.shares.shape[1], device=device(decisions)) if rows is None else rows
+        samples = xp.arange(self.shares.shape[1], device=device(decisions)) if samples is None else samples
         size = self.n_classes
-        if size * rows.shape[0] <= _CELLS_AT_ONCE:
+        if size * samples.shape[0] <= _CELLS_AT_ONCE:
             every = xp.arange(size, device=device(decisions))
             cells = every[:, None] * size + xp.astype(decisions, xp.int64)[None, :]
-            mass = xp.astype(self._weigh(xp.take(self.shares, rows, axis=1), rows), xp.float64)
+            mass = xp.astype(self._weigh(xp.take(self.shares, samples, axis=1), samples), xp.float64)
             table = count_codes(xp.reshape(cells, (-1,)), xp.reshape(mass, (-1,)), size * size)
             return xp.reshape(table, (size, size))
-        masses = (xp.astype(self.mass(c, rows), xp.float64) for c in range(self.n_classes))
+        masses = (xp.astype(self.mass(c, samples), xp.float64) for c in range(self.n_classes))
         return xp.stack([count_codes(decisions, mass, self.n_classes) for mass in masses])
 
-    def _weigh(self, mass: Array, rows: Array | None) -> Array:
-        return mass if self.weights is None else mass * self.weight(rows)
+    def _weigh(self, mass: Array, samples: Array | None) -> Array:
+        return mass if self.weights is None else mass * self.weight(samples)
 
 
 def _soft_support(shares: Array, weights: Array | None) -> Array:

@@ -19,7 +19,7 @@ class ImbalanceDegree(LinearMetric):
     """The net flow of decisions towards the frequent classes; best at zero.
 
     `sum_k (q_k - 1/K) log pi_k / (max_k log pi_k - mean_k log pi_k)`, with `pi` the class prior and `q` the mean
-    over classes of how the rows of each are predicted.
+    over classes of how the samples of each are predicted.
     """
 
     direction: ClassVar[Direction] = "zero"
@@ -56,7 +56,7 @@ def require_imbalance(support: Array) -> None:
 
 
 def prevalence(support: Array) -> Array:
-    """Return the log prior of each class that has rows, above the mean of all; zero for the others."""
+    """Return the log prior of each class that has samples, above the mean of all; zero for the others."""
     xp = namespace(support)
     occurring = support > 0
     log_prior = xp.log(xp.where(occurring, support, xp.ones_like(support)))

@@ -47,7 +47,7 @@ class Overlap(PooledMetric):
         return self.stem if self.average == "binary" else f"{self.stem}_{self.average}"
 
     @property
-    def two_class(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
         return self.average == "binary"
 
@@ -79,7 +79,7 @@ class Precision(Overlap):
 
 @dataclass(frozen=True, kw_only=True)
 class Recall(Overlap):
-    """`hits / support`; a class without rows that was predicted counts as zero, as in scikit-learn."""
+    """`hits / support`; a class without samples that was predicted counts as zero, as in scikit-learn."""
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
         """Return hits and support."""

@@ -18,8 +18,9 @@ _Floats = npt.NDArray[np.float64]
 class ClassProfile:
     """Recall and precision of every class, without offsets and with them, as NumPy arrays (K,).
 
-    `classes` are the labels and `support` the weight of the rows of each; a recall is NaN where a class has no rows, a
-    precision where it is never predicted. `held_out` tells whether each row was decided by offsets fitted without it.
+    `classes` are the labels and `support` the weight of the samples of each; a recall is NaN where a class has no
+    samples, a precision where it is never predicted. `held_out` tells whether each sample was decided by offsets fitted
+    without it.
     """
 
     classes: npt.NDArray[Any]
@@ -32,7 +33,7 @@ class ClassProfile:
 
     @classmethod
     def from_counts(cls, classes: npt.NDArray[Any], *, before: Counts, after: Counts, held_out: bool = False) -> Self:
-        """Take the ratios of counts of decisions on the same rows."""
+        """Take the ratios of counts of decisions on the same samples."""
         return cls(
             classes, to_numpy(before.support).astype(np.float64), *_ratios(before), *_ratios(after), held_out=held_out
         )

@@ -25,7 +25,7 @@ __all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]
 def balanced_weights(
     codes: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None, *, n_classes: int
 ) -> npt.NDArray[np.float64]:
-    """Return weights of the rows that sum to one, in equal parts for each class that weighs something."""
+    """Return weights of the samples that sum to one, in equal parts for each class that weighs something."""
     own = np.ones(len(codes)) if weights is None else weights
     support = np.bincount(codes, own, minlength=n_classes)
     each: npt.NDArray[np.float64] = 1 / np.where(support > 0, support, 1) / np.count_nonzero(support)
@@ -45,9 +45,9 @@ def imbalance_state(
 
     .. math:: P_k = \frac{\sum_i w_i\, p_{ik}}{\sum_i w_i}
 
-    or, with ``class_balanced=True``, the mean of that over the rows of each class, over all classes. A calibrated
-    model has the class prior as its state on rows like those it was trained on, whatever its bias in recall; only the
-    class-balanced state is uniform where it favours none.
+    or, with ``class_balanced=True``, the mean of that over the samples of each class, over all classes. A calibrated
+    model has the class prior as its state on samples like those it was trained on, whatever its bias in recall; only
+    the class-balanced state is uniform where it favours none.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def imbalance_state(
     y : array-like of shape (n_samples,), optional
         True labels; needed, and used, only where ``class_balanced=True``.
     classes : array-like of shape (K,), optional
-        Label of each column, by default the sorted labels of `y`. Classes without rows are left out of the mean.
+        Label of each column, by default the sorted labels of `y`. Classes without samples are left out of the mean.
     class_balanced : bool, default=False
         Whether each class counts alike, rather than each sample.
     sample_weight : array-like of shape (n_samples,), optional
@@ -103,7 +103,7 @@ def imbalance_state(
 
 
 def _mean(shares: Array, weights: Array | None) -> Array:
-    """Return the weighted mean row, in float64."""
+    """Return the weighted mean sample, in float64."""
     xp = namespace(shares)
     wide = xp.astype(shares, xp.float64, copy=False)
     if weights is None:

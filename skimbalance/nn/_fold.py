@@ -168,12 +168,12 @@ def _add_to_intercept(folded: Any, classifier: Any, offsets: ArrayLike, X: Any, 
         )
     added, before = _per_output(offsets, len(coef)), classifier.intercept_
     methods = [m for m in _METHODS if hasattr(classifier, m) and response_method in ("auto", m)]
-    rows = _near_boundaries(coef, before, added) if X is None else X
+    samples = _near_boundaries(coef, before, added) if X is None else X
     probed = _without_names(classifier) if X is None else folded
-    tuned = {method: _tuned(probed, method, rows, np.asarray(offsets, np.float64)) for method in methods}
+    tuned = {method: _tuned(probed, method, samples, np.asarray(offsets, np.float64)) for method in methods}
     try:
         classifier.intercept_ = np.broadcast_to(before, added.shape) + added
-        decided = (_without_names(classifier) if X is None else folded).predict(rows)
+        decided = (_without_names(classifier) if X is None else folded).predict(samples)
         agreed = {method: _agreement(*scores, decided, classifier.classes_) for method, scores in tuned.items()}
         _require_agreement(type(classifier).__name__, agreed)
     except Exception:
@@ -202,10 +202,10 @@ def _require_agreement(name: str, agreed: dict[str, float]) -> None:
 
 
 def _tuned(
-    classifier: Any, method: str, rows: Any, offsets: npt.NDArray[np.float64]
+    classifier: Any, method: str, samples: Any, offsets: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return scores plus offsets, a column for each class, and their rounding."""
-    scores = np.asarray(getattr(classifier, method)(rows))
+    scores = np.asarray(getattr(classifier, method)(samples))
     eps = 64 * float(np.finfo(scores.dtype).eps)
     rounding = 1 + np.abs(offsets).max() + np.zeros(len(scores))
     with np.errstate(divide="ignore"):
@@ -229,12 +229,14 @@ def _agreement(tuned: npt.NDArray[np.float64], rounding: npt.NDArray[np.float64]
 
 def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return random samples whose scores with offsets differ by about as much as the offsets do."""
-    n_rows = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
+    n_samples = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
     rng = np.random.default_rng(0)
     scale = np.ptp(added) if len(added) > 1 else np.abs(added).max()
-    targets = rng.normal(size=(n_rows, len(coef))) * (scale or 1.0) * rng.choice([0.3, 1.0, 3.0], size=(n_rows, 1))
-    rows = np.linalg.lstsq(coef, (targets - added - intercept).T, rcond=None)[0].T
-    return np.ascontiguousarray(rows)
+    targets = (
+        rng.normal(size=(n_samples, len(coef))) * (scale or 1.0) * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))
+    )
+    samples = np.linalg.lstsq(coef, (targets - added - intercept).T, rcond=None)[0].T
+    return np.ascontiguousarray(samples)
 
 
 def _without_names(classifier: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from skimbalance._core.typing import Array, Kind
-from skimbalance._core.validation import n_samples
+from skimbalance._core.validation import count_samples
 from skimbalance.exceptions import names_page
 from skimbalance.nn._modes import evaluating
 from skimbalance.nn._nets import is_net
@@ -83,11 +83,11 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
         raise TypeError(f"net must be a torch module or a net of skorch; got {type(net).__name__}")
     known = kind_of_outputs(net, kind)
     with evaluating(net), _watching() as endings:
-        batches = [_read(outcome, known, endings, n_rows) for outcome, n_rows in _outputs(net, X)]
+        batches = [_read(outcome, known, endings, n_samples) for outcome, n_samples in _outputs(net, X)]
     if not batches:
         raise ValueError("X must hold at least one row; the net returned nothing")
     logits = torch.cat(batches)
-    require_rows(logits, n_samples(X) if is_net(net) else None, of="X")
+    require_rows(logits, count_samples(X) if is_net(net) else None, of="X")
     if known is None:
         refuse_proba(logits)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -112,10 +112,10 @@ def _watching() -> Iterator[Any]:
         yield endings
 
 
-def _read(outcome: Any, known: str | None, endings: Any, n_rows: int | None = None) -> Any:
+def _read(outcome: Any, known: str | None, endings: Any, n_samples: int | None = None) -> Any:
     """Return the logits of a batch, whose outcome is of a known kind or the latest that was watched."""
     output = _of_scores(outcome)
-    require_rows(output, n_rows, of="a batch")
+    require_rows(output, n_samples, of="a batch")
     before = None if known == "logits" else endings.before(output)
     return _to_logits(output, known) if before is None else before
 
@@ -140,10 +140,10 @@ def kind_of_outputs(net: Any, kind: Ending) -> str | None:
     return next((_CRITERIA[name] for name in names if name in _CRITERIA), None)
 
 
-def require_rows(output: Any, n_rows: int | None, *, of: str) -> None:
-    """Raise where a net has not returned a row for each of the `n_rows` that it was given; None where unknown."""
-    if n_rows not in (None, output.shape[0]):
-        raise ValueError(f"net must return a row for each row of {of}, {n_rows}; got shape {tuple(output.shape)}")
+def require_rows(output: Any, n_samples: int | None, *, of: str) -> None:
+    """Raise where a net has not returned a row for each of the `n_samples` that it was given; None where unknown."""
+    if n_samples not in (None, output.shape[0]):
+        raise ValueError(f"net must return a row for each row of {of}, {n_samples}; got shape {tuple(output.shape)}")
 
 
 def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
@@ -155,7 +155,7 @@ def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
         return
     for batch in _batches(X):
         # The last part of a batch are its labels, if it has any; inputs may have the rows along another dimension.
-        yield _called(net, batch), n_samples(batch[-1] if isinstance(batch, tuple | list) else batch)
+        yield _called(net, batch), count_samples(batch[-1] if isinstance(batch, tuple | list) else batch)
 
 
 def _for_skorch(net: Any, X: Any) -> Any:
@@ -193,17 +193,17 @@ def _batches(X: Any) -> Iterable[Any]:
         own = torch.Generator()  # without one a loader draws from the global generator
         return torch.utils.data.DataLoader(X, batch_size=_BATCH, generator=own)  # type: ignore[no-any-return]
     if isinstance(X, Mapping):
-        rows = {name: _rows(values) for name, values in X.items()}
-        n_rows = {name: len(values) for name, values in rows.items()}
-        if len(set(n_rows.values())) > 1:
-            raise ValueError(f"X must hold equally many rows under each name; got {n_rows}")
+        samples = {name: _rows(values) for name, values in X.items()}
+        n_samples = {name: len(values) for name, values in samples.items()}
+        if len(set(n_samples.values())) > 1:
+            raise ValueError(f"X must hold equally many rows under each name; got {n_samples}")
         return (
-            {name: values[start : start + _BATCH] for name, values in rows.items()}
-            for start in range(0, max(n_rows.values(), default=0), _BATCH)
+            {name: values[start : start + _BATCH] for name, values in samples.items()}
+            for start in range(0, max(n_samples.values(), default=0), _BATCH)
         )
     if hasattr(X, "__array__") or _is_list_of_rows(X):
-        rows = _rows(X)
-        return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
+        samples = _rows(X)
+        return (samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH))
     if hasattr(X, "toarray") or isinstance(X, str) or not hasattr(X, "__iter__"):
         raise TypeError(
             "X must be a tensor, an array, a data frame, a list of rows, a mapping of these or a DataLoader; got "

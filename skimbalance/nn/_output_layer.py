@@ -195,13 +195,13 @@ def _probe(net: Any, module: Any, X: Any) -> Callable[[], _Readings] | None:
     if X is not None:
         return partial(_readings, getattr(net, "_orig_mod", net), _few(X) if net is module else X)
     plain = getattr(module, "_orig_mod", module)
-    for rows in _random_inputs(plain):
-        read = partial(_readings, plain, rows)
+    for samples in _random_inputs(plain):
+        read = partial(_readings, plain, samples)
         try:
             before = read()
         except Exception:  # noqa: S112 - modules raise anything for inputs of a wrong shape
             continue
-        if _can_be_compared(before) and all(len(scores) == len(rows) for scores in before.values()):
+        if _can_be_compared(before) and all(len(scores) == len(samples) for scores in before.values()):
             return read
     return None
 

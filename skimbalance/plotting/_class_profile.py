@@ -11,7 +11,7 @@ from skimbalance._core.validation import check_codes, check_column_labels, check
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
-from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first, running_mean
+from skimbalance.plotting._classes import MANY, by_objective_value, by_row, frequent_first, running_mean
 from skimbalance.plotting._source import profile_on, tuner_of
 
 __all__ = ["ClassProfileDisplay"]
@@ -209,7 +209,7 @@ class ClassProfileDisplay:
         recall, precision = self.ax_
         support = self.profile.support[order]
         if many:
-            by_rank(precision, support, n_classes=len(order))
+            by_objective_value(precision, support, n_classes=len(order))
             return
         by_row(recall, self.profile.classes[order], support)
         if not new:

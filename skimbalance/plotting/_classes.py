@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from skimbalance.plotting._axes import Axes
 
-__all__ = ["MANY", "by_rank", "by_row", "frequent_first", "running_mean"]
+__all__ = ["MANY", "by_objective_value", "by_row", "frequent_first", "running_mean"]
 
 MANY = 40
 """More classes than that have no row of their own."""
@@ -32,7 +32,7 @@ def by_row(ax: Axes, classes: npt.NDArray[Any], support: _Floats | None) -> None
     ax.set_ylabel("class" if support is None else "class (its rows)")
 
 
-def by_rank(ax: Axes, support: _Floats | None, *, n_classes: int) -> None:
+def by_objective_value(ax: Axes, support: _Floats | None, *, n_classes: int) -> None:
     """Give classes their ranks along x, with how many rows those at the ticks have."""
     places = np.unique(np.linspace(0, n_classes - 1, 6).round().astype(np.int64))
     counts = [""] * len(places) if support is None else [f"\n{_number(count)}" for count in support[places]]

@@ -26,7 +26,7 @@ from skimbalance.plotting._axes import (
 )
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import bound_metric, positive_label
+from skimbalance.tuner.objective import positive_label, resolve_metric
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
 
@@ -165,7 +165,7 @@ class ImbalanceCurveDisplay:
         source = source_of(estimator, X)
         tuner = source.tuner
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
-        objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
+        objective = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label)
         positive = positive_label(tuner.objective, tuner.classes_, tuner.pos_label)
         drawn = _named((objective, *_BESIDE) if metrics is None else metrics, rows, positive)
         curve = imbalance_curve(
@@ -360,7 +360,7 @@ class ImbalanceCurveDisplay:
 def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dict[str, Metric]:
     """Return the metrics by name, bound to the classes."""
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = (bound_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several)
+    bound = (resolve_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several)
     return {metric.name: metric for metric in bound}
 
 

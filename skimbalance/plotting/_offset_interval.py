@@ -10,7 +10,7 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_numbers
 from skimbalance.plotting._axes import Axes, Options, colours, ink, one_axes, options, place_legend
-from skimbalance.plotting._classes import MANY, by_rank, by_row, frequent_first
+from skimbalance.plotting._classes import MANY, by_objective_value, by_row, frequent_first
 from skimbalance.plotting._source import tuner_of
 
 __all__ = ["OffsetIntervalDisplay"]
@@ -227,7 +227,7 @@ class OffsetIntervalDisplay:
         self._draw_paths(order, path_kwargs, upright=many)
         labels = np.arange(n_classes) if self.classes is None else self.classes
         if many:
-            by_rank(self.ax_, support, n_classes=n_classes)
+            by_objective_value(self.ax_, support, n_classes=n_classes)
         else:
             by_row(self.ax_, labels[order], support)
         (self.ax_.set_ylabel if many else self.ax_.set_xlabel)("offset, added to the log-score")

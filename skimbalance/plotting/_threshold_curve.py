@@ -27,7 +27,7 @@ from skimbalance.plotting._axes import (
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import bound_metric, requirements_of
+from skimbalance.tuner.objective import requirements_of, resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 
@@ -155,7 +155,7 @@ class ThresholdCurveDisplay:
         tuner = source.tuner
         _require_two("estimator", len(tuner.classes_))
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
-        objective = bound_metric(tuner.objective, tuner.classes_, tuner.pos_label)
+        objective = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label)
         second = tuner.pos_label_ == tuner.classes_[1]
         threshold = tuner.threshold_ if second else 1 - tuner.threshold_
         curve = _computed(
@@ -365,7 +365,7 @@ def _computed(
 ) -> ThresholdCurve:
     """Evaluate metrics and constraints along all thresholds."""
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = [bound_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several]
+    bound = [resolve_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several]
     required = requirements_of(constraints, rows.classes, pos_label)
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
     curve = threshold_curve(

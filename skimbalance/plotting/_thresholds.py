@@ -66,7 +66,7 @@ def threshold_curve(
     """
     cuts = _Cuts(rows, of)
     held = [_place(cuts.thresholds, each, second=of == 1) for each in kept]
-    known = {name: cuts.along(metric) for name, metric in metrics.items() if metric.trait != "general"}
+    known = {name: cuts.along(metric) for name, metric in metrics.items() if metric.decomposition != "general"}
     best = [int(np.argmax(metrics[name].merit(values))) for name, values in known.items()]
     drawn = _thinned(cuts.log_odds, cuts.thresholds, best + held)
     missed = {name: to_numpy(r.violation(cuts.along(r.metric))) > 0 for name, r in requirements.items()}
@@ -89,15 +89,15 @@ class _Cuts:
         self._rows, self._of = rows, of
         self._problem = Problem(rows.scores, rows.truth, METRICS["accuracy"])  # of both classes: the second moves
         self._line = line_of(self._problem)
-        gaps = to_numpy(self._line.gaps.values[0, :]).astype(np.float64)
-        places, falling = np.flatnonzero(to_numpy(cuts_apart(self._line.gaps))[0]), np.sort(rows.proba)[::-1]
+        margins = to_numpy(self._line.margins.values[0, :]).astype(np.float64)
+        places, falling = np.flatnonzero(to_numpy(cuts_apart(self._line.margins))[0]), np.sort(rows.proba)[::-1]
         # At place i the second class has the i rows where it is most probable; a threshold is the greatest
         # probability that is not predicted.
         if of == 1:
-            self._places, self.log_odds = places[::-1], -np.append(gaps, np.inf)[places[::-1]]
+            self._places, self.log_odds = places[::-1], -np.append(margins, np.inf)[places[::-1]]
             self.thresholds: _Floats = np.append(falling, -np.inf)[self._places]
         else:
-            self._places, self.log_odds = places, np.append(-np.inf, gaps)[places]
+            self._places, self.log_odds = places, np.append(-np.inf, margins)[places]
             self.thresholds = np.append(-np.inf, 1 - falling)[places]
 
     def along(self, metric: Metric) -> _Floats:

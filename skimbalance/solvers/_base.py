@@ -23,10 +23,10 @@ __all__ = ["Fit", "Problem", "Solution", "improves"]
 _Found = TypeVar("_Found")
 
 _TIE = 1e-9
-"""What a rank counts among decisions that miss a requirement alike: less than any row that is missed."""
+"""What a rank counts among decisions that miss a requirement alike: less than any sample that is missed."""
 
 _WITNESSES = 1024
-"""About how many rows stand for all."""
+"""About how many samples stand for all."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Problem:
     """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support.
 
     Offsets that meet all `requirements` are better than any that do not, of those the ones that miss by less, and where
-    these miss alike the ones that do better. `groups` (n,), codes from zero on the host, says which rows are not
+    these miss alike the ones that do better. `groups` (n,), codes from zero on the host, says which samples are not
     independent of each other, None that all are: solvers do not use it, estimates do.
     """
 
@@ -66,37 +66,37 @@ class Problem:
 
     @property
     def columns(self) -> Array:
-        """The scores once more, (K, n): a line search over all rows reads one class at a time."""
+        """The scores once more, (K, n): a line search over all samples reads one class at a time."""
         return self._once("columns", lambda: transposed(self.scores))
 
     @cached_property
-    def witnesses(self) -> tuple[Array, Array]:
-        """A few rows of each class and its code, the classes in ascending order."""
+    def representatives(self) -> tuple[Array, Array]:
+        """A few samples of each class and its code, the classes in ascending order."""
         step = 1 + int(self.scores.shape[0]) // _WITNESSES
-        rows, truth = self.truth.thinned(step)
+        samples, truth = self.truth.thinned(step)
         classes = truth.likeliest
         order = group_order(classes)
-        return rows[order], classes[order]
+        return samples[order], classes[order]
 
     @property
-    def mover(self) -> int:
+    def positive(self) -> int:
         """Two classes only: the class whose offset moves against that of the other."""
         return 1 if self.metric.label is None else self.metric.label
 
     @property
-    def gaps(self) -> Array:
-        """Two classes only: what the offset of the mover must exceed to win each row (n,)."""
-        return self.scores[:, 1 - self.mover] - self.scores[:, self.mover]
+    def margins(self) -> Array:
+        """Two classes only: what the offset of the mover must exceed to win each sample (n,)."""
+        return self.scores[:, 1 - self.positive] - self.scores[:, self.positive]
 
     @property
-    def lineup(self) -> tuple[Array, Array]:
-        """Two classes only: the rows in the order in which the mover takes them, and their gaps."""
-        return self._once("lineup", self._lined_up)
+    def sorted_margins(self) -> tuple[Array, Array]:
+        """Two classes only: the samples in the order in which the mover takes them, and their margins."""
+        return self._once("lineup", self._sort_margins)
 
-    def _lined_up(self) -> tuple[Array, Array]:
-        gaps = self.gaps
-        rows = namespace(gaps).argsort(gaps, stable=False)
-        return rows, gaps[rows]
+    def _sort_margins(self) -> tuple[Array, Array]:
+        margins = self.margins
+        samples = namespace(margins).argsort(margins, stable=False)
+        return samples, margins[samples]
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:
@@ -120,11 +120,11 @@ class Problem:
         vars(other)["_known"] = self._known
         return other
 
-    def take(self, rows: Array) -> "Problem":
-        """Return the problem of `rows` alone."""
-        scores = namespace(self.scores).take(self.scores, rows, axis=0)
-        groups = None if self.groups is None else numbered(self.groups[to_numpy(rows)])
-        return replace(self, scores=scores, truth=self.truth.take(rows), groups=groups)
+    def take(self, samples: Array) -> "Problem":
+        """Return the problem of `samples` alone."""
+        scores = namespace(self.scores).take(self.scores, samples, axis=0)
+        groups = None if self.groups is None else numbered(self.groups[to_numpy(samples)])
+        return replace(self, scores=scores, truth=self.truth.take(samples), groups=groups)
 
     @property
     def sample_order(self) -> npt.NDArray[np.int64]:
@@ -140,7 +140,7 @@ class Problem:
         return self.take(bring(self.sample_order, to=self.scores, dtype=namespace(self.scores).int64))
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
-        """Return the problem of the classes `kept` alone; rows of the others must weigh nothing."""
+        """Return the problem of the classes `kept` alone; samples of the others must weigh nothing."""
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
         scores = xp.take(self.scores, places, axis=1)
@@ -158,35 +158,35 @@ class Problem:
         """Count what `decisions` achieve."""
         return self.truth.count(decisions, confusion=self.needs_confusion)
 
-    def rank(self, offsets: Array) -> float:
+    def objective_value(self, offsets: Array) -> float:
         """Return what a solver maximises, for the decisions that `offsets` make."""
-        return self.rank_of(self.count(decide(self.scores, offsets)))
+        return self.objective_value_of(self.count(decide(self.scores, offsets)))
 
-    def rank_of(self, counts: Counts) -> float:
+    def objective_value_of(self, counts: Counts) -> float:
         """Return what a solver maximises, for the decisions that `counts` counts."""
-        rank = self.metric.rank(counts)
+        objective_value = self.metric.objective_value(counts)
         if not self.requirements:
-            return rank
-        ranks = namespace(counts.hits).asarray([rank], dtype=counts.hits.dtype)
-        return float(self.constrained(ranks, ranks * 0 + self.missed(counts))[0])
+            return objective_value
+        objective_values = namespace(counts.hits).asarray([objective_value], dtype=counts.hits.dtype)
+        return float(self.constrained(objective_values, objective_values * 0 + self.missed(counts))[0])
 
     def missed(self, counts: Counts) -> float:
         """Return by how much the decisions that `counts` counts miss the requirements, zero if they meet them."""
         return sum(required.missed(counts) for required in self.requirements)
 
-    def constrained(self, ranks: Array, missed: Array) -> Array:
+    def constrained(self, objective_values: Array, missed: Array) -> Array:
         """Return the ranks where nothing is missed, and lower ones where something is, the more the lower.
 
         Of those that miss alike the one is higher whose rank would be.
         """
-        worst = self.metric.worst_rank(self.n_classes)
-        lower = worst - 1 - missed + _TIE * ranks / (1 + abs(worst))
-        return namespace(ranks).where(missed > 0, lower, ranks)
+        worst = self.metric.worst_objective_value(self.n_classes)
+        lower = worst - 1 - missed + _TIE * objective_values / (1 + abs(worst))
+        return namespace(objective_values).where(missed > 0, lower, objective_values)
 
     def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
         """Return the solution that `offsets` are, with what their decisions achieve."""
         counts = self.count(decide(self.scores, offsets))
-        return Solution(offsets, counts, self.rank_of(counts), n_iter)
+        return Solution(offsets, counts, self.objective_value_of(counts), n_iter)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Solution:
 
     offsets: Array
     counts: Counts
-    rank: float
+    objective_value: float
     n_iter: int
 
 
@@ -203,6 +203,6 @@ Fit = Callable[[Problem], Solution]
 """A way to find offsets for a problem whose every class has support."""
 
 
-def improves(rank: float, on: float) -> bool:
-    """Tell whether `rank` is better than `on` by more than rounding."""
-    return rank > on if on == -float("inf") else rank > on + 1e-12 * abs(on)
+def improves(objective_value: float, on: float) -> bool:
+    """Tell whether `objective_value` is better than `on` by more than rounding."""
+    return objective_value > on if on == -float("inf") else objective_value > on + 1e-12 * abs(on)

@@ -2,7 +2,7 @@
 
 For two classes the state is one number, the share of the rarer class: 0.1 to 0.9, then nine hundredths to either side
 of the best, then nine thousandths; 45 states, or the 47 of the paper where the middle of each finer grid is counted
-anew. Each is reached as the convex problem it is, and its decisions are scored on the rows.
+anew. Each is reached as the convex problem it is, and its decisions are scored on the samples.
 
 The paper stops at two classes. For more this project goes, in the same steps of t, along the path `r_t ~ prior^(1-t)`
 from the prior at 0 through uniform at 1 to the prior turned round at 2; then once over the classes, the rarest first,
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import bring, to_numpy
 from skimbalance._core.typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._state import reach_state
+from skimbalance.solvers._state import solve_state
 
 __all__ = ["adjust_biases", "path_state"]
 
@@ -41,7 +41,7 @@ _COORDINATE_CLASSES = 100
 """Over more classes than these the grids of single shares have one level; there are none."""
 
 
-def adjust_biases(problem: Problem, *, precision: int = 3, report: Progress | None = None) -> Solution:
+def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None) -> Solution:
     """Return the offsets of the best state to so many digits, or none where that does no better.
 
     `n_iter` of the solution is the number of states tried. Of equal states the first is taken.
@@ -54,8 +54,8 @@ def adjust_biases(problem: Problem, *, precision: int = 3, report: Progress | No
         best = _refined(search.rank_of_time, _TIMES, levels=precision, steps=_STEPS)
         search.adjust_shares(levels=precision)
         found = f"the state at {best:g} of the path, with single shares adjusted"
-    if report is not None:
-        report(f"{problem.metric.name}: {found}, of {search.n_states} states; rank {search.rank:.6g}")
+    if progress is not None:
+        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; rank {search.objective_value:.6g}")
     return problem.solved(search.offsets, n_iter=search.n_states)
 
 
@@ -81,28 +81,28 @@ class _Search:
         self.host = to_numpy(problem.scores).astype(np.float64)
         self.weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
         self.offsets: Array = bring(0 * support, to=problem.scores, dtype=problem.scores.dtype)
-        self.rank = problem.rank(self.offsets)
+        self.objective_value = problem.objective_value(self.offsets)
         self.state: _Vector | None = None
         self.n_states = 0
 
-    def rank_of(self, state: _Vector) -> float:
+    def objective_value_of(self, state: _Vector) -> float:
         """Reach a state, score its decisions, and keep its offsets where they are the best."""
-        found = reach_state(self.host, state, weights=self.weights)
+        found = solve_state(self.host, state, weights=self.weights)
         offsets = bring(found.offsets, to=self.problem.scores, dtype=self.problem.scores.dtype)
-        rank = self.problem.rank(offsets)
+        objective_value = self.problem.objective_value(offsets)
         self.n_states += 1
-        if improves(rank, self.rank):
-            self.rank, self.offsets, self.state = rank, offsets, state
-        return rank
+        if improves(objective_value, self.objective_value):
+            self.objective_value, self.offsets, self.state = objective_value, offsets, state
+        return objective_value
 
     def rank_of_share(self, share: float) -> float:
         """Reach the state in which the rarer of two classes has this share."""
         rarer = int(np.argmin(self.prior))
-        return self.rank_of(np.where(np.arange(2) == rarer, share, 1 - share))
+        return self.objective_value_of(np.where(np.arange(2) == rarer, share, 1 - share))
 
     def rank_of_time(self, time: float) -> float:
         """Reach the state at this time of the path."""
-        return self.rank_of(path_state(self.prior, time))
+        return self.objective_value_of(path_state(self.prior, time))
 
     def adjust_shares(self, *, levels: int) -> None:
         """Try other shares of each class, from the best state; from the prior where none has been better."""
@@ -114,11 +114,13 @@ class _Search:
         for k in np.argsort(self.prior, kind="stable"):
             base = self.prior if self.state is None else self.state
 
-            def rank(decades: float, base: _Vector = base, k: int = int(k)) -> float:
-                return self.rank_of(_with_odds(base, k, 10**decades))
+            def objective_value(decades: float, base: _Vector = base, k: int = int(k)) -> float:
+                return self.objective_value_of(_with_odds(base, k, 10**decades))
 
-            known = {steps: self.rank if self.state is not None else -np.inf}
-            _refined(rank, grid, levels=levels if n_classes <= _FINE_CLASSES else 1, steps=steps, known=known)
+            known = {steps: self.objective_value if self.state is not None else -np.inf}
+            _refined(
+                objective_value, grid, levels=levels if n_classes <= _FINE_CLASSES else 1, steps=steps, known=known
+            )
 
 
 def _with_odds(state: _Vector, k: int, factor: float) -> _Vector:
@@ -129,7 +131,7 @@ def _with_odds(state: _Vector, k: int, factor: float) -> _Vector:
 
 
 def _refined(
-    rank: Callable[[float], float],
+    objective_value: Callable[[float], float],
     grid: _Vector,
     *,
     levels: int,
@@ -138,12 +140,14 @@ def _refined(
 ) -> float:
     """Return the best point of a grid, then of finer ones about the best; `known` are ranks by place in `grid`."""
     known = known or {}
-    ranks = [known[place] if place in known else rank(float(point)) for place, point in enumerate(grid)]
-    best, highest, step = float(grid[int(np.argmax(ranks))]), max(ranks), float(grid[1] - grid[0])
+    objective_values = [
+        known[place] if place in known else objective_value(float(point)) for place, point in enumerate(grid)
+    ]
+    best, highest, step = float(grid[int(np.argmax(objective_values))]), max(objective_values), float(grid[1] - grid[0])
     for _ in range(levels - 1):
         step /= steps + 1
         nearby = [best + step * j for j in range(-steps, steps + 1) if j != 0]
-        ranks = [rank(point) for point in nearby]
-        if improves(max(ranks), highest):
-            best, highest = nearby[int(np.argmax(ranks))], max(ranks)
+        objective_values = [objective_value(point) for point in nearby]
+        if improves(max(objective_values), highest):
+            best, highest = nearby[int(np.argmax(objective_values))], max(objective_values)
     return best

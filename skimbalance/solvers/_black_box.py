@@ -1,11 +1,11 @@
 """A search by values alone: for metrics that no line search can walk, and to check those that it can.
 
-For two classes cuts are counted along one walk over all rows, every one of them where the budget affords it.
+For two classes cuts are counted along one walk over all samples, every one of them where the budget affords it.
 
 For more, SciPy's optimisers have half of the budget. They move in quantiles: each offset is set against that of the
-most frequent class, and zero to one stands for the gaps between the two, the rows of each class weighing the same. So
-the search does not care how scores are scaled, and does not step over rare classes. The other half goes to cuts of one
-class after the other: of a value that changes in steps an optimiser sees the treads alone.
+most frequent class, and zero to one stands for the margins between the two, the samples of each class weighing the
+same. So the search does not care how scores are scaled, and does not step over rare classes. The other half goes to
+cuts of one class after the other: of a value that changes in steps an optimiser sees the treads alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._multi_start import solve
 from skimbalance.solvers._prior import prior_offsets
 from skimbalance.solvers._search import Search
-from skimbalance.solvers.binary import gaps_of
+from skimbalance.solvers.binary import margins_of
 from skimbalance.solvers.cuts import best_cuts, cuts_apart
 
 __all__ = ["default_budget", "search"]
@@ -45,7 +45,7 @@ _GUIDES = ("balanced_accuracy", "f1_macro")
 
 _KNOTS = 129
 _ROOM = 1.0
-"""Quantiles of the gaps that the search moves between, and by how much it may leave them."""
+"""Quantiles of the margins that the search moves between, and by how much it may leave them."""
 
 _POPULATION = 15
 _GENERATIONS = 20
@@ -72,7 +72,7 @@ def default_budget(problem: Problem) -> int:
 
 
 def search(
-    problem: Problem, how: Search, *, seed: int = 0, restarts: bool = True, report: Progress | None = None
+    problem: Problem, how: Search, *, seed: int = 0, restarts: bool = True, progress: Progress | None = None
 ) -> Solution:
     """Return the best offsets found within the budget; `n_iter` says how many evaluations it took.
 
@@ -80,17 +80,17 @@ def search(
     something is required, `restarts` allows the searches for these optima random restarts.
     """
     budget = default_budget(problem) if how.budget is None else how.budget
-    trials = _Trials(problem, budget, how, report)
+    trials = _Trials(problem, budget, how, progress)
     starts = _starts(problem, seed=seed, restarts=restarts)
     with suppress(_SpentError):
         if problem.n_classes == 2:
             _scan(trials, spare=len(starts))
         for start in starts:
-            trials.rank(start)
+            trials.objective_value(start)
         if problem.n_classes > 2:
             with trials.share():
                 _METHODS[how.method](trials, _Quantiles.of(problem), starts, seed)
-            _climb(trials, seed=seed)
+            _ascent(trials, seed=seed)
     trials.say(last=True)
     return problem.solved(trials.best, n_iter=trials.spent)
 
@@ -115,9 +115,9 @@ class _Trials:
     problem: Problem
     budget: int
     how: Search
-    report: Progress | None
+    progress: Progress | None
     best: Array = None
-    best_rank: float = -float("inf")
+    best_objective_value: float = -float("inf")
     highest: float = -float("inf")
     spent: int = 0
     limit: int = field(init=False)
@@ -134,18 +134,18 @@ class _Trials:
             yield
         self.limit = self.budget
 
-    def rank(self, offsets: Array) -> float:
+    def objective_value(self, offsets: Array) -> float:
         """Return the rank of `offsets`, which are kept if they are the best."""
-        rank = self.rank_of(self.problem.count(decide(self.problem.scores, offsets)))
-        self.keep(offsets, rank)
-        return rank
+        objective_value = self.objective_value_of(self.problem.count(decide(self.problem.scores, offsets)))
+        self.keep(offsets, objective_value)
+        return objective_value
 
-    def keep(self, offsets: Array, rank: float) -> None:
+    def keep(self, offsets: Array, objective_value: float) -> None:
         """Keep `offsets` of that rank if they are the best."""
-        if self.best is None or rank > self.best_rank:
-            self.best, self.best_rank = centred(offsets), rank
+        if self.best is None or objective_value > self.best_objective_value:
+            self.best, self.best_objective_value = centred(offsets), objective_value
 
-    def rank_of(self, counts: Counts) -> float:
+    def objective_value_of(self, counts: Counts) -> float:
         """Return the rank of what `counts` counts; what was counted before is not computed again."""
         if self.spent >= self.limit:
             raise _SpentError
@@ -153,37 +153,39 @@ class _Trials:
         seen = (counts.hits, counts.predicted) if counts.confusion is None else (counts.confusion,)
         key = blake2b(b"".join(to_numpy(x).tobytes() for x in seen)).digest()
         if key not in self.known:
-            self.known[key] = self.problem.rank_of(counts)
-        rank = self.known[key]
-        self.highest = max(self.highest, rank)
+            self.known[key] = self.problem.objective_value_of(counts)
+        objective_value = self.known[key]
+        self.highest = max(self.highest, objective_value)
         self.say()
         if self.how.callback is not None and self.how.callback(self.spent, self.highest):
             self.limit = self.budget = self.spent
-        return rank
+        return objective_value
 
     def say(self, *, last: bool = False) -> None:
         """Report from time to time, and at the end."""
-        if self.report is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
+        if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
-            self.report(f"{name} by {self.how.method}: rank {self.highest:.6g} after {self.spent} evaluations")
+            self.progress(f"{name} by {self.how.method}: rank {self.highest:.6g} after {self.spent} evaluations")
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:
     """Try cuts of two classes along one walk, and leave some evaluations to spare."""
     problem = trials.problem
-    gaps, counts = gaps_of(problem), _Along.of(problem)
-    places = np.flatnonzero(to_numpy(cuts_apart(gaps)))
-    ranks = np.full(gaps.values.shape[1] + 1, -np.inf)
-    ranks[places] = _zoomed(
-        counts.progress[places], trials.budget - spare, lambda place: trials.rank_of(counts.after(places[place]))
+    margins, counts = margins_of(problem), _Along.of(problem)
+    places = np.flatnonzero(to_numpy(cuts_apart(margins)))
+    objective_values = np.full(margins.values.shape[1] + 1, -np.inf)
+    objective_values[places] = _zoomed(
+        counts.progress[places],
+        trials.budget - spare,
+        lambda place: trials.objective_value_of(counts.after(places[place])),
     )
-    cuts = best_cuts(gaps, bring(ranks[None, :], to=gaps.values), start=np.zeros(1), above=-np.inf)
-    for offset, rank in zip(cuts.offsets, cuts.ranks, strict=True):
+    cuts = best_cuts(margins, bring(objective_values[None, :], to=margins.values), start=np.zeros(1), above=-np.inf)
+    for offset, objective_value in zip(cuts.offsets, cuts.objective_values, strict=True):
         pair = np.where(np.arange(2) == counts.k, offset, 0.0)
-        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), float(rank))
+        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), float(objective_value))
 
 
-def _climb(trials: _Trials, *, seed: int) -> None:
+def _ascent(trials: _Trials, *, seed: int) -> None:
     """Try cuts of one class after the other, from the best offsets so far, and again from random points around."""
     problem = trials.problem
     host = to_numpy(problem.scores)
@@ -194,25 +196,25 @@ def _climb(trials: _Trials, *, seed: int) -> None:
     margin = float(np.average(ordered[:, -1] - ordered[:, -2], weights=weights))
     offsets, length = to_numpy(trials.best), 1.0
     while True:
-        rank, last = trials.rank(bring(offsets, to=problem.scores)), -np.inf
-        while rank > last:
-            last = rank
+        objective_value, last = trials.objective_value(bring(offsets, to=problem.scores)), -np.inf
+        while objective_value > last:
+            last = objective_value
             for k in rarest_first:
-                offsets, rank = _moved(trials, host, mass, offsets, rank, int(k))
-        leap = rng.normal(scale=length * margin, size=len(offsets))[np.argsort(rarest_first)]
-        offsets, length = to_numpy(trials.best) + leap.astype(host.dtype), 1.0 if length > 2 else 2 * length
+                offsets, objective_value = _moved(trials, host, mass, offsets, objective_value, int(k))
+        restart = rng.normal(scale=length * margin, size=len(offsets))[np.argsort(rarest_first)]
+        offsets, length = to_numpy(trials.best) + restart.astype(host.dtype), 1.0 if length > 2 else 2 * length
 
 
 def _moved(
-    trials: _Trials, host: _Vector, mass: _Vector, offsets: _Vector, rank: float, k: int
+    trials: _Trials, host: _Vector, mass: _Vector, offsets: _Vector, objective_value: float, k: int
 ) -> tuple[_Vector, float]:
     """Return the offsets with that of class `k` at the best of the cuts tried, and their rank."""
-    rivals = np.max(np.delete(host + offsets, k, axis=1), axis=1)
-    order = np.argsort(rivals - host[:, k])
-    gaps = (rivals - host[:, k])[order]
-    rounding = 8 * np.finfo(host.dtype).eps * (np.abs(rivals) + np.abs(host[:, k]))[order]
-    places = np.flatnonzero(np.diff(gaps, prepend=-np.inf, append=np.inf) > np.append(rounding, 0.0))
-    lows, highs = np.append(-np.inf, gaps)[places], np.append(gaps, np.inf)[places]
+    runner_ups = np.max(np.delete(host + offsets, k, axis=1), axis=1)
+    order = np.argsort(runner_ups - host[:, k])
+    margins = (runner_ups - host[:, k])[order]
+    rounding = 8 * np.finfo(host.dtype).eps * (np.abs(runner_ups) + np.abs(host[:, k]))[order]
+    places = np.flatnonzero(np.diff(margins, prepend=-np.inf, append=np.inf) > np.append(rounding, 0.0))
+    lows, highs = np.append(-np.inf, margins)[places], np.append(margins, np.inf)[places]
     half = np.minimum((highs - lows) / 2, _ROOM)
     cuts = np.clip(offsets[k], lows + half, highs - half)
 
@@ -221,34 +223,40 @@ def _moved(
 
     progress = np.append(0.0, np.cumsum(mass[order]))[places]
     count = len(places) if len(places) <= _ALL_CUTS else _CUTS
-    ranks = _zoomed(progress, count, lambda place: trials.rank(bring(at(place), to=trials.problem.scores)))
-    best = int(np.argmax(ranks))
-    return (at(best), float(ranks[best])) if ranks[best] > rank else (offsets, rank)
+    objective_values = _zoomed(
+        progress, count, lambda place: trials.objective_value(bring(at(place), to=trials.problem.scores))
+    )
+    best = int(np.argmax(objective_values))
+    return (
+        (at(best), float(objective_values[best]))
+        if objective_values[best] > objective_value
+        else (offsets, objective_value)
+    )
 
 
-def _zoomed(progress: _Vector, budget: int, rank_at: Callable[[int], float]) -> _Vector:
+def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
     """Rank every place if the budget affords it, else some evenly spread and more near the best; the others -inf.
 
     Where the search ends on the way, the places ranked so far stand.
     """
-    ranks = np.full(len(progress), -np.inf)
+    objective_values = np.full(len(progress), -np.inf)
     low, high, left = 0, len(progress) - 1, budget
     while left > 0:
         share = left if high - low < left else max(1, left // 2)
         wanted = _spread(progress[low : high + 1], share) + low
-        fresh = wanted[np.isneginf(ranks[wanted])]
+        fresh = wanted[np.isneginf(objective_values[wanted])]
         if not fresh.size:
             break
         try:
             for place in fresh:
-                ranks[place] = rank_at(int(place))
+                objective_values[place] = objective_value_at(int(place))
         except _SpentError:
             break
         left -= len(fresh)
-        tried = np.flatnonzero(np.isfinite(ranks))
-        best = int(np.argmax(ranks[tried]))
+        tried = np.flatnonzero(np.isfinite(objective_values))
+        best = int(np.argmax(objective_values[tried]))
         low, high = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
-    return ranks
+    return objective_values
 
 
 def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
@@ -269,11 +277,11 @@ class _Along:
 
     @classmethod
     def of(cls, problem: Problem) -> "_Along":
-        """Count along the rows in the order in which the class that moves takes them."""
-        rows, _ = problem.lineup
-        running = (to_numpy(cumulative_sum(problem.truth.mass(c, rows))) for c in (0, 1))
+        """Count along the samples in the order in which the class that moves takes them."""
+        samples, _ = problem.sorted_margins
+        running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
         taken = np.stack([np.concatenate([[0.0], x]) for x in running])
-        return cls(problem.mover, taken, to_numpy(problem.truth.support).astype(np.float64))
+        return cls(problem.positive, taken, to_numpy(problem.truth.support).astype(np.float64))
 
     @property
     def progress(self) -> _Vector:
@@ -282,7 +290,7 @@ class _Along:
         return shares
 
     def after(self, place: int) -> Counts:
-        """Return the counts after so many rows."""
+        """Return the counts after so many samples."""
         table = np.empty((2, 2))
         table[:, self.k] = np.minimum(self.taken[:, place], self.support)
         table[:, 1 - self.k] = self.support - table[:, self.k]
@@ -293,7 +301,7 @@ class _Along:
 
 @dataclass(frozen=True)
 class _Quantiles:
-    """Offsets as quantiles, in [0, 1], of the gaps to the class `fixed`; `knots` (K - 1, q) are the gaps."""
+    """Offsets as quantiles, in [0, 1], of the margins to the class `fixed`; `knots` (K - 1, q) are the margins."""
 
     fixed: int
     levels: _Vector
@@ -302,7 +310,7 @@ class _Quantiles:
 
     @classmethod
     def of(cls, problem: Problem) -> "_Quantiles":
-        """Take the quantiles of the gaps of all rows, all classes of rows weighing the same."""
+        """Take the quantiles of the margins of all samples, all classes of samples weighing the same."""
         scores = to_numpy(problem.scores).astype(np.float64)
         fixed = int(np.argmax(to_numpy(problem.truth.support)))
         levels = np.linspace(0, 1, _KNOTS)
@@ -314,7 +322,7 @@ class _Quantiles:
 
     def offsets(self, point: _Vector) -> Array:
         """Return the offsets (K,) at a point (K - 1,)."""
-        free = [float(np.interp(u, self.levels, gaps)) for u, gaps in zip(point, self.knots, strict=True)]
+        free = [float(np.interp(u, self.levels, margins)) for u, margins in zip(point, self.knots, strict=True)]
         return centred(bring(np.insert(free, self.fixed, 0.0), to=self.like, dtype=self.like.dtype))
 
     def point(self, offsets: Array) -> _Vector:
@@ -322,24 +330,24 @@ class _Quantiles:
         host = to_numpy(offsets).astype(np.float64)
         free = np.delete(host - host[self.fixed], self.fixed)
         pairs = zip(free, self.knots, strict=True)
-        return np.asarray([float(np.interp(x, gaps, self.levels)) for x, gaps in pairs])
+        return np.asarray([float(np.interp(x, margins, self.levels)) for x, margins in pairs])
 
 
 def _balanced(problem: Problem) -> _Vector:
-    """Return weights (n,) of the rows of which each class has the same."""
-    truth, n_rows = problem.truth, problem.scores.shape[0]
-    every = namespace(problem.scores).arange(n_rows, device=device(problem.scores))
-    mass = np.zeros(n_rows)
+    """Return weights (n,) of the samples of which each class has the same."""
+    truth, n_samples = problem.truth, problem.scores.shape[0]
+    every = namespace(problem.scores).arange(n_samples, device=device(problem.scores))
+    mass = np.zeros(n_samples)
     for c in range(problem.n_classes):
         mass += to_numpy(truth.mass(c, every)) / float(truth.support[c])
     return mass
 
 
-def _quantiles(gaps: _Vector, mass: _Vector, levels: _Vector) -> _Vector:
-    order = np.argsort(gaps)
+def _quantiles(margins: _Vector, mass: _Vector, levels: _Vector) -> _Vector:
+    order = np.argsort(margins)
     running = np.cumsum(mass[order])
-    inner = gaps[order][np.searchsorted(running / running[-1], levels[1:-1]).clip(0, len(gaps) - 1)]
-    knots: _Vector = np.concatenate([[gaps[order[0]] - _ROOM], inner, [gaps[order[-1]] + _ROOM]])
+    inner = margins[order][np.searchsorted(running / running[-1], levels[1:-1]).clip(0, len(margins) - 1)]
+    knots: _Vector = np.concatenate([[margins[order[0]] - _ROOM], inner, [margins[order[-1]] + _ROOM]])
     return knots
 
 
@@ -362,7 +370,7 @@ def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int
 
     def loss(point: _Vector) -> float:
         try:  # the routine of older SciPy cannot be left by an error
-            return _WORST if errors else -trials.rank(space.offsets(point))
+            return _WORST if errors else -trials.objective_value(space.offsets(point))
         except _SpentError:
             return _WORST
         except ValueError as error:
@@ -389,7 +397,7 @@ def _minimised(
     trials: _Trials, space: _Quantiles, optimiser: Callable[..., Any], *arguments: Any, **options: Any
 ) -> None:
     try:
-        optimiser(lambda point: -trials.rank(space.offsets(point)), *arguments, **options)
+        optimiser(lambda point: -trials.objective_value(space.offsets(point)), *arguments, **options)
     except RuntimeError as error:  # differential evolution hides what the objective raised
         if isinstance(error.__cause__, TypeError | ValueError):
             raise error.__cause__ from None

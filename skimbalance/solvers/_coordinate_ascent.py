@@ -15,9 +15,9 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.counts import Counts
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._line_search import ranks_along
+from skimbalance.solvers._line_search import sweep_objective
 from skimbalance.solvers._neighbourhood import Change, around
-from skimbalance.solvers.binary import solve_two_classes
+from skimbalance.solvers.binary import solve_binary
 from skimbalance.solvers.cuts import Bounds, best_cuts
 
 __all__ = ["ascend"]
@@ -28,7 +28,7 @@ _MAX_SWEEPS = 1000
 """Never reached but where rounding makes gains out of nothing."""
 
 _PARTS = 16
-"""Many classes are searched in about so many batches, side by side in each: they hardly meet in the same rows."""
+"""Many classes are searched in about so many batches, side by side in each: they hardly meet in the same samples."""
 
 _CELLS_AT_ONCE = 1 << 17
 """Walks searched side by side have no more places than that."""
@@ -53,13 +53,13 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: B
     for where there are many scores.
     """
     if problem.n_classes == 2:
-        return solve_two_classes(problem, start)
-    climb, of_few = _Climb(problem, start, within), 0.0
+        return solve_binary(problem, start)
+    ascent, of_few = _Climb(problem, start, within), 0.0
     if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
-    sweeps = climb.run(least_gain=least_gain, of_few=of_few)
-    return problem.solved(centred(climb.place.offsets), n_iter=sweeps)
+    sweeps = ascent.run(least_gain=least_gain, of_few=of_few)
+    return problem.solved(centred(ascent.place.offsets), n_iter=sweeps)
 
 
 class _Climb:
@@ -74,13 +74,13 @@ class _Climb:
     def recount(self) -> None:
         """Count afresh, free of the rounding that updates pile up."""
         self.counts = self.problem.count(self.place.first)
-        self.rank = self.problem.rank_of(self.counts)
+        self.objective_value = self.problem.objective_value_of(self.counts)
 
     @property
     def scale(self) -> float:
         """What gains are measured against: the metric, but nothing as long as a requirement is missed."""
-        missed = self.rank < self.problem.metric.worst_rank(self.problem.n_classes)
-        return 0.0 if missed else abs(self.rank)
+        missed = self.objective_value < self.problem.metric.worst_objective_value(self.problem.n_classes)
+        return 0.0 if missed else abs(self.objective_value)
 
     def run(self, *, least_gain: float, of_few: float) -> int:
         """Sweep over the classes until none gains, or not much; return how many sweeps that took."""
@@ -88,22 +88,22 @@ class _Climb:
         everyone = self.problem.class_order
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
-            sweeps, before = sweeps + 1, self.rank
+            sweeps, before = sweeps + 1, self.objective_value
             moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
             active = np.concatenate([active[:0], *moved])
             self.recount()
-            if self.rank < before + of_few * self.scale:
+            if self.objective_value < before + of_few * self.scale:
                 break
             if active.size > _FEW * everyone.size:
                 continue
             # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
-            if self.rank <= last + least_gain * self.scale:
+            if self.objective_value <= last + least_gain * self.scale:
                 break
             if self.place.is_strained:
                 offsets = self.place.offsets
                 del self.place  # of two at a time none is needed
                 self.place = around(self.problem, offsets)
-            active, last = everyone, self.rank
+            active, last = everyone, self.objective_value
         return sweeps
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
@@ -131,26 +131,32 @@ class _Climb:
 
     def step(self, classes: _Classes, *, least: float) -> _Classes:
         """Move `classes` to their best offsets; return those that promised to gain more than `least` and moved."""
-        walks = self.place.walks(classes)
-        ranks = ranks_along(walks, self.problem, self.counts)
+        sorted_sweeps = self.place.sorted_sweeps(classes)
+        objective_values = sweep_objective(sorted_sweeps, self.problem, self.counts)
         start = to_numpy(self.place.offsets)[classes].astype(np.float64)
-        cuts = best_cuts(walks.gaps, ranks, start=start, above=self.rank, bounds=self.bounds(classes))
-        gains = cuts.ranks - self.rank
+        cuts = best_cuts(
+            sorted_sweeps.margins,
+            objective_values,
+            start=start,
+            above=self.objective_value,
+            bounds=self.bounds(classes),
+        )
+        gains = cuts.objective_values - self.objective_value
         order = np.argsort(-gains, kind="stable")
         order = order[gains[order] > least]
-        while order.size and not self._moved(classes[cuts.walks[order]], cuts.offsets[order]):
+        while order.size and not self._moved(classes[cuts.sorted_sweeps[order]], cuts.offsets[order]):
             order = order[: order.size // 2]  # a cut too fine for the arithmetic, or gains at each other's expense
-        return classes[cuts.walks[order]]
+        return classes[cuts.sorted_sweeps[order]]
 
     def _moved(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> bool:
         """Move `classes` if that is better."""
         move = self.place.move(classes, offsets)
         counts = self._recounted(move.change)
-        rank = self.problem.rank_of(counts)
-        if not improves(rank, self.rank):
+        objective_value = self.problem.objective_value_of(counts)
+        if not improves(objective_value, self.objective_value):
             self.place.undo(move)
             return False
-        self.counts, self.rank = counts, rank
+        self.counts, self.objective_value = counts, objective_value
         return True
 
     def _recounted(self, change: Change) -> Counts:
@@ -158,6 +164,6 @@ class _Climb:
         truth, confusion = self.problem.truth, self.problem.needs_confusion
         return truth.recount(
             self.counts,
-            out=truth.count(change.before, rows=change.rows, confusion=confusion),
-            into=truth.count(change.after, rows=change.rows, confusion=confusion),
+            out=truth.count(change.before, samples=change.samples, confusion=confusion),
+            into=truth.count(change.after, samples=change.samples, confusion=confusion),
         )

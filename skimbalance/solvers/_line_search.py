@@ -1,7 +1,7 @@
 """What the metric is along the line of one offset, all others fixed, for several classes side by side.
 
-Class k takes a row as soon as its offset exceeds the row's gap. Sorted by gap, the rows join class k one by one,
-and each leaves the rival that holds it without k; running sums give the metric after every step.
+Class k takes a sample as soon as its offset exceeds the sample's margin. Sorted by margin, the samples join class k one
+by one, and each leaves the runner-up class that holds it without k; running sums give the metric after every step.
 """
 
 from dataclasses import dataclass
@@ -22,67 +22,67 @@ from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.solvers._base import Problem
-from skimbalance.solvers.cuts import Gaps
+from skimbalance.solvers.cuts import Margins
 
-__all__ = ["Walks", "ranks_along"]
+__all__ = ["SortedSweeps", "sweep_objective"]
 
 
 @dataclass(frozen=True)
-class Walks:
-    """For each of `classes` (b,) the rows (b, m) in the order in which it takes them.
+class SortedSweeps:
+    """For each of `classes` (b,) the samples (b, m) in the order in which it takes them.
 
-    `rivals` hold the rows without the class, `held` tells which of them it holds now. Where walks are of different
-    lengths, any rows may fill up the shorter ones: what comes after the last gap is of no account.
+    `runner_ups` hold the samples without the class, `held` tells which of them it holds now. Where walks are of
+    different lengths, any samples may fill up the shorter ones: what comes after the last margin is of no account.
     """
 
     classes: Array
-    gaps: Gaps
-    rows: Array
-    rivals: Array
+    margins: Margins
+    samples: Array
+    runner_ups: Array
     held: Array
 
 
-def ranks_along(walks: Walks, problem: Problem, now: Counts) -> Array:
-    """Return the rank (b, m + 1) before the first row of each walk and after each, `now` being what stands."""
-    n_classes, along = problem.n_classes, _Along(walks, problem.truth, now)
-    ranks = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
+def sweep_objective(sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) -> Array:
+    """Return the rank (b, m + 1) before the first sample of each walk and after each, `now` being what stands."""
+    n_classes, along = problem.n_classes, _Along(sorted_sweeps, problem.truth, now)
+    objective_values = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
     if not problem.requirements:
-        return ranks
+        return objective_values
     missed = (
         required.violation(required.metric.pool(_trace(along, problem, required.metric), n_classes))
         for required in problem.requirements
     )
-    return problem.constrained(ranks, sum(missed))
+    return problem.constrained(objective_values, sum(missed))
 
 
 @dataclass(frozen=True)
 class _Along:
     """What counts along walks, by the truth."""
 
-    walks: Walks
+    sorted_sweeps: SortedSweeps
     truth: Truth
     now: Counts
 
     @cached_property
     def won(self) -> Array:
-        """By how much each row belongs to the class that takes it."""
-        return self.truth.mass_at(self.walks.classes[:, None], self.walks.rows)
+        """By how much each sample belongs to the class that takes it."""
+        return self.truth.mass_at(self.sorted_sweeps.classes[:, None], self.sorted_sweeps.samples)
 
     @cached_property
     def lost(self) -> Array:
-        """By how much each row belongs to the rival that it leaves."""
-        return self.truth.mass_at(self.walks.rivals, self.walks.rows)
+        """By how much each sample belongs to the runner-up class that it leaves."""
+        return self.truth.mass_at(self.sorted_sweeps.runner_ups, self.sorted_sweeps.samples)
 
     @cached_property
     def weight(self) -> Array | None:
-        """What each row weighs, None for ones."""
-        return self.truth.weight(self.walks.rows)
+        """What each sample weighs, None for ones."""
+        return self.truth.weight(self.sorted_sweeps.samples)
 
     @cached_property
     def own(self) -> tuple[Array, Array]:
-        """The hits and the predicted rows (b, m + 1) of each walk's class."""
+        """The hits and the predicted samples (b, m + 1) of each walk's class."""
         if self.weight is None:
-            xp, n_steps = namespace(self.won), self.walks.rows.shape[1]
+            xp, n_steps = namespace(self.won), self.sorted_sweeps.samples.shape[1]
             taken = xp.arange(n_steps + 1, dtype=xp.float64, device=device(self.won))
         else:
             taken = _from_zero(cumulative_sum(self.weight))
@@ -91,16 +91,16 @@ class _Along:
 
     @cached_property
     def departures(self) -> "_Departures":
-        """What the rivals are left with."""
+        """What the runner-up classes are left with."""
         return _departures(self)
 
     def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
-        """Let a running sum begin at what the class has without the rows that it holds."""
-        return running + self.truth.cleared(now[self.walks.classes] - self.held_total(masses))[:, None]
+        """Let a running sum begin at what the class has without the samples that it holds."""
+        return running + self.truth.cleared(now[self.sorted_sweeps.classes] - self.held_total(masses))[:, None]
 
     def held_total(self, masses: Array | None) -> Array:
-        """Sum `masses` (b, m), ones where None, over the rows that each class holds."""
-        held = self.walks.held
+        """Sum `masses` (b, m), ones where None, over the samples that each class holds."""
+        held = self.sorted_sweeps.held
         masses = held if masses is None else _only(masses, held)
         xp = namespace(held)
         return xp.sum(xp.astype(masses, xp.float64, copy=False), axis=1)
@@ -108,18 +108,20 @@ class _Along:
 
 def _trace(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     """Return the pooled terms of a metric, (b, m + 1) each."""
-    return _TRACES[metric.trait](along, problem, metric)
+    return _TRACES[metric.decomposition](along, problem, metric)
 
 
 def _trace_linear(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    walks, utilities = along.walks, problem.utilities(cast("LinearMetric", metric))
+    sorted_sweeps, utilities = along.sorted_sweeps, problem.utilities(cast("LinearMetric", metric))
     xp = namespace(along.won)
-    classes = walks.classes[:, None]
+    classes = sorted_sweeps.classes[:, None]
     if utilities.ndim == 1:
         gained = utilities[classes] * xp.astype(along.won, xp.float64)
-        gained = gained - utilities[walks.rivals] * xp.astype(along.lost, xp.float64)
+        gained = gained - utilities[sorted_sweeps.runner_ups] * xp.astype(along.lost, xp.float64)
     else:
-        taken, left = (problem.truth.reward(utilities, k, walks.rows) for k in (classes, walks.rivals))
+        taken, left = (
+            problem.truth.reward(utilities, k, sorted_sweeps.samples) for k in (classes, sorted_sweeps.runner_ups)
+        )
         gained = taken - left
     begin = metric.value(along.now) - along.held_total(gained)
     return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
@@ -128,14 +130,14 @@ def _trace_linear(along: _Along, problem: Problem, metric: Metric) -> tuple[Arra
 def _trace_sum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     truth, pooled = problem.truth, cast("PooledMetric", metric)
     xp = namespace(along.won)
-    chosen, classes = pooled.chosen(truth.support), along.walks.classes
+    chosen, classes = pooled.chosen(truth.support), along.sorted_sweeps.classes
     now = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
     own = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
     departures = along.departures
     begin, after = departures.terms(pooled, truth, chosen)
     sums = []
     for mine, all_now, base, left in zip(own, now, begin, after, strict=True):
-        back = count_codes(departures.walks, base - all_now[departures.classes], classes.shape[0])
+        back = count_codes(departures.sorted_sweeps, base - all_now[departures.classes], classes.shape[0])
         steady = xp.sum(all_now) - all_now[classes] + back
         sums.append(mine + steady[:, None] + _from_zero(cumulative_sum(departures.steps(base, left))))
     return tuple(sums)
@@ -144,17 +146,17 @@ def _trace_sum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, 
 def _trace_minimum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
     truth, pooled = problem.truth, cast("PooledMetric", metric)
     xp = namespace(along.won)
-    chosen, classes = pooled.chosen(truth.support), along.walks.classes
+    chosen, classes = pooled.chosen(truth.support), along.sorted_sweeps.classes
     (now,) = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
     (own,) = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
     departures = along.departures
     (base,), (after,) = departures.terms(pooled, truth, chosen)
     shape = (classes.shape[0], now.shape[0])
     everyone = xp.reshape(xp.broadcast_to(now, shape) + 0, (-1,))
-    everyone = xp.reshape(put(everyone, departures.walks * now.shape[0] + departures.classes, base), shape)
+    everyone = xp.reshape(put(everyone, departures.sorted_sweeps * now.shape[0] + departures.classes, base), shape)
     mine = classes[:, None] == xp.arange(now.shape[0], device=device(classes))[None, :]
     worst = xp.min(xp.where(mine, xp.asarray(xp.inf, dtype=now.dtype, device=device(now)), everyone), axis=1)
-    falling = cumulative_minimum(xp.concat([worst[:, None], departures.in_walks(after)], axis=1))
+    falling = cumulative_minimum(xp.concat([worst[:, None], departures.in_sweeps(after)], axis=1))
     return (xp.minimum(own, falling),)
 
 
@@ -163,23 +165,25 @@ _TRACES = {"linear": _trace_linear, "sum": _trace_sum, "minimum": _trace_minimum
 
 @dataclass(frozen=True)
 class _Departures:
-    """The counts of each row's rival right after the row has left it, rows gathered in groups by walk and rival.
+    """The counts of each sample's runner-up class right after the sample has left it, samples gathered in groups by
+    walk and runner-up class.
 
     `places` (e,) lead from this order to the flattened walks, `groups` (e,) number the groups; of each group there are
-    its first row, walk and class, and what the class has as long as all rows of the walk are the rivals'.
+    its first sample, walk and class, and what the class has as long as all samples of the walk are the runner-up
+    classes'.
     """
 
     shape: tuple[int, int]
     places: Array
     groups: Array
     starts: Array
-    walks: Array
+    sorted_sweeps: Array
     classes: Array
     base: tuple[Array, Array]
     left: tuple[Array, Array]
 
     def terms(self, metric: PooledMetric, truth: Truth, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return the terms of each group's class before its first row leaves, and those after each row."""
+        """Return the terms of each group's class before its first sample leaves, and those after each sample."""
         support, chosen = truth.support[self.classes], chosen[self.classes]
         begin = metric.terms(*self.base, support, chosen)
         of_each = chosen[:1] if metric.label is None else chosen[self.groups]
@@ -188,33 +192,33 @@ class _Departures:
     def steps(self, base: Array, after: Array) -> Array:
         """Return by how much each departure changes a term, (b, m) in the order of the walks."""
         previous = put(namespace(after).concat([after[:1], after[:-1]]), self.starts, base)
-        return self.in_walks(after - previous)
+        return self.in_sweeps(after - previous)
 
-    def in_walks(self, values: Array) -> Array:
+    def in_sweeps(self, values: Array) -> Array:
         """Return `values` in the order of the walks."""
         xp = namespace(values)
         return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
 
 
 _PLACE_BITS = 32
-"""Bits of a sorted key that hold the place; those above hold walk and rival."""
+"""Bits of a sorted key that hold the place; those above hold walk and runner-up class."""
 
 
 def _departures(along: _Along) -> _Departures:
-    walks, truth, now = along.walks, along.truth, along.now
-    xp = namespace(walks.rows)
-    n_walks, n_steps = walks.rows.shape
-    every = {"dtype": xp.int64, "device": device(walks.rows)}
-    number = xp.arange(n_walks, **every)[:, None]
-    places = xp.reshape(xp.arange(n_walks * n_steps, **every), (n_walks, n_steps))
-    keys = ((number * truth.n_classes + walks.rivals) << _PLACE_BITS) + places
+    sorted_sweeps, truth, now = along.sorted_sweeps, along.truth, along.now
+    xp = namespace(sorted_sweeps.samples)
+    n_sweeps, n_steps = sorted_sweeps.samples.shape
+    every = {"dtype": xp.int64, "device": device(sorted_sweeps.samples)}
+    number = xp.arange(n_sweeps, **every)[:, None]
+    places = xp.reshape(xp.arange(n_sweeps * n_steps, **every), (n_sweeps, n_steps))
+    keys = ((number * truth.n_classes + sorted_sweeps.runner_ups) << _PLACE_BITS) + places
     keys = flat(xp.sort(keys, axis=1))
     codes, places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
     opens = opens_group(codes)
     starts = xp.nonzero(opens)[0]
     groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
-    of_walk, classes = codes[starts] // truth.n_classes, codes[starts] % truth.n_classes
-    held = xp.nonzero(flat(walks.held)[places])[0]
+    of_sweep, classes = codes[starts] // truth.n_classes, codes[starts] % truth.n_classes
+    held = xp.nonzero(flat(sorted_sweeps.held)[places])[0]
 
     def counted(now: Array, masses: Array | None) -> tuple[Array, Array]:
         """Return what each group begins with, and what each departure leaves of it."""
@@ -230,11 +234,11 @@ def _departures(along: _Along) -> _Departures:
 
     hits, predicted = counted(now.hits, along.lost), counted(now.predicted, along.weight)
     return _Departures(
-        (n_walks, n_steps),
+        (n_sweeps, n_steps),
         places,
         groups,
         starts,
-        of_walk,
+        of_sweep,
         classes,
         (hits[0], predicted[0]),
         (hits[1], predicted[1]),

@@ -23,7 +23,7 @@ _CELLS_FOR_ALL_STARTS = 1_000_000
 """Up to so many scores the ascent climbs from every start, beyond from the best of them only."""
 
 _CELLS_FOR_CHOICE = 1_000_000
-"""About so many scores, of some rows of each class, suffice to choose where to start from."""
+"""About so many scores, of some samples of each class, suffice to choose where to start from."""
 
 _CELLS_PER_LEAP = 20_000
 _MAX_LEAPS = 48
@@ -35,34 +35,37 @@ def solve(
     problem: Problem,
     *,
     seed: int = 0,
-    report: Progress | None = None,
+    progress: Progress | None = None,
     restarts: bool = True,
-    until_met: bool = False,
+    until_satisfied: bool = False,
 ) -> Solution:
     """Return the best offsets that coordinate ascent reaches; never worse than zero, `-log prior` or the best tau.
 
-    Of many scores a sample of the rows tells which of these is the best. `restarts` allows random restarts, which small
-    problems get. With `until_met` the search ends at the first offsets that meet the requirements.
+    Of many scores a sample of the samples tells which of these is the best. `restarts` allows random restarts, which
+    small problems get. With `until_satisfied` the search ends at the first offsets that meet the requirements.
     """
     best: Solution | None = None
-    climbs = [(name, start, False) for name, start in _starts(problem).items()]
+    ascents = [(name, start, False) for name, start in _starts(problem).items()]
     if restarts:
-        climbs += [(f"leap {number}", leap, True) for number, leap in enumerate(_leaps(problem, seed=seed), start=1)]
-    for name, start, from_best in climbs:
+        ascents += [
+            (f"leap {number}", restart, True)
+            for number, restart in enumerate(_restart_points(problem, seed=seed), start=1)
+        ]
+    for name, start, from_best in ascents:
         begin = best.offsets + start if from_best and best is not None else start
-        best = _better(best, ascend(problem, begin), problem, name=name, report=report)
-        if until_met and problem.missed(best.counts) == 0:
+        best = _better(best, ascend(problem, begin), problem, name=name, progress=progress)
+        if until_satisfied and problem.missed(best.counts) == 0:
             break
     assert best is not None
     return best
 
 
 def _better(
-    best: Solution | None, solution: Solution, problem: Problem, *, name: str, report: Progress | None
+    best: Solution | None, solution: Solution, problem: Problem, *, name: str, progress: Progress | None
 ) -> Solution:
-    if report is not None:
-        report(f"{problem.metric.name} from {name}: {solution.n_iter} sweeps, rank {solution.rank:.6g}")
-    return solution if best is None or improves(solution.rank, best.rank) else best
+    if progress is not None:
+        progress(f"{problem.metric.name} from {name}: {solution.n_iter} sweeps, rank {solution.objective_value:.6g}")
+    return solution if best is None or improves(solution.objective_value, best.objective_value) else best
 
 
 def _starts(problem: Problem) -> dict[str, Array]:
@@ -70,7 +73,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
     none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
     if problem.n_classes == 2:  # one line search finds the optimum from anywhere
         return {"zero": none}
-    starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem), **_companion(problem)}
+    starts = {"zero": none, **_multiples(problem, (1.0,)), **_best_multiple(problem), **_tie_breaker(problem)}
     starts |= _feasible(problem)
     if _cells(problem) <= _CELLS_FOR_ALL_STARTS:
         return starts
@@ -78,21 +81,21 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 
 def _sample(problem: Problem) -> Problem:
-    """Return the problem of fewer rows, where there are many: enough to choose a start."""
+    """Return the problem of fewer samples, where there are many: enough to choose a start."""
     step = _cells(problem) // _CELLS_FOR_CHOICE
     if step < 2:
         return problem
-    rows, truth = problem.truth.thinned(step)
-    return replace(problem, scores=namespace(rows).take(problem.scores, rows, axis=0), truth=truth, groups=None)
+    samples, truth = problem.truth.thinned(step)
+    return replace(problem, scores=namespace(samples).take(problem.scores, samples, axis=0), truth=truth, groups=None)
 
 
-def _companion(problem: Problem) -> dict[str, Array]:
+def _tie_breaker(problem: Problem) -> dict[str, Array]:
     """Return where an ascent by the metric's companion ends, where it has one."""
-    companion = problem.metric.companion
-    if companion is None:
+    tie_breaker = problem.metric.tie_breaker
+    if tie_breaker is None:
         return {}
     start = bring(prior_offsets(problem.truth.support), to=problem.scores, dtype=problem.scores.dtype)
-    return {f"the best {companion.name}": ascend(replace(problem, metric=companion), start).offsets}
+    return {f"the best {tie_breaker.name}": ascend(replace(problem, metric=tie_breaker), start).offsets}
 
 
 def _feasible(problem: Problem) -> dict[str, Array]:
@@ -107,7 +110,7 @@ def _feasible(problem: Problem) -> dict[str, Array]:
 
 
 def _best_multiple(problem: Problem) -> dict[str, Array]:
-    """Return the best multiple of `-log prior`, chosen on a sample of the rows where there are many."""
+    """Return the best multiple of `-log prior`, chosen on a sample of the samples where there are many."""
     return _best(_sample(problem), _multiples(problem, _TAUS))
 
 
@@ -115,9 +118,9 @@ def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
     """Return the start with the best rank, the first of equals."""
     chosen, best = next(iter(starts)), -float("inf")
     for name, offsets in starts.items():
-        rank = problem.rank(offsets)
-        if improves(rank, best):
-            chosen, best = name, rank
+        objective_value = problem.objective_value(offsets)
+        if improves(objective_value, best):
+            chosen, best = name, objective_value
     return {chosen: starts[chosen]}
 
 
@@ -133,8 +136,8 @@ def _cells(problem: Problem) -> int:
     return int(problem.scores.shape[0]) * problem.n_classes
 
 
-def _leaps(problem: Problem, *, seed: int) -> list[Array]:
-    """Return random displacements, on the scale of the margins by which rows are decided."""
+def _restart_points(problem: Problem, *, seed: int) -> list[Array]:
+    """Return random displacements, on the scale of the margins by which samples are decided."""
     count = min(_MAX_LEAPS, _CELLS_PER_LEAP // _cells(problem))
     if count == 0 or problem.n_classes == 2:
         return []
@@ -142,7 +145,7 @@ def _leaps(problem: Problem, *, seed: int) -> list[Array]:
     weights = problem.truth.weights
     margin = np.average(to_numpy(first - second), weights=None if weights is None else to_numpy(weights))
     lengths = float(margin) * np.resize(_LENGTHS, (count, 1))
-    leaps = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
+    restart_points = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
     # The same class leaps alike wherever its column stands.
-    leaps = leaps[:, np.argsort(problem.class_order)]
-    return [bring(leap, to=problem.scores, dtype=problem.scores.dtype) for leap in leaps]
+    restart_points = restart_points[:, np.argsort(problem.class_order)]
+    return [bring(restart, to=problem.scores, dtype=problem.scores.dtype) for restart in restart_points]

@@ -1,4 +1,4 @@
-"""The rows that offsets near those at hand can switch, and the two best classes of each under moving offsets."""
+"""The samples that offsets near those at hand can switch, and the two best classes of each under moving offsets."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
-    block_rows,
+    block_samples,
     bring,
     count_codes,
     device,
@@ -22,45 +22,45 @@ from skimbalance._core.array_api import (
 )
 from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem
-from skimbalance.solvers._line_search import Walks
+from skimbalance.solvers._line_search import SortedSweeps
 from skimbalance.solvers._pairs import AllPairs, NearPairs, Pairs, top_two
-from skimbalance.solvers.cuts import Bounds, Gaps
+from skimbalance.solvers.cuts import Bounds, Margins
 
 __all__ = ["Change", "Neighbourhood", "around"]
 
 _EVERYWHERE_ROWS = 4096
 _EVERYWHERE_CELLS = 1 << 20
-"""Up to so many rows and scores every walk takes all rows; beyond, only those that are near enough to switch."""
+"""Up to so many samples and scores every walk takes all samples; beyond, only those that are near enough to switch."""
 
 _LEAST_ROWS = 256
 _PER_OWN_ROW = 4
-"""A walk over near rows takes about so many rows, and so many times the support of its class."""
+"""A walk over near samples takes about so many samples, and so many times the support of its class."""
 
 _CLASSES_PER_ROW = 16
-"""No more classes than that are near in the mean row, but for ties, and walks as long as their support demands."""
+"""No more classes than that are near in the mean sample, but for ties, and walks as long as their support demands."""
 
 _MOST_PER_ROW = 64
 _MOST_OF_CLASSES = 1 / 8
-"""Where scores tie so much that more classes than that, and that share of them, are near in the mean row, all are, and
-no pairs are stored."""
+"""Where scores tie so much that more classes than that, and that share of them, are near in the mean sample, all are,
+and no pairs are stored."""
 
 _LEAST_REACH = 1.0
 """How far an offset can rise at the least, where that leaves few enough classes near: a factor e in the odds."""
 
 _FARTHER = 8
-"""For a row of its own a class reaches so many times as far as for others, in rows."""
+"""For a sample of its own a class reaches so many times as far as for others, in samples."""
 
 _SAMPLE = 1024
-"""Rows from which the reach of a class is estimated."""
+"""Samples from which the reach of a class is estimated."""
 
 _FEWER = 128
-"""Rows from which the reach of all classes is estimated."""
+"""Samples from which the reach of all classes is estimated."""
 
 
 class Change(NamedTuple):
-    """Rows whose decision changed, and their classes before and after."""
+    """Samples whose decision changed, and their classes before and after."""
 
-    rows: Array
+    samples: Array
     before: Array
     after: Array
 
@@ -70,14 +70,14 @@ class _Move(NamedTuple):
 
     change: Change
     offsets: Array
-    rows: Array
+    samples: Array
     leaders: tuple[Array, ...]
 
 
 class Neighbourhood:
-    """The two best classes of each row, kept up to date as offsets move within bounds.
+    """The two best classes of each sample, kept up to date as offsets move within bounds.
 
-    As long as they do, no class that is not among a row's pairs can lead it, so that `first` equals
+    As long as they do, no class that is not among a sample's pairs can lead it, so that `first` equals
     `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
     """
 
@@ -90,7 +90,7 @@ class Neighbourhood:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """How many rows the walk of each class (K,) has."""
+        """How many samples the walk of each class (K,) has."""
         return self._pairs.lengths
 
     @property
@@ -108,33 +108,37 @@ class Neighbourhood:
             return None
         return Bounds(self._bounds.low[classes], self._bounds.high[classes])
 
-    def walks(self, classes: npt.NDArray[np.int64]) -> Walks:
-        """Return the rows in the order in which `classes` take them; each has one at least."""
+    def sorted_sweeps(self, classes: npt.NDArray[np.int64]) -> SortedSweeps:
+        """Return the samples in the order in which `classes` take them; each has one at least."""
         xp = namespace(self.first)
         codes = bring(classes, to=self.first, dtype=xp.int64)
-        rows, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
-        rivals, values = self.first[rows], self.first_value[rows]
-        held = rivals == codes[:, None]
+        samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        runner_ups, values = self.first[samples], self.first_value[samples]
+        held = runner_ups == codes[:, None]
         if filled is not None:
             held = held & filled
         places = xp.nonzero(flat(held))[0]
-        of = flat(rows)[places]
-        rivals = put(flat(rivals), places, self.second[of])
+        of = flat(samples)[places]
+        runner_ups = put(flat(runner_ups), places, self.second[of])
         values = put(flat(values), places, self.second_value[of])
         mine = flat(mine)
-        gaps = xp.reshape(values - mine, rows.shape)
+        margins = xp.reshape(values - mine, samples.shape)
         if filled is not None:
-            gaps = xp.where(filled, gaps, xp.asarray(xp.finfo(gaps.dtype).max, dtype=gaps.dtype, device=device(gaps)))
-        order = xp.argsort(gaps, axis=1, stable=False)
-        begin = rows.shape[1] * xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
+            margins = xp.where(
+                filled, margins, xp.asarray(xp.finfo(margins.dtype).max, dtype=margins.dtype, device=device(margins))
+            )
+        order = xp.argsort(margins, axis=1, stable=False)
+        begin = samples.shape[1] * xp.arange(samples.shape[0], dtype=xp.int64, device=device(samples))
         at = flat(order + begin[:, None])
 
         def sizes(places: Array) -> Array:
             return xp.abs(values[at[places]]) + xp.abs(mine[at[places]])
 
-        gaps, rows, rivals, held = (xp.reshape(flat(x)[at], order.shape) for x in (gaps, rows, rivals, held))
+        margins, samples, runner_ups, held = (
+            xp.reshape(flat(x)[at], order.shape) for x in (margins, samples, runner_ups, held)
+        )
         largest = 2 * self._pairs.largest + float(xp.max(xp.abs(self.offsets)))
-        return Walks(codes, Gaps(gaps, largest, sizes), rows, rivals, held)
+        return SortedSweeps(codes, Margins(margins, largest, sizes), samples, runner_ups, held)
 
     def move(self, classes: npt.NDArray[np.int64], offsets: npt.NDArray[np.float64]) -> _Move:
         """Put the offsets of `classes` to `offsets`, and tell which decisions that changes."""
@@ -142,41 +146,41 @@ class Neighbourhood:
         codes = bring(classes, to=self.first, dtype=xp.int64)
         before = self.offsets
         self.offsets = put(xp.asarray(before, copy=True), codes, bring(offsets, to=before, dtype=before.dtype))
-        rows, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
-        mover = codes[:, None]
-        touched = mine + self.offsets[codes][:, None] >= self.second_value[rows]
-        touched = touched | (self.first[rows] == mover) | (self.second[rows] == mover)
+        samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        positive = codes[:, None]
+        touched = mine + self.offsets[codes][:, None] >= self.second_value[samples]
+        touched = touched | (self.first[samples] == positive) | (self.second[samples] == positive)
         if filled is not None:
             touched = touched & filled
-        rows = flat(rows)[xp.nonzero(flat(touched))[0]]
+        samples = flat(samples)[xp.nonzero(flat(touched))[0]]
         if len(classes) > 1:
-            rows = xp.unique_values(rows)
-        old = tuple(x[rows] for x in (self.first, self.first_value, self.second, self.second_value))
-        if rows.shape[0]:
-            self._write(rows, self._pairs.top_two(rows, self.offsets))
-        after = self.first[rows]
+            samples = xp.unique_values(samples)
+        old = tuple(x[samples] for x in (self.first, self.first_value, self.second, self.second_value))
+        if samples.shape[0]:
+            self._write(samples, self._pairs.top_two(samples, self.offsets))
+        after = self.first[samples]
         where = xp.nonzero(old[0] != after)[0]
-        return _Move(Change(rows[where], old[0][where], after[where]), before, rows, old)
+        return _Move(Change(samples[where], old[0][where], after[where]), before, samples, old)
 
     def undo(self, move: _Move) -> None:
         """Take the last move back."""
         self.offsets = move.offsets
-        self._write(move.rows, move.leaders)
+        self._write(move.samples, move.leaders)
 
-    def _write(self, rows: Array, leaders: tuple[Array, ...]) -> None:
+    def _write(self, samples: Array, leaders: tuple[Array, ...]) -> None:
         first, first_value, second, second_value = leaders
-        self.first = put(self.first, rows, first)
-        self.first_value = put(self.first_value, rows, first_value)
-        self.second = put(self.second, rows, second)
-        self.second_value = put(self.second_value, rows, second_value)
+        self.first = put(self.first, samples, first)
+        self.first_value = put(self.first_value, samples, first_value)
+        self.second = put(self.second, samples, second)
+        self.second_value = put(self.second_value, samples, second_value)
 
 
 def around(problem: Problem, offsets: Array) -> Neighbourhood:
     """Return the neighbourhood of `offsets`, which is everywhere where the problem is small."""
     scores = problem.scores
     offsets = namespace(scores).asarray(bring(offsets, to=scores, dtype=scores.dtype), copy=True)
-    n_rows, n_classes = scores.shape
-    if n_rows <= _EVERYWHERE_ROWS and n_rows * n_classes <= _EVERYWHERE_CELLS:
+    n_samples, n_classes = scores.shape
+    if n_samples <= _EVERYWHERE_ROWS and n_samples * n_classes <= _EVERYWHERE_CELLS:
         return _everywhere(problem, offsets)
     reach, pairs_per_row = _reach(problem, offsets)
     if pairs_per_row > max(_MOST_PER_ROW, _MOST_OF_CLASSES * n_classes):
@@ -205,13 +209,14 @@ def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
 
 
 def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
-    """Return the leader of each row, its shifted score, how many classes are within reach, and these and their scores.
+    """Return the leader of each sample, its shifted score, how many classes are within reach, and these and their
+    scores.
 
-    A row that is within reach of its leader alone has none.
+    A sample that is within reach of its leader alone has none.
     """
     xp = namespace(scores)
     parts = []
-    for rows, block in shifted_blocks(scores, offsets):
+    for samples, block in shifted_blocks(scores, offsets):
         first = xp.argmax(block, axis=1)
         value = block[xp.arange(first.shape[0], device=device(scores)), first]
         block += reach
@@ -221,49 +226,51 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, .
         several = xp.nonzero(counts[row] > 1)[0]
         row, close = row[several], close[several]
         counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
-        parts.append((first, value, counts, close - row * scores.shape[1], flat(scores[rows, :])[close]))
+        parts.append((first, value, counts, close - row * scores.shape[1], flat(scores[samples, :])[close]))
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
 def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
-    """Return how much less than the leader's a score (K,) may be to be near, and how many classes are so in a row.
+    """Return how much less than the leader's a score (K,) may be to be near, and how many classes are so in a sample.
 
-    A sample of rows tells it.
+    A sample of samples tells it.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
-    n_rows, n_classes = scores.shape
-    sample = scores[:: max(1, n_rows // _SAMPLE), :] + offsets
+    n_samples, n_classes = scores.shape
+    sample = scores[:: max(1, n_samples // _SAMPLE), :] + offsets
     count = sample.shape[0]
-    gaps = xp.max(sample, axis=1, keepdims=True) - sample
-    predicted = xp.mean(xp.astype(gaps == 0, xp.float64), axis=0)
+    margins = xp.max(sample, axis=1, keepdims=True) - sample
+    predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
     share = _PER_OWN_ROW * xp.maximum(support / xp.sum(support), predicted)
-    share = xp.clip(share, min(_LEAST_ROWS / n_rows, _CLASSES_PER_ROW / n_classes), None)
-    ordered, begin = flat(xp.sort(transposed(gaps), axis=1)), count * xp.arange(n_classes, device=device(scores))
+    share = xp.clip(share, min(_LEAST_ROWS / n_samples, _CLASSES_PER_ROW / n_classes), None)
+    ordered, begin = flat(xp.sort(transposed(margins), axis=1)), count * xp.arange(n_classes, device=device(scores))
 
     def quantile(share: Array) -> Array:
         return ordered[begin + xp.clip(xp.astype(share * count, xp.int64), None, count - 1)]
 
-    each = xp.sort(gaps[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_ROW, n_classes - 1)]
+    each = xp.sort(margins[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_ROW, n_classes - 1)]
     few = each[each > 0]
     least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
     reach = xp.clip(xp.maximum(quantile(share), own), least, None)
-    return reach, float(xp.sum(xp.astype(gaps <= reach, xp.float64))) / count
+    return reach, float(xp.sum(xp.astype(margins <= reach, xp.float64))) / count
 
 
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
-    """Return what the scores (K,) lack in the nearest of a few rows that belong to the class, zero where none does."""
-    rows, classes = problem.witnesses
-    xp = namespace(rows)
+    """Return what the scores (K,) lack in the nearest of a few samples that belong to the class, zero where none
+    does.
+    """
+    samples, classes = problem.representatives
+    xp = namespace(samples)
     parts = []
-    for some in block_rows((rows.shape[0], problem.n_classes)):
-        shifted = xp.take(problem.scores, rows[some], axis=0) + offsets
-        own = shifted[xp.arange(shifted.shape[0], device=device(rows)), classes[some]]
+    for some in block_samples((samples.shape[0], problem.n_classes)):
+        shifted = xp.take(problem.scores, samples[some], axis=0) + offsets
+        own = shifted[xp.arange(shifted.shape[0], device=device(samples)), classes[some]]
         parts.append(xp.max(shifted, axis=1) - own)
-    gaps = xp.concat(parts)
+    margins = xp.concat(parts)
     starts = xp.nonzero(opens_group(classes))[0]
-    return put(offsets * 0, classes[starts], -segment_maximum(-gaps, starts))
+    return put(offsets * 0, classes[starts], -segment_maximum(-margins, starts))
 
 
 def _bounds(offsets: Array, reach: Array, *, largest: float) -> Bounds:

@@ -1,4 +1,4 @@
-"""Pairs of a row and a class that may lead it: all there are, or those near enough."""
+"""Pairs of a sample and a class that may lead it: all there are, or those near enough."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,7 @@ __all__ = ["AllPairs", "NearPairs", "Pairs", "top_two"]
 
 
 def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the best class of each row, its score, the second class, and its score; lower classes win ties."""
+    """Return the best class of each sample, its score, the second class, and its score; lower classes win ties."""
     xp = namespace(scores)
     first = xp.argmax(scores, axis=1)
     first_value = xp.max(scores, axis=1)
@@ -37,32 +37,32 @@ def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
 
 
 class Pairs(Protocol):
-    """Pairs of a row and a class that may lead it."""
+    """Pairs of a sample and a class that may lead it."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many rows each class (K,) may lead, or lose the lead."""
+        """In how many samples each class (K,) may lead, or lose the lead."""
 
     @property
     def largest(self) -> float:
         """The largest magnitude of a score."""
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
 
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
+    def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `samples` and their shifted scores."""
 
 
 @dataclass(frozen=True)
 class AllPairs:
-    """Every class may lead every row."""
+    """Every class may lead every sample."""
 
     problem: Problem
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many rows each class (K,) may lead."""
+        """In how many samples each class (K,) may lead."""
         return np.full(self.problem.n_classes, self.problem.scores.shape[0])
 
     @cached_property
@@ -71,19 +71,19 @@ class AllPairs:
         return largest_magnitude(self.problem.scores)
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
         xp = namespace(classes)
-        rows = xp.arange(most, dtype=xp.int64, device=device(classes))
-        return rows[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
+        samples = xp.arange(most, dtype=xp.int64, device=device(classes))
+        return samples[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
 
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
-        return top_two(namespace(rows).take(self.problem.scores, rows, axis=0) + offsets)
+    def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `samples` and their shifted scores."""
+        return top_two(namespace(samples).take(self.problem.scores, samples, axis=0) + offsets)
 
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Pairs ordered by row, and once more by class; no row has one pair alone."""
+    """Pairs ordered by sample, and once more by class; no sample has one pair alone."""
 
     classes: Array
     scores: Array
@@ -96,7 +96,7 @@ class NearPairs:
 
     @classmethod
     def of_rows(cls, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> "NearPairs":
-        """Take the pairs of row after row, `counts` (n,) of each."""
+        """Take the pairs of sample after sample, `counts` (n,) of each."""
         xp = namespace(scores)
         order = group_order(small_codes(classes, n_classes))
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
@@ -113,11 +113,11 @@ class NearPairs:
 
     @property
     def contested(self) -> Array:
-        """The rows that have pairs."""
+        """The samples that have pairs."""
         return namespace(self.starts).nonzero(self.starts[1:] > self.starts[:-1])[0]
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the rows (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
         xp = namespace(classes)
         starts, ends = (self.starts_of_class[classes + side][:, None] for side in (0, 1))
         places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]
@@ -125,20 +125,20 @@ class NearPairs:
         places = xp.clip(places, None, self.rows_of_class.shape[0] - 1)
         return self.rows_of_class[places], self.scores_of_class[places], filled
 
-    def top_two(self, rows: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `rows` and their shifted scores."""
-        xp = namespace(rows)
-        lengths = self.starts[rows + 1] - self.starts[rows]
+    def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
+        """Return the two best classes of `samples` and their shifted scores."""
+        xp = namespace(samples)
+        lengths = self.starts[samples + 1] - self.starts[samples]
         starts = xp.cumulative_sum(lengths) - lengths
-        segments = xp.repeat(xp.arange(rows.shape[0], device=device(rows)), lengths)
-        places = (self.starts[rows] - starts)[segments] + xp.arange(segments.shape[0], device=device(rows))
+        segments = xp.repeat(xp.arange(samples.shape[0], device=device(samples)), lengths)
+        places = (self.starts[samples] - starts)[segments] + xp.arange(segments.shape[0], device=device(samples))
         classes = self.classes[places]
         values = self.scores[places] + offsets[classes]
         leaders: tuple[Array, ...] = ()
         for _ in range(2):
             best = segment_maximum(values, starts)
             ties = xp.nonzero(values == best[segments])[0]
-            if ties.shape[0] > rows.shape[0]:
+            if ties.shape[0] > samples.shape[0]:
                 ties = ties[opens_group(segments[ties])]
             leaders += (classes[ties], best)
             values = put(values, ties, best * 0 - float("inf"))

@@ -7,7 +7,7 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers._absent import among_present
+from skimbalance.solvers._absent import fit_present_classes
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers._multi_start import solve
 
@@ -29,6 +29,6 @@ def reachable(problem: Problem, metric: Metric, *, known: Counts | None = None) 
     """
     far = (BoundConstraint(metric, high=-_BEYOND), BoundConstraint(metric, low=_BEYOND))
     fit = partial(solve, restarts=False)
-    found = [among_present(demanding(problem, bound), fit).counts for bound in far]
+    found = [fit_present_classes(demanding(problem, bound), fit).counts for bound in far]
     values = [metric.value(counts) for counts in (*found, known) if counts is not None]
     return min(values), max(values)

@@ -25,7 +25,7 @@ class Search:
         How many times the metric is evaluated at most, at least ten; a fourth as often in each fold. None is 2,000,
         less beyond a million scores, and never less than 100.
     callback : callable, default=None
-        Called as ``callback(n_evaluations, best)`` after every evaluation of the searches on all rows, not in folds;
+        Called as ``callback(n_evaluations, best)`` after every evaluation of the searches on all samples, not in folds;
         `best` is the best value so far, where more is better: that of a metric to be minimised has its sign
         turned, and one that misses constraints is lower than any that meets them. The search stops, with the best so
         far, where it returns something true.

@@ -26,7 +26,7 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array, ArrayLike
 from skimbalance._core.validation import check_distribution
 
-__all__ = ["StateSolution", "reach_state"]
+__all__ = ["StateSolution", "solve_state"]
 
 _Vector = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ _SWEEPS = 5
 """Sinkhorn's steps at a time."""
 
 _START_CELLS = 1 << 21
-"""Scores that the start is computed from; every so manieth row where there are more."""
+"""Scores that the start is computed from; every so manieth sample where there are more."""
 
 _DENSE = 100
 """More classes than that get Newton's step by conjugate gradients: fast, but blind to the faintest slopes."""
@@ -78,23 +78,25 @@ class StateSolution:
     n_products: int
 
 
-def reach_state(scores: Array, target: ArrayLike, *, weights: Array | None = None) -> StateSolution:
-    """Find offsets for which the mean over the rows of `softmax(scores + offsets)`, weighted, is `target`.
+def solve_state(scores: Array, target: ArrayLike, *, weights: Array | None = None) -> StateSolution:
+    """Find offsets for which the mean over the samples of `softmax(scores + offsets)`, weighted, is `target`.
 
     `scores` (n, K) are finite log-scores of any array library: they are moved to the host, in float64, and what comes
     back is NumPy. `target` (K,) is a distribution without zeros, `weights` (n,) are None for ones. Where the scores are
     so large that their rounding hides the target, `converged` is false and the offsets are the nearest that were met.
     """
     goal = check_distribution("target", target, n_classes=int(scores.shape[1]))
-    rows = _Rows.of(scores, weights)
-    offsets = centred(_descended(rows, goal, _started(rows, goal)))
-    state = rows.state(offsets)
+    samples = _Rows.of(scores, weights)
+    offsets = centred(_descended(samples, goal, _started(samples, goal)))
+    state = samples.state(offsets)
     converged = bool(np.max(np.abs(state - goal)) <= _TOLERANCE)
-    return StateSolution(offsets, state, converged, rows.n_gradients, rows.n_hessians, rows.n_products)
+    return StateSolution(offsets, state, converged, samples.n_gradients, samples.n_hessians, samples.n_products)
 
 
 class _Rows:
-    """Scores as (K, n), the best of each row at zero, weights that sum to one, and counts of what was asked of them."""
+    """Scores as (K, n), the best of each sample at zero, weights that sum to one, and counts of what was asked of
+    them.
+    """
 
     def __init__(self, columns: _Vector, weights: _Vector) -> None:
         self.columns = columns
@@ -104,7 +106,7 @@ class _Rows:
 
     @classmethod
     def of(cls, scores: Array, weights: Array | None) -> Self:
-        """Take the rows that weigh something."""
+        """Take the samples that weigh something."""
         wide = to_numpy(scores).astype(np.float64)
         mass = np.ones(len(wide)) if weights is None else to_numpy(weights).astype(np.float64)
         if not np.all(mass > 0):
@@ -115,18 +117,18 @@ class _Rows:
 
     @property
     def spread(self) -> float:
-        """The mean distance of the worst score of a row to the best."""
+        """The mean distance of the worst score of a sample to the best."""
         return -float(np.min(self.columns, axis=0) @ self.weights)
 
     def shares(self, offsets: _Vector, temperature: float = 1.0) -> Iterator[tuple[_Vector, _Vector]]:
-        """Yield the probabilities (K, m) of some rows and the weights of these, block by block."""
-        for rows in self.blocks:
-            raised = self.columns[:, rows] + offsets[:, None]
+        """Yield the probabilities (K, m) of some samples and the weights of these, block by block."""
+        for samples in self.blocks:
+            raised = self.columns[:, samples] + offsets[:, None]
             raised -= np.max(raised, axis=0)
             raised /= temperature
             np.exp(raised, out=raised)
             raised /= np.sum(raised, axis=0)
-            yield raised, self.weights[rows]
+            yield raised, self.weights[samples]
 
     def state(self, offsets: _Vector, temperature: float = 1.0) -> _Vector:
         """Return the mean probabilities (K,)."""
@@ -179,10 +181,10 @@ class _Rows:
         return solution
 
 
-def _swept(rows: _Rows, goal: _Vector, offsets: _Vector, *, temperature: float = 1.0) -> _Vector:
+def _swept(samples: _Rows, goal: _Vector, offsets: _Vector, *, temperature: float = 1.0) -> _Vector:
     """Return the offsets after some of Sinkhorn's steps: slow where classes hang together, safe everywhere."""
     for _ in range(_SWEEPS):
-        offsets = offsets + temperature * _sinkhorn_step(rows.state(offsets, temperature), goal)
+        offsets = offsets + temperature * _sinkhorn_step(samples.state(offsets, temperature), goal)
     return offsets
 
 
@@ -191,46 +193,46 @@ def _sinkhorn_step(state: _Vector, goal: _Vector) -> _Vector:
     return step
 
 
-def _started(rows: _Rows, goal: _Vector) -> _Vector:
+def _started(samples: _Rows, goal: _Vector) -> _Vector:
     """Return offsets near the solution, from a smooth problem to the sharp one."""
-    step = max(1, rows.columns.size // _START_CELLS)
-    fewer = _Rows(rows.columns[:, ::step], rows.weights[::step])
+    step = max(1, samples.columns.size // _START_CELLS)
+    fewer = _Rows(samples.columns[:, ::step], samples.weights[::step])
     temperature = max(1.0, fewer.spread)
     offsets = _swept(fewer, goal, np.zeros(len(goal)), temperature=temperature)
     while temperature > 1:
         temperature = max(1.0, temperature / 2)
         offsets = _swept(fewer, goal, offsets, temperature=temperature)
-    rows.n_gradients += fewer.n_gradients
+    samples.n_gradients += fewer.n_gradients
     return offsets
 
 
-def _descended(rows: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
+def _descended(samples: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
     """Return offsets that give the goal, by Newton's steps; the nearest met where these come to nothing."""
     aim = np.minimum(_AIM, _RELATIVE_AIM * goal)
     best, least = offsets, np.inf
     for _ in range(_STEPS):
-        state = rows.state(offsets)
+        state = samples.state(offsets)
         error = float(np.max(np.abs(goal - state) / aim))
         if error < least:
             best, least = offsets, error
         if error <= 1:
             break
-        step = rows.newton_step(offsets, state, goal - state)
+        step = samples.newton_step(offsets, state, goal - state)
         if not step @ (goal - state) > 0:
             step = _sinkhorn_step(state, goal)
-        length = _length(rows, goal, offsets, step, slope=float(step @ (goal - state)))
+        length = _length(samples, goal, offsets, step, slope=float(step @ (goal - state)))
         offsets = offsets + length * step
         if length < _CUT:  # one length is too long for one class and too short for another
-            offsets = _swept(rows, goal, offsets)
+            offsets = _swept(samples, goal, offsets)
     return best
 
 
-def _length(rows: _Rows, goal: _Vector, offsets: _Vector, step: _Vector, *, slope: float) -> float:
+def _length(samples: _Rows, goal: _Vector, offsets: _Vector, step: _Vector, *, slope: float) -> float:
     """Return how much of `step` to go: to where little of the slope along it is left."""
-    furthest = (4 * (float(np.ptp(offsets)) + rows.spread) - 2 * math.log(_TINY)) / float(np.max(np.abs(step)))
+    furthest = (4 * (float(np.ptp(offsets)) + samples.spread) - 2 * math.log(_TINY)) / float(np.max(np.abs(step)))
     low, low_slope, high, length = 0.0, slope, math.inf, min(1.0, furthest)
     for _ in range(_TRIALS):
-        left = float(step @ (goal - rows.state(offsets + length * step)))
+        left = float(step @ (goal - samples.state(offsets + length * step)))
         if abs(left) <= _SLOPE_LEFT * slope or (left > 0 and length == furthest):
             break
         if left > 0:

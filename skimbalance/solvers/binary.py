@@ -1,4 +1,4 @@
-"""Two classes: one offset, one walk over all rows, and the global optimum."""
+"""Two classes: one offset, one walk over all samples, and the global optimum."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -10,88 +10,90 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers.cuts import Gaps, best_cuts
+from skimbalance.solvers.cuts import Margins, best_cuts
 
-__all__ = ["Line", "gaps_of", "line_of", "ranks_on", "solve_two_classes", "trace_along"]
+__all__ = ["Line", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
 
 
 _ORDERED_ROWS = 100_000
-"""Beyond so many rows in double precision, two gaps nearer than the rounding of the largest scores count as one: which
-rows they are of, and how large their own scores, only another sort would tell."""
+"""Beyond so many samples in double precision, two margins nearer than the rounding of the largest scores count as one:
+which samples they are of, and how large their own scores, only another sort would tell."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The gaps of all rows, sorted, and what the mover (n + 1,) has before the first row and after each."""
+    """The margins of all samples, sorted, and what the mover (n + 1,) has before the first sample and after each."""
 
-    gaps: Gaps
+    margins: Margins
     hits: Array
     predicted: Array
 
 
-def solve_two_classes(problem: Problem, start: Array) -> Solution:
+def solve_binary(problem: Problem, start: Array) -> Solution:
     """Return the global optimum for two classes."""
-    k, line = problem.mover, line_of(problem)
-    ranks = ranks_on(problem, line)
-    ordered = line.gaps.values[0, :]
+    k, line = problem.positive, line_of(problem)
+    objective_values = objective_values_on(problem, line)
+    ordered = line.margins.values[0, :]
     xp = namespace(ordered)
     begin = float(start[k]) - float(start[1 - k])
-    cuts = best_cuts(line.gaps, ranks[None, :], start=np.asarray([begin]), above=-float("inf"))
+    cuts = best_cuts(line.margins, objective_values[None, :], start=np.asarray([begin]), above=-float("inf"))
     pair = [0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0]
     solution = problem.solved(centred(xp.asarray(pair, dtype=ordered.dtype, device=device(ordered))), n_iter=1)
     here = xp.asarray([begin], dtype=ordered.dtype, device=device(ordered))
     beside = (int(xp.searchsorted(ordered, here, side=side)[0]) for side in ("left", "right"))
-    if improves(max(cuts.ranks[0], *(float(ranks[place]) for place in beside)), solution.rank):
+    if improves(
+        max(cuts.objective_values[0], *(float(objective_values[place]) for place in beside)), solution.objective_value
+    ):
         # Where a cut was too fine for the arithmetic, the start may be better.
-        return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.rank)
+        return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.objective_value)
     return solution
 
 
-def gaps_of(problem: Problem, ordered: Array | None = None) -> Gaps:
-    """Return the gaps (1, n) of the mover."""
+def margins_of(problem: Problem, ordered: Array | None = None) -> Margins:
+    """Return the margins (1, n) of the mover."""
     xp, scores = namespace(problem.scores), problem.scores
     largest = 2 * largest_magnitude(scores)
-    rows_unknown = ordered is not None
-    ordered = problem.lineup[1] if ordered is None else ordered
-    too_dear = rows_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
+    samples_unknown = ordered is not None
+    ordered = problem.sorted_margins[1] if ordered is None else ordered
+    too_dear = samples_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
 
     def sizes(places: Array) -> Array:
         if too_dear:
             return xp.zeros_like(ordered[places]) + largest
-        # Of rows whose gaps are next to equal any will do.
-        return xp.sum(xp.abs(xp.take(scores, problem.lineup[0][places], axis=0)), axis=1)
+        # Of samples whose margins are next to equal any will do.
+        return xp.sum(xp.abs(xp.take(scores, problem.sorted_margins[0][places], axis=0)), axis=1)
 
-    return Gaps(ordered[None, :], largest, sizes)
+    return Margins(ordered[None, :], largest, sizes)
 
 
 def line_of(problem: Problem) -> Line:
-    """Sort the gaps of all rows, and sum up what the mover wins."""
-    truth, k = problem.truth, problem.mover
+    """Sort the margins of all samples, and sum up what the mover wins."""
+    truth, k = problem.truth, problem.positive
     xp = namespace(problem.scores)
     zero = xp.zeros(1, dtype=xp.float64, device=device(problem.scores))
-    if truth.is_counted:  # the order of the rows themselves is not needed
-        ordered, won = sort_flagged(problem.gaps, truth.mass(k, None))
+    if truth.is_counted:  # the order of the samples themselves is not needed
+        ordered, won = sort_flagged(problem.margins, truth.mass(k, None))
         predicted = xp.arange(ordered.shape[0] + 1, dtype=xp.float64, device=device(ordered))
     else:
-        rows, ordered = problem.lineup
-        won, weight = truth.mass(k, rows), truth.weight(rows)
+        samples, ordered = problem.sorted_margins
+        won, weight = truth.mass(k, samples), truth.weight(samples)
         weight = xp.ones_like(ordered) if weight is None else weight
         predicted = xp.concat([zero, cumulative_sum(weight)])
-    return Line(gaps_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
+    return Line(margins_of(problem, ordered), xp.concat([zero, cumulative_sum(won)]), predicted)
 
 
-def ranks_on(problem: Problem, line: Line) -> Array:
-    """Return the rank (n + 1,) before the first row and after each."""
-    ranks = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
+def objective_values_on(problem: Problem, line: Line) -> Array:
+    """Return the rank (n + 1,) before the first sample and after each."""
+    objective_values = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
     if not problem.requirements:
-        return ranks
+        return objective_values
     missed = (r.violation(r.metric.pool(trace_along(problem, r.metric, line), 2)) for r in problem.requirements)
-    return problem.constrained(ranks, sum(missed))
+    return problem.constrained(objective_values, sum(missed))
 
 
 def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ...]:
     """Return the pooled terms of a metric (n + 1,) each."""
-    truth, k, hits, predicted = problem.truth, problem.mover, line.hits, line.predicted
+    truth, k, hits, predicted = problem.truth, problem.positive, line.hits, line.predicted
     xp, support, rest = namespace(hits), truth.support, 1 - k
     if isinstance(metric, LinearMetric):
         worth, wrong = metric.utilities(support), predicted - hits
@@ -106,5 +108,5 @@ def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ..
         hits, predicted = hits[:1], predicted[:1]
     left = (truth.cleared(support[rest] - (predicted - hits)), truth.cleared(xp.sum(support) - predicted))
     others = pooled.terms(*left, support[rest], chosen[rest])
-    pool = xp.minimum if metric.trait == "minimum" else xp.add
+    pool = xp.minimum if metric.decomposition == "minimum" else xp.add
     return tuple(pool(*pair) for pair in zip(mine, others, strict=True))

@@ -1,4 +1,4 @@
-"""Where an offset may be put between gaps, and which of the best places it takes."""
+"""Where an offset may be put between margins, and which of the best places it takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from skimbalance._core.array_api import bring, cumulative_sum, device, flat, nam
 from skimbalance._core.typing import Array
 from skimbalance.solvers._base import improves
 
-__all__ = ["Bounds", "Cuts", "Gaps", "best_cuts", "cuts_apart"]
+__all__ = ["Bounds", "Cuts", "Margins", "best_cuts", "cuts_apart"]
 
 _Vector = npt.NDArray[np.float64]
 
 _MARGIN = 1.0
-"""Where there is room, an offset keeps this far from the nearest gap, and no further: a factor e in the odds."""
+"""Where there is room, an offset keeps this far from the nearest margin, and no further: a factor e in the odds."""
 
 
 @dataclass(frozen=True)
-class Gaps:
-    """The sorted gaps (b, m) of b classes; the largest finite number fills up those of fewer rows.
+class Margins:
+    """The sorted margins (b, m) of b classes; the largest finite number fills up those of fewer samples.
 
-    A gap is the difference of two numbers whose magnitudes sum to its size: `sizes(places)` tells it for places in the
-    flattened `values`, and `largest` is what no size exceeds.
+    A margin is the difference of two numbers whose magnitudes sum to its size: `sizes(places)` tells it for places in
+    the flattened `values`, and `largest` is what no size exceeds.
     """
 
     values: Array
@@ -43,83 +43,96 @@ class Bounds:
 class Cuts:
     """Offsets, the ranks that the walks promise for them, and which of the walks they are of."""
 
-    walks: npt.NDArray[np.int64]
+    sorted_sweeps: npt.NDArray[np.int64]
     offsets: _Vector
-    ranks: _Vector
+    objective_values: _Vector
 
 
-def cuts_apart(gaps: Gaps, bounds: Bounds | None = None) -> Array:
-    """Return before which gap (b, m + 1), or after the last, a cut is possible: not between ties, nor out of bounds."""
-    return _apart(gaps, _edges(gaps, bounds))
+def cuts_apart(margins: Margins, bounds: Bounds | None = None) -> Array:
+    """Return before which margin (b, m + 1), or after the last, a cut is possible: not between ties, nor out of
+    bounds.
+    """
+    return _apart(margins, _edges(margins, bounds))
 
 
-def _edges(gaps: Gaps, bounds: Bounds | None) -> Array:
-    """Return the ends (b, m + 2) of the intervals between gaps."""
-    xp = namespace(gaps.values)
-    ends = xp.zeros_like(gaps.values[:, :1])
-    most = float(xp.finfo(gaps.values.dtype).max)
+def _edges(margins: Margins, bounds: Bounds | None) -> Array:
+    """Return the ends (b, m + 2) of the intervals between margins."""
+    xp = namespace(margins.values)
+    ends = xp.zeros_like(margins.values[:, :1])
+    most = float(xp.finfo(margins.values.dtype).max)
     if bounds is None:
-        return xp.concat([ends - float("inf"), gaps.values, ends + most], axis=1)
+        return xp.concat([ends - float("inf"), margins.values, ends + most], axis=1)
     low, high = (bring(x[:, None], to=ends, dtype=ends.dtype) for x in (bounds.low, np.minimum(bounds.high, most)))
-    return xp.concat([low, xp.clip(gaps.values, low, high), high], axis=1)
+    return xp.concat([low, xp.clip(margins.values, low, high), high], axis=1)
 
 
-def _apart(gaps: Gaps, edges: Array) -> Array:
+def _apart(margins: Margins, edges: Array) -> Array:
     xp = namespace(edges)
     steps = edges[:, 1:] - edges[:, :-1]
     rounding = 8 * float(xp.finfo(edges.dtype).eps)
-    apart = steps > rounding * gaps.largest
+    apart = steps > rounding * margins.largest
     unsure = xp.nonzero(flat(apart != (steps > 0)))[0]
-    if unsure.shape[0]:  # no size is smaller than the gap itself
-        gap = xp.abs(flat(edges)[unsure + unsure // steps.shape[1]])
-        unsure = unsure[flat(steps)[unsure] > rounding * xp.clip(gap, smallest_normal(gap), None)]
+    if unsure.shape[0]:  # no size is smaller than the margin itself
+        margin = xp.abs(flat(edges)[unsure + unsure // steps.shape[1]])
+        unsure = unsure[flat(steps)[unsure] > rounding * xp.clip(margin, smallest_normal(margin), None)]
     if not unsure.shape[0]:
         return apart
-    last = int(gaps.values.shape[1]) - 1
+    last = int(margins.values.shape[1]) - 1
     row, place = unsure // steps.shape[1], unsure % steps.shape[1]
-    below, above = (gaps.sizes(row * (last + 1) + xp.clip(place - side, 0, last)) for side in (1, 0))
+    below, above = (margins.sizes(row * (last + 1) + xp.clip(place - side, 0, last)) for side in (1, 0))
     enough = flat(steps)[unsure] > rounding * xp.maximum(below, above)
     return xp.reshape(put(flat(apart), unsure, enough), apart.shape)
 
 
-def best_cuts(gaps: Gaps, ranks: Array, *, start: _Vector, above: float, bounds: Bounds | None = None) -> Cuts:
-    """Return the offsets with the best of `ranks` (b, m + 1), for those walks where these improve on `above`.
+def best_cuts(
+    margins: Margins, objective_values: Array, *, start: _Vector, above: float, bounds: Bounds | None = None
+) -> Cuts:
+    """Return the offsets with the best of `objective_values` (b, m + 1), for those walks where these improve on
+    `above`.
 
     Of the best plateau an offset is the middle of the widest part, and of several best plateaus in that nearest to its
     `start`. Gaps closer than rounding are not cut apart, and no offset out of `bounds` is considered.
     """
-    edges = _edges(gaps, bounds)
+    edges = _edges(margins, bounds)
     xp = namespace(edges)
-    apart = _apart(gaps, edges)
-    allowed = xp.where(apart, ranks, xp.asarray(-xp.inf, dtype=ranks.dtype, device=device(ranks)))
+    apart = _apart(margins, edges)
+    allowed = xp.where(
+        apart, objective_values, xp.asarray(-xp.inf, dtype=objective_values.dtype, device=device(objective_values))
+    )
     highest = xp.max(allowed, axis=1)
     best = to_numpy(highest)
-    better = np.asarray([improves(rank, above) for rank in best])
-    walks = np.flatnonzero(better)
-    if not walks.size:
-        return Cuts(walks, np.empty(0), np.empty(0))
+    better = np.asarray([improves(objective_value, above) for objective_value in best])
+    sorted_sweeps = np.flatnonzero(better)
+    if not sorted_sweeps.size:
+        return Cuts(sorted_sweeps, np.empty(0), np.empty(0))
     bar = np.where(better, best - 1e-12 * np.abs(best), np.inf)
-    walk, place = xp.nonzero(allowed >= bring(bar[:, None], to=allowed, dtype=allowed.dtype))
-    at = walk * apart.shape[1] + place
+    sorted_sweep, place = xp.nonzero(allowed >= bring(bar[:, None], to=allowed, dtype=allowed.dtype))
+    at = sorted_sweep * apart.shape[1] + place
     number = cumulative_sum(flat(apart))[at] if at.shape[0] > best.size else place
-    left = walk * edges.shape[1] + place
+    left = sorted_sweep * edges.shape[1] + place
     lows, highs = (flat(edges)[left + side] for side in (0, 1))
     offsets = _settle(
-        *(to_numpy(x).astype(np.float64) for x in (lows, highs, walk, number)),
+        *(to_numpy(x).astype(np.float64) for x in (lows, highs, sorted_sweep, number)),
         start=start,
         ends=(to_numpy(edges[:, 0]), to_numpy(edges[:, -1])),
     )
-    return Cuts(walks, offsets, best[walks])
+    return Cuts(sorted_sweeps, offsets, best[sorted_sweeps])
 
 
 def _settle(
-    lows: _Vector, highs: _Vector, walk: _Vector, number: _Vector, *, start: _Vector, ends: tuple[_Vector, _Vector]
+    lows: _Vector,
+    highs: _Vector,
+    sorted_sweep: _Vector,
+    number: _Vector,
+    *,
+    start: _Vector,
+    ends: tuple[_Vector, _Vector],
 ) -> _Vector:
-    """Choose a point in one of the best intervals of each `walk`, in ascending order.
+    """Choose a point in one of the best intervals of each `sorted_sweep`, in ascending order.
 
     Intervals whose `number` differs by one are one plateau.
     """
-    of = walk.astype(np.int64)
+    of = sorted_sweep.astype(np.int64)
     plateau = np.cumsum((np.diff(number, prepend=number[0]) > 1) | (np.diff(of, prepend=0) > 0))
     half = np.minimum((highs - lows) / 2, _MARGIN)
     outer = (lows <= ends[0][of]) | (highs >= ends[1][of])  # half known: taken only where nothing else is as good

@@ -1,4 +1,4 @@
-"""One label a row, rows in chunks of Dask: a fit on a sample of them, and exact passes over all."""
+"""One label a sample, samples in chunks of Dask: a fit on a sample of them, and exact passes over all."""
 
 from dataclasses import replace
 from functools import partial
@@ -12,135 +12,141 @@ from skimbalance._core.typing import ArrayLike, Kind
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.profile import ClassProfile
-from skimbalance.solvers import Problem, reach_state
+from skimbalance.solvers import Problem, solve_state
 from skimbalance.tuner._chunked_samples import Reading, Rows, counted, in_logs, sample_of
-from skimbalance.tuner._goal import Fitted, Goal
+from skimbalance.tuner._goal import FitResult, FitSpec
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner.chunks import (
     Block,
     Floats,
     SizeOf,
     as_counts,
+    ascended,
     best_threshold,
-    climbed,
     counts_of,
     reached_by_all,
     state_of,
 )
-from skimbalance.tuner.label_objective import several_labels
-from skimbalance.tuner.objective import bound_metric, plan, positive_label, require_room, requirements_of
+from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.objective import check_objective, positive_label, requirements_of, resolve_metric, resolve_solver
 
 __all__ = ["fit_chunks"]
 
 
 def fit_chunks(
-    goal: Goal,
+    goal: FitSpec,
     scores: Any,
     y: ArrayLike,
     *,
     classes: ArrayLike | None,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None = None,
-) -> Fitted:
-    """Fit an offset for each class to rows that are nowhere together; see `OffsetTuner.fit`."""
+) -> FitResult:
+    """Fit an offset for each class to samples that are nowhere together; see `OffsetTuner.fit`."""
     if groups is not None:
         raise ValueError(
             "groups are for scores in memory; scores are a Dask array. Pass scores.compute() of some whole groups, "
             "or leave groups out"
         )
-    if several_labels(y):
+    if is_multilabel(y):
         raise ValueError(
             "scores of several labels a row must be in memory, where y is an indicator; got a Dask array. Pass "
             "scores.compute(), of some of the rows if there are too many; what is fitted predicts Dask arrays"
         )
-    require_room(goal.objective, goal.constraints)
-    rows = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
-    goal = replace(goal, pos_label=positive_label(goal.objective, rows.labels, goal.pos_label))
-    metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
-    weighing = metric.trait != "general" or metric.takes_weights
-    sample = sample_of(rows, seed=goal.seed, weighing=weighing)
-    goal.report(f"{len(sample.codes):,} of {rows.count:,} rows drawn")
-    in_memory = replace(goal, class_prior=None)  # the weights of the rows have it already
-    labels = rows.labels[sample.codes]
-    named = rows.labels if len(np.unique(sample.codes)) < len(rows.labels) else classes  # no row of some may be drawn
+    check_objective(goal.objective, goal.constraints)
+    samples = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
+    goal = replace(goal, pos_label=positive_label(goal.objective, samples.labels, goal.pos_label))
+    metric = resolve_metric(goal.objective, samples.labels, goal.pos_label)
+    weighing = metric.decomposition != "general" or metric.takes_weights
+    sample = sample_of(samples, seed=goal.seed, weighing=weighing)
+    goal.progress(f"{len(sample.codes):,} of {samples.count:,} rows drawn")
+    in_memory = replace(goal, class_prior=None)  # the weights of the samples have it already
+    labels = samples.labels[sample.codes]
+    named = (
+        samples.labels if len(np.unique(sample.codes)) < len(samples.labels) else classes
+    )  # no sample of some may be drawn
     fitted = fit_classes(in_memory, sample.scores, labels, classes=named, sample_weight=sample.weights)
-    if rows.count <= rows.limit:
+    if samples.count <= samples.limit:
         return fitted
     if not weighing:
-        return replace(fitted, notes=[*fitted.notes, _told(_JUDGED_BY_SAMPLE, sample, rows)])
+        return replace(fitted, notes=[*fitted.notes, _told(_JUDGED_BY_SAMPLE, sample, samples)])
     over_all = _state_over_all if isinstance(goal.objective, ImbalanceState) else _metric_over_all
-    return over_all(goal, rows, sample, fitted)
+    return over_all(goal, samples, sample, fitted)
 
 
-def _metric_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fitted:
-    """Fit the offsets to all rows where that is asked for, and count what they achieve on all rows."""
-    metric = bound_metric(goal.objective, rows.labels, goal.pos_label)
-    truth = HardTruth(np.zeros(0) if rows.weighted else None, rows.masses, np.zeros(0, dtype=np.int64))
-    requirements = requirements_of(goal.constraints, rows.labels, goal.pos_label)
-    problem = Problem(np.zeros((0, len(rows.labels)), dtype=sample.scores.dtype), truth, metric, requirements)
-    chosen = plan(metric, n_classes=len(rows.labels), estimate=goal.estimate, solver=goal.solver)
+def _metric_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitResult) -> FitResult:
+    """Fit the offsets to all samples where that is asked for, and count what they achieve on all samples."""
+    metric = resolve_metric(goal.objective, samples.labels, goal.pos_label)
+    truth = HardTruth(np.zeros(0) if samples.weighted else None, samples.masses, np.zeros(0, dtype=np.int64))
+    requirements = requirements_of(goal.constraints, samples.labels, goal.pos_label)
+    problem = Problem(np.zeros((0, len(samples.labels)), dtype=sample.scores.dtype), truth, metric, requirements)
+    chosen = resolve_solver(metric, n_classes=len(samples.labels), estimate=goal.estimate, solver=goal.solver)
     exactly = chosen.estimate == "empirical" and chosen.solver in {"auto", "coordinate_ascent"}
     exactly = exactly and not any(constraint.confidence for constraint in goal.constraints)
     candidates = [0 * fitted.offsets, fitted.offsets]
     if exactly:
-        candidates.append(_exact(goal, rows, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))
+        candidates.append(_exact(goal, samples, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))
     count = partial(counts_of, offsets=tuple(candidates), decided=partial(decide_scores, kind=goal.kind))
-    each = rows.chunks.total(count, np.add)
+    each = samples.chunks.total(count, np.add)
     achieved = [as_counts(confusion) for confusion in each]
-    best = 1 if not exactly else max(range(3), key=lambda number: (problem.rank_of(achieved[number]), number))
+    best = (
+        1 if not exactly else max(range(3), key=lambda number: (problem.objective_value_of(achieved[number]), number))
+    )
     before, after = achieved[0], achieved[best]
-    told = _told(_FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE, sample, rows)
+    told = _told(_FITTED_TO_ALL if exactly else _FITTED_TO_SAMPLE, sample, samples)
     return replace(
         _moved(fitted, candidates[best], kind=goal.kind),
         in_sample_score=metric.value(after),
         untuned_score=metric.value(before),
-        class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
+        class_profile=ClassProfile.from_counts(samples.labels, before=before, after=after),
         notes=[*fitted.notes, told],
     )
 
 
 _FITTED_TO_ALL = (
-    "The offsets were fitted to all {n_rows:,} rows, from where those of a sample of {n_drawn:,} rows led to; what is "
+    "The offsets were fitted to all {n_samples:,} rows, from where those of a sample of {n_drawn:,} rows led to; what is "
     "said of new rows comes from the sample."
 )
 _JUDGED_BY_SAMPLE = (
-    "The objective takes no sample_weight: {n_drawn:,} of {n_rows:,} rows were drawn as they are, and all that is told "
+    "The objective takes no sample_weight: {n_drawn:,} of {n_samples:,} rows were drawn as they are, and all that is told "
     "of the rows of the fit is told of these."
 )
 _REACHED = 1e-6
 _NOT_REACHED = "All rows together do not reach the state, of which they miss {distance:.2g}: a sample of them did."
 _FITTED_TO_SAMPLE = (
-    "The offsets were fitted to a sample of {n_drawn:,} of {n_rows:,} rows, in which rare classes are whole; "
+    "The offsets were fitted to a sample of {n_drawn:,} of {n_samples:,} rows, in which rare classes are whole; "
     "in_sample_score_ and class_profile_ count all rows."
 )
 
 
-def _told(what: str, sample: Block, rows: Rows) -> str:
-    return what.format(n_drawn=len(sample.codes), n_rows=rows.count)
+def _told(what: str, sample: Block, samples: Rows) -> str:
+    return what.format(n_drawn=len(sample.codes), n_samples=samples.count)
 
 
-def _exact(goal: Goal, rows: Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
-    """Return the offsets that are best on all rows: of two classes the global optimum, of more where an ascent ends."""
-    kept = tuple(np.flatnonzero(rows.masses > 0).tolist())
+def _exact(goal: FitSpec, samples: Rows, sample: Block, problem: Problem, start: npt.NDArray[Any]) -> Floats:
+    """Return the offsets that are best on all samples: of two classes the global optimum, of more where an ascent
+    ends.
+    """
+    kept = tuple(np.flatnonzero(samples.masses > 0).tolist())
     log = partial(in_logs, kind=goal.kind, kept=kept)
-    chunks, some, drawn_rows = Reading(rows.chunks, log), problem.restricted(kept), log(sample)
+    chunks, some, drawn_samples = Reading(samples.chunks, log), problem.restricted(kept), log(sample)
     if len(kept) == 2:
-        size = _size_of(goal.kind, sample, drawn_rows)
-        found = best_threshold(chunks, some, largest=rows.largest, size=size, report=goal.report)
+        size = _size_of(goal.kind, sample, drawn_samples)
+        found = best_threshold(chunks, some, largest=samples.largest, size=size, progress=goal.progress)
     else:
-        sizes = rows.weighing[list(kept)]
+        sizes = samples.weighing[list(kept)]
         begin = start.astype(np.float64)[list(kept)]
-        found = climbed(chunks, some, begin - begin.mean(), sample=drawn_rows, sizes=sizes, report=goal.report)
+        found = ascended(chunks, some, begin - begin.mean(), sample=drawn_samples, sizes=sizes, progress=goal.progress)
     offsets = start.astype(np.float64)
     offsets -= offsets[list(kept)].mean()  # what is left out keeps its distance
     offsets[list(kept)] = found
     return np.asarray(centred(offsets))
 
 
-def _size_of(kind: Kind, sample: Block, drawn_rows: Block) -> SizeOf:
-    """Return how large the two scores are together whose difference is a gap, as far as the gap tells."""
+def _size_of(kind: Kind, sample: Block, drawn_samples: Block) -> SizeOf:
+    """Return how large the two scores are together whose difference is a margin, as far as the margin tells."""
     if kind == "logits" and sample.scores.ndim == 2:
-        typical = float(np.quantile(np.abs(drawn_rows.scores).sum(axis=1), _TYPICAL))
+        typical = float(np.quantile(np.abs(drawn_samples.scores).sum(axis=1), _TYPICAL))
         return partial(_at_least, typical=typical)
     return np.abs if kind == "logits" else _softly
 
@@ -148,50 +154,50 @@ def _size_of(kind: Kind, sample: Block, drawn_rows: Block) -> SizeOf:
 _TYPICAL = 0.999
 
 
-def _at_least(gaps: npt.NDArray[Any], *, typical: float) -> npt.NDArray[Any]:
-    size: npt.NDArray[Any] = np.maximum(np.abs(gaps), typical)
+def _at_least(margins: npt.NDArray[Any], *, typical: float) -> npt.NDArray[Any]:
+    size: npt.NDArray[Any] = np.maximum(np.abs(margins), typical)
     return size
 
 
-def _softly(gaps: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return how large two logarithms of probabilities are together whose difference is a gap."""
-    size: npt.NDArray[Any] = np.logaddexp(0, gaps) + np.logaddexp(0, -gaps)
+def _softly(margins: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return how large two logarithms of probabilities are together whose difference is a margin."""
+    size: npt.NDArray[Any] = np.logaddexp(0, margins) + np.logaddexp(0, -margins)
     return size
 
 
-def _state_over_all(goal: Goal, rows: Rows, sample: Block, fitted: Fitted) -> Fitted:
-    """Fit the offsets of an imbalance state to all rows."""
+def _state_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitResult) -> FitResult:
+    """Fit the offsets of an imbalance state to all samples."""
     state = goal.objective
     assert isinstance(state, ImbalanceState)
     log = partial(in_logs, kind=goal.kind)
-    chunks, drawn_rows = Reading(rows.chunks, log), log(sample)
-    target = state.over(rows.labels, rows.masses)
-    shares = 1 / np.where(rows.masses > 0, rows.masses, 1) / np.count_nonzero(rows.masses)
-    factors = shares if state.class_balanced else np.full(len(shares), 1 / rows.masses.sum())
-    weights = drawn_rows.mass * factors[sample.codes]
+    chunks, drawn_samples = Reading(samples.chunks, log), log(sample)
+    target = state.over(samples.labels, samples.masses)
+    shares = 1 / np.where(samples.masses > 0, samples.masses, 1) / np.count_nonzero(samples.masses)
+    factors = shares if state.class_balanced else np.full(len(shares), 1 / samples.masses.sum())
+    weights = drawn_samples.mass * factors[sample.codes]
 
     def solve(aim: Floats) -> Floats:
-        return reach_state(drawn_rows.scores, aim, weights=weights).offsets
+        return solve_state(drawn_samples.scores, aim, weights=weights).offsets
 
-    found = reached_by_all(chunks, solve, target, factors=factors, report=goal.report)
+    found = reached_by_all(chunks, solve, target, factors=factors, progress=goal.progress)
     offsets = found.astype(fitted.offsets.dtype)
     none = 0 * offsets
     away = (state_of(chunks, each, factors=factors) - target for each in (none, offsets))
     untuned, reached = (float(np.abs(each).max()) for each in away)
     count = partial(counts_of, offsets=(none, offsets), decided=partial(decide_scores, kind=goal.kind))
-    each = rows.chunks.total(count, np.add)
+    each = samples.chunks.total(count, np.add)
     before, after = (as_counts(confusion) for confusion in each)
     missed = [] if reached <= _REACHED else [_NOT_REACHED.format(distance=reached)]
     return replace(
         _moved(fitted, offsets, kind=goal.kind),
         in_sample_score=reached,
         untuned_score=untuned,
-        class_profile=ClassProfile.from_counts(rows.labels, before=before, after=after),
-        notes=[*fitted.notes, *missed, _told(_FITTED_TO_ALL, sample, rows)],
+        class_profile=ClassProfile.from_counts(samples.labels, before=before, after=after),
+        notes=[*fitted.notes, *missed, _told(_FITTED_TO_ALL, sample, samples)],
     )
 
 
-def _moved(fitted: Fitted, offsets: npt.NDArray[Any], *, kind: Kind) -> Fitted:
+def _moved(fitted: FitResult, offsets: npt.NDArray[Any], *, kind: Kind) -> FitResult:
     """Return what was fitted with other offsets, and their intervals about these."""
     spread = fitted.offsets_interval
     return replace(

@@ -1,4 +1,4 @@
-"""Rows in chunks of Dask: read and checked where they are, counted, and drawn from."""
+"""Samples in chunks of Dask: read and checked where they are, counted, and drawn from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ from skimbalance._core.validation import (
     rescaled,
 )
 from skimbalance.tuner._dask import chunks_of, n_columns
-from skimbalance.tuner._goal import Goal
-from skimbalance.tuner.chunks import Block, Chunks, Floats, drawn, drawn_evenly, gathered_rows, weigh_classes
-from skimbalance.tuner.objective import bound_metric, deployed_factors, positive_label, requirements_of
+from skimbalance.tuner._goal import FitSpec
+from skimbalance.tuner.chunks import Block, Chunks, Floats, drawn, drawn_evenly, gathered_samples, weigh_classes
+from skimbalance.tuner.objective import deployed_factors, positive_label, requirements_of, resolve_metric
 
 __all__ = ["Reading", "Rows", "counted", "in_logs", "sample_of"]
 
@@ -34,7 +34,8 @@ _SAMPLE_CELLS = 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """All rows, and of each class the label, how many rows it has, how many of them weigh something, and how much.
+    """All samples, and of each class the label, how many samples it has, how many of them weigh something, and how
+    much.
 
     `largest` is the largest magnitude of a log-score.
     """
@@ -49,46 +50,48 @@ class Rows:
 
     @property
     def count(self) -> int:
-        """The number of rows."""
+        """The number of samples."""
         return int(self.sizes.sum())
 
     @property
     def limit(self) -> int:
-        """How many rows are drawn."""
+        """How many samples are drawn."""
         return _SAMPLE_CELLS // len(self.labels)
 
 
-def sample_of(rows: Rows, *, seed: int, weighing: bool) -> Block:
-    """Return all rows where they are few, or a sample; for a metric that takes no weights one of rows as they are."""
-    if rows.count <= rows.limit:
-        return gathered_rows(rows.chunks)
+def sample_of(samples: Rows, *, seed: int, weighing: bool) -> Block:
+    """Return all samples where they are few, or a sample; for a metric that takes no weights one of samples as they
+    are.
+    """
+    if samples.count <= samples.limit:
+        return gathered_samples(samples.chunks)
     if not weighing:
-        return drawn_evenly(rows.chunks, share=rows.limit / rows.count, seed=seed)
-    return drawn(rows.chunks, rows=rows.weighing, masses=rows.masses, limit=rows.limit, seed=seed)
+        return drawn_evenly(samples.chunks, share=samples.limit / samples.count, seed=seed)
+    return drawn(samples.chunks, samples=samples.weighing, masses=samples.masses, limit=samples.limit, seed=seed)
 
 
 def counted(
-    goal: Goal, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
+    goal: FitSpec, scores: Any, y: ArrayLike, *, classes: ArrayLike | None, sample_weight: ArrayLike | None
 ) -> Rows:
-    """Check all rows, and count those of each class."""
+    """Check all samples, and count those of each class."""
     n_classes = n_columns(scores)
     given = chunks_of(scores, y, sample_weight)
     _, labels = check_labels(given.labels.total(_distinct, np.union1d), classes=classes, n_classes=n_classes)
     order = column_order(scores, labels)
     positive = positive_label(goal.objective, labels, goal.pos_label)
-    bound_metric(goal.objective, labels, positive)  # a wrong goal fails before the scores are read
+    resolve_metric(goal.objective, labels, positive)  # a wrong goal fails before the scores are read
     requirements_of(goal.constraints, labels, positive)
     heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
     if heaviest == 0:
         raise ValueError("sample_weight must be positive somewhere; got zeros only")
     read = partial(_read, kind=goal.kind, labels=labels, order=order, heaviest=heaviest)
-    sums, largest = given.rows.total(partial(_weighed, read=read, kind=goal.kind), _more)
+    sums, largest = given.samples.total(partial(_weighed, read=read, kind=goal.kind), _more)
     sizes, weighing, masses = sums
     if goal.class_prior is not None:
         factors = deployed_factors(masses, check_per_class("class_prior", goal.class_prior, labels))
         read, masses, weighing = partial(read, factors=factors), masses * factors, weighing * (factors > 0)
     weighted = sample_weight is not None or goal.class_prior is not None
-    return Rows(Reading(given.rows, read), labels, sizes, weighing, masses, largest, weighted)
+    return Rows(Reading(given.samples, read), labels, sizes, weighing, masses, largest, weighted)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _distinct(y: ArrayLike) -> npt.NDArray[Any]:
 
 def _heaviest(weights: ArrayLike) -> float:
     host = to_numpy(weights)
-    return float(check_weights(host, n_rows=len(host)).max())
+    return float(check_weights(host, n_samples=len(host)).max())
 
 
 def _read(
@@ -132,7 +135,7 @@ def _read(
     codes = check_codes("y", y, labels=labels)
     weights = None
     if sample_weight is not None:
-        weights = rescaled(check_weights(sample_weight, n_rows=len(codes)), largest=heaviest)
+        weights = rescaled(check_weights(sample_weight, n_samples=len(codes)), largest=heaviest)
     if factors is not None:
         weights = factors[codes] if weights is None else weights * factors[codes]
     columns = to_numpy(check_scores(scores, kind=kind))
@@ -153,6 +156,6 @@ def in_logs(block: Block, *, kind: Kind, kept: tuple[int, ...] | None = None) ->
     columns = log_scores(block.scores, kind=kind)
     if kept is None or len(kept) == columns.shape[1]:
         return replace(block, scores=columns)
-    # Rows of other classes weigh nothing, so that any class will do for them.
+    # Samples of other classes weigh nothing, so that any class will do for them.
     places = np.minimum(np.searchsorted(kept, block.codes), len(kept) - 1)
     return replace(block, scores=columns[:, list(kept)], codes=places)

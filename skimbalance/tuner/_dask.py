@@ -1,4 +1,4 @@
-"""The only door to Dask: rows in chunks, wherever these are; it is imported when first met."""
+"""The only door to Dask: samples in chunks, wherever these are; it is imported when first met."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -86,25 +86,25 @@ def _folded(results: list[_Result], *, join: Callable[[_Result, _Result], _Resul
 
 
 class Chunked(NamedTuple):
-    """Rows as chunks `(scores, y, sample_weight or None, place)` of arrays; and labels and weights by themselves."""
+    """Samples as chunks `(scores, y, sample_weight or None, place)` of arrays; and labels and weights by themselves."""
 
-    rows: DaskChunks
+    samples: DaskChunks
     labels: DaskChunks
     weights: DaskChunks | None
 
 
 def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Chunked:
-    """Return rows in chunks, cut as the scores are."""
+    """Return samples in chunks, cut as the scores are."""
     from dask.delayed import delayed
 
-    rows = _sized(array_of(scores))
-    rows = rows.rechunk({1: -1}) if rows.ndim == 2 else rows
-    lengths = rows.chunks[0]
+    samples = _sized(array_of(scores))
+    samples = samples.rechunk({1: -1}) if samples.ndim == 2 else samples
+    lengths = samples.chunks[0]
     labels, weights = _blocks(y, lengths, "y"), _blocks(sample_weight, lengths, "sample_weight")
     kept = [number for number, length in enumerate(lengths) if length > 0]
     if not kept:
         raise ValueError("scores and y must have at least one row; got none")
-    gather, blocks = delayed(_gathered, pure=False), _parts(rows)
+    gather, blocks = delayed(_gathered, pure=False), _parts(samples)
     parts = [gather(blocks[i], labels[i], weights[i], i / len(lengths)) for i in kept]
     weights_alone = None if sample_weight is None else DaskChunks([weights[i] for i in kept])
     return Chunked(DaskChunks(parts), DaskChunks([labels[i] for i in kept]), weights_alone)
@@ -128,7 +128,7 @@ def _sized(x: Any) -> Any:
 
 
 def _blocks(x: Any, lengths: tuple[int, ...], name: str) -> list[Any]:
-    """Return the rows of `x` by chunks of these lengths."""
+    """Return the samples of `x` by chunks of these lengths."""
     if x is None:
         return [None] * len(lengths)
     array: Any = _sized(array_of(x)) if is_chunked(x) else to_numpy(x)

@@ -32,7 +32,7 @@ class TunedDecisions:
 
     @names_page
     def predict(self, scores: ArrayLike) -> Array:
-        """Predict the label of each row.
+        """Predict the label of each sample.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class TunedDecisions:
                 f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
             )
         decides = copy(self)
-        decides._kept = None  # these rows need not travel
+        decides._kept = None  # these samples need not travel
         ordered = by_label(array_of(scores), scores, self.classes_)
         return map_rows(getattr(decides, method), ordered, columns=columns, dtype=dtype)
 
@@ -143,5 +143,5 @@ class TunedDecisions:
         return by_label(x, scores, self.classes_)
 
     def _codes(self, x: Array) -> Array:
-        """Return the code of the class that is predicted for each row of checked scores."""
+        """Return the code of the class that is predicted for each sample of checked scores."""
         return decide_scores(x, self.offsets_, kind=self.kind, threshold=getattr(self, "threshold_", None))

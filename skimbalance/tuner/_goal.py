@@ -13,11 +13,11 @@ from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Search
 from skimbalance.tuner.objective import Objective
 
-__all__ = ["Fitted", "Goal"]
+__all__ = ["FitResult", "FitSpec"]
 
 
 @dataclass(frozen=True)
-class Goal:
+class FitSpec:
     """The parameters of a tuner that have a say in a fit; how jobs are run, and who is told of progress."""
 
     objective: Objective
@@ -31,14 +31,14 @@ class Goal:
     confidence_level: float | None
     seed: int
     run: Run
-    report: Progress
+    progress: Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class FitResult:
     """What a fit has found, under the names that the tuner gives it; None where it has none.
 
-    `kept` are the rows from which offsets can be fitted anew.
+    `kept` are the samples from which offsets can be fitted anew.
     """
 
     classes: npt.NDArray[Any]

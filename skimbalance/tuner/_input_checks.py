@@ -14,7 +14,7 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Counts, HardTruth
 from skimbalance.solvers import Problem
 
-__all__ = ["doubts_on_decisions", "doubts_on_input", "doubts_on_labels"]
+__all__ = ["check_decisions", "check_input", "check_label_input"]
 
 _NO_ERROR = (
     "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? Offsets need "
@@ -25,16 +25,16 @@ _LOOKED_AT = 4096
 """About so many scores tell."""
 
 _LEAST = 20
-"""Of fewer rows nothing is said."""
+"""Of fewer samples nothing is said."""
 
 _FREQUENT = 2.0
 """A positive class so many times as frequent as the other is not the one that was meant."""
 
 _ERRORS = 4.0
-"""By so many standard errors a class has lower scores in its own rows before anything is said."""
+"""By so many standard errors a class has lower scores in its own samples before anything is said."""
 
 
-def doubts_on_input(
+def check_input(
     problem: Problem, labels: npt.NDArray[Any], *, given: Array, kind: Kind, ordered: bool, pos_label: Label
 ) -> list[str]:
     """Return, and warn of, what is probably another class, kind or order of columns than was meant.
@@ -50,7 +50,7 @@ def doubts_on_input(
         codes = to_numpy(cast(HardTruth, problem.truth).codes[::step])
         doubts += [] if ordered else [_of_order(scores[:, 1] - scores[:, 0], codes, labels)]
         doubts += [_of_positive(problem.metric, to_numpy(problem.truth.support), labels, pos_label)]
-    notes = [doubt for doubt in doubts if doubt]
+    notes = [note for note in doubts if note]
     for note in notes:
         warn_user(note, SkimbalanceWarning)
     return notes
@@ -69,7 +69,7 @@ def _of_kind(scores: npt.NDArray[Any], kind: Kind) -> str:
 
 
 def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.NDArray[Any]) -> str:
-    """Tell scores of the other class, which are higher in the rows of the first."""
+    """Tell scores of the other class, which are higher in the samples of the first."""
     own, others = log_odds[codes == 1], log_odds[codes == 0]
     if min(len(own), len(others)) < 2:
         return ""
@@ -84,7 +84,7 @@ def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.N
 
 def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[Any], pos_label: Label) -> str:
     """Tell a metric of the frequent class that nobody has asked for by name."""
-    if not metric.two_class or pos_label is not None or metric.label != 1 or support[1] < _FREQUENT * support[0]:
+    if not metric.is_binary or pos_label is not None or metric.label != 1 or support[1] < _FREQUENT * support[0]:
         return ""
     return (
         f"{metric.name} is about {labels[1]}, the second label and the frequent one: {support[1]:g} of "
@@ -93,25 +93,25 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
     )
 
 
-def doubts_on_labels(
+def check_label_input(
     scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind, *, wrong: npt.NDArray[np.bool_]
 ) -> list[str]:
     """Return, and warn of, scores and an indicator (n, L) that are probably of another kind, or of classes.
 
-    `wrong` (n, L) are the errors without offsets: rows without any are probably those that the classifier knows.
+    `wrong` (n, L) are the errors without offsets: samples without any are probably those that the classifier knows.
     """
     if len(scores) < _LEAST:
         return []
     step = 1 + scores.size // _LOOKED_AT
     doubts = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
-    notes = [doubt for doubt in doubts if doubt]
+    notes = [note for note in doubts if note]
     for note in notes:
         warn_user(note, SkimbalanceWarning)
     return notes if wrong.any() else [*notes, _NO_ERROR]
 
 
 def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind) -> str:
-    """Tell classes, one a row, that are passed as labels, of which each has a say of its own."""
+    """Tell classes, one a sample, that are passed as labels, of which each has a say of its own."""
     if kind == "logits" or not (np.count_nonzero(indicator, axis=1) == 1).all():
         return ""
     sums = (scores if kind == "proba" else np.exp(scores)).sum(axis=1)
@@ -123,8 +123,8 @@ def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind
     )
 
 
-def doubts_on_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
-    """Return what decisions say of the rows and of the goal that is probably not meant."""
+def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
+    """Return what decisions say of the samples and of the goal that is probably not meant."""
     notes = []
     support = to_numpy(before.support)
     if support.sum() >= _LEAST and np.array_equal(to_numpy(before.hits), support):

@@ -1,4 +1,4 @@
-"""One label a row: an offset for each class."""
+"""One label a sample: an offset for each class."""
 
 import math
 from dataclasses import dataclass, replace
@@ -29,19 +29,19 @@ from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Problem
-from skimbalance.tuner._goal import Fitted, Goal
-from skimbalance.tuner._input_checks import doubts_on_decisions, doubts_on_input
+from skimbalance.tuner._goal import FitResult, FitSpec
+from skimbalance.tuner._input_checks import check_decisions, check_input
 from skimbalance.tuner.objective import (
     Plan,
-    bound_metric,
+    check_objective,
     deployed_weights,
     notes_on_estimate,
     notes_on_state,
     notes_on_support,
-    plan,
     positive_label,
-    require_room,
     requirements_of,
+    resolve_metric,
+    resolve_solver,
     weighing,
 )
 
@@ -49,16 +49,16 @@ __all__ = ["fit_classes"]
 
 
 def fit_classes(
-    goal: Goal,
+    goal: FitSpec,
     scores: ArrayLike,
     y: ArrayLike,
     *,
     classes: ArrayLike | None,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None = None,
-) -> Fitted:
+) -> FitResult:
     """Fit an offset for each class; see `OffsetTuner.fit`."""
-    require_room(goal.objective, goal.constraints)  # a wrong goal fails first, whatever the scores
+    check_objective(goal.objective, goal.constraints)  # a wrong goal fails first, whatever the scores
     given = check_scores(scores, kind=goal.kind)
     check_lengths(scores=given, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if given.ndim == 1 else given.shape[1])
@@ -66,24 +66,24 @@ def fit_classes(
     x = without_copy(given)
     goal = replace(goal, pos_label=positive_label(goal.objective, labels, goal.pos_label))
     weights = _deployed(goal, codes, labels, check_sample_weight(sample_weight, like=x), like=x)
-    group_codes = check_groups(groups, n_rows=len(codes))
+    group_codes = check_groups(groups, n_samples=len(codes))
     problem = _problem(goal, x, codes, labels, weights, group_codes)
     state = goal.objective if isinstance(goal.objective, ImbalanceState) else None
     notes = notes_on_support(problem, labels, state=state is not None)
     ordered = classes is not None
-    notes += doubts_on_input(problem, labels, given=x, kind=goal.kind, ordered=ordered, pos_label=goal.pos_label)
-    rows = _Rows(goal.kind, x, weights, problem)
+    notes += check_input(problem, labels, given=x, kind=goal.kind, ordered=ordered, pos_label=goal.pos_label)
+    samples = _Rows(goal.kind, x, weights, problem)
     if state is None:
-        fitted = _fit_metric(goal, rows, labels, like=given)
+        fitted = _fit_metric(goal, samples, labels, like=given)
     else:
-        fitted = _fit_state(state, goal, rows, labels, like=given)
+        fitted = _fit_state(state, goal, samples, labels, like=given)
     kept = KeptRows.of(given, codes, weights, group_codes, n_classes=len(labels))
     positive = label_values(labels)[1] if goal.pos_label is None else goal.pos_label
     return replace(fitted, notes=notes + fitted.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 
 
 def _deployed(
-    goal: Goal, codes: npt.NDArray[np.int64], labels: npt.NDArray[Any], weights: Array | None, *, like: Array
+    goal: FitSpec, codes: npt.NDArray[np.int64], labels: npt.NDArray[Any], weights: Array | None, *, like: Array
 ) -> Array | None:
     """Return the weights under which the classes are as frequent as they will be."""
     if goal.class_prior is None:
@@ -93,14 +93,14 @@ def _deployed(
 
 
 def _problem(
-    goal: Goal,
+    goal: FitSpec,
     x: Array,
     codes: npt.NDArray[np.int64],
     labels: npt.NDArray[Any],
     weights: Array | None,
     groups: npt.NDArray[np.int64] | None,
 ) -> Problem:
-    metric = bound_metric(goal.objective, labels, goal.pos_label)
+    metric = resolve_metric(goal.objective, labels, goal.pos_label)
     xp = namespace(x)
     truth = Truth.from_codes(
         xp.asarray(codes, dtype=xp.int64, device=device(x)), n_classes=len(labels), weights=weights
@@ -131,14 +131,14 @@ class _Rows:
         return self.problem.count(decisions)
 
 
-def _fit_metric(goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+def _fit_metric(goal: FitSpec, samples: _Rows, labels: npt.NDArray[Any], *, like: Array) -> FitResult:
     """Fit offsets for the metric of the problem."""
-    problem, metric = rows.problem, rows.problem.metric
-    chosen = plan(metric, n_classes=problem.n_classes, estimate=goal.estimate, solver=goal.solver)
+    problem, metric = samples.problem, samples.problem.metric
+    chosen = resolve_solver(metric, n_classes=problem.n_classes, estimate=goal.estimate, solver=goal.solver)
     estimated = _estimated(goal, problem, chosen)
     notes = chosen.notes + notes_on_estimate(estimated, problem, goal.constraints)
     found, held_out = estimated.solution, estimated.held_out
-    before, achieved = rows.count(0 * found.offsets), rows.count(found.offsets, found.counts)
+    before, achieved = samples.count(0 * found.offsets), samples.count(found.offsets, found.counts)
     in_sample = metric.value(achieved)
     if not math.isfinite(in_sample):
         raise ValueError(
@@ -146,41 +146,43 @@ def _fit_metric(goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Arra
             "were tried"
         )
     after = achieved if held_out is None else held_out
-    return Fitted(
+    return FitResult(
         classes=labels,
         in_sample_score=in_sample,
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is held_out),
         n_iter=found.n_iter,
-        notes=notes + doubts_on_decisions(metric, labels, before=before, after=achieved),
+        notes=notes + check_decisions(metric, labels, before=before, after=achieved),
         **_shifts(found.offsets, estimated, kind=goal.kind, like=like),
     )
 
 
-def _estimated(goal: Goal, problem: Problem, chosen: Plan) -> Estimated:
+def _estimated(goal: FitSpec, problem: Problem, chosen: Plan) -> Estimated:
     estimation = Estimation(
         estimate=chosen.estimate,
         n_bootstraps=goal.n_bootstraps,
         confidence_level=goal.confidence_level,
         seed=goal.seed,
         run=goal.run,
-        report=goal.report,
+        progress=goal.progress,
         solver=chosen.solver,
     )
-    tries = problem.metric.trait == "general"  # the metric may warn of decisions that were only tried
+    tries = problem.metric.decomposition == "general"  # the metric may warn of decisions that were only tried
     with one_blas_thread(), silenced(tries):
         return estimation(problem, [constraint.confidence for constraint in goal.constraints])
 
 
-def _fit_state(state: ImbalanceState, goal: Goal, rows: _Rows, labels: npt.NDArray[Any], *, like: Array) -> Fitted:
+def _fit_state(
+    state: ImbalanceState, goal: FitSpec, samples: _Rows, labels: npt.NDArray[Any], *, like: Array
+) -> FitResult:
     """Fit offsets for an imbalance state."""
-    problem = rows.problem
+    problem = samples.problem
     target = state.over(labels, to_numpy(problem.truth.support))
     wanted = StateProblem.of(problem, target, class_balanced=state.class_balanced)
     estimate = wanted.estimate(level=goal.confidence_level, seed=goal.seed, run=goal.run)
     none = 0 * estimate.offsets
-    before, after = rows.count(none), rows.count(estimate.offsets)
-    return Fitted(
+    before, after = samples.count(none), samples.count(estimate.offsets)
+    return FitResult(
         classes=labels,
         in_sample_score=estimate.distance,
         untuned_score=wanted.distance(none),

@@ -1,4 +1,4 @@
-"""Several labels a row: an offset for each of them."""
+"""Several labels a sample: an offset for each of them."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from skimbalance._core.array_api import bring, to_numpy
 from skimbalance._core.sklearn import one_blas_thread
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance._core.validation import by_label, check_groups, check_lengths, check_sample_weight
-from skimbalance.tuner._goal import Fitted, Goal
-from skimbalance.tuner._input_checks import doubts_on_labels
+from skimbalance.tuner._goal import FitResult, FitSpec
+from skimbalance.tuner._input_checks import check_label_input
 from skimbalance.tuner.label_objective import check_label_goals, label_metric, label_names
 from skimbalance.tuner.labels import (
     Indicator,
@@ -27,7 +27,7 @@ __all__ = ["fit_labels"]
 
 
 def fit_labels(
-    goal: Goal,
+    goal: FitSpec,
     scores: ArrayLike,
     y: ArrayLike,
     *,
@@ -35,7 +35,7 @@ def fit_labels(
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None = None,
     known: Indicator | None = None,
-) -> Fitted:
+) -> FitResult:
     """Fit an offset for each label; see `OffsetTuner.fit`, and `fit_multilabel` for what is `known`."""
     indicator = check_indicator(y)
     n_labels = indicator.shape[1]
@@ -55,7 +55,7 @@ def fit_labels(
             constraints=goal.constraints,
             labels=names,
             weights=check_sample_weight(sample_weight, like=host),
-            groups=check_groups(groups, n_rows=len(indicator)),
+            groups=check_groups(groups, n_samples=len(indicator)),
             known=known,
             dtype=host.dtype,
             estimate=goal.estimate,
@@ -63,14 +63,14 @@ def fit_labels(
             confidence_level=goal.confidence_level,
             seed=goal.seed,
             run=goal.run,
-            report=goal.report,
+            progress=goal.progress,
         )
     wrong = decide_labels(log_odds, 0.0) != indicator
-    notes = doubts_on_labels(host[whole], indicator[whole], goal.kind, wrong=wrong[whole])
+    notes = check_label_input(host[whole], indicator[whole], goal.kind, wrong=wrong[whole])
     return _fitted(found, names, notes, kind=goal.kind, like=given)
 
 
-def _check_goal(goal: Goal, labels: npt.NDArray[Any]) -> None:
+def _check_goal(goal: FitSpec, labels: npt.NDArray[Any]) -> None:
     check_label_goals(
         goal.objective,
         goal.constraints,
@@ -81,11 +81,11 @@ def _check_goal(goal: Goal, labels: npt.NDArray[Any]) -> None:
     )
 
 
-def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *, kind: Kind, like: Array) -> Fitted:
+def _fitted(found: MultilabelFit, labels: npt.NDArray[Any], doubts: list[str], *, kind: Kind, like: Array) -> FitResult:
     """Return what was found, where the scores came from."""
     interval, dtype = found.offsets_interval, to_numpy(like[:0, ...]).dtype
     thresholds = np.array([label_threshold(offset, kind=kind, dtype=dtype) for offset in found.offsets])
-    return Fitted(
+    return FitResult(
         classes=labels,
         offsets=bring(found.offsets, to=like, dtype=like.dtype),
         in_sample_score=found.in_sample_score,

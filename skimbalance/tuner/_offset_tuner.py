@@ -26,10 +26,10 @@ from skimbalance.solvers import OPTIMISERS, Search
 from skimbalance.tuner._chunked import fit_chunks
 from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner._decisions import TunedDecisions
-from skimbalance.tuner._goal import Goal
+from skimbalance.tuner._goal import FitSpec
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner._multilabel import fit_labels
-from skimbalance.tuner.label_objective import several_labels
+from skimbalance.tuner.label_objective import is_multilabel
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.objective import Objective
 
@@ -41,14 +41,14 @@ _Result = TypeVar("_Result")
 class OffsetTuner(TunedDecisions, BaseEstimator):
     r"""Fit one additive offset per class, so that the shifted argmax is best by the metric you name.
 
-    For log-scores :math:`s_{ik}` of row i and class k the tuner finds offsets b, and predicts
+    For log-scores :math:`s_{ik}` of sample i and class k the tuner finds offsets b, and predicts
 
     .. math:: \hat y_i = \operatorname{argmax}_k \,(s_{ik} + b_k)
 
-    Fit it on scores of rows that the classifier was not trained on. The default is made to hold on new rows, and says
-    how good it expects to be there; ``estimate="empirical"`` gives the optimum on the rows of the fit instead.
+    Fit it on scores of samples that the classifier was not trained on. The default is made to hold on new samples, and
+    says how good it expects to be there; ``estimate="empirical"`` gives the optimum on the samples of the fit instead.
 
-    Rows may carry several labels each, with an indicator as `y`: an offset is added to the log-odds of each label,
+    Samples may carry several labels each, with an indicator as `y`: an offset is added to the log-odds of each label,
     and those above zero are predicted.
 
     Parameters
@@ -59,8 +59,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         :class:`~skimbalance.goals.ImbalanceState`: that fixes every offset, so that constraints, `pos_label`,
         `estimate` and `solver` have no say.
         Or a scorer from :func:`~sklearn.metrics.make_scorer`, or a function ``f(y_true, y_pred)`` or
-        ``f(y_true, y_pred, *, sample_weight)`` to be maximised, of which nothing but values is known; it sees a row for
-        each true and predicted label that occur together, with the weight of them all.
+        ``f(y_true, y_pred, *, sample_weight)`` to be maximised, of which nothing but values is known; it sees a sample
+        for each true and predicted label that occur together, with the weight of them all.
         Of several labels a name such as ``"f1_macro"``, ``"f1_micro"`` or ``"f1_samples"``; or a metric of two classes,
         ``"balanced_accuracy"`` or a cost, of which the mean over labels is meant; or a list with one for each label.
     constraints : sequence of AtLeast, AtMost or Near, default=()
@@ -74,17 +74,17 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         The positive class of two-class metrics; None takes that of a scorer or function with a `pos_label` of its own,
         and otherwise ``classes_[1]``.
     class_prior : array-like of shape (K,) or dict, default=None
-        Share of each class among the rows to be predicted, in the order of `classes_` or by label, where it differs
-        from that among the rows of the fit. Rows are weighted accordingly, so that objective, constraints and scores
-        are those of the deployment. A class without rows is left out.
+        Share of each class among the samples to be predicted, in the order of `classes_` or by label, where it differs
+        from that among the samples of the fit. Samples are weighted accordingly, so that objective, constraints and
+        scores are those of the deployment. A class without samples is left out.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
-        ``"robust"`` is made for new rows: the mean of the optimum for calibrated soft labels and the median optimum
+        ``"robust"`` is made for new samples: the mean of the optimum for calibrated soft labels and the median optimum
         over Bayesian bootstraps of labels half soft, with several classes each offset shrunk by its noise towards the
-        best multiple of ``-log prior``, and all of them scaled down if they lose to no offsets on held-out rows: none
-        are kept that lose one standard error or more. ``"empirical"`` optimises the metric on the rows given: for two
-        classes the exact optimum, for more the best of several coordinate ascents, each line search exact. Few scores
-        get random restarts, but not in the folds that `score_` is from. ``"plugin"`` does the same for calibrated soft
-        labels, without restarts.
+        best multiple of ``-log prior``, and all of them scaled down if they lose to no offsets on held-out samples:
+        none are kept that lose one standard error or more. ``"empirical"`` optimises the metric on the samples given:
+        for two classes the exact optimum, for more the best of several coordinate ascents, each line search exact. Few
+        scores get random restarts, but not in the folds that `score_` is from. ``"plugin"`` does the same for
+        calibrated soft labels, without restarts.
     solver : str or Search, default="auto"
         How to search: ``"auto"``, ``"coordinate_ascent"``, ``"differential_evolution"``, ``"direct"``, ``"powell"`` or
         ``"imbalance_state"``. ``"auto"`` is coordinate ascent, and differential evolution where nothing but values is
@@ -95,7 +95,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         labels three quarters calibrated, if the objective takes `sample_weight`; and with a fourth of the
         evaluations in each fold.
         ``"imbalance_state"`` is Bias Adjustment as published, a baseline: it tries imbalance states coarse to fine and
-        takes the one whose decisions are best on the rows of the fit, whatever `estimate` says; for two classes 45
+        takes the one whose decisions are best on the samples of the fit, whatever `estimate` says; for two classes 45
         states. Cross-fitting judges it like any other.
     n_bootstraps : int, default=8
         How many bootstraps the robust estimate takes the median of, at least two; with several classes and more than
@@ -118,32 +118,32 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         The offsets, which sum to zero, but for several labels; in the library, on the device and in the precision of
         the scores.
     multilabel_ : bool
-        Whether rows carry several labels each; K is then the number of labels, and `threshold_` is an array (K,).
+        Whether samples carry several labels each; K is then the number of labels, and `threshold_` is an array (K,).
     threshold_ : float
         Binary only: ``classes_[1]`` is predicted where its probability is at least this, whatever `pos_label` is; see
         the notes. Zero where even zero is enough, infinity where not even one is.
     pos_label_ : label
         Binary only: the positive class of two-class metrics.
     score_ : float
-        What the metric is expected to be on new rows: offsets are fitted on four fifths of the rows and judged on the
-        fifth, for each in turn (thirds beyond 50,000 rows or a million scores), so that no row is judged by offsets it
-        helped to fit. In a geometric mean a class without a hit counts as half a hit: it would be zero on few rows,
-        whatever is true.
+        What the metric is expected to be on new samples: offsets are fitted on four fifths of the samples and judged on
+        the fifth, for each in turn (thirds beyond 50,000 samples or a million scores), so that no sample is judged by
+        offsets it helped to fit. In a geometric mean a class without a hit counts as half a hit: it would be zero on
+        few samples, whatever is true.
     score_interval_ : tuple of float
-        Within which bounds the metric is expected to be on as many new rows, with probability `confidence_level`.
+        Within which bounds the metric is expected to be on as many new samples, with probability `confidence_level`.
     offsets_interval_ : array of shape (2, K)
         Confidence interval of each offset, by the jackknife over the folds.
         For an imbalance state `score_` and `in_sample_score_` are the largest absolute difference between the state and
-        its target, `score_` that expected on as many new rows, from held-out folds; `score_interval_` is what
-        it is expected to stay within where both these rows and the new ones are drawn at random.
+        its target, `score_` that expected on as many new samples, from held-out folds; `score_interval_` is what
+        it is expected to stay within where both these samples and the new ones are drawn at random.
     in_sample_score_ : float
-        The metric that :meth:`predict` achieves on the rows of the fit, exactly. It is optimistic for new rows; see
-        `score_`.
+        The metric that :meth:`predict` achieves on the samples of the fit, exactly. It is optimistic for new samples;
+        see `score_`.
     untuned_score_ : float
-        The metric on the rows of the fit without offsets; for an imbalance state its distance from the target.
+        The metric on the samples of the fit without offsets; for an imbalance state its distance from the target.
     class_profile_ : ClassProfile
         Arrays (K,) `classes`, `support`, `recall_before`, `precision_before`, `recall_after` and `precision_after`: on
-        the rows of the fit without offsets and with them, where `held_out` with those fitted on the other folds.
+        the samples of the fit without offsets and with them, where `held_out` with those fitted on the other folds.
     n_iter_ : int
         Sweeps over the classes in the ascent that won; for the robust estimate, in that for soft labels. Evaluations
         where a solver of SciPy searched. Newton's
@@ -163,7 +163,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     Warns
     -----
     FewRowsWarning
-        If a class has fewer than ten rows to tune on.
+        If a class has fewer than ten samples to tune on.
     UnreachableGoalWarning
         If no offsets meet the constraints.
 
@@ -190,10 +190,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
     Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None`` the search
     reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times over, and holds some fifth of it at 1,000 classes.
-    A Dask array, chunked by rows, stays where it is: some two million scores are drawn, rare classes whole, and fitted
-    in memory. With ``estimate="empirical"`` passes over all rows follow, up to the optimum of two classes, or to where
-    no class of several gains by its offset alone. `in_sample_score_` and `class_profile_` count all rows, whatever the
-    estimate; `score_` and the intervals are the sample's. Predictions are lazy.
+    A Dask array, chunked by samples, stays where it is: some two million scores are drawn, rare classes whole, and
+    fitted in memory. With ``estimate="empirical"`` passes over all samples follow, up to the optimum of two classes, or
+    to where no class of several gains by its offset alone. `in_sample_score_` and `class_profile_` count all samples,
+    whatever the estimate; `score_` and the intervals are the sample's. Predictions are lazy.
     The soft labels of ``"plugin"`` are as large as the scores; each of the default's folds holds two thirds of the
     scores and soft labels for them, one and a half times the scores in all. :meth:`predict` holds one block.
 
@@ -206,7 +206,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
     Examples
     --------
-    Probabilities of "yes" that are too low, in one row of ten on the wrong side:
+    Probabilities of "yes" that are too low, in one sample of ten on the wrong side:
 
     >>> import numpy as np
     >>> from skimbalance import OffsetTuner
@@ -284,22 +284,23 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of rows that the classifier was not trained on, a column for each class in the order of `classes`;
+            Scores of samples that the classifier was not trained on, a column for each class in the order of `classes`;
             (n,) is the probability, log-probability or logit (log-odds) of the second class. NumPy, torch or any
             library of the array API; or a Dask array, see the notes of the class. Columns of a data frame go by label
             where their names are the classes, and by position where no name is a class. Of several labels (n, L), each
             column by itself such scores of a label being there; or a list of L arrays (n, 2).
         y : array-like of shape (n,), or indicator of shape (n, L)
-            The label of each row; or, dense or sparse, a one for each of several labels that a row carries.
+            The label of each sample; or, dense or sparse, a one for each of several labels that a sample carries.
         classes : array-like of shape (K,), default=None
             The label of each column; None takes the sorted labels of `y`, which must then hold all of them, and of
             several labels the columns of `y` where it is a data frame, or else their numbers.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row; None gives each the weight one.
+            Weight of each sample; None gives each the weight one.
         groups : array-like of shape (n,), default=None
-            Group of each row, numbers or strings: rows of one group, such as those of one patient, are not independent.
-            Folds keep groups whole, intervals and bootstraps draw groups instead of rows, and rows of one group and
-            class count once where the number of rows matters. None means that all rows are independent.
+            Group of each sample, numbers or strings: samples of one group, such as those of one patient, are not
+            independent. Folds keep groups whole, intervals and bootstraps draw groups instead of samples, and samples
+            of one group and class count once where the number of samples matters. None means that all samples are
+            independent.
 
         Returns
         -------
@@ -319,7 +320,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; with several labels, on the scores that are `known` (n, L)."""
-        way = fit_chunks if is_chunked(scores) else fit_labels if several_labels(y) else fit_classes
+        way = fit_chunks if is_chunked(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
             way = partial(fit_labels, known=known)
         fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
@@ -328,8 +329,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             setattr(self, name, value)
         return self
 
-    def _goal(self) -> Goal:
-        return Goal(
+    def _goal(self) -> FitSpec:
+        return FitSpec(
             objective=self.objective,
             constraints=self.constraints,
             kind=self.kind,
@@ -341,7 +342,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             confidence_level=self.confidence_level,
             seed=self._seed(),
             run=self._run,
-            report=self._report,
+            progress=self._progress,
         )
 
     def _seed(self) -> int:
@@ -357,21 +358,21 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         call, config, silent = delayed(_called), get_config(), is_silent()
         return list(pool(call(job, config=config, silent=silent) for job in jobs))
 
-    def _report(self, message: str) -> None:
+    def _progress(self, message: str) -> None:
         if self.verbose:
             print(f"[{type(self).__name__}] {message}", flush=True)
 
     @names_page
     def adapt_to(self, scores: ArrayLike) -> Self:
-        """Return a tuner for the same goal on rows whose classes are more or less frequent; it needs no labels.
+        """Return a tuner for the same goal on samples whose classes are more or less frequent; it needs no labels.
 
-        Their shares are estimated, and offsets fitted to the rows of :meth:`fit` with these as `class_prior`: a class
-        is taken to look as it did there. Where no shift is told from chance, the offsets stay as they are.
+        Their shares are estimated, and offsets fitted to the samples of :meth:`fit` with these as `class_prior`: a
+        class is taken to look as it did there. Where no shift is told from chance, the offsets stay as they are.
 
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the rows to be predicted, of the kind that the tuner was fitted on; ten rows at the least.
+            Scores of the samples to be predicted, of the kind that the tuner was fitted on; ten samples at the least.
 
         Returns
         -------
@@ -430,7 +431,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             run=self._run,
         )
         notes = notes_on_shift(shift, self.classes_, level=level)
-        if shift.is_told:
+        if shift.is_significant:
             other.class_prior = shift.prior
             y = self.classes_[kept.codes]
             openings = tuple(note.split(":")[0].rstrip(".") for note in self.notes_)

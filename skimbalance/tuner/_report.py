@@ -55,10 +55,10 @@ class Report:
         classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]
-        rows = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
+        samples = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
         where = "on held-out rows, by offsets fitted without them" if profile.held_out else "on the rows of the fit"
         return cls(
-            title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{rows}",
+            title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{samples}",
             facts=tuple(_facts(tuner)),
             header=header,
             classes=tuple(classes),
@@ -83,13 +83,13 @@ class Report:
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts)
-        rows = "".join(_html_row(line, "td") for line in self.classes)
+        samples = "".join(_html_row(line, "td") for line in self.classes)
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
             f'{_STYLE}<div class="skimbalance-report"><strong>{escape(self.title)}</strong>'
             f'<table class="facts"><tbody>{facts}</tbody></table>'
             f'<div class="scroll"><table class="classes"><thead>{_html_row(self.header, "th")}</thead>'
-            f"<tbody>{rows}</tbody></table></div><p>{escape(self.about)}</p><ul>{notes}</ul></div>"
+            f"<tbody>{samples}</tbody></table></div><p>{escape(self.about)}</p><ul>{notes}</ul></div>"
         )
 
 
@@ -161,7 +161,7 @@ def _rate(rate: float) -> str:
 
 
 def _count(weight: float) -> str:
-    """Return a number of rows, or their weight."""
+    """Return a number of samples, or their weight."""
     whole = abs(weight - round(weight)) <= 1e-9 * max(1.0, weight)  # weights of one tenth add up to that
     return f"{weight:,.0f}" if whole else f"{weight:,.4g}"
 

@@ -1,4 +1,4 @@
-"""What a user asks for of several labels a row: a metric of them, or why it cannot be had."""
+"""What a user asks for of several labels a sample: a metric of them, or why it cannot be had."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -18,12 +18,12 @@ from skimbalance.tuner.labels import MultilabelMetric, get_multilabel_metric, ge
 from skimbalance.tuner.labels import check_constraints as check_label_constraints
 from skimbalance.tuner.objective import Objective
 
-__all__ = ["check_label_goals", "label_metric", "label_names", "several_labels"]
+__all__ = ["check_label_goals", "is_multilabel", "label_metric", "label_names"]
 
 _SOLVERS = ("auto", "coordinate_ascent")
 
 
-def several_labels(y: ArrayLike) -> bool:
+def is_multilabel(y: ArrayLike) -> bool:
     """Tell whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
     if hasattr(y, "toarray"):
         return True

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import namespace, to_numpy
 from skimbalance._core.sklearn import scorer_parts
 from skimbalance._core.typing import Array, Label
-from skimbalance._core.validation import abridged, check_label, shown, with_few_rows
+from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
 from skimbalance.estimation import Estimated, StateEstimate, independent_counts
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
@@ -24,17 +24,17 @@ from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
 __all__ = [
     "Objective",
     "Plan",
-    "bound_metric",
     "check_goals",
+    "check_objective",
     "deployed_factors",
     "deployed_weights",
     "notes_on_estimate",
     "notes_on_state",
     "notes_on_support",
-    "plan",
     "positive_label",
-    "require_room",
     "requirements_of",
+    "resolve_metric",
+    "resolve_solver",
     "takes_weights",
     "weighing",
 ]
@@ -45,7 +45,7 @@ Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Se
 _TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
 
 
-def require_room(objective: Objective, constraints: Sequence[Constraint]) -> None:
+def check_objective(objective: Objective, constraints: Sequence[Constraint]) -> None:
     """Raise where the objective is unknown, or leaves no room for constraints."""
     if not isinstance(objective, ImbalanceState):
         _metric(objective)
@@ -63,12 +63,12 @@ def check_goals(
     labels: npt.NDArray[Any],
     pos_label: Label,
 ) -> None:
-    """Raise where objective or constraints do not fit these classes, all of which have rows."""
-    require_room(objective, constraints)
+    """Raise where objective or constraints do not fit these classes, all of which have samples."""
+    check_objective(objective, constraints)
     if isinstance(objective, ImbalanceState):
         objective.over(labels, np.ones(len(labels)))
     positive = positive_label(objective, labels, pos_label)
-    bound_metric(objective, labels, positive)
+    resolve_metric(objective, labels, positive)
     requirements_of(constraints, labels, positive)
 
 
@@ -89,7 +89,7 @@ def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: La
     return own
 
 
-def bound_metric(
+def resolve_metric(
     objective: Objective, labels: npt.NDArray[Any], pos_label: Label, *, argument: str = "objective"
 ) -> Metric:
     """Return the metric that `objective` asks for over these classes, the positive one filled in.
@@ -100,7 +100,7 @@ def bound_metric(
     metric = _metric(asked, argument=argument).over(tuple(labels))
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
-    if metric.two_class and metric.label is None and len(labels) != 2:
+    if metric.is_binary and metric.label is None and len(labels) != 2:
         raise ValueError(
             f"{argument} {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
             "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
@@ -123,7 +123,9 @@ def _metric(
 
 
 def takes_weights(objective: Any) -> bool:
-    """Tell whether an objective is known for rows of any weight; a function of labels may take no `sample_weight`."""
+    """Tell whether an objective is known for samples of any weight; a function of labels may take no
+    `sample_weight`.
+    """
     is_own = scorer_parts(objective) is not None or (callable(objective) and not isinstance(objective, Metric))
     metric = _metric(objective) if is_own else objective
     return not isinstance(metric, BlackBox) or metric.takes_weights
@@ -137,11 +139,11 @@ class Plan(NamedTuple):
     notes: list[str]
 
 
-def plan(metric: Metric, *, n_classes: int, estimate: str, solver: str | Search) -> Plan:
+def resolve_solver(metric: Metric, *, n_classes: int, estimate: str, solver: str | Search) -> Plan:
     """Return what `estimate` and `solver` come to for this metric."""
     if solver in OPTIMISERS:
         solver = Search(str(solver))
-    if metric.trait != "general":
+    if metric.decomposition != "general":
         return Plan(estimate, solver, [])
     if solver == "coordinate_ascent":
         raise ValueError(
@@ -175,13 +177,13 @@ def requirements_of(
 def _constrained_metric(constraint: Constraint, labels: npt.NDArray[Any], pos_label: Label) -> Metric:
     metric = get_metric(constraint.metric, argument="metric")
     if constraint.label is None:
-        if metric.two_class and metric.label is None and len(labels) != 2:
+        if metric.is_binary and metric.label is None and len(labels) != 2:
             raise ValueError(
                 f"a constraint on {metric.name!r} is about one class; y holds {len(labels)}: name it by label=, one "
                 f"of {abridged(labels)}, as in {_with_label(constraint, labels[0])}"
             )
-        return bound_metric(constraint.metric, labels, pos_label)
-    if not metric.two_class:
+        return resolve_metric(constraint.metric, labels, pos_label)
+    if not metric.is_binary:
         raise ValueError(
             f"label={shown(constraint.label)} needs a metric of one class, such as 'recall' or 'precision'; "
             f"{metric.name!r} is about all classes"
@@ -198,11 +200,11 @@ def _with_label(constraint: Constraint, label: Label) -> str:
 def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
     """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
     notes = []
-    if estimated.strength < 1:
-        left = " Their loss there is less than one standard error." if estimated.strength > 0 else ""
-        scaled = f"they were scaled by {estimated.strength:.2f}."
+    if estimated.shrinkage_factor < 1:
+        left = " Their loss there is less than one standard error." if estimated.shrinkage_factor > 0 else ""
+        scaled = f"they were scaled by {estimated.shrinkage_factor:.2f}."
         notes.append(f"Offsets were worse than none on held-out rows: {scaled}{left}")
-    if not (estimated.reached and estimated.promised):
+    if not (estimated.reached and estimated.achievable_with_confidence):
         notes.append(_out_of_reach(estimated, problem, constraints))
         warn_user(notes[-1], UnreachableGoalWarning)
     if estimated.held_out is not None:
@@ -213,7 +215,7 @@ def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Seque
 
 
 def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> str:
-    """Return which constraints are missed, and why: what each takes on these rows, and what offsets reach there."""
+    """Return which constraints are missed, and why: what each takes on these samples, and what offsets reach there."""
     counts = estimated.solution.counts
     spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
     told = "; ".join(map(_asked, constraints, problem.requirements, estimated.needed, spans))
@@ -233,7 +235,7 @@ def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[
 
 
 def _asked(constraint: Constraint, asked: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
-    """Return what a constraint takes on these rows to hold on new ones, and from where to where offsets reach."""
+    """Return what a constraint takes on these samples to hold on new ones, and from where to where offsets reach."""
     reach = f"where offsets reach from {span[0]:.4g} to {span[1]:.4g}"
     if asked == needed:
         return f"{constraint}, {reach}"
@@ -262,22 +264,22 @@ def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) ->
 
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
-    """Return what is to be said of classes without rows, and warn of those with few."""
+    """Return what is to be said of classes without samples, and warn of those with few."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    n_rows = independent_counts(codes, problem.groups, n_classes=len(labels))
-    if np.count_nonzero(n_rows) < 2:
-        one = abridged(labels[n_rows > 0])
+    n_samples = independent_counts(codes, problem.groups, n_classes=len(labels))
+    if np.count_nonzero(n_samples) < 2:
+        one = abridged(labels[n_samples > 0])
         raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one}")
     notes = []
-    if n_rows.min() == 0:
+    if n_samples.min() == 0:
         done = (
             "the share asked for was given to them all the same."
             if state
             else "the other classes were tuned among themselves, and these are predicted for as many of the rows as "
             "without offsets."
         )
-        notes.append(f"No row of {abridged(labels[n_rows == 0])} to tune on: {done}")
-    if few := with_few_rows(labels, n_rows, noun="classes", grouped=problem.groups is not None):
+        notes.append(f"No row of {abridged(labels[n_samples == 0])} to tune on: {done}")
+    if few := with_few_samples(labels, n_samples, noun="classes", grouped=problem.groups is not None):
         notes.append(
             f"Few rows to tune on: {few}. So few say little about an offset, or a score that depends on it; tune on "
             "more rows of these classes if there are any."
@@ -289,7 +291,7 @@ def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool 
 def deployed_weights(
     codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return weights under which each class that has rows has the share that `prior` gives it among these."""
+    """Return weights under which each class that has samples has the share that `prior` gives it among these."""
     host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
     totals = np.bincount(codes, host, minlength=len(prior)).astype(np.float64)
     deployed: npt.NDArray[np.float64] = host * deployed_factors(totals, prior)[codes]
@@ -297,7 +299,9 @@ def deployed_weights(
 
 
 def deployed_factors(masses: npt.NDArray[np.float64], prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return by what the rows of classes that weigh `masses` (K,) are to be weighted; their total stays what it is."""
+    """Return by what the samples of classes that weigh `masses` (K,) are to be weighted; their total stays what it
+    is.
+    """
     if not (prior >= 0).all() or not prior.any():
         raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
     factors = np.divide(prior, masses, out=np.zeros(len(prior)), where=masses > 0)
@@ -306,7 +310,7 @@ def deployed_factors(masses: npt.NDArray[np.float64], prior: npt.NDArray[np.floa
 
 
 def weighing(problem: Problem) -> Problem:
-    """Return the problem without the rows that weigh nothing."""
+    """Return the problem without the samples that weigh nothing."""
     weights = problem.truth.weights
     if weights is None or bool(namespace(weights).all(weights > 0)):
         return problem

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from rows import COLOURS, draw, logistic
+from samples import COLOURS, draw, logistic
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -118,7 +118,7 @@ class TestConventions:
 
     def test_lightgbm_in_a_pipeline(self):
         lightgbm = pytest.importorskip("lightgbm")
-        X, y = draw(n_rows=600)
+        X, y = draw(n_samples=600)
         model = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1, n_jobs=1)
         clf = TunedOffsetClassifierCV(model, objective="balanced_accuracy").fit(X, y)
         assert clf.tuner_.in_sample_score_ > 1 / 3
@@ -130,9 +130,9 @@ class TestWeights:
         weights = np.random.default_rng(0).random(len(y))
         clf = TunedOffsetClassifierCV(logistic(), store_cv_results=True).fit(X, y, sample_weight=weights)
         np.testing.assert_allclose(clf.estimator_.coef_, logistic().fit(X, y, sample_weight=weights).coef_)
-        rows = clf.cv_results_["rows"]
-        np.testing.assert_array_equal(clf.cv_results_["sample_weight"], weights[rows])
-        tuner = OffsetTuner().fit(clf.cv_results_["scores"], y[rows], sample_weight=weights[rows])
+        samples = clf.cv_results_["rows"]
+        np.testing.assert_array_equal(clf.cv_results_["sample_weight"], weights[samples])
+        tuner = OffsetTuner().fit(clf.cv_results_["scores"], y[samples], sample_weight=weights[samples])
         np.testing.assert_array_equal(clf.offsets_, tuner.offsets_)
 
     def test_an_estimator_that_takes_none_is_told_of(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rows import COLOURS, draw, logistic
+from samples import COLOURS, draw, logistic
 
 from skimbalance import FixedOffsetClassifier
 

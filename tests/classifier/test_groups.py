@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -29,9 +29,9 @@ def tuned(model=None, **parameters):
 
 def by_hand(clf, groups, **weights):
     """What a tuner makes of the scores that a classifier has stored."""
-    rows = clf.cv_results_
+    samples = clf.cv_results_
     return OffsetTuner("f1_macro", kind="proba").fit(
-        rows["scores"], rows["y"], classes=clf.tuner_.classes_, groups=groups, **weights
+        samples["scores"], samples["y"], classes=clf.tuner_.classes_, groups=groups, **weights
     )
 
 
@@ -106,7 +106,7 @@ class TestGroups:
 
 class TestRepeatedSplits:
     def test_a_row_counts_once(self):
-        X, y = draw(n_classes=2, n_rows=150)
+        X, y = draw(n_classes=2, n_samples=150)
         repeats = RepeatedStratifiedKFold(n_splits=3, n_repeats=10, random_state=0)
         many, once = (tuned(cv=cv, store_cv_results=True).fit(X, y) for cv in (repeats, StratifiedKFold(3)))
         widths = [np.ptp(clf.score_interval_) for clf in (many, once)]
@@ -114,12 +114,12 @@ class TestRepeatedSplits:
         assert len(many.cv_results_["rows"]) == 1500
         np.testing.assert_allclose(many.tuner_.class_profile_.support, once.tuner_.class_profile_.support)
         assert "150 rows" in str(many.tuner_.report()).splitlines()[0]
-        rows = many.cv_results_["rows"]
-        assert_alike(many.tuner_, by_hand(many, rows, sample_weight=np.full(1500, 0.1)))
+        samples = many.cv_results_["rows"]
+        assert_alike(many.tuner_, by_hand(many, samples, sample_weight=np.full(1500, 0.1)))
         assert_alike(many.retune().tuner_, many.tuner_)
 
     def test_weights_are_shared_by_the_scores_of_a_row(self, rng):
-        X, y = draw(n_classes=2, n_rows=120)
+        X, y = draw(n_classes=2, n_samples=120)
         weights = rng.random(120)
         cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=3, random_state=0)
         clf = tuned(cv=cv).fit(X, y, sample_weight=weights)
@@ -127,17 +127,17 @@ class TestRepeatedSplits:
         np.testing.assert_allclose(clf.tuner_.class_profile_.support, expected)
 
     def test_splits_that_overlap_in_part(self):
-        X, y = draw(n_classes=2, n_rows=150)
+        X, y = draw(n_classes=2, n_samples=150)
         clf = tuned(cv=ShuffleSplit(4, test_size=0.4, random_state=0), store_cv_results=True).fit(X, y)
-        rows = clf.cv_results_["rows"]
-        scored = np.unique(rows)
-        assert len(scored) < len(rows)
+        samples = clf.cv_results_["rows"]
+        scored = np.unique(samples)
+        assert len(scored) < len(samples)
         expected = [np.sum(y[scored] == label) for label in clf.classes_]
         np.testing.assert_allclose(clf.tuner_.class_profile_.support, expected)
-        assert_alike(clf.tuner_, by_hand(clf, rows, sample_weight=1 / np.bincount(rows)[rows]))
+        assert_alike(clf.tuner_, by_hand(clf, samples, sample_weight=1 / np.bincount(samples)[samples]))
 
     def test_few_rows_stay_few(self):
-        X, y = draw(n_classes=2, n_rows=100)
+        X, y = draw(n_classes=2, n_samples=100)
         rare = np.flatnonzero(y == "blue")[:9]
         y = np.where(np.isin(np.arange(100), rare), "blue", "amber")
         cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
@@ -146,7 +146,7 @@ class TestRepeatedSplits:
 
     @pytest.mark.parametrize("with_weights", [False, True])
     def test_where_each_row_is_scored_once_nothing_is_known_of_groups(self, with_weights):
-        X, y = draw(n_classes=2, n_rows=150)
+        X, y = draw(n_classes=2, n_samples=150)
         weights = np.linspace(0.5, 1.5, 150) if with_weights else None
         clf = tuned(store_cv_results=True).fit(X, y, sample_weight=weights)
         stored = clf.cv_results_
@@ -182,7 +182,7 @@ class TestRepeatedSplits:
         def weighted(y_true, y_pred, *, sample_weight):
             return -float(np.average(y_true != y_pred, weights=sample_weight))
 
-        X, y = draw(n_classes=2, n_rows=120)
+        X, y = draw(n_classes=2, n_samples=120)
         cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=3, random_state=0)
         clf = TunedOffsetClassifierCV(
             logistic(), objective=weighted if weighed else f, cv=cv, store_cv_results=True

@@ -3,7 +3,7 @@
 import sys
 
 import numpy as np
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier

@@ -318,7 +318,7 @@ def test_neighbours_stay_in_one_fold(rng):
 @pytest.mark.parametrize("cv", [None, 3, 0.25])
 @pytest.mark.parametrize("seed", range(3))
 def test_rare_labels_are_spread_over_the_folds(cv, seed):
-    indicator = drawn_problem(np.random.default_rng(seed), n_rows=103, n_labels=4)[1]
+    indicator = drawn_problem(np.random.default_rng(seed), n_samples=103, n_labels=4)[1]
     indicator[:, 0] = np.arange(103) % 20 == 0  # six rows
     strata = rarities(indicator)
     splits = systematic_splits(strata, cv, seed=0)

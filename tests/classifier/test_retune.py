@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
@@ -22,7 +22,7 @@ class Counting(type(logistic())):
 
 
 def fitted(n_classes=3, **options):
-    X, y = draw(n_classes, n_rows=400)
+    X, y = draw(n_classes, n_samples=400)
     options = {"store_cv_results": True, **options}
     return TunedOffsetClassifierCV(logistic(), objective="accuracy", **options).fit(X, y), X, y
 
@@ -59,7 +59,7 @@ def test_goals_that_are_not_named_are_kept():
 
 
 def test_on_rows_passed_in():
-    X, y = draw(3, n_rows=800)
+    X, y = draw(3, n_samples=800)
     clf = TunedOffsetClassifierCV(logistic(), objective="accuracy").fit(X[:500], y[:500])
     fresh, labels = X[500:], y[500:]
     weights = np.random.default_rng(0).random(300)

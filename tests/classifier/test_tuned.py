@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rows import COLOURS, draw, logistic
+from samples import COLOURS, draw, logistic
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -25,8 +25,8 @@ class TestTuned:
         X, y = draw()
         clf = TunedOffsetClassifierCV(logistic(), objective="f1_macro", store_cv_results=True).fit(X, y)
         proba = cross_val_predict(logistic(), X, y, method="predict_proba", cv=5)
-        rows = clf.cv_results_["rows"]
-        tuner = OffsetTuner("f1_macro").fit(proba[rows], y[rows])
+        samples = clf.cv_results_["rows"]
+        tuner = OffsetTuner("f1_macro").fit(proba[samples], y[samples])
         np.testing.assert_allclose(clf.offsets_, tuner.offsets_, atol=1e-9)
         assert clf.tuner_.in_sample_score_ == tuner.in_sample_score_
         assert clf.score_ == tuner.score_
@@ -60,11 +60,11 @@ class TestTuned:
     def test_any_cv(self, cv, scored):
         X, y = draw()
         clf = TunedOffsetClassifierCV(logistic(), cv=cv, store_cv_results=True).fit(X, y)
-        rows = clf.cv_results_["rows"]
-        assert len(rows) == scored
-        np.testing.assert_array_equal(clf.cv_results_["y"], y[rows])
-        assert clf.cv_results_["scores"].shape == (len(rows), 3)
-        assert len(clf.cv_results_["fold"]) == len(rows)
+        samples = clf.cv_results_["rows"]
+        assert len(samples) == scored
+        np.testing.assert_array_equal(clf.cv_results_["y"], y[samples])
+        assert clf.cv_results_["scores"].shape == (len(samples), 3)
+        assert len(clf.cv_results_["fold"]) == len(samples)
 
     def test_scores_are_stored_only_if_asked_for(self):
         assert not hasattr(TunedOffsetClassifierCV(logistic()).fit(*draw()), "cv_results_")
@@ -135,9 +135,11 @@ class TestTuned:
     def test_refit_false_returns_the_model_whose_scores_were_used(self):
         X, y = draw()
         clf = TunedOffsetClassifierCV(logistic(), cv=0.3, refit=False, store_cv_results=True).fit(X, y)
-        rows = clf.cv_results_["rows"]
-        np.testing.assert_array_equal(clf.estimator_.predict_proba(X[rows]), clf.cv_results_["scores"])
-        assert clf.tuner_.in_sample_score_ == pytest.approx(balanced_accuracy_score(y[rows], clf.predict(X[rows])))
+        samples = clf.cv_results_["rows"]
+        np.testing.assert_array_equal(clf.estimator_.predict_proba(X[samples]), clf.cv_results_["scores"])
+        assert clf.tuner_.in_sample_score_ == pytest.approx(
+            balanced_accuracy_score(y[samples], clf.predict(X[samples]))
+        )
 
     def test_refit_false_needs_one_split(self):
         with pytest.raises(ValueError, match="cv must make one split; got 5"):

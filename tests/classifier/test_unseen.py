@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -35,16 +35,16 @@ pytestmark = [
 ]
 
 
-def rare_in_one_fold(*, n_rows=400, value=1):
+def rare_in_one_fold(*, n_samples=400, value=1):
     """Rows with four labels; 30 rows of the third of five blocks have a value of the last that no others have."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_rows + 1000, 4))
-    y = (X[:, :3] + rng.normal(size=(n_rows + 1000, 3)) > 0.8).astype(int)
-    special = np.zeros(n_rows + 1000, dtype=bool)
-    special[n_rows * 2 // 5 + rng.choice(n_rows // 5, 30, replace=False)] = True
+    X = rng.normal(size=(n_samples + 1000, 4))
+    y = (X[:, :3] + rng.normal(size=(n_samples + 1000, 3)) > 0.8).astype(int)
+    special = np.zeros(n_samples + 1000, dtype=bool)
+    special[n_samples * 2 // 5 + rng.choice(n_samples // 5, 30, replace=False)] = True
     X[special, 3] += 1.5
     y = np.column_stack([y, np.where(special, value, 1 - value)])
-    return X[:n_rows], y[:n_rows], X[n_rows:]
+    return X[:n_samples], y[:n_samples], X[n_samples:]
 
 
 def tuned(model=ONE_VS_REST, objective="f1_macro", **parameters):
@@ -77,8 +77,8 @@ def test_whatever_the_objective_new_rows_get_the_label_as_often_as_by_the_model(
         assert clf.predict(X_new)[:, 3].mean() == clf.estimator_.predict(X_new)[:, 3].mean() < 0.1
 
 
-def halves(n_rows):
-    return [(np.arange(n_rows // 2), np.arange(n_rows // 2, n_rows))]
+def halves(n_samples):
+    return [(np.arange(n_samples // 2), np.arange(n_samples // 2, n_samples))]
 
 
 @pytest.mark.parametrize("estimator", [ONE_VS_REST, RandomForestClassifier(10, random_state=0)])
@@ -167,16 +167,16 @@ def test_no_label_is_known():
         tuned(cv=KFold(2)).fit(X, y)
 
 
-def late_class(n_rows, *, since, seed=0):
+def late_class(n_samples, *, since, seed=0):
     """Three classes of which the last appears late, and new rows of them all."""
     rng = np.random.default_rng(seed)
-    y = rng.choice(3, n_rows + 4000, p=[0.6, 0.3, 0.1])
+    y = rng.choice(3, n_samples + 4000, p=[0.6, 0.3, 0.1])
     early = (np.arange(len(y)) < since) & (y == 2)
     y[early] = rng.choice(2, early.sum(), p=[0.67, 0.33])
     X = rng.normal(size=(len(y), 4))
     X[:, 0] += 1.2 * (y == 1)
     X[:, 1] += 1.5 * (y == 2)
-    return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:]
+    return X[:n_samples], y[:n_samples], X[n_samples:], y[n_samples:]
 
 
 def test_rows_that_cannot_be_taken_for_a_class_are_left_out():
@@ -237,8 +237,8 @@ def test_a_state_is_that_of_rows_whose_models_know_every_class():
     uniform = ImbalanceState("uniform")
     stored = clf.cv_results_
     assert len(stored["y"]) == 470
-    rows = stored["fold"] != 2
-    expected = OffsetTuner(uniform).fit(stored["scores"][rows], stored["y"][rows], classes=[0, 1, 2])
+    samples = stored["fold"] != 2
+    expected = OffsetTuner(uniform).fit(stored["scores"][samples], stored["y"][samples], classes=[0, 1, 2])
     np.testing.assert_array_equal(clf.retune(objective=uniform).offsets_, expected.offsets_)
     direct = TunedOffsetClassifierCV(logistic(), objective=uniform, cv=KFold(5)).fit(X, y)
     np.testing.assert_array_equal(direct.offsets_, expected.offsets_)

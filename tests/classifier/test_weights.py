@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import sklearn
-from rows import draw, logistic
+from samples import draw, logistic
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError

@@ -34,9 +34,9 @@ def plain(scores, y):
     return shares(minimize(loss, np.zeros(2 + scores.shape[1]), tol=1e-12).x).T
 
 
-def draw(seed, n_classes=3, n_rows=60):
+def draw(seed, n_classes=3, n_samples=60):
     rng = np.random.default_rng(seed)
-    y = labels(rng, n_rows, n_classes)
+    y = labels(rng, n_samples, n_classes)
     return 3 * log_proba(rng, y, n_classes) + np.arange(n_classes), y
 
 
@@ -60,8 +60,8 @@ def test_wrong_temperature_and_biases_are_undone():
 def test_weights_count_as_repetition():
     scores, y = draw(1)
     times = np.random.default_rng(0).integers(1, 4, len(y))
-    rows = np.repeat(np.arange(len(y)), times)
-    repeated = calibrated_shares(sample(scores[rows], y[rows]))
+    samples = np.repeat(np.arange(len(y)), times)
+    repeated = calibrated_shares(sample(scores[samples], y[samples]))
     weighted = calibrated_shares(Sample(sample(scores, y, times.astype(float)).problem, times.astype(float)))
     np.testing.assert_allclose(weighted[:, np.repeat(np.arange(len(y)), times)], repeated, atol=2e-3)
 
@@ -75,7 +75,7 @@ def test_labels_that_the_scores_tell_for_sure_are_believed_but_not_without_bound
 
 
 def test_a_class_of_one_row_moves_little():
-    scores, y = draw(2, n_rows=200)
+    scores, y = draw(2, n_samples=200)
     y = np.where(y == 2, 0, y)
     y[0] = 2
     assert 1 < calibrated_shares(sample(scores, y))[2].sum() < softmax(scores, axis=1)[:, 2].sum() / 4

@@ -11,20 +11,20 @@ from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._calibration import Calibration
 from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._groups import independent_counts
-from skimbalance.estimation._redraw import redrawn
+from skimbalance.estimation._redraw import posterior_predictive
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
 from skimbalance.tuner.labels import MultilabelMetric, get_multilabel_metric
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._redraw import redrawn_values
+from skimbalance.tuner.labels._redraw import predictive_values
 
 
-def clustered(rng, n_rows=400, n_classes=3, size=8):
+def clustered(rng, n_samples=400, n_classes=3, size=8):
     """Long-tailed codes and groups of unequal size, in which classes cluster."""
-    groups = rng.integers(n_rows // size, size=n_rows)
+    groups = rng.integers(n_samples // size, size=n_samples)
     level = rng.normal(size=(groups.max() + 1, n_classes)) - np.arange(n_classes)
-    return (level[groups] + rng.gumbel(size=(n_rows, n_classes))).argmax(axis=1), groups
+    return (level[groups] + rng.gumbel(size=(n_samples, n_classes))).argmax(axis=1), groups
 
 
 def spread_of(codes, fold_of):
@@ -48,9 +48,9 @@ class TestFolds:
         assert np.mean(ours) <= np.mean(theirs)
 
     def test_groups_of_equal_content_are_dealt_out_evenly(self):
-        rows = np.tile(np.arange(500), 10)
-        codes = (np.arange(500) % 10 == 0).astype(int)[rows]
-        fold_of = folds_of(codes, rows, n_classes=2, seed=0)
+        samples = np.tile(np.arange(500), 10)
+        codes = (np.arange(500) % 10 == 0).astype(int)[samples]
+        fold_of = folds_of(codes, samples, n_classes=2, seed=0)
         assert np.bincount(fold_of[codes == 1]).tolist() == [100] * 5
         assert np.bincount(fold_of[codes == 0]).tolist() == [900] * 5
 
@@ -102,13 +102,13 @@ class TestRedraws:
     @pytest.mark.parametrize("name", ["f1_macro", "balanced_accuracy", "matthews_corrcoef"])
     @pytest.mark.parametrize("weighted", [False, True])
     def test_they_are_those_of_whole_groups(self, rng, name, weighted, anew):
-        codes, groups = clustered(rng, n_rows=240)
+        codes, groups = clustered(rng, n_samples=240)
         groups = np.unique(groups, return_inverse=True)[1]
         decided = np.where(rng.random(240) < 0.7, codes, rng.integers(3, size=240))
         weights = rng.integers(1, 4, size=240) / 2
         metric = METRICS[name]
         given, order = weights if weighted else None, np.arange(3)
-        fast = redrawn(
+        fast = posterior_predictive(
             codes,
             given,
             [decided],
@@ -127,11 +127,14 @@ class TestRedraws:
         assert fast.std() == pytest.approx(slow.std(), rel=0.08)
 
     def test_groups_of_a_row_each_are_as_independent_rows(self, rng):
-        codes = clustered(rng, n_rows=100)[0]
+        codes = clustered(rng, n_samples=100)[0]
         decided = np.where(rng.random(100) < 0.7, codes, rng.integers(3, size=100))
         how = {"class_order": np.arange(3), "confusion": False, "seed": 0, "anew": True, "tail": 0.0025}
         drawn = [
-            [METRICS["f1_macro"].value(counts) for (counts,) in redrawn(codes, None, [decided], groups=groups, **how)]
+            [
+                METRICS["f1_macro"].value(counts)
+                for (counts,) in posterior_predictive(codes, None, [decided], groups=groups, **how)
+            ]
             for groups in (None, np.arange(100))
         ]
         assert np.std(drawn[0]) == pytest.approx(np.std(drawn[1]), rel=0.08)
@@ -142,27 +145,27 @@ class TestRedraws:
         args = (codes, None, [codes])
         kwargs = {"groups": groups, "class_order": np.arange(3), "confusion": False, "seed": 0}
         monkeypatch.setattr("skimbalance.estimation._redraw._CELLS_AT_ONCE", 700)
-        assert len(list(redrawn(*args, **kwargs))) == 100
+        assert len(list(posterior_predictive(*args, **kwargs))) == 100
 
     @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])
     def test_those_of_several_labels_keep_groups_whole(self, rng, name):
         """Every row four times, in a group, varies as the rows alone do."""
         indicator = rng.random((60, 3)) < [0.5, 0.3, 0.2]
         decided = np.where(rng.random(indicator.shape) < 0.8, indicator, ~indicator)
-        rows = np.repeat(np.arange(60), 4)
+        samples = np.repeat(np.arange(60), 4)
         metric = get_multilabel_metric(name, n_labels=3)
         assert isinstance(metric, MultilabelMetric)
 
         def drawn(indicator, decided, groups, weights):
             problem = MultilabelProblem(2.0 * indicator - 1, indicator, weights, metric, ((),) * 3, groups)
-            return np.array([v for (v,) in redrawn_values(problem, decided, seed=0, anew=True, tail=0.0025)])
+            return np.array([v for (v,) in predictive_values(problem, decided, seed=0, anew=True, tail=0.0025)])
 
         once = drawn(indicator, decided, None, None)
         for weights in (None, np.full(240, 0.25)):
-            repeated = drawn(indicator[rows], decided[rows], rows, weights)
+            repeated = drawn(indicator[samples], decided[samples], samples, weights)
             assert repeated.mean() == pytest.approx(once.mean(), abs=5 * once.std() / np.sqrt(2000))
             assert repeated.std() == pytest.approx(once.std(), rel=0.08)
-        assert drawn(indicator[rows], decided[rows], None, None).std() < 0.65 * once.std()
+        assert drawn(indicator[samples], decided[samples], None, None).std() < 0.65 * once.std()
 
 
 def nothing(problem):
@@ -177,17 +180,17 @@ class TestRepeats:
     def pair(self, rng):
         codes = rng.permutation(np.arange(90) % 30 == 0).astype(int) + (rng.random(90) < 0.2)
         scores = 2 * np.eye(3)[codes] + rng.normal(size=(90, 3))
-        rows = np.tile(np.arange(90), 5)
+        samples = np.tile(np.arange(90), 5)
         once, repeated = (
             Problem(scores[which], Truth.from_codes(codes[which], n_classes=3), METRICS["f1_macro"], groups=groups)
-            for which, groups in ((np.arange(90), None), (rows, rows))
+            for which, groups in ((np.arange(90), None), (samples, samples))
         )
         return once, repeated
 
     def test_the_calibration(self, pair):
         once, repeated = (Calibration.of(condensed(problem)) for problem in pair)
         np.testing.assert_allclose(repeated.parameters, once.parameters, atol=1e-4)
-        assert repeated.n_rows == once.n_rows == 90
+        assert repeated.n_samples == once.n_samples == 90
 
     def test_bootstraps_give_repeats_the_same_weight(self, pair):
         for weights in bootstrap_weights(condensed(pair[1]), count=3, seed=0):
@@ -211,9 +214,9 @@ class TestRepeats:
         assert scores == pytest.approx([(1 / (2 * n_missed)) ** (1 / 3)] * 2)
 
     def test_many_rows_of_two_classes_are_not_merged(self):
-        n_rows = 20_000
-        truth = Truth.from_codes(np.arange(n_rows) % 2, n_classes=2)
-        problem = Problem(np.random.default_rng(0).normal(size=(n_rows, 2)), truth, METRICS["f1"].bind(1))
-        assert condensed(problem).problem.scores.shape[0] < n_rows
-        grouped = Problem(problem.scores, truth, problem.metric, groups=np.arange(n_rows) // 5)
+        n_samples = 20_000
+        truth = Truth.from_codes(np.arange(n_samples) % 2, n_classes=2)
+        problem = Problem(np.random.default_rng(0).normal(size=(n_samples, 2)), truth, METRICS["f1"].bind(1))
+        assert condensed(problem).problem.scores.shape[0] < n_samples
+        grouped = Problem(problem.scores, truth, problem.metric, groups=np.arange(n_samples) // 5)
         assert condensed(grouped).problem is grouped

@@ -24,11 +24,11 @@ def problem(y, scores, weights=None):
     return Problem(scores, Truth.from_codes(y, n_classes=scores.shape[1], weights=weights), METRICS["accuracy"])
 
 
-def draw(prior, n_rows, seed):
+def draw(prior, n_samples, seed):
     """Labels of these shares, and logits that are right under equal ones."""
     rng = np.random.default_rng(seed)
-    y = rng.choice(3, n_rows, p=prior)
-    return y, (rng.normal(size=(n_rows, 3)) + CENTRES[y]) @ CENTRES.T
+    y = rng.choice(3, n_samples, p=prior)
+    return y, (rng.normal(size=(n_samples, 3)) + CENTRES[y]) @ CENTRES.T
 
 
 def shift(y, scores, new, **how):
@@ -84,7 +84,7 @@ def test_a_shift_is_found_however_wrong_the_temperature_is():
     _, new = draw(OTHER, 2000, 1)
     for factor in (0.3, 1.0, 5.0):
         found = shift(y, factor * scores, factor * new)
-        assert found.is_told
+        assert found.is_significant
         np.testing.assert_allclose(found.estimated, OTHER, atol=0.04)
         np.testing.assert_allclose(found.by_decisions, OTHER, atol=0.05)
         np.testing.assert_allclose(found.prior, OTHER, atol=0.05)
@@ -109,8 +109,8 @@ def test_where_nothing_shifts_offsets_are_left_alone():
         y, scores = draw(PRIOR, 600, seed)
         found = shift(y, scores, draw(PRIOR, 300, 1000 + seed)[1])
         np.testing.assert_allclose(found.prior.sum(), 1)
-        moved += found.is_told
-        if not found.is_told:
+        moved += found.is_significant
+        if not found.is_significant:
             np.testing.assert_array_equal(found.prior, found.before)
     assert moved <= 3
 
@@ -118,7 +118,7 @@ def test_where_nothing_shifts_offsets_are_left_alone():
 def test_what_is_known_is_bounded_by_the_rows():
     """The fewer rows, the less of the shift is believed."""
     y, scores = draw(PRIOR, 300, 0)
-    kept = [shift(y, scores, draw(OTHER, n_rows, 1)[1]).kept for n_rows in (20, 100, 1000)]
+    kept = [shift(y, scores, draw(OTHER, n_samples, 1)[1]).kept for n_samples in (20, 100, 1000)]
     assert kept == sorted(kept)
 
 
@@ -127,7 +127,7 @@ def test_weights_make_the_shares_that_are_shifted_from():
     weights = (OTHER / PRIOR)[y]
     found = estimated_shift(problem(y, scores, weights), draw(OTHER, 1000, 1)[1], level=0.9, seed=0, run=in_turn)
     np.testing.assert_allclose(found.before, np.bincount(y, weights) / weights.sum())
-    assert not found.is_told
+    assert not found.is_significant
 
 
 def test_a_class_without_rows_gets_no_share():
@@ -149,7 +149,7 @@ def test_many_rows_are_thinned(monkeypatch, n_classes):
     chosen = rows_to_estimate_from(new, n_classes=n_classes)
     assert len(chosen) == 2000
     found = shift(y, scores, chosen)
-    assert found.n_rows == 2000
+    assert found.n_samples == 2000
     if n_classes == 3:
         np.testing.assert_allclose(found.estimated, OTHER, atol=0.05)
 
@@ -184,11 +184,11 @@ def test_a_calibration_is_for_other_rows_too():
 def test_thinned_rows_weigh_what_all_of_them_did(rng, weighted):
     codes = np.concatenate([np.full(30, 2), rng.choice(2, 50_000, p=[0.9, 0.1])])
     weights = rng.random(len(codes)) if weighted else None
-    rows, mass = thinned(codes, weights, n_classes=3, limit=3000)
-    assert 2000 < len(rows) <= 3200
-    np.testing.assert_allclose(np.bincount(codes[rows], mass), np.bincount(codes, weights), rtol=1e-12)
-    assert np.bincount(codes[rows])[2] == 30
-    assert np.bincount(codes[rows])[1] > 400
+    samples, mass = thinned(codes, weights, n_classes=3, limit=3000)
+    assert 2000 < len(samples) <= 3200
+    np.testing.assert_allclose(np.bincount(codes[samples], mass), np.bincount(codes, weights), rtol=1e-12)
+    assert np.bincount(codes[samples])[2] == 30
+    assert np.bincount(codes[samples])[1] > 400
 
 
 def test_few_rows_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):

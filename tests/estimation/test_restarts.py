@@ -31,18 +31,18 @@ def restarts(monkeypatch):
 
     seen, better = [], _multi_start._better
 
-    def spy(best, solution, problem, *, name, report):
+    def spy(best, solution, problem, *, name, progress):
         if name.startswith("leap"):
             seen.append(problem.scores.shape[0])
-        return better(best, solution, problem, name=name, report=report)
+        return better(best, solution, problem, name=name, progress=progress)
 
     monkeypatch.setattr(_multi_start, "_better", spy)
     return seen
 
 
-def rows(seed=0, *, n_rows=60, n_classes=3):
+def samples(seed=0, *, n_samples=60, n_classes=3):
     """Logits and labels."""
-    problem = drawn_problem(seed, n_rows=n_rows, n_classes=n_classes)
+    problem = drawn_problem(seed, n_samples=n_samples, n_classes=n_classes)
     return problem.scores, problem.truth.codes
 
 
@@ -59,14 +59,14 @@ def reached_note(tuner):
 
 
 def test_a_score_takes_no_restarts(restarts):
-    tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical").fit(*rows())
+    tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical").fit(*samples())
     assert restarts == [60] * RESTARTS
     assert tuner.score_interval_[0] < tuner.score_ < tuner.score_interval_[1]
 
 
 def test_the_final_fit_is_the_same_with_and_without_a_score():
     with_score, without = (
-        OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=level).fit(*rows())
+        OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=level).fit(*samples())
         for level in (0.9, None)
     )
     np.testing.assert_array_equal(with_score.offsets_, without.offsets_)
@@ -74,7 +74,7 @@ def test_the_final_fit_is_the_same_with_and_without_a_score():
 
 def test_margins_take_no_restarts(restarts):
     goal = AtLeast("recall", 0.5, label=2, confidence=0.8)
-    tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", constraints=[goal]).fit(*rows())
+    tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", constraints=[goal]).fit(*samples())
     assert reached_note(tuner) is None
     assert restarts == [60] * RESTARTS
 
@@ -82,13 +82,13 @@ def test_margins_take_no_restarts(restarts):
 @pytest.mark.parametrize("estimate", ["robust", "plugin", "empirical"])
 def test_a_constraint_out_of_reach_takes_one_search_more(restarts, estimate):
     with pytest.warns(UnreachableGoalWarning):
-        OffsetTuner("f1_macro", kind="logits", estimate=estimate, constraints=[OUT_OF_REACH]).fit(*rows())
+        OffsetTuner("f1_macro", kind="logits", estimate=estimate, constraints=[OUT_OF_REACH]).fit(*samples())
     assert restarts == [60] * 2 * RESTARTS
 
 
 def test_a_bound_beyond_the_metric_takes_none(restarts):
     with pytest.warns(UnreachableGoalWarning):
-        OffsetTuner("f1_macro", kind="logits", constraints=[AtLeast("recall_macro", 1.2)]).fit(*rows())
+        OffsetTuner("f1_macro", kind="logits", constraints=[AtLeast("recall_macro", 1.2)]).fit(*samples())
     assert restarts == [60] * RESTARTS
 
 
@@ -97,12 +97,12 @@ def test_a_search_by_values_takes_restarts_for_its_starts_alone(restarts):
         return float(np.average(y_true == y_pred, weights=sample_weight))
 
     goal = AtLeast("worst_recall", 0.3)
-    OffsetTuner(share_right, kind="logits", estimate="empirical", constraints=[goal]).fit(*rows())
+    OffsetTuner(share_right, kind="logits", estimate="empirical", constraints=[goal]).fit(*samples())
     assert restarts == [60] * 2 * RESTARTS  # two guides of the final search
 
 
 def test_retune_and_adapt_to_are_final_fits(restarts):
-    X, y = rows()
+    X, y = samples()
     clf = TunedOffsetClassifierCV(
         LogisticRegression(), objective="accuracy", estimate="empirical", store_cv_results=True
     ).fit(X, y)
@@ -128,14 +128,14 @@ def test_a_search_until_met_ends_there_and_gives_the_same_verdict():
     verdicts, shorter = [], 0
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        setting = drawn_problem(seed, n_rows=12, n_classes=4)
+        setting = drawn_problem(seed, n_samples=12, n_classes=4)
         required = (
             BoundConstraint(METRICS["precision"].bind(int(rng.integers(4))), low=rng.uniform(0.3, 1)),
             BoundConstraint(METRICS["recall_macro"], low=rng.uniform(0.4, 0.9)),
         )
         setting, told, all_told = demanding(setting, *required), [], []
-        ended = solve(setting, until_met=True, report=told.append)
-        whole = solve(setting, report=all_told.append)
+        ended = solve(setting, until_satisfied=True, progress=told.append)
+        whole = solve(setting, progress=all_told.append)
         verdicts.append(setting.missed(ended.counts) == 0)
         assert verdicts[-1] == (setting.missed(whole.counts) == 0)
         shorter += len(told) < len(all_told)

@@ -28,19 +28,19 @@ def in_turn(jobs):
 robustly = partial(robust, n_bootstraps=8, seed=0, run=in_turn)
 
 
-def skewed(seed, *, n_rows, n_classes, tail=0.4):
+def skewed(seed, *, n_samples, n_classes, tail=0.4):
     """Logits whose temperature and biases are wrong, and labels drawn from the right ones."""
     rng = np.random.default_rng(seed)
     prior = tail ** np.arange(n_classes)
-    logits = 1.5 * rng.normal(size=(n_rows, n_classes)) + np.log(prior / prior.sum())
+    logits = 1.5 * rng.normal(size=(n_samples, n_classes)) + np.log(prior / prior.sum())
     proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    y = (rng.random(n_rows)[:, None] > proba.cumsum(axis=1)).sum(axis=1).clip(max=n_classes - 1)
+    y = (rng.random(n_samples)[:, None] > proba.cumsum(axis=1)).sum(axis=1).clip(max=n_classes - 1)
     return 1.6 * logits + np.linspace(0.5, -0.5, n_classes), y
 
 
 def value(metric, scores, y, offsets):
     truth = Truth.from_codes(y, n_classes=scores.shape[1])
-    return Problem(scores, truth, metric).solved(np.asarray(offsets), n_iter=0).rank
+    return Problem(scores, truth, metric).solved(np.asarray(offsets), n_iter=0).objective_value
 
 
 class TestParts:
@@ -64,10 +64,12 @@ class TestParts:
 
     def test_the_plugin_is_the_optimum_for_calibrated_labels(self):
         for seed in range(10):
-            problem = drawn_problem(seed, n_classes=2, n_rows=80, metric="f1")
+            problem = drawn_problem(seed, n_classes=2, n_samples=80, metric="f1")
             shares = calibrated_shares(Sample(problem, None))
             soft = problem.with_truth(Truth.from_shares(shares))
-            assert soft.rank(plugin(problem).offsets) == pytest.approx(solve(soft).rank, abs=1e-12)
+            assert soft.objective_value(plugin(problem).offsets) == pytest.approx(
+                solve(soft).objective_value, abs=1e-12
+            )
 
     def test_bootstraps_may_run_anywhere(self):
         """Whoever runs them, and in whatever order, the result is the same."""
@@ -75,7 +77,7 @@ class TestParts:
         def backwards(jobs):
             return [job() for job in list(jobs)[::-1]][::-1]
 
-        problem = drawn_problem(0, n_rows=100)
+        problem = drawn_problem(0, n_samples=100)
         one, two = (robust(problem, n_bootstraps=8, seed=0, run=run).offsets for run in (in_turn, backwards))
         np.testing.assert_array_equal(one, two)
 
@@ -87,9 +89,9 @@ class TestHolding:
     @pytest.mark.parametrize("n_classes", [2, 5])
     def test_it_beats_the_optimum_of_the_sample_and_no_offsets(self, name, n_classes):
         metric, gains = METRICS[name], []
-        fresh, y_fresh = skewed(999, n_rows=40_000, n_classes=n_classes)
+        fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=n_classes)
         for seed in range(20):
-            scores, y = skewed(seed, n_rows=300, n_classes=n_classes)
+            scores, y = skewed(seed, n_samples=300, n_classes=n_classes)
             if len(np.unique(y)) < n_classes:
                 continue
             problem = Problem(scores, Truth.from_codes(y, n_classes=n_classes), metric)
@@ -115,9 +117,9 @@ class TestHolding:
 
     def test_the_score_and_its_interval_hold(self):
         inside, biases = [], []
-        fresh, y_fresh = skewed(999, n_rows=40_000, n_classes=3)
+        fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=3)
         for seed in range(30):
-            scores, y = skewed(seed, n_rows=300, n_classes=3)
+            scores, y = skewed(seed, n_samples=300, n_classes=3)
             tuner = OffsetTuner("f1_macro", kind="logits").fit(scores, y)
             achieved = value(METRICS["f1_macro"], fresh, y_fresh, tuner.offsets_)
             inside.append(tuner.score_interval_[0] <= achieved <= tuner.score_interval_[1])
@@ -127,10 +129,10 @@ class TestHolding:
 
     def test_the_interval_of_the_offsets_holds(self):
         inside = []
-        scores, y = skewed(999, n_rows=200_000, n_classes=2)
+        scores, y = skewed(999, n_samples=200_000, n_classes=2)
         best = OffsetTuner("f1", kind="logits", **EXACT).fit(scores, y).offsets_
         for seed in range(60):
-            scores, y = skewed(seed, n_rows=500, n_classes=2)
+            scores, y = skewed(seed, n_samples=500, n_classes=2)
             low, high = OffsetTuner("f1", kind="logits").fit(scores, y).offsets_interval_
             inside.append(bool(((low <= best) & (best <= high)).all()))
         assert np.mean(inside) >= 0.75
@@ -138,7 +140,7 @@ class TestHolding:
 
 class TestTuner:
     def fitted(self, **options):
-        scores, y = skewed(0, n_rows=300, n_classes=4)
+        scores, y = skewed(0, n_samples=300, n_classes=4)
         return OffsetTuner("f1_macro", kind="logits", **options).fit(scores, y)
 
     def test_any_number_of_threads_gives_the_same(self):
@@ -170,21 +172,21 @@ class TestTuner:
 
     @pytest.mark.parametrize("metric", sorted(METRICS))
     def test_any_metric(self, metric):
-        scores, y = skewed(1, n_rows=120, n_classes=2)
+        scores, y = skewed(1, n_samples=120, n_classes=2)
         tuner = OffsetTuner(metric, kind="logits").fit(scores, y)
         low, high = tuner.score_interval_
         assert low <= tuner.score_ <= high
         assert np.isfinite(tuner.offsets_).all()
 
     def test_a_cost(self):
-        scores, y = skewed(2, n_rows=300, n_classes=3)
+        scores, y = skewed(2, n_samples=300, n_classes=3)
         matrix = np.array([[0, 1, 2], [3, 0, 1], [20, 10, -4]])
         tuner = OffsetTuner(Cost(matrix), kind="logits").fit(scores, y)
         low, high = tuner.score_interval_
         assert low < tuner.score_ < high
 
     def test_every_library(self, xp):
-        scores, y = skewed(3, n_rows=200, n_classes=3)
+        scores, y = skewed(3, n_samples=200, n_classes=3)
         here = OffsetTuner("f1_macro", kind="logits").fit(scores, y)
         there = OffsetTuner("f1_macro", kind="logits").fit(xp.asarray(scores), y)
         np.testing.assert_allclose(to_numpy(there.offsets_), here.offsets_, atol=1e-6)
@@ -192,7 +194,7 @@ class TestTuner:
         assert there.score_ == here.score_
 
     def test_many_rows_in_every_library(self, xp):
-        scores, y = skewed(4, n_rows=20_000, n_classes=2)
+        scores, y = skewed(4, n_samples=20_000, n_classes=2)
         here = OffsetTuner("f1", kind="logits").fit(scores, y)
         there = OffsetTuner("f1", kind="logits").fit(xp.asarray(scores), y)
         np.testing.assert_allclose(to_numpy(there.offsets_), here.offsets_, atol=1e-4)

@@ -20,7 +20,7 @@ from skimbalance.metrics import FBeta
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.tuner.objective import bound_metric
+from skimbalance.tuner.objective import resolve_metric
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 TWINS = {
@@ -60,9 +60,9 @@ class Always:
         return self.answer
 
 
-def draw(seed, *, n_classes=4, n_rows=80):
+def draw(seed, *, n_classes=4, n_samples=80):
     rng = np.random.default_rng(seed)
-    truth = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=n_rows)])
+    truth = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=n_samples)])
     decided = np.where(rng.random(len(truth)) < 0.6, truth, rng.integers(n_classes, size=len(truth)))
     return truth, decided, rng.random(len(truth))
 
@@ -102,7 +102,7 @@ def test_one_row_a_cell_and_labels_of_their_own_type():
         return 0.0
 
     truth, decided, weights = draw(0)
-    bound_metric(spy, NAMES, None).value(counts_of(truth, decided, weights))
+    resolve_metric(spy, NAMES, None).value(counts_of(truth, decided, weights))
     (y_true, y_pred, mass) = seen[0]
     assert len(y_true) == len(y_pred) == len(mass) == len(set(zip(truth.tolist(), decided.tolist(), strict=True)))
     assert y_true.dtype == y_pred.dtype == NAMES.dtype
@@ -134,14 +134,14 @@ class TestScorers:
     """Scorers from `make_scorer`."""
 
     def test_the_sign_is_the_scorers(self):
-        metric = bound_metric(make_scorer(zero_one_loss, greater_is_better=False), NAMES, None)
+        metric = resolve_metric(make_scorer(zero_one_loss, greater_is_better=False), NAMES, None)
         counts = counts_of(*draw(0)[:2])
         assert metric.value(counts) == pytest.approx(METRICS["accuracy"].value(counts) - 1)
         assert metric.name == "neg_zero_one_loss"
 
     def test_options_are_passed_on(self):
         truth, decided, weights = draw(0, n_classes=2)
-        metric = bound_metric(make_scorer(f1_score, pos_label="ant"), NAMES[:2], None)
+        metric = resolve_metric(make_scorer(f1_score, pos_label="ant"), NAMES[:2], None)
         expected = f1_score(NAMES[truth], NAMES[decided], pos_label="ant", sample_weight=weights)
         assert metric.value(counts_of(truth, decided, weights, n_classes=2)) == pytest.approx(expected)
         assert metric.name == "f1_score"
@@ -149,13 +149,13 @@ class TestScorers:
     @pytest.mark.parametrize("response", ["predict_proba", "decision_function", ("decision_function", "predict_proba")])
     def test_scorers_of_scores_are_refused(self, response):
         with pytest.raises(ValueError, match="judges scores, not decisions"):
-            bound_metric(make_scorer(f1_score, response_method=response), NAMES, None)
+            resolve_metric(make_scorer(f1_score, response_method=response), NAMES, None)
         with pytest.raises(ValueError, match="judges scores, not decisions"):
-            bound_metric(get_scorer("roc_auc"), NAMES, None)
+            resolve_metric(get_scorer("roc_auc"), NAMES, None)
 
     def test_names_are_still_ours(self):
         with pytest.raises(ValueError, match="is not a known metric"):
-            bound_metric("neg_max_error", NAMES, None)
+            resolve_metric("neg_max_error", NAMES, None)
 
 
 @pytest.mark.parametrize("function", [dict, len, FBeta, one_vector, three_vectors])
@@ -172,12 +172,12 @@ def test_answers_must_be_numbers():
 @pytest.mark.parametrize("value", [-1e300, -1e9, -1e7, -2e6, -1e6, -5.0, 0.0, 1e6, 1e300])
 def test_ranks_keep_the_order_above_a_floor(value):
     counts = counts_of(*draw(0)[:2])
-    here, above = (BlackBox(Always(v)).rank(counts) for v in (value, value + max(1.0, 1e-3 * abs(value))))
-    floor = BlackBox(share_right).worst_rank(4)
+    here, above = (BlackBox(Always(v)).objective_value(counts) for v in (value, value + max(1.0, 1e-3 * abs(value))))
+    floor = BlackBox(share_right).worst_objective_value(4)
     assert floor <= here <= above
     assert here < above or value == -1e300
     for nothing in (np.nan, -np.inf):
-        assert BlackBox(Always(nothing)).rank(counts) == floor
+        assert BlackBox(Always(nothing)).objective_value(counts) == floor
 
 
 def test_classes_left_out_leave_their_labels():
@@ -187,7 +187,7 @@ def test_classes_left_out_leave_their_labels():
 
 
 def test_it_is_a_value_and_can_be_pickled():
-    metric = bound_metric(make_scorer(share_right), NAMES, None)
+    metric = resolve_metric(make_scorer(share_right), NAMES, None)
     again = pickle.loads(pickle.dumps(metric))
     counts = counts_of(*draw(0)[:2])
     assert again.value(counts) == metric.value(counts)

@@ -34,7 +34,7 @@ def test_two_classes_pay_the_least_of_all_cuts():
         logits = np.log(scores)
         tuner = OffsetTuner(Cost(matrix), kind="logits", estimate="empirical", confidence_level=None)
         tuner.fit(logits, y, sample_weight=weights)
-        gaps = logits[:, 0] - logits[:, 1]
-        cuts = np.append(np.unique(gaps), np.inf)
-        least = min(np.average(matrix[y, (gaps < cut).astype(int)], weights=weights) for cut in cuts)
+        margins = logits[:, 0] - logits[:, 1]
+        cuts = np.append(np.unique(margins), np.inf)
+        least = min(np.average(matrix[y, (margins < cut).astype(int)], weights=weights) for cut in cuts)
         assert tuner.in_sample_score_ == pytest.approx(least, abs=1e-9)

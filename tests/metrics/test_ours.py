@@ -100,8 +100,8 @@ def test_more_is_better_in_the_rank(name):
     """All right is never worse than one class for all, and better than one of the two."""
     metric = METRICS[name].bind(1)
     truth = Truth.from_codes(np.array([0, 0, 0, 1]), n_classes=2)
-    right = metric.rank(truth.count(np.array([0, 0, 0, 1]), confusion=True))
-    constant = [metric.rank(truth.count(np.full(4, k), confusion=True)) for k in (0, 1)]
+    right = metric.objective_value(truth.count(np.array([0, 0, 0, 1]), confusion=True))
+    constant = [metric.objective_value(truth.count(np.full(4, k), confusion=True)) for k in (0, 1)]
     assert right >= max(constant)
     assert right > min(constant)
 

@@ -17,11 +17,11 @@ from skimbalance.scorers import imbalance_degree_scorer, imbalance_state_scorer
 seeds = st.integers(0, 10_000)
 
 
-def drawn(seed, n_classes=3, n_rows=60):
+def drawn(seed, n_classes=3, n_samples=60):
     rng = np.random.default_rng(seed)
     prior = 0.4 ** np.arange(n_classes)
-    y = np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_rows - n_classes, p=prior / prior.sum())])
-    return rng.dirichlet(np.ones(n_classes), size=n_rows), y, rng.random(n_rows)
+    y = np.concatenate([np.arange(n_classes), rng.choice(n_classes, size=n_samples - n_classes, p=prior / prior.sum())])
+    return rng.dirichlet(np.ones(n_classes), size=n_samples), y, rng.random(n_samples)
 
 
 def test_the_state_is_the_weighted_mean():
@@ -141,8 +141,8 @@ def test_the_soft_degree_is_its_formula():
 
 def test_the_soft_degree_of_two_classes_is_the_gap_of_mean_probabilities():
     proba, y, _ = drawn(7, 2)
-    gap = proba[y == 0, 0].mean() - proba[y == 1, 1].mean()
-    assert imbalance_degree_score(y, proba[:, 1], soft=True) == pytest.approx(gap)
+    margin = proba[y == 0, 0].mean() - proba[y == 1, 1].mean()
+    assert imbalance_degree_score(y, proba[:, 1], soft=True) == pytest.approx(margin)
 
 
 def test_a_reference_prior_takes_the_place_of_the_shares():

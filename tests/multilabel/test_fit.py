@@ -15,7 +15,7 @@ from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
 from skimbalance.tuner.labels import _tuned, fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._redraw import redrawn_values
+from skimbalance.tuner.labels._redraw import predictive_values
 
 METRICS = ("f1_macro", "f1_micro", "f1_samples", "jaccard_micro", "geometric_mean", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -23,7 +23,7 @@ ESTIMATES = ("robust", "empirical", "plugin")
 
 @pytest.fixture
 def problem(rng):
-    return drawn_problem(rng, n_rows=300, n_labels=4)
+    return drawn_problem(rng, n_samples=300, n_labels=4)
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)
@@ -90,7 +90,7 @@ def test_labels_apart_are_tuned_as_two_classes(problem, estimate):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_labels_of_all_rows_or_none_keep_zero(rng, name):
-    log_odds, indicator = drawn_problem(rng, n_rows=200, n_labels=4, empty=True, full=True)
+    log_odds, indicator = drawn_problem(rng, n_samples=200, n_labels=4, empty=True, full=True)
     fit = fit_multilabel(log_odds, indicator, metric=name, labels=["none", "b", "c", "all"])
     assert fit.offsets[0] == fit.offsets[3] == 0
     assert (fit.offsets_interval[:, [0, 3]] == 0).all()
@@ -106,7 +106,7 @@ def test_nothing_to_tune_at_all(name):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_rare_labels_are_warned_about(rng, name):
-    log_odds, indicator = drawn_problem(rng, n_rows=100, n_labels=3)
+    log_odds, indicator = drawn_problem(rng, n_samples=100, n_labels=3)
     indicator[:, 1] = False
     indicator[:3, 1] = True
     with pytest.warns(FewRowsWarning, match="'b' has 3"):
@@ -220,8 +220,8 @@ def test_offsets_that_lose_are_scaled(name):
         indicator = rng.random((60, 3)) < 0.5
         log_odds = 1.5 * rng.normal(size=(60, 3)) + 2 * indicator - 1
         fit = fit_multilabel(log_odds, indicator, metric=name)
-        strengths.append(fit.strength.min())
-        assert (fit.strength.min() < 1) == any("were scaled" in note for note in fit.notes)
+        strengths.append(fit.shrinkage_factor.min())
+        assert (fit.shrinkage_factor.min() < 1) == any("were scaled" in note for note in fit.notes)
     assert 0 <= min(strengths) < 1
     assert max(strengths) == 1
 
@@ -239,15 +239,15 @@ def test_what_is_kept_of_labels_together_loses_less_than_a_standard_error():
 
         def gain_in_errors(share, setting=setting, offsets=offsets):
             decided = [_tuned._decided(setting, every, each) for each in (share * offsets, none)]
-            drawn = [after - before for after, before in redrawn_values(setting, *decided, seed=0)]
+            drawn = [after - before for after, before in predictive_values(setting, *decided, seed=0)]
             gain = setting.value(decided[0]) - setting.value(decided[1])
             return gain / np.std(drawn) if gain else 0.0
 
-        strength, share = _tuned._strength(setting, every, offsets, seed=0), 1 + gain_in_errors(1.0)
-        assert 0 < strength <= share < 1
-        assert gain_in_errors(strength) > -1
-        kept_whole += strength == pytest.approx(share)
-        if strength < 0.99 * share:
+        shrinkage_factor, share = _tuned._shrinkage_factor(setting, every, offsets, seed=0), 1 + gain_in_errors(1.0)
+        assert 0 < shrinkage_factor <= share < 1
+        assert gain_in_errors(shrinkage_factor) > -1
+        kept_whole += shrinkage_factor == pytest.approx(share)
+        if shrinkage_factor < 0.99 * share:
             reduced += 1
             assert gain_in_errors(share) <= -1
     assert kept_whole > 0
@@ -264,7 +264,7 @@ def test_constraints_are_checked(problem):
 
 
 def test_of_many_constraints_the_first_are_told(rng):
-    log_odds, indicator = drawn_problem(rng, n_rows=200, n_labels=25)
+    log_odds, indicator = drawn_problem(rng, n_samples=200, n_labels=25)
     fit = fit_multilabel(
         log_odds, indicator, metric="f1_macro", estimate="empirical", constraints=[AtLeast("recall", 0.1)]
     )

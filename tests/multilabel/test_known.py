@@ -12,17 +12,17 @@ from skimbalance.tuner.labels import fit_multilabel
 from skimbalance.tuner.labels._metrics import MicroRatio
 from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_walk
+from skimbalance.tuner.labels._walks import ratio_sweep
 
 METRICS = ("f1_macro", "f1_weighted", "f1_micro", "f1_samples", "balanced_accuracy", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
 
 
-def masked_problem(rng, *, n_rows=200, n_labels=4):
+def masked_problem(rng, *, n_samples=200, n_labels=4):
     """Log-odds, an indicator, and which are known: a third of two labels are not."""
-    log_odds, indicator = drawn_problem(rng, n_rows=n_rows, n_labels=n_labels)
+    log_odds, indicator = drawn_problem(rng, n_samples=n_samples, n_labels=n_labels)
     known = np.ones(indicator.shape, dtype=bool)
-    known[:, :2] = rng.random((n_rows, 2)) > 1 / 3
+    known[:, :2] = rng.random((n_samples, 2)) > 1 / 3
     return log_odds, indicator, known
 
 
@@ -41,16 +41,16 @@ def hamming(indicator, decisions, weights):
 def worth(name, indicator, decisions, known, weights):
     """The metric of known cells, label by label or sample by sample."""
     if name == "f1_samples":
-        rows = [i for i in range(len(known)) if (indicator & known)[i].any() or not indicator[i].any()]
-        each = [f1(indicator[i][known[i]], decisions[i][known[i]], np.ones(known[i].sum())) for i in rows]
-        return np.average(each, weights=weights[rows])
+        samples = [i for i in range(len(known)) if (indicator & known)[i].any() or not indicator[i].any()]
+        each = [f1(indicator[i][known[i]], decisions[i][known[i]], np.ones(known[i].sum())) for i in samples]
+        return np.average(each, weights=weights[samples])
     if name == "f1_micro":
         cells = np.broadcast_to(weights[:, None], known.shape)
         return f1(indicator[known], decisions[known], cells[known])
     metric = {"balanced_accuracy": balanced_accuracy, "hamming": hamming}.get(name, f1)
-    rows = known.T
-    each = [metric(indicator[r, j], decisions[r, j], weights[r]) for j, r in enumerate(rows)]
-    support = [weights[r] @ indicator[r, j] for j, r in enumerate(rows)]
+    samples = known.T
+    each = [metric(indicator[r, j], decisions[r, j], weights[r]) for j, r in enumerate(samples)]
+    support = [weights[r] @ indicator[r, j] for j, r in enumerate(samples)]
     return np.average(each, weights=support if name == "f1_weighted" else None)
 
 
@@ -106,20 +106,20 @@ def test_a_label_is_tuned_as_a_binary_problem_of_its_known_rows(estimate, rng):
 @pytest.mark.parametrize("seed", range(10))
 def test_a_ratio_reaches_its_optimum_over_known_cells(seed):
     rng = np.random.default_rng(seed)
-    log_odds, indicator, known = masked_problem(rng, n_rows=7, n_labels=3)
+    log_odds, indicator, known = masked_problem(rng, n_samples=7, n_labels=3)
     problem = MultilabelProblem(log_odds, indicator, None, MicroRatio(FBeta().bind(1)), ((),) * 3, known)
-    best = best_ratio([ratio_walk(problem.label(j), problem.metric.ratio) for j in problem.tunable])
+    best = best_ratio([ratio_sweep(problem.label(j), problem.metric.ratio) for j in problem.tunable])
     offsets = np.zeros(3)
     offsets[problem.tunable] = best.offsets
     fixed = sorted({0, 1, 2} - set(problem.tunable))
     if not problem.present[:, fixed].any() and not problem.decide(offsets)[:, fixed].any():
-        assert problem.rank(offsets)[1] == pytest.approx(best_of_all(problem, fixed=fixed), abs=1e-12)
+        assert problem.objective_value(offsets)[1] == pytest.approx(best_of_all(problem, fixed=fixed), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_ascent_over_rows_gains_and_counts_known_cells(seed):
     rng = np.random.default_rng(seed)
-    log_odds, indicator, known = masked_problem(rng, n_rows=40, n_labels=3)
+    log_odds, indicator, known = masked_problem(rng, n_samples=40, n_labels=3)
     how = {"metric": "f1_samples", "estimate": "empirical", "known": known}
     fit = fit_multilabel(log_odds, indicator, **how)
     assert fit.in_sample_score >= fit.untuned_score
@@ -167,9 +167,9 @@ def test_a_floor_holds_on_known_rows(name, rng):
     log_odds[indicator[:, 0] & ~known[:, 0], 0] = 700  # these would meet any floor
     floor = AtLeast("recall", 0.9, label=0)
     fit = fit_multilabel(log_odds, indicator, metric=name, estimate="empirical", known=known, constraints=[floor])
-    rows = known[:, 0] & indicator[:, 0]
-    assert decided(fit, log_odds)[rows, 0].mean() >= 0.9
-    known[rows, 0] = False
+    samples = known[:, 0] & indicator[:, 0]
+    assert decided(fit, log_odds)[samples, 0].mean() >= 0.9
+    known[samples, 0] = False
     with pytest.warns(UnreachableGoalWarning, match="Label 0 has no rows to tune on: .* recall"):
         fit = fit_multilabel(log_odds, indicator, metric=name, known=known, constraints=[floor])
     assert not any(note.startswith("Asked for") for note in fit.notes)
@@ -183,7 +183,7 @@ def test_nothing_known_at_all(rng):
 
 def test_a_label_that_no_row_carries_is_counted_as_before(rng):
     """No model can have seen it, and nothing is lost: scikit-learn counts it as zero."""
-    log_odds, indicator = drawn_problem(rng, n_rows=100, n_labels=3, empty=True)
+    log_odds, indicator = drawn_problem(rng, n_samples=100, n_labels=3, empty=True)
     known = np.ones(indicator.shape, dtype=bool)
     plain = fit_multilabel(log_odds, indicator, metric="f1_macro")
     known[:, 0] = False

@@ -20,7 +20,7 @@ OF_ONE_LABEL = {
 @pytest.fixture(params=["plain", "one label is empty", "one is always there", "no decision"])
 def decisions(request, rng):
     log_odds, indicator = drawn_problem(
-        rng, n_rows=40, n_labels=4, empty="empty" in request.param, full="always" in request.param
+        rng, n_samples=40, n_labels=4, empty="empty" in request.param, full="always" in request.param
     )
     indicator[:5] = False
     return indicator, (log_odds > (np.inf if request.param == "no decision" else 0.5))
@@ -40,7 +40,7 @@ def test_ratios_are_those_of_sklearn(decisions, stem, average, weighted, rng):
 
 @pytest.mark.parametrize("name", OF_ONE_LABEL)
 def test_other_metrics_are_means_over_labels(name, rng):
-    log_odds, indicator = drawn_problem(rng, n_rows=40, n_labels=3)
+    log_odds, indicator = drawn_problem(rng, n_samples=40, n_labels=3)
     decided = log_odds > 0.5
     expected = np.mean([OF_ONE_LABEL[name](*pair) for pair in zip(indicator.T, decided.T, strict=True)])
     assert get_multilabel_metric(name, n_labels=3).value(indicator, decided, None) == pytest.approx(expected)
@@ -71,7 +71,7 @@ def test_beta_and_costs(decisions):
 
 
 def test_every_name_has_a_metric(rng):
-    log_odds, indicator = drawn_problem(rng, n_rows=40, n_labels=3)
+    log_odds, indicator = drawn_problem(rng, n_samples=40, n_labels=3)
     for name in get_multilabel_metric_names():
         metric = get_multilabel_metric(name, n_labels=3)
         low, high = metric.bounds

@@ -12,14 +12,14 @@ from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.tuner.labels._metrics import MicroRatio
 from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_walk
+from skimbalance.tuner.labels._walks import ratio_sweep
 
 RATIOS = (FBeta(), FBeta(0.5), FBeta(2.0), Jaccard(), Precision(), Recall())
 
 
 def solved(problem):
     ratio = problem.metric.ratio
-    return best_ratio([ratio_walk(problem.label(j), ratio) for j in range(problem.n_labels)])
+    return best_ratio([ratio_sweep(problem.label(j), ratio) for j in range(problem.n_labels)])
 
 
 def problem_of(rng, ratio, *, weighted=False, requirements=None, **shape):
@@ -40,9 +40,9 @@ def problem_of(rng, ratio, *, weighted=False, requirements=None, **shape):
 )
 def test_it_is_the_global_optimum(seed, ratio, weighted, ties, empty, full):
     rng = np.random.default_rng(seed)
-    problem = problem_of(rng, ratio, weighted=weighted, n_rows=7, n_labels=3, ties=ties, empty=empty, full=full)
+    problem = problem_of(rng, ratio, weighted=weighted, n_samples=7, n_labels=3, ties=ties, empty=empty, full=full)
     best = solved(problem)
-    reached = problem.rank(best.offsets)[1]
+    reached = problem.objective_value(best.offsets)[1]
     assert reached == pytest.approx(best_of_all(problem), abs=1e-12)
     assert best.ratio == pytest.approx(reached, abs=1e-12)
 
@@ -50,15 +50,15 @@ def test_it_is_the_global_optimum(seed, ratio, weighted, ties, empty, full):
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_floors_of_labels_hold_at_the_optimum(ratio, rng):
     floors = ((BoundConstraint(ClassRecall().bind(1), 0.9),), (), (BoundConstraint(Precision().bind(1), 0.5),))
-    problem = problem_of(rng, ratio, n_rows=8, n_labels=3, requirements=floors)
+    problem = problem_of(rng, ratio, n_samples=8, n_labels=3, requirements=floors)
     best = solved(problem)
-    missed, merit = problem.rank(best.offsets)
+    missed, merit = problem.objective_value(best.offsets)
     assert missed == 0
     assert merit == pytest.approx(best_of_all(problem), abs=1e-12)
 
 
 def test_no_label_of_any_row():
-    problem = problem_of(np.random.default_rng(0), FBeta(), n_rows=6, n_labels=1, empty=True)
+    problem = problem_of(np.random.default_rng(0), FBeta(), n_samples=6, n_labels=1, empty=True)
     assert solved(problem).ratio == 0
 
 
@@ -68,17 +68,17 @@ def test_of_equal_cuts_the_nearest_to_zero():
     problem = MultilabelProblem(log_odds, indicator, None, MicroRatio(FBeta().bind(1)), ((),))
     assert solved(problem).offsets[0] == 0
     shifted = MultilabelProblem(log_odds + 10, indicator, None, MicroRatio(FBeta().bind(1)), ((),))
-    assert shifted.rank(solved(shifted).offsets)[1] == 1
+    assert shifted.objective_value(solved(shifted).offsets)[1] == 1
     assert solved(shifted).offsets[0] == pytest.approx(-8.1)  # one unit within the gap, on the side of zero
 
 
 def test_it_takes_few_steps_on_many_rows(rng):
-    problem = problem_of(rng, FBeta(), n_rows=5000, n_labels=20)
+    problem = problem_of(rng, FBeta(), n_samples=5000, n_labels=20)
     best = solved(problem)
     assert best.n_iter < 12
-    assert problem.rank(best.offsets)[1] == pytest.approx(best.ratio, abs=1e-12)
+    assert problem.objective_value(best.offsets)[1] == pytest.approx(best.ratio, abs=1e-12)
     for j in range(problem.n_labels):  # no label alone can improve on it
         for step in (-0.05, 0.05):
             moved = best.offsets.copy()
             moved[j] += step
-            assert problem.rank(moved)[1] <= best.ratio + 1e-12
+            assert problem.objective_value(moved)[1] <= best.ratio + 1e-12

@@ -11,7 +11,7 @@ from skimbalance.tuner.labels._joint import fit_jointly
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._problem import MultilabelProblem
 from skimbalance.tuner.labels._rows import RowSearch
-from skimbalance.tuner.labels._walks import row_walk
+from skimbalance.tuner.labels._walks import sample_sweep
 
 RATIOS = (FBeta(), FBeta(2.0), Jaccard(), Precision(), Recall())
 
@@ -24,9 +24,9 @@ def problem_of(rng, ratio=None, *, weighted=False, zero_division=0.0, **shape):
 
 
 def search_of(problem, shares=None):
-    walks = {j: row_walk(problem.label(j)) for j in range(problem.n_labels)}
+    sorted_sweeps = {j: sample_sweep(problem.label(j)) for j in range(problem.n_labels)}
     shares = problem.indicator.astype(float) if shares is None else shares
-    return RowSearch(problem.metric, problem.log_odds, shares, problem.weights, walks)
+    return RowSearch(problem.metric, problem.log_odds, shares, problem.weights, sorted_sweeps)
 
 
 def fitted(problem):
@@ -43,37 +43,37 @@ def fitted(problem):
 )
 def test_one_label_is_solved_exactly(seed, ratio, weighted, ties, zero_division):
     rng = np.random.default_rng(seed)
-    shape = {"n_rows": 12, "n_labels": 1, "ties": ties, "weighted": weighted, "zero_division": zero_division}
+    shape = {"n_samples": 12, "n_labels": 1, "ties": ties, "weighted": weighted, "zero_division": zero_division}
     problem = problem_of(rng, ratio, **shape)
     ascent = search_of(problem).ascend(np.zeros(1))
-    assert problem.rank(ascent.offsets)[1] == pytest.approx(best_of_all(problem), abs=1e-12)
+    assert problem.objective_value(ascent.offsets)[1] == pytest.approx(best_of_all(problem), abs=1e-12)
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), weighted=st.booleans(), ties=st.booleans(), soft=st.booleans())
 def test_ascents_are_monotone_and_report_what_they_reach(seed, weighted, ties, soft):
     rng = np.random.default_rng(seed)
-    problem = problem_of(rng, n_rows=30, n_labels=4, weighted=weighted, ties=ties)
+    problem = problem_of(rng, n_samples=30, n_labels=4, weighted=weighted, ties=ties)
     shares = rng.random((30, 4)) if soft else None
     ascent = search_of(problem, shares).ascend(rng.normal(size=4))
     assert all(np.diff(ascent.values) >= 0)
     if not soft:
-        assert problem.rank(ascent.offsets)[1] == pytest.approx(ascent.value, abs=1e-12)
+        assert problem.objective_value(ascent.offsets)[1] == pytest.approx(ascent.value, abs=1e-12)
 
 
 def test_the_best_of_the_starts_is_near_the_optimum():
     lost = []
     for seed in range(15):
-        problem = problem_of(np.random.default_rng(seed), n_rows=8, n_labels=3)
+        problem = problem_of(np.random.default_rng(seed), n_samples=8, n_labels=3)
         if len(problem.tunable) == 3:
-            lost.append(best_of_all(problem) - problem.rank(fitted(problem)[0])[1])
+            lost.append(best_of_all(problem) - problem.objective_value(fitted(problem)[0])[1])
     assert min(lost) > -1e-12
     assert np.mean(np.array(lost) < 1e-9) > 0.7
     assert max(lost) < 0.05
 
 
 def test_labels_without_a_say_keep_zero(rng):
-    problem = problem_of(rng, n_rows=30, n_labels=3, empty=True, full=True)
+    problem = problem_of(rng, n_samples=30, n_labels=3, empty=True, full=True)
     offsets = fitted(problem)[0]
     assert offsets[0] == offsets[2] == 0
     assert offsets[1] != 0

@@ -33,15 +33,15 @@ class TestLinearClassifiers:
         ids=lambda model: type(model).__name__,
     )
     def test_decisions_agree(self, model, n_classes):
-        X, y = features(n_rows=400, n_classes=n_classes)
+        X, y = features(n_samples=400, n_classes=n_classes)
         clf = TunedOffsetClassifierCV(model, estimate="empirical").fit(X, np.array(["a", "b", "c"])[y])
-        more = features(1, n_rows=5000, n_classes=n_classes)[0]
+        more = features(1, n_samples=5000, n_classes=n_classes)[0]
         plain = fold_offsets(clf.estimator_, clf.offsets_)
         np.testing.assert_array_equal(plain.predict(more), clf.predict(more))
         assert not np.array_equal(clf.estimator_.predict(more), clf.predict(more))
 
     def test_in_place_or_not(self):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         model = LogisticRegression().fit(X, y)
         before = model.intercept_.copy()
         assert fold_offsets(model, OFFSETS) is not model
@@ -50,7 +50,7 @@ class TestLinearClassifiers:
         np.testing.assert_allclose(model.intercept_, before + OFFSETS)
 
     def test_what_does_not_fit_is_refused(self):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         with pytest.raises(ValueError, match="got DecisionTreeClassifier"):
             fold_offsets(DecisionTreeClassifier().fit(X, y), OFFSETS)
         with pytest.raises(ValueError, match="got LogisticRegression"):
@@ -70,7 +70,7 @@ def argmax_of_scores(model, X, offsets):
 class TestDecisionsAreVerified:
     @pytest.mark.parametrize("n_classes", [2, 3, 4])
     def test_a_classifier_that_does_not_read_its_intercept(self, n_classes):
-        X, y = features(n_rows=200, n_classes=n_classes)
+        X, y = features(n_samples=200, n_classes=n_classes)
         model = SVC(kernel="linear").fit(X, y)
         before = model.intercept_.copy()
         for options in ({}, {"X": X}, {"inplace": True}):
@@ -80,20 +80,20 @@ class TestDecisionsAreVerified:
 
     @pytest.mark.parametrize("inplace", [False, True])
     def test_probabilities_that_are_no_softmax(self, inplace):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         model = SGDClassifier(loss="log_loss", random_state=0).fit(X, y)
         before = model.intercept_.copy()
         for options in ({}, {"X": X}, {"response_method": "predict_proba"}):
             with pytest.raises(ValueError, match=r"(fitted on|argmax of) predict_proba"):
                 fold_offsets(model, OFFSETS, inplace=inplace, **options)
         np.testing.assert_array_equal(model.intercept_, before)
-        more = features(1, n_rows=5000)[0]
+        more = features(1, n_samples=5000)[0]
         expected = argmax_of_scores(model, more, OFFSETS)
         folded = fold_offsets(model, OFFSETS, inplace=inplace, response_method="decision_function")
         np.testing.assert_array_equal(folded.predict(more), expected)
 
     def test_binary_probabilities_that_are_no_sigmoid(self):
-        X, y = features(n_rows=400, n_classes=2)
+        X, y = features(n_samples=400, n_classes=2)
         with pytest.raises(ValueError, match="its probabilities are no softmax of decision_function"):
             fold_offsets(SGDClassifier(loss="modified_huber", random_state=0).fit(X, y), [0.0, 0.7])
 
@@ -104,23 +104,23 @@ class TestDecisionsAreVerified:
         ids=lambda model: type(model).__name__,
     )
     def test_margins_are_exact(self, model, n_classes):
-        X, y = features(n_rows=400, n_classes=n_classes)
+        X, y = features(n_samples=400, n_classes=n_classes)
         model.fit(X, np.array(["a", "b", "c"])[y])
         offsets = OFFSETS[:n_classes]
-        more = features(1, n_rows=5000, n_classes=n_classes)[0]
+        more = features(1, n_samples=5000, n_classes=n_classes)[0]
         np.testing.assert_array_equal(
             fold_offsets(model, offsets).predict(more), argmax_of_scores(model, more, offsets)
         )
 
     def test_binary_log_loss_of_sgd_is_exact(self):
-        X, y = features(n_rows=400, n_classes=2)
+        X, y = features(n_samples=400, n_classes=2)
         model = SGDClassifier(loss="log_loss", random_state=0).fit(X, y)
-        more = features(1, n_rows=5000, n_classes=2)[0]
+        more = features(1, n_samples=5000, n_classes=2)[0]
         expected = argmax_of_scores(model, more, OFFSETS)
         np.testing.assert_array_equal(fold_offsets(model, OFFSETS[:2]).predict(more), expected)
 
     def test_sparse_coefficients(self):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         model = LogisticRegression().fit(X, y)
         expected = argmax_of_scores(model, X, OFFSETS)
         np.testing.assert_array_equal(fold_offsets(model.sparsify(), OFFSETS).predict(X), expected)
@@ -135,7 +135,7 @@ class TestDecisionsAreVerified:
     )
     @pytest.mark.parametrize("given", [False, True])
     def test_what_is_wrapped(self, wrap, given):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         model = wrap(LogisticRegression().fit(X, y)).fit(X, y)
         expected = argmax_of_scores(model, X, OFFSETS)
         assert not np.array_equal(model.predict(X), expected)
@@ -143,7 +143,7 @@ class TestDecisionsAreVerified:
 
     def test_fitted_on_a_frame(self):
         pandas = pytest.importorskip("pandas")
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         frame = pandas.DataFrame(X, columns=list("abcd"))
         model = LogisticRegression().fit(frame, y)
         folded = fold_offsets(model, OFFSETS)
@@ -151,13 +151,13 @@ class TestDecisionsAreVerified:
         assert list(folded.feature_names_in_) == list("abcd")
 
     def test_several_labels(self):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         model = RidgeClassifier().fit(X, np.eye(3, dtype=int)[y])
         expected = model.decision_function(X) + OFFSETS > 0
         np.testing.assert_array_equal(fold_offsets(model, OFFSETS).predict(X), expected)
 
     def test_what_has_no_such_scores(self):
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         with pytest.raises(ValueError, match="LinearSVC has no such method"):
             fold_offsets(LinearSVC().fit(X, y), OFFSETS, response_method="predict_proba")
         with pytest.raises(ValueError, match="response_method must be 'auto' or one of"):

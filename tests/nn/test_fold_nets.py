@@ -43,9 +43,9 @@ class TestModules:
     @pytest.mark.parametrize("name", modules())
     def test_decisions_agree(self, name):
         module = modules()[name]
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         tuner = OffsetTuner("geometric_mean", kind="logits").fit(net_logits(module, X), y)
-        more = features(1, n_rows=20_000)[0]
+        more = features(1, n_samples=20_000)[0]
         tuned = tuner.predict(net_logits(module, more))
         plain = fold_offsets(module, tuner.offsets_)
         assert torch.equal(net_logits(plain, more).argmax(dim=1), tuned)
@@ -68,9 +68,9 @@ class TestModules:
     def test_one_output(self):
         torch.manual_seed(0)
         module = torch.nn.Linear(4, 1)
-        X, y = features(n_rows=400, n_classes=2)
+        X, y = features(n_samples=400, n_classes=2)
         tuner = OffsetTuner("f1", kind="logits").fit(net_logits(module, X), y)
-        more = features(1, n_rows=20_000, n_classes=2)[0]
+        more = features(1, n_samples=20_000, n_classes=2)[0]
         plain = net_logits(fold_offsets(module, tuner.offsets_), more)
         assert torch.equal((plain > 0).long(), tuner.predict(net_logits(module, more)))
 
@@ -78,7 +78,7 @@ class TestModules:
         pytest.importorskip("skorch")
         from nets import single
 
-        X, y = features(n_rows=100, n_classes=2)
+        X, y = features(n_samples=100, n_classes=2)
         net = single(threshold=0.3).fit(X, y.astype(np.float32))
         with pytest.raises(ValueError, match=r"threshold of the net must be 0\.5, .* compares with 0\.3"):
             fold_offsets(net, [-0.5, 0.5])
@@ -93,11 +93,11 @@ class TestModules:
         pytest.importorskip("skorch")
         from nets import several
 
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         net = several().fit(X, y)
         clf = TunedOffsetClassifierCV(net, objective="f1_macro", cv="prefit").fit(X, y)
         plain = fold_offsets(net, clf.offsets_)
-        more = features(1, n_rows=5000)[0]
+        more = features(1, n_samples=5000)[0]
         np.testing.assert_array_equal(plain.predict(more), clf.predict(more))
         with pytest.raises(Exception, match=r"not initialized|not fitted"):
             fold_offsets(several(), OFFSETS)
@@ -108,7 +108,7 @@ class TestModules:
         onnxruntime = pytest.importorskip("onnxruntime")
         pytest.importorskip("onnxscript")
         module = modules()[name]
-        X, y = features(n_rows=400)
+        X, y = features(n_samples=400)
         tuner = OffsetTuner("geometric_mean", kind="logits").fit(net_logits(module, X), y)
         path = tmp_path / "folded.onnx"
         plain = fold_offsets(module, tuner.offsets_).eval()
@@ -121,7 +121,7 @@ class TestModules:
             verbose=False,
         )
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        more = features(1, n_rows=20_000)[0]
+        more = features(1, n_samples=20_000)[0]
         (exported,) = session.run(None, {"X": more})
         wrapped = tuner.predict(net_logits(module, more)).numpy()
         np.testing.assert_array_equal(exported.argmax(axis=1), wrapped)
@@ -165,7 +165,7 @@ def agrees(module, folded, X, offsets=OFFSETS):
 
 
 class TestTheLayerOfTheOutputs:
-    X = features(n_rows=50)[0]
+    X = features(n_samples=50)[0]
 
     @pytest.fixture(autouse=True)
     def _seed(self):
@@ -341,7 +341,7 @@ class TestTheLayerOfTheOutputs:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        X, y = features(n_rows=200)
+        X, y = features(n_samples=200)
         model = make_pipeline(StandardScaler(), several()).fit(X, y)
         folded = fold_offsets(model, OFFSETS, layer=model[-1].module_.layer, X=X if given else None)
         expected = (net_logits(model[-1], model[:-1].transform(X)).numpy() + OFFSETS).argmax(axis=1)

@@ -140,8 +140,8 @@ class TestInputs:
         pandas = pytest.importorskip("pandas")
         net = plain(module__n_outputs=3).initialize() if in_skorch else Head(3)
         expected = net_logits(net, X)
-        for name, rows in self.forms(pandas).items():
-            torch.testing.assert_close(net_logits(net, rows), expected, msg=name)
+        for name, samples in self.forms(pandas).items():
+            torch.testing.assert_close(net_logits(net, samples), expected, msg=name)
 
     @pytest.mark.parametrize("in_skorch", [False, True])
     def test_loaders_and_mappings(self, in_skorch):
@@ -150,16 +150,16 @@ class TestInputs:
         pairs = torch.utils.data.TensorDataset(ROWS, torch.as_tensor(Y))
         doubles = torch.utils.data.TensorDataset(ROWS.double(), torch.as_tensor(Y))
         forms = [pairs, torch.utils.data.DataLoader(doubles, batch_size=64)]
-        for rows in [*forms, {"X": X.astype(np.float64)}, {"X": ROWS}]:
-            torch.testing.assert_close(net_logits(net, rows), expected)
+        for samples in [*forms, {"X": X.astype(np.float64)}, {"X": ROWS}]:
+            torch.testing.assert_close(net_logits(net, samples), expected)
 
     @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # skorch on columns of pandas
     def test_another_byte_order(self):
         torch.testing.assert_close(net_logits(module := Head(3), X.astype(">f4")), net_logits(module, X))
 
     def test_a_module_without_parameters_keeps_the_precision(self):
-        rows = torch.rand(20, 3, dtype=torch.float64) - 2
-        assert torch.equal(net_logits(torch.nn.Identity(), rows), rows)
+        samples = torch.rand(20, 3, dtype=torch.float64) - 2
+        assert torch.equal(net_logits(torch.nn.Identity(), samples), samples)
 
     def test_what_is_no_net(self):
         with pytest.raises(TypeError, match="net must be a torch module or a net of skorch; got dict"):

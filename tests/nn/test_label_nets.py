@@ -39,9 +39,9 @@ def test_logits_are_the_log_odds_of_labels(how, trained):
     else:
         model, cv = make_pipeline(StandardScaler(), net), 2
     clf = TunedOffsetClassifierCV(model, objective="f1_macro", cv=cv).fit(X, Y)
-    inner, rows = (net, X) if trained else (clf.estimator_[-1], clf.estimator_[:-1].transform(X))
+    inner, samples = (net, X) if trained else (clf.estimator_[-1], clf.estimator_[:-1].transform(X))
     assert clf.tuner_.kind == "logits"
-    expected = nets.layer_of(inner)(rows).numpy() + clf.offsets_
+    expected = nets.layer_of(inner)(samples).numpy() + clf.offsets_
     np.testing.assert_allclose(clf.decision_function(X), expected, atol=1e-4)
     assert clf.tuner_.in_sample_score_ >= clf.tuner_.untuned_score_
 

@@ -111,8 +111,8 @@ class TestEveryEnding:
         torch.testing.assert_close(net_logits(module, X, kind="proba"), module(X).detach().log())
 
     def test_a_batch_that_happens_to_sum_to_one(self):
-        rows = torch.tensor([[0.25, 0.75], [3.0, -1.0]])
-        torch.testing.assert_close(net_logits(torch.nn.Identity(), rows.split(1)), rows)
+        samples = torch.tensor([[0.25, 0.75], [3.0, -1.0]])
+        torch.testing.assert_close(net_logits(torch.nn.Identity(), samples.split(1)), samples)
 
     def test_a_softmax_in_the_middle_is_no_ending(self):
         module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Softmax(dim=1), torch.nn.Linear(3, 3))
@@ -125,9 +125,9 @@ class TestModules:
         X, y = features()
         module = Head(3)
         expected = module.layer(torch.as_tensor(X)).detach()
-        rows = torch.utils.data.TensorDataset(torch.as_tensor(X), torch.as_tensor(y))
+        samples = torch.utils.data.TensorDataset(torch.as_tensor(X), torch.as_tensor(y))
         for loader in (
-            torch.utils.data.DataLoader(rows, batch_size=64),
+            torch.utils.data.DataLoader(samples, batch_size=64),
             torch.utils.data.DataLoader(torch.as_tensor(X), batch_size=7),
             [{"X": torch.as_tensor(X[:50])}, {"X": torch.as_tensor(X[50:])}],
         ):
@@ -164,7 +164,7 @@ class TestModules:
 class TestInClassifiers:
     @pytest.mark.parametrize("options", [{}, {"cv": 0.3, "refit": False}])
     def test_string_labels(self, options):
-        X, y = features(n_rows=300)
+        X, y = features(n_samples=300)
         clf = TunedOffsetClassifierCV(several(), objective="f1_macro", **options).fit(X, NAMES[y])
         assert clf.tuner_.kind == "logits"
         assert set(clf.predict(X)) <= set(NAMES)

@@ -20,7 +20,7 @@ from skimbalance.plotting import (
     ThresholdCurveDisplay,
 )
 
-ODDS, INDICATOR = drawn_problem(np.random.default_rng(0), n_rows=200, n_labels=4)
+ODDS, INDICATOR = drawn_problem(np.random.default_rng(0), n_samples=200, n_labels=4)
 TUNER = OffsetTuner("f1_macro").fit(expit(ODDS), INDICATOR, classes=list("abcd"))
 
 
@@ -37,7 +37,7 @@ def test_the_profile_of_the_fit():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_profile_on_other_rows(weighted):
-    odds, indicator = drawn_problem(np.random.default_rng(1), n_rows=100, n_labels=4)
+    odds, indicator = drawn_problem(np.random.default_rng(1), n_samples=100, n_labels=4)
     weights = np.random.default_rng(2).random(100) if weighted else None
     profile = ClassProfileDisplay.from_estimator(TUNER, expit(odds), indicator, sample_weight=weights).profile
     for name, decided in (("before", odds > 0), ("after", TUNER.predict(expit(odds)))):

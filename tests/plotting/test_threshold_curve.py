@@ -41,7 +41,7 @@ class TestCurves:
     @pytest.mark.parametrize("weighted", [False, True])
     @pytest.mark.parametrize("decimals", [None, 1])
     def test_every_step_is_what_a_loop_finds(self, weighted, decimals):
-        proba, y = two(n_rows=80)
+        proba, y = two(n_samples=80)
         proba = proba if decimals is None else proba.round(decimals)
         weights = np.random.default_rng(0).random(len(y)) + 0.1 if weighted else None
         display = ThresholdCurveDisplay.from_predictions(y, proba, metrics=list(ORACLES), sample_weight=weights)
@@ -56,7 +56,7 @@ class TestCurves:
             np.testing.assert_allclose(drawn[:-1], slow, atol=1e-12)
 
     def test_of_many_cuts_some_are_drawn_and_the_best_among_them(self):
-        proba, y = two(n_rows=20_000)
+        proba, y = two(n_samples=20_000)
         display = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["f1", "false_positive_rate"], threshold=0.3)
         assert 1000 < len(display.curve.thresholds) < 2500
         best = OffsetTuner("f1", estimate="empirical", confidence_level=None).fit(proba, y)
@@ -73,14 +73,14 @@ class TestCurves:
             assert display.curve.values["f1"][place] == pytest.approx(slow, abs=1e-12)
 
     def test_a_metric_of_the_users_own(self):
-        proba, y = two(n_rows=60)
+        proba, y = two(n_samples=60)
         own = ThresholdCurveDisplay.from_predictions(y, proba, metrics=[jaccard])
         named = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["jaccard"])
         np.testing.assert_allclose(own.lines_[0].get_ydata(), named.lines_[0].get_ydata())
 
     @pytest.mark.parametrize("metrics", [["recall"], [recall_of_fine]])
     def test_the_positive_class_is_the_users_to_say_and_the_threshold_is_on_its_probability(self, metrics):
-        proba, y = two(n_rows=60)
+        proba, y = two(n_samples=60)
         other = ThresholdCurveDisplay.from_predictions(y, proba, metrics=metrics, pos_label="fine", threshold=0.8)
         thresholds = other.curve.thresholds
         np.testing.assert_array_equal(thresholds, [-np.inf, *np.unique(1 - proba)])
@@ -92,7 +92,7 @@ class TestCurves:
         assert named.ax_.get_xlabel() == "threshold on the probability of fraud"
 
     def test_kinds_and_columns_agree(self):
-        proba, y = two(n_rows=60)
+        proba, y = two(n_samples=60)
         drawn = [
             ThresholdCurveDisplay.from_predictions(y, scores, kind=kind).lines_[0].get_xydata()
             for scores, kind in (
@@ -123,7 +123,7 @@ class TestShades:
         ],
     )
     def test_they_cover_what_violates_and_nothing_else(self, constraint, name, meets):
-        proba, y = two(n_rows=100)
+        proba, y = two(n_samples=100)
         display = ThresholdCurveDisplay.from_predictions(y, proba, constraints=[constraint])
         spans = [shade.get_path().get_extents(shade.get_patch_transform()).intervalx for shade in display.shades_]
         for threshold in between(display.curve.thresholds):
@@ -138,7 +138,7 @@ class TestShades:
         assert ThresholdCurveDisplay.from_estimator(tuner_of_two(), *two(), constraints=()).shades_ == []
 
     def test_they_are_exact_where_cuts_are_thinned(self):
-        proba, y = two(n_rows=20_000)
+        proba, y = two(n_samples=20_000)
         shown = ThresholdCurveDisplay.from_predictions(y, proba, constraints=[AtLeast("recall", 0.7)])
         edge = shown.curve.violations["recall at least 0.7"][0, 0]
         around = [ORACLES["recall"](y, decided(proba, edge + step), None) for step in (-1e-9, 1e-9)]

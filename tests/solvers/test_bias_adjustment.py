@@ -18,19 +18,19 @@ from skimbalance.solvers import adjust_biases, path_state
 def targets(monkeypatch):
     """The states that a search asks for."""
     asked = []
-    reach = module.reach_state
+    reach = module.solve_state
 
     def recorded(scores, target, **others):
         asked.append(target)
         return reach(scores, target, **others)
 
-    monkeypatch.setattr(module, "reach_state", recorded)
+    monkeypatch.setattr(module, "solve_state", recorded)
     return asked
 
 
 class TestTwoClasses:
     def test_tenths_then_hundredths_then_thousandths(self, targets):
-        solution = adjust_biases(problem(0, n_classes=2, n_rows=200, metric="f1"))
+        solution = adjust_biases(problem(0, n_classes=2, n_samples=200, metric="f1"))
         shares = np.asarray(targets)[:, 1]  # class 1 is the rarer
         assert len(shares) == solution.n_iter == 45  # 47 with the middles of the finer grids counted anew
         np.testing.assert_allclose(shares[:9], np.arange(1, 10) / 10)
@@ -43,21 +43,24 @@ class TestTwoClasses:
     @pytest.mark.parametrize(("precision", "n_states"), [(1, 9), (2, 27), (3, 45)])
     def test_each_digit_is_eighteen_states_more_and_never_worse(self, precision, n_states):
         for seed in range(5):
-            here = problem(seed, n_classes=2, n_rows=100)
+            here = problem(seed, n_classes=2, n_samples=100)
             solution = adjust_biases(here, precision=precision)
             assert solution.n_iter == n_states
-            assert precision == 1 or solution.rank >= adjust_biases(here, precision=precision - 1).rank
+            assert (
+                precision == 1
+                or solution.objective_value >= adjust_biases(here, precision=precision - 1).objective_value
+            )
 
     @pytest.mark.parametrize("metric", ["f1", "f1_macro", "geometric_mean", "balanced_accuracy"])
     def test_it_comes_near_the_exact_optimum(self, metric):
         for seed in range(30):
-            here = problem(seed, n_classes=2, n_rows=200, metric=metric)
+            here = problem(seed, n_classes=2, n_samples=200, metric=metric)
             solution = adjust_biases(here)
             best = best_of_two(here.scores, here.truth, here.metric)
-            assert best - 0.02 <= solution.rank <= best + 1e-12
+            assert best - 0.02 <= solution.objective_value <= best + 1e-12
 
     def test_the_rarer_class_may_be_the_first(self, targets):
-        here = problem(1, n_classes=2, n_rows=200, metric="f1_macro")
+        here = problem(1, n_classes=2, n_samples=200, metric="f1_macro")
         turned = type(here)(
             here.scores[:, ::-1], type(here.truth).from_codes(1 - here.truth.codes, n_classes=2), here.metric
         )
@@ -70,14 +73,14 @@ class TestSeveralClasses:
     @pytest.mark.parametrize("metric", ["f1_macro", "geometric_mean", "accuracy"])
     def test_never_worse_than_no_offsets(self, n_classes, metric):
         for seed in range(4):
-            here = problem(seed, n_classes=n_classes, n_rows=80, metric=metric)
+            here = problem(seed, n_classes=n_classes, n_samples=80, metric=metric)
             solution = adjust_biases(here, precision=2)
-            assert solution.rank >= here.rank(np.zeros(n_classes))
-            assert solution.rank == here.rank(solution.offsets)
+            assert solution.objective_value >= here.objective_value(np.zeros(n_classes))
+            assert solution.objective_value == here.objective_value(solution.offsets)
             assert abs(solution.offsets.sum()) <= 1e-9
 
     def test_first_along_the_path_then_class_by_class(self, targets):
-        here = problem(0, n_classes=3, n_rows=100)
+        here = problem(0, n_classes=3, n_samples=100)
         prior = here.truth.support / here.truth.support.sum()
         solution = adjust_biases(here)
         assert solution.n_iter == len(targets) == 21 + 18 + 18 + 3 * 3 * 18
@@ -91,7 +94,7 @@ class TestSeveralClasses:
 
     @pytest.mark.parametrize(("n_classes", "n_states"), [(12, 57 + 12 * 4), (101, 57)])
     def test_many_classes_cost_less_each(self, n_classes, n_states):
-        assert adjust_biases(problem(0, n_classes=n_classes, n_rows=150)).n_iter == n_states
+        assert adjust_biases(problem(0, n_classes=n_classes, n_samples=150)).n_iter == n_states
 
     def test_path_of_tiny_shares(self):
         prior = np.array([1 - 1e-9, 1e-9])
@@ -100,7 +103,7 @@ class TestSeveralClasses:
 
 class TestAnyProblem:
     def test_requirements_come_first(self):
-        here = problem(3, n_classes=2, n_rows=200, metric="precision")
+        here = problem(3, n_classes=2, n_samples=200, metric="precision")
         floor = BoundConstraint(get_metric("recall").bind(1), low=0.8)
         bounded = type(here)(here.scores, here.truth, here.metric, (floor,))
         assert bounded.missed(adjust_biases(bounded).counts) == 0
@@ -108,12 +111,12 @@ class TestAnyProblem:
 
     @pytest.mark.parametrize("n_classes", [2, 3])
     def test_any_array_library(self, xp, n_classes):
-        here = problem(0, n_classes=n_classes, n_rows=60)
+        here = problem(0, n_classes=n_classes, n_samples=60)
         offsets = adjust_biases(in_namespace(here, xp), precision=1).offsets
         np.testing.assert_allclose(to_numpy(offsets), adjust_biases(here, precision=1).offsets, atol=1e-9)
 
     def test_soft_labels_and_uniform_priors(self):
-        adjust_biases(problem(0, soft=True, n_rows=40), precision=1)
+        adjust_biases(problem(0, soft=True, n_samples=40), precision=1)
         scores = np.random.default_rng(0).normal(size=(30, 3))
         tuner = OffsetTuner("f1_macro", kind="logits", solver="imbalance_state", confidence_level=None)
         assert np.isfinite(tuner.fit(scores, np.arange(30) % 3).offsets_).all()
@@ -121,7 +124,7 @@ class TestAnyProblem:
 
 class TestThroughTheTuner:
     def test_it_is_empirical_whatever_the_estimate_and_judged_on_held_out_rows(self):
-        here = problem(5, n_classes=2, n_rows=200, metric="f1")
+        here = problem(5, n_classes=2, n_samples=200, metric="f1")
         y = here.truth.codes
         tuners = [
             OffsetTuner("f1", kind="logits", solver="imbalance_state", estimate=estimate).fit(here.scores, y)
@@ -134,17 +137,17 @@ class TestThroughTheTuner:
         assert len({tuner.score_ for tuner in tuners}) == 1
 
     def test_without_intervals_it_is_a_single_search(self):
-        here = problem(5, n_classes=2, n_rows=200, metric="f1")
+        here = problem(5, n_classes=2, n_samples=200, metric="f1")
         tuner = OffsetTuner("f1", kind="logits", solver="imbalance_state", confidence_level=None)
         assert not hasattr(tuner.fit(here.scores, here.truth.codes), "score_")
 
     def test_it_says_what_it_does(self, capsys):
-        here = problem(5, n_classes=2, n_rows=200, metric="f1")
+        here = problem(5, n_classes=2, n_samples=200, metric="f1")
         OffsetTuner("f1", kind="logits", solver="imbalance_state", verbose=1).fit(here.scores, here.truth.codes)
         assert "f1: the rarer class's share 0." in capsys.readouterr().out
 
     def test_absent_classes_and_constraints(self):
-        here = problem(2, n_classes=3, n_rows=150)
+        here = problem(2, n_classes=3, n_samples=150)
         scores = np.column_stack([here.scores, here.scores.min(axis=1) - 1])
         tuner = OffsetTuner(
             "f1_macro", kind="logits", solver="imbalance_state", constraints=[AtLeast("recall", 0.5, label=1)]

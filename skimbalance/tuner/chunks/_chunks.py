@@ -1,4 +1,4 @@
-"""Rows that lie in chunks, wherever these are: what can be asked of them is a sum over all."""
+"""Samples that lie in chunks, wherever these are: what can be asked of them is a sum over all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Chunks(Protocol[_Chunk_co]):
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some rows: log-scores (n, K), class codes (n,), weights or None, and their `place` among all, from 0 to 1."""
+    """Some samples: log-scores (n, K), class codes (n,), weights or None, and their `place` among all, from 0 to 1."""
 
     scores: npt.NDArray[Any]
     codes: npt.NDArray[np.int64]
@@ -40,12 +40,12 @@ class Block:
 
     @property
     def mass(self) -> Floats:
-        """The weight of each row."""
+        """The weight of each sample."""
         return np.ones(len(self.codes)) if self.weights is None else self.weights
 
 
 def weigh_classes(block: Block, *, n_classes: int) -> Floats:
-    """Return how many rows each class has, how many of them weigh something, and what they weigh, (3, K)."""
+    """Return how many samples each class has, how many of them weigh something, and what they weigh, (3, K)."""
     parts = (None, (block.mass > 0).astype(np.float64), block.weights)
     return np.stack([np.asarray(count_codes(block.codes, weights, n_classes)) for weights in parts])
 

@@ -1,4 +1,4 @@
-"""A sample of the rows of all chunks in which every class weighs what it does in them."""
+"""A sample of the samples of all chunks in which every class weighs what it does in them."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,29 +10,30 @@ import numpy.typing as npt
 from skimbalance.estimation import sampling_rates
 from skimbalance.tuner.chunks._chunks import Block, Chunks, Floats
 
-__all__ = ["drawn", "drawn_evenly", "gathered_rows"]
+__all__ = ["drawn", "drawn_evenly", "gathered_samples"]
 
 
-def drawn(chunks: Chunks[Block], *, rows: Floats, masses: Floats, limit: int, seed: int) -> Block:
-    """Return about `limit` of the rows that weigh something; so many `rows` (K,) and `masses` (K,) the classes have.
+def drawn(chunks: Chunks[Block], *, samples: Floats, masses: Floats, limit: int, seed: int) -> Block:
+    """Return about `limit` of the samples that weigh something; so many `samples` (K,) and `masses` (K,) the classes
+    have.
 
-    Rare classes are whole. Of the others a row is the likelier to be drawn the more it weighs, and stands for more.
+    Rare classes are whole. Of the others a sample is the likelier to be drawn the more it weighs, and stands for more.
     """
-    shares = sampling_rates(rows, limit=limit)
-    rates = np.divide(shares * rows, masses, out=np.full(len(rows), np.inf), where=(rows > 0) & (shares < 1))
+    shares = sampling_rates(samples, limit=limit)
+    rates = np.divide(shares * samples, masses, out=np.full(len(samples), np.inf), where=(samples > 0) & (shares < 1))
     sample = chunks.total(partial(_some, rates=rates, seed=seed), _joined)
-    after = np.bincount(sample.codes, sample.mass, minlength=len(rows))
-    heavier = np.divide(masses, after, out=np.ones(len(rows)), where=after > 0)
+    after = np.bincount(sample.codes, sample.mass, minlength=len(samples))
+    heavier = np.divide(masses, after, out=np.ones(len(samples)), where=after > 0)
     return replace(sample, weights=sample.mass * heavier[sample.codes])
 
 
 def drawn_evenly(chunks: Chunks[Block], *, share: float, seed: int) -> Block:
-    """Return such a share of the rows, whatever their class, as they are."""
+    """Return such a share of the samples, whatever their class, as they are."""
     return chunks.total(partial(_evenly, share=share, seed=seed), _joined)
 
 
-def gathered_rows(chunks: Chunks[Block]) -> Block:
-    """Return all rows, in their order."""
+def gathered_samples(chunks: Chunks[Block]) -> Block:
+    """Return all samples, in their order."""
     return chunks.total(_as_it_is, _joined)
 
 
@@ -56,9 +57,9 @@ def _random(block: Block, seed: int) -> Floats:
     return np.random.default_rng([seed, int(block.place * 2**32)]).random(len(block.codes))
 
 
-def _taken(block: Block, rows: npt.NDArray[np.int64]) -> Block:
-    weights = None if block.weights is None else block.weights[rows]
-    return Block(block.scores[rows], block.codes[rows], weights, block.place)
+def _taken(block: Block, samples: npt.NDArray[np.int64]) -> Block:
+    weights = None if block.weights is None else block.weights[samples]
+    return Block(block.scores[samples], block.codes[samples], weights, block.place)
 
 
 def _joined(one: Block, other: Block) -> Block:

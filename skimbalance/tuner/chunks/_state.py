@@ -1,7 +1,7 @@
-"""An imbalance state over rows that are nowhere together: that of a sample, aimed off until that of all is right.
+"""An imbalance state over samples that are nowhere together: that of a sample, aimed off until that of all is right.
 
-The state of all rows answers a step as that of the sample does but for the noise of drawing it, so that each pass over
-them gains two digits or so: Newton's method with the sample's slope.
+The state of all samples answers a step as that of the sample does but for the noise of drawing it, so that each pass
+over them gains two digits or so: Newton's method with the sample's slope.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,10 @@ _ROUNDS = 12
 
 
 def state_of(chunks: Chunks[Block], offsets: Floats, *, factors: Floats) -> Floats:
-    """Return the mean of `softmax(scores + offsets)` (K,), rows of each class weighing `factors` (K,) times their own.
+    """Return the mean of `softmax(scores + offsets)` (K,), samples of each class weighing `factors` (K,) times their
+    own.
 
-    These add up to one over all rows.
+    These add up to one over all samples.
     """
     return chunks.total(partial(_state, offsets=offsets, factors=factors), np.add)
 
@@ -39,15 +40,15 @@ def reached_by_all(
     target: Floats,
     *,
     factors: Floats,
-    report: Progress,
+    progress: Progress,
 ) -> Floats:
-    """Return offsets (K,) that give all rows the state `target`; `solve` finds those for rows of a sample."""
+    """Return offsets (K,) that give all samples the state `target`; `solve` finds those for samples of a sample."""
     aim, best, least = target, np.zeros_like(target), np.inf
     for number in range(1, _ROUNDS + 1):
         offsets = solve(aim)
         state = state_of(chunks, offsets, factors=factors)
         distance = float(np.abs(target - state).max())
-        report(f"imbalance state, pass {number} over all rows: {distance:.2g} off")
+        progress(f"imbalance state, pass {number} over all rows: {distance:.2g} off")
         if distance < least:
             best, least = offsets, distance
         if distance < _TOLERANCE:

@@ -1,8 +1,8 @@
-"""Several classes: exact ascents among offsets near those at hand, over rows that are nowhere together.
+"""Several classes: exact ascents among offsets near those at hand, over samples that are nowhere together.
 
-As long as no offset moves by more than a radius, a row whose best two classes lie more than twice that apart is decided
-as it is. All such rows together are a table of counts; the others are few enough to be looked at one by one. An ascent
-over both is one over all rows, and where it comes to the border another begins there.
+As long as no offset moves by more than a radius, a sample whose best two classes lie more than twice that apart is
+decided as it is. All such samples together are a table of counts; the others are few enough to be looked at one by one.
+An ascent over both is one over all samples, and where it comes to the border another begins there.
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from skimbalance._core.typing import Progress
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Bounds, Problem, Solution, ascend, improves
 from skimbalance.tuner.chunks._chunks import Block, Chunks, Floats
-from skimbalance.tuner.chunks._far import far_move, marks_for
+from skimbalance.tuner.chunks._far import candidates_for, far_move
 
-__all__ = ["Limits", "climbed"]
+__all__ = ["Limits", "ascended"]
 
 _Vector = npt.NDArray[Any]
 
@@ -35,7 +35,7 @@ class Limits(NamedTuple):
 
     cells: int = 1 << 22
     sums: int = 1 << 21
-    marks: int = 1024
+    candidates: int = 1024
     rounds: int = 20
 
 
@@ -44,7 +44,7 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows that are near to another class, and a table (K, K) of what all others weigh, by truth and decision.
+    """The samples that are near to another class, and a table (K, K) of what all others weigh, by truth and decision.
 
     `largest` is the largest magnitude of a leader.
     """
@@ -56,7 +56,7 @@ class _Rows:
     largest: float
 
     def joined(self, other: "_Rows") -> "_Rows":
-        """Return these rows, then the others."""
+        """Return these samples, then the others."""
         return _Rows(
             np.concatenate([self.scores, other.scores]),
             np.concatenate([self.codes, other.codes]),
@@ -65,16 +65,16 @@ class _Rows:
             max(self.largest, other.largest),
         )
 
-    def border(self, gap: float) -> float:
-        """Return how far each offset may move, where all rows that lead by less than `gap` are near."""
+    def border(self, margin: float) -> float:
+        """Return how far each offset may move, where all samples that lead by less than `margin` are near."""
         rounding = 64 * float(np.finfo(self.scores.dtype).eps) * self.largest
-        return max(0.0, 0.499 * gap - rounding)
+        return max(0.0, 0.499 * margin - rounding)
 
-    def problem(self, about: Problem, offsets: Floats, gap: float) -> Problem:
-        """Return the problem of all rows, as long as no offset moves beyond the border."""
+    def problem(self, about: Problem, offsets: Floats, margin: float) -> Problem:
+        """Return the problem of all samples, as long as no offset moves beyond the border."""
         truth, winner = np.nonzero(self.settled > 0)
         far = np.tile(-offsets, (len(truth), 1))
-        far[np.arange(len(truth)), winner] += 2 * gap + 1
+        far[np.arange(len(truth)), winner] += 2 * margin + 1
         codes = np.concatenate([self.codes, truth])
         mass = np.concatenate([self.mass, self.settled[truth, winner]])
         scores = np.concatenate([self.scores, far.astype(self.scores.dtype)])
@@ -82,101 +82,105 @@ class _Rows:
         return replace(about, scores=scores, truth=known)
 
 
-def climbed(
+def ascended(
     chunks: Chunks[Block],
     problem: Problem,
     start: Floats,
     *,
     sample: Block,
     sizes: Floats,
-    report: Progress,
+    progress: Progress,
     limits: Limits = _LIMITS,
 ) -> Floats:
-    """Return offsets (K,) from which no class gains on all rows, by moving a little or to one of some marks.
+    """Return offsets (K,) from which no class gains on all samples, by moving a little or to one of some marks.
 
-    The `problem` has no rows, but what those of each class weigh, which is not zero; `sizes` (K,) is how many there
+    The `problem` has no samples, but what those of each class weigh, which is not zero; `sizes` (K,) is how many there
     are. A `sample` tells how far the neighbourhood may reach, and where marks are set.
     """
-    gap = _reach(sample, start, sizes=sizes, rows=limits.cells // len(start))
-    climb = partial(_climbed_nearby, chunks, problem, gap=gap, report=report, limits=limits)
-    best = climb(start)
-    n_marks = _marks_of_each(problem, limits)
+    margin = _reach(sample, start, sizes=sizes, samples=limits.cells // len(start))
+    ascent = partial(_ascended_nearby, chunks, problem, margin=margin, progress=progress, limits=limits)
+    best = ascent(start)
+    n_candidates = _candidates_of_each(problem, limits)
     for number in range(1, limits.rounds + 1):
-        if np.isinf(gap) or n_marks < _FEWEST_MARKS:
+        if np.isinf(margin) or n_candidates < _FEWEST_MARKS:
             break
-        leap = far_move(chunks, problem, best.offsets, marks_for(sample, best.offsets, at_most=n_marks))
-        if leap is None or leap.gain < _LEAST_GAIN:
+        restart = far_move(chunks, problem, best.offsets, candidates_for(sample, best.offsets, at_most=n_candidates))
+        if restart is None or restart.gain < _LEAST_GAIN:
             break
-        report(f"{problem.metric.name}, leap {number}: {leap.gain:.2g} to be gained")
+        progress(f"{problem.metric.name}, leap {number}: {restart.gain:.2g} to be gained")
         offsets = best.offsets.copy()
-        offsets[leap.label] = leap.offset
-        reached = climb(offsets)
-        if not improves(reached.rank, best.rank):
+        offsets[restart.label] = restart.offset
+        reached = ascent(offsets)
+        if not improves(reached.objective_value, best.objective_value):
             break
         best = reached
     return best.offsets
 
 
-def _marks_of_each(problem: Problem, limits: Limits) -> int:
-    """Return how many marks there may be of each class: at each there are sums by rival, and by whose rows they are."""
+def _candidates_of_each(problem: Problem, limits: Limits) -> int:
+    """Return how many marks there may be of each class: at each there are sums by runner-up class, and by whose samples
+    they are.
+    """
     size = problem.n_classes
     kinds = size if problem.needs_confusion else 3
-    return min(limits.marks, limits.sums // (kinds * size * size))
+    return min(limits.candidates, limits.sums // (kinds * size * size))
 
 
 class _Reached(NamedTuple):
-    """Offsets, and the rank of the decisions that they make of all rows."""
+    """Offsets, and the rank of the decisions that they make of all samples."""
 
     offsets: Floats
-    rank: float
+    objective_value: float
 
 
-def _climbed_nearby(
-    chunks: Chunks[Block], problem: Problem, offsets: Floats, *, gap: float, report: Progress, limits: Limits
+def _ascended_nearby(
+    chunks: Chunks[Block], problem: Problem, offsets: Floats, *, margin: float, progress: Progress, limits: Limits
 ) -> _Reached:
     """Ascend from one neighbourhood to the next, until the best offsets are well within."""
     best = _Reached(offsets, -np.inf)
     for number in range(1, limits.rounds + 1):
-        near = chunks.total(partial(_near, offsets=best.offsets, gap=gap), _Rows.joined)
-        solution = _ascended(near, problem, best.offsets, gap)
-        report(f"{problem.metric.name}, ascent {number}: {len(near.codes):,} rows looked at, rank {solution.rank:.6g}")
-        if not improves(solution.rank, best.rank):
+        near = chunks.total(partial(_near, offsets=best.offsets, margin=margin), _Rows.joined)
+        solution = _ascended(near, problem, best.offsets, margin)
+        progress(
+            f"{problem.metric.name}, ascent {number}: {len(near.codes):,} rows looked at, rank {solution.objective_value:.6g}"
+        )
+        if not improves(solution.objective_value, best.objective_value):
             break
         moved = np.asarray(solution.offsets, dtype=np.float64) - best.offsets
-        best = _Reached(best.offsets + moved, solution.rank)
-        if np.ptp(moved) < gap / 4:  # far from the border, wherever the centre has gone
+        best = _Reached(best.offsets + moved, solution.objective_value)
+        if np.ptp(moved) < margin / 4:  # far from the border, wherever the centre has gone
             break
     return best
 
 
-def _ascended(near: _Rows, problem: Problem, offsets: Floats, gap: float) -> Solution:
-    if np.isinf(gap):
+def _ascended(near: _Rows, problem: Problem, offsets: Floats, margin: float) -> Solution:
+    if np.isinf(margin):
         return ascend(near.problem(problem, offsets, 0.0), offsets)
-    border, nearby = near.border(gap), near.problem(problem, offsets, gap)
-    if border == 0:  # so many rows tie that none of them can be looked at
+    border, nearby = near.border(margin), near.problem(problem, offsets, margin)
+    if border == 0:  # so many samples tie that none of them can be looked at
         return nearby.solved(offsets, n_iter=0)
     return ascend(nearby, offsets, within=Bounds(offsets - border, offsets + border))
 
 
-def _reach(sample: Block, offsets: Floats, *, sizes: Floats, rows: int) -> float:
-    """Return by how much the best class leads in the rows that it leads by least, so many of all."""
-    if sizes.sum() <= rows:
+def _reach(sample: Block, offsets: Floats, *, sizes: Floats, samples: int) -> float:
+    """Return by how much the best class leads in the samples that it leads by least, so many of all."""
+    if sizes.sum() <= samples:
         return np.inf
     shifted = np.sort(sample.scores + offsets, axis=1)
     margins = shifted[:, -1] - shifted[:, -2]
     stands_for = (sizes / np.maximum(np.bincount(sample.codes, minlength=len(sizes)), 1))[sample.codes]
     order = np.argsort(margins)
-    place = np.searchsorted(np.cumsum(stands_for[order]), rows)
+    place = np.searchsorted(np.cumsum(stands_for[order]), samples)
     return float(margins[order[min(int(place), len(order) - 1)]])
 
 
-def _near(block: Block, *, offsets: Floats, gap: float) -> _Rows:
-    """Return the rows in which the best class leads by less than `gap`, and what the others add up to."""
+def _near(block: Block, *, offsets: Floats, margin: float) -> _Rows:
+    """Return the samples in which the best class leads by less than `margin`, and what the others add up to."""
     columns, size = block.scores, len(offsets)
     decisions = np.asarray(decide(columns, offsets))
     shifted = columns + offsets.astype(columns.dtype)
     best_two = np.partition(shifted, size - 2, axis=1)[:, -2:]
-    near = best_two[:, 1] - best_two[:, 0] < gap
+    near = best_two[:, 1] - best_two[:, 0] < margin
     cells = (block.codes * size + decisions)[~near]
     weights = None if block.weights is None else block.weights[~near]
     settled = np.bincount(cells, weights, minlength=size * size).reshape(size, size).astype(np.float64)

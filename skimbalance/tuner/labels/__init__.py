@@ -1,4 +1,4 @@
-"""Several labels a row: an offset for each, added to its log-odds."""
+"""Several labels a sample: an offset for each, added to its log-odds."""
 
 from skimbalance.tuner.labels._counts import profile_of
 from skimbalance.tuner.labels._fit import MultilabelFit, fit_multilabel

@@ -1,4 +1,4 @@
-"""Sums over rows, label by label."""
+"""Sums over samples, label by label."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,13 +40,13 @@ def count_labels(
     indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
 ) -> LabelCounts:
     """Count samples of weight one, or of `weights` (n,); those that are not `known` (n, L) count for no label."""
-    n_rows, n_labels = indicator.shape
+    n_samples, n_labels = indicator.shape
     if known is not None:
         indicator, decisions = indicator & known, decisions & known
     parts = (indicator & decisions, decisions, indicator)
     if weights is None:
         hits, predicted, support = (np.count_nonzero(part, axis=0).astype(np.float64) for part in parts)
-        total = np.full(n_labels, float(n_rows)) if known is None else np.count_nonzero(known, axis=0).astype(float)
+        total = np.full(n_labels, float(n_samples)) if known is None else np.count_nonzero(known, axis=0).astype(float)
     else:
         hits, predicted, support = (weights @ part for part in parts)
         total = np.full(n_labels, float(weights.sum())) if known is None else weights @ known

@@ -1,4 +1,4 @@
-"""What several labels a row are: an indicator, log-odds, and decisions."""
+"""What several labels a sample are: an indicator, log-odds, and decisions."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -63,7 +63,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
 
 
 def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
-    """Return how many rows carry the rarest label of each row (n,), all where it has none: folds spread these."""
+    """Return how many samples carry the rarest label of each sample (n,), all where it has none: folds spread these."""
     n_positive = np.count_nonzero(indicator, axis=0)
     rarest: npt.NDArray[np.int64] = np.where(indicator, n_positive, len(indicator)).min(axis=1)
     return rarest

@@ -1,8 +1,8 @@
 """What decisions about several labels are worth, with scikit-learn's names and averages.
 
 `"macro"` is the mean of a two-class metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
-ratio of sums over the labels, `"samples"` the mean over rows of the ratio within each. A ratio of nothing to nothing is
-zero.
+ratio of sums over the labels, `"samples"` the mean over samples of the ratio within each. A ratio of nothing to nothing
+is zero.
 
 Cells that are not `known` (n, L) have a score that carries no evidence. They count for no label; `"macro"` and
 `"weighted"` leave out labels without known cells, `"samples"` leaves out samples whose labels are all unknown.
@@ -28,8 +28,8 @@ __all__ = ["LabelMean", "MicroRatio", "MultilabelMetric", "OfCounts", "SamplesMe
 class MultilabelMetric(ABC):
     """A number computed from decisions about several labels, and how it can be solved for."""
 
-    trait: ClassVar[Literal["labels", "ratio", "rows"]]
-    """Whether labels can be tuned one by one, or the metric is a ratio of sums over labels, or a mean over rows."""
+    decomposition: ClassVar[Literal["labels", "ratio", "rows"]]
+    """Whether labels can be tuned one by one, or the metric is a ratio of sums over labels, or a mean over samples."""
 
     @property
     @abstractmethod
@@ -47,7 +47,7 @@ class MultilabelMetric(ABC):
     ) -> float:
         """Return the metric of `decisions` (n, L)."""
 
-    def foretold(
+    def expected_score(
         self,
         indicator: Indicator,
         decisions: Indicator,
@@ -56,14 +56,14 @@ class MultilabelMetric(ABC):
         *,
         n_positive: npt.NDArray[np.int64],
     ) -> float:
-        """Return the metric of `decisions` on held-out rows as it is expected on new ones.
+        """Return the metric of `decisions` on held-out samples as it is expected on new ones.
 
-        `n_positive` (L,) is how many independent rows carry each label, of those that are known.
+        `n_positive` (L,) is how many independent samples carry each label, of those that are known.
         """
         return self.value(indicator, decisions, weights, known)
 
     @abstractmethod
-    def redrawn(
+    def posterior_predictive(
         self,
         indicator: Indicator,
         decisions: Indicator,
@@ -71,7 +71,7 @@ class MultilabelMetric(ABC):
         added: Floats,
         known: Indicator | None = None,
     ) -> list[float]:
-        """Return the metric for each row of `mass` (draws, n), weights of the rows.
+        """Return the metric for each sample of `mass` (draws, n), weights of the samples.
 
         `added` (4, draws, L) is added to the hits, misses, right and false alarms of labels, where it counts labels.
         """
@@ -90,7 +90,7 @@ class MultilabelMetric(ABC):
         return True
 
     @abstractmethod
-    def two_class(self, label: int) -> Metric:
+    def is_binary(self, label: int) -> Metric:
         """Return the metric of one label alone, as two classes, that is nearest to this one."""
 
 
@@ -108,7 +108,7 @@ class OfCounts(MultilabelMetric):
         """Return the metric of `decisions` (n, L)."""
         return self.of_counts(count_labels(indicator, decisions, weights, known))
 
-    def redrawn(
+    def posterior_predictive(
         self,
         indicator: Indicator,
         decisions: Indicator,
@@ -116,7 +116,7 @@ class OfCounts(MultilabelMetric):
         added: Floats,
         known: Indicator | None = None,
     ) -> list[float]:
-        """Return the metric for each row of `mass` (draws, n)."""
+        """Return the metric for each sample of `mass` (draws, n)."""
         hits, missed, _, false = added
         total = mass.sum(axis=1)[:, None]
         if known is not None:
@@ -138,7 +138,7 @@ class LabelMean(OfCounts):
     metrics: tuple[Metric, ...]
     by_support: bool = False
 
-    trait: ClassVar[Literal["labels"]] = "labels"
+    decomposition: ClassVar[Literal["labels"]] = "labels"
 
     @property
     def name(self) -> str:
@@ -156,28 +156,28 @@ class LabelMean(OfCounts):
         """Whether every label is judged alike."""
         return len(set(self.metrics)) == 1
 
-    def two_class(self, label: int) -> Metric:
+    def is_binary(self, label: int) -> Metric:
         """Return the metric of one label."""
         return self.metrics[label % len(self.metrics)]
 
     def of_labels(self, order: Sequence[int]) -> Self:
         """Return the metric of the labels in another order."""
-        return self if self.alike else replace(self, metrics=tuple(self.two_class(j) for j in order))
+        return self if self.alike else replace(self, metrics=tuple(self.is_binary(j) for j in order))
 
     def merit(self, value: float) -> float:
         """Turn a value of the metric into one of which more is better."""
         return -value if self.metrics[0].direction == "minimize" else value
 
     def of_counts(self, counts: LabelCounts) -> float:
-        """Return the mean over the labels that have rows."""
+        """Return the mean over the labels that have samples."""
         judged = np.flatnonzero(counts.total > 0)
-        values = np.array([self.two_class(j).value(counts.of(j)) for j in judged.tolist()])
+        values = np.array([self.is_binary(j).value(counts.of(j)) for j in judged.tolist()])
         if not self.by_support:
             return float(values.mean()) if judged.size else 0.0
         support = counts.support[judged]
         return float(safe_ratio(support @ values, support.sum()))
 
-    def foretold(
+    def expected_score(
         self,
         indicator: Indicator,
         decisions: Indicator,
@@ -186,28 +186,28 @@ class LabelMean(OfCounts):
         *,
         n_positive: npt.NDArray[np.int64],
     ) -> float:
-        """Count half a row as a hit where a label has none and its metric would be zero for that."""
+        """Count half a sample as a hit where a label has none and its metric would be zero for that."""
         counts = count_labels(indicator, decisions, weights, known)
-        vanishing = np.array([self.two_class(j).vanishes for j in range(len(counts.hits))])
-        missed = vanishing & (counts.hits == 0)
+        zero_if_missed = np.array([self.is_binary(j).zero_if_class_missed for j in range(len(counts.hits))])
+        missed = zero_if_missed & (counts.hits == 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
         return self.of_counts(replace(counts, hits=counts.hits + half, predicted=counts.predicted + half))
 
 
 @dataclass(frozen=True)
 class MicroRatio(OfCounts):
-    """A ratio of sums over rows and labels."""
+    """A ratio of sums over samples and labels."""
 
     ratio: Overlap
 
-    trait: ClassVar[Literal["ratio"]] = "ratio"
+    decomposition: ClassVar[Literal["ratio"]] = "ratio"
 
     @property
     def name(self) -> str:
         """The name that messages use."""
         return f"{self.ratio.stem}_micro"
 
-    def two_class(self, label: int) -> Metric:
+    def is_binary(self, label: int) -> Metric:
         """Return the ratio of one label alone."""
         return self.ratio
 
@@ -219,44 +219,45 @@ class MicroRatio(OfCounts):
 
 @dataclass(frozen=True)
 class SamplesMean(MultilabelMetric):
-    """The mean over rows of a ratio of their own hits, predicted and present labels.
+    """The mean over samples of a ratio of their own hits, predicted and present labels.
 
-    `zero_division` is what a row counts for whose ratio is of nothing to nothing: for F-beta and Jaccard one without
+    `zero_division` is what a sample counts for whose ratio is of nothing to nothing: for F-beta and Jaccard one without
     present or predicted labels, for precision one without predicted, for recall one without present labels.
     """
 
     ratio: Overlap
     zero_division: float = 0.0
 
-    trait: ClassVar[Literal["rows"]] = "rows"
+    decomposition: ClassVar[Literal["rows"]] = "rows"
 
     @property
     def name(self) -> str:
         """The name that messages use."""
         return f"{self.ratio.stem}_samples"
 
-    def two_class(self, label: int) -> Metric:
-        """Return the ratio of one label over rows."""
+    def is_binary(self, label: int) -> Metric:
+        """Return the ratio of one label over samples."""
         return self.ratio
 
     def each(self, hits: Floats, predicted: Floats, present: Floats) -> Floats:
-        """Return the ratio of each row, from its numbers of labels; they need not be whole."""
+        """Return the ratio of each sample, from its numbers of labels; they need not be whole."""
         numerator, denominator = self.ratio.fraction(hits, predicted, present)
         empty = denominator <= 0
         worth: Floats = np.where(empty, self.zero_division, numerator / np.where(empty, 1.0, denominator))
         return worth
 
     def of_rows(self, indicator: Indicator, decisions: Indicator, known: Indicator | None = None) -> Floats:
-        """Return the ratio of each row."""
+        """Return the ratio of each sample."""
         if known is not None:
             indicator, decisions = indicator & known, decisions & known
         parts = (indicator & decisions, decisions, indicator)
         return self.each(*(np.count_nonzero(part, axis=1).astype(np.float64) for part in parts))
 
     def judged(self, indicator: Indicator, known: Indicator) -> Floats:
-        """Return zero for rows that carry labels, none of them known, and one for the others; one for all if none is.
+        """Return zero for samples that carry labels, none of them known, and one for the others; one for all if none
+        is.
 
-        What such a row is worth depends on the decisions that are not known.
+        What such a sample is worth depends on the decisions that are not known.
         """
         some = (indicator & known).any(axis=1) | ~indicator.any(axis=1)
         judged: Floats = np.where(some if some.any() else ~some, 1.0, 0.0)
@@ -265,13 +266,13 @@ class SamplesMean(MultilabelMetric):
     def value(
         self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
     ) -> float:
-        """Return the mean over rows."""
+        """Return the mean over samples."""
         if known is not None:
             share = self.judged(indicator, known)
             weights = share if weights is None else share * weights
         return float(np.average(self.of_rows(indicator, decisions, known), weights=weights))
 
-    def redrawn(
+    def posterior_predictive(
         self,
         indicator: Indicator,
         decisions: Indicator,
@@ -279,7 +280,7 @@ class SamplesMean(MultilabelMetric):
         added: Floats,
         known: Indicator | None = None,
     ) -> list[float]:
-        """Return the metric for each row of `mass` (draws, n), and of rows that are all right or all wrong.
+        """Return the metric for each sample of `mass` (draws, n), and of samples that are all right or all wrong.
 
         So many of these are added as there are hits and misses to the first label that has any.
         """

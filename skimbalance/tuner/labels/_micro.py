@@ -14,7 +14,7 @@ import numpy as np
 
 from skimbalance.solvers._base import improves
 from skimbalance.tuner.labels._labels import Floats
-from skimbalance.tuner.labels._walks import RatioWalk
+from skimbalance.tuner.labels._walks import RatioSweep
 
 __all__ = ["BestRatio", "best_ratio"]
 
@@ -29,42 +29,43 @@ class BestRatio(NamedTuple):
     n_iter: int
 
 
-def best_ratio(walks: Sequence[RatioWalk], *, fixed: tuple[float, float] = (0.0, 0.0)) -> BestRatio:
+def best_ratio(sorted_sweeps: Sequence[RatioSweep], *, fixed: tuple[float, float] = (0.0, 0.0)) -> BestRatio:
     """Return the cuts of the greatest ratio; `fixed` are numerator and denominator of what is decided already."""
-    best, chosen, n_iter = 0.0, _choice(walks, 0.0), 1
+    best, chosen, n_iter = 0.0, _choice(sorted_sweeps, 0.0), 1
     found = chosen
-    while improves(ratio := _ratio(walks, chosen, fixed), best):
-        best, found, chosen, n_iter = ratio, chosen, _choice(walks, ratio), n_iter + 1
-    if best > 0 and any(walk.parts[1].min() <= 0 for walk in walks):
+    while improves(ratio := _ratio(sorted_sweeps, chosen, fixed), best):
+        best, found, chosen, n_iter = ratio, chosen, _choice(sorted_sweeps, ratio), n_iter + 1
+    if best > 0 and any(sorted_sweep.parts[1].min() <= 0 for sorted_sweep in sorted_sweeps):
         # Without a denominator, as precision has it, cuts as good by the difference may have no ratio.
-        settled = [_settled_at(*each) for each in zip(walks, found, strict=True)]
+        settled = [_settled_at(*each) for each in zip(sorted_sweeps, found, strict=True)]
     else:
-        settled = [_settled(walk, best) for walk in walks]
+        settled = [_settled(sorted_sweep, best) for sorted_sweep in sorted_sweeps]
     return BestRatio(np.array(settled), best, n_iter)
 
 
-def _choice(walks: Sequence[RatioWalk], ratio: float) -> list[int]:
+def _choice(sorted_sweeps: Sequence[RatioSweep], ratio: float) -> list[int]:
     """Return the best place of each walk for a ratio, of equals the one with the fewest predicted."""
-    return [int(np.argmax(walk.parts[0] - ratio * walk.parts[1])) for walk in walks]
+    return [int(np.argmax(sorted_sweep.parts[0] - ratio * sorted_sweep.parts[1])) for sorted_sweep in sorted_sweeps]
 
 
-def _ratio(walks: Sequence[RatioWalk], places: Sequence[int], fixed: tuple[float, float]) -> float:
+def _ratio(sorted_sweeps: Sequence[RatioSweep], places: Sequence[int], fixed: tuple[float, float]) -> float:
     numerator, denominator = (
-        fixed[part] + sum(float(walk.parts[part][place]) for walk, place in zip(walks, places, strict=True))
+        fixed[part]
+        + sum(float(sorted_sweep.parts[part][place]) for sorted_sweep, place in zip(sorted_sweeps, places, strict=True))
         for part in (0, 1)
     )
     return numerator / denominator if denominator > 0 else 0.0
 
 
-def _settled(walk: RatioWalk, ratio: float) -> float:
+def _settled(sorted_sweep: RatioSweep, ratio: float) -> float:
     """Return the offset nearest to zero of those that are best at the ratio, but for rounding."""
-    gains = walk.numerator - ratio * walk.denominator
-    scale = float(walk.numerator.max() + ratio * walk.denominator.max())
-    best = float(gains[walk.permitted].max())
-    return walk.offset_where((gains >= best - _ROUNDING * scale).astype(np.float64))
+    gains = sorted_sweep.numerator - ratio * sorted_sweep.denominator
+    scale = float(sorted_sweep.numerator.max() + ratio * sorted_sweep.denominator.max())
+    best = float(gains[sorted_sweep.permitted].max())
+    return sorted_sweep.offset_where((gains >= best - _ROUNDING * scale).astype(np.float64))
 
 
-def _settled_at(walk: RatioWalk, place: int) -> float:
+def _settled_at(sorted_sweep: RatioSweep, place: int) -> float:
     """Return the offset nearest to zero of those with the numerator and the denominator of one cut."""
-    alike = [sums == sums[walk.places[place]] for sums in (walk.numerator, walk.denominator)]
-    return walk.offset_where((alike[0] & alike[1]).astype(np.float64))
+    alike = [sums == sums[sorted_sweep.places[place]] for sums in (sorted_sweep.numerator, sorted_sweep.denominator)]
+    return sorted_sweep.offset_where((alike[0] & alike[1]).astype(np.float64))

@@ -28,7 +28,7 @@ class MultilabelProblem:
     """Find offsets (L,) for which `log_odds + offsets >= 0` (n, L) does best by `metric`.
 
     `requirements` holds what each label must meet by itself; of decisions that miss them those are better that miss
-    by less. Rows of one of `groups` (n,) are not independent. `known` (n, L) is False where a score carries no
+    by less. Samples of one of `groups` (n,) are not independent. `known` (n, L) is False where a score carries no
     evidence, None where all do: such cells are left out of whatever is fitted or counted.
     """
 
@@ -52,22 +52,26 @@ class MultilabelProblem:
 
     @cached_property
     def n_positive(self) -> npt.NDArray[np.int64]:
-        """How many rows carry each label, of those that are known."""
+        """How many samples carry each label, of those that are known."""
         n_positive: npt.NDArray[np.int64] = np.count_nonzero(self.present, axis=0)
         return n_positive
 
     @cached_property
     def n_negative(self) -> npt.NDArray[np.int64]:
-        """How many rows do not carry each label, of those that are known."""
+        """How many samples do not carry each label, of those that are known."""
         n_known = len(self.indicator) if self.known is None else np.count_nonzero(self.known, axis=0)
         n_negative: npt.NDArray[np.int64] = n_known - self.n_positive
         return n_negative
 
     @cached_property
     def n_independent(self) -> npt.NDArray[np.int64]:
-        """How many rows (2, L) lack each label and how many carry it; those of one group that do alike count once."""
+        """How many samples (2, L) lack each label and how many carry it; those of one group that do alike count
+        once.
+        """
         each = (
-            (self.indicator[rows, j], self._groups_of(rows)) for j in range(self.n_labels) for rows in [self.rows(j)]
+            (self.indicator[samples, j], self._groups_of(samples))
+            for j in range(self.n_labels)
+            for samples in [self.samples(j)]
         )
         counts = [independent_counts(column.astype(np.int64), groups, n_classes=2) for column, groups in each]
         n_independent: npt.NDArray[np.int64] = np.stack(counts, axis=1)
@@ -75,31 +79,31 @@ class MultilabelProblem:
 
     @cached_property
     def tunable(self) -> list[int]:
-        """The labels that some rows carry and some do not: the others tell nothing, and keep an offset of zero."""
+        """The labels that some samples carry and some do not: the others tell nothing, and keep an offset of zero."""
         return np.flatnonzero((self.n_positive > 0) & (self.n_negative > 0)).tolist()
 
-    def rows(self, label: int) -> _Rows | slice:
-        """Return the rows whose score of a label is known."""
+    def samples(self, label: int) -> _Rows | slice:
+        """Return the samples whose score of a label is known."""
         return slice(None) if self.known is None else np.flatnonzero(self.known[:, label])
 
     def label(self, label: int) -> Problem:
-        """Return the two-class problem of one label: its log-odds against zero, in the rows where it is known."""
-        rows = self.rows(label)
-        column, weights = self.log_odds[rows, label], None if self.weights is None else self.weights[rows]
-        truth = Truth.from_codes(self.indicator[rows, label].astype(np.int64), n_classes=2, weights=weights)
+        """Return the two-class problem of one label: its log-odds against zero, in the samples where it is known."""
+        samples = self.samples(label)
+        column, weights = self.log_odds[samples, label], None if self.weights is None else self.weights[samples]
+        truth = Truth.from_codes(self.indicator[samples, label].astype(np.int64), n_classes=2, weights=weights)
         scores = np.stack([np.zeros_like(column), column]).T
-        groups = self.groups if self.known is None else self._groups_of(rows)
-        return Problem(scores, truth, self.metric.two_class(label), self.requirements[label], groups)
+        groups = self.groups if self.known is None else self._groups_of(samples)
+        return Problem(scores, truth, self.metric.is_binary(label), self.requirements[label], groups)
 
-    def take(self, rows: _Rows) -> "MultilabelProblem":
-        """Return the problem of `rows` alone."""
-        weights = None if self.weights is None else self.weights[rows]
-        known = None if self.known is None else self.known[rows]
-        log_odds, indicator, groups = self.log_odds[rows], self.indicator[rows], self._groups_of(rows)
+    def take(self, samples: _Rows) -> "MultilabelProblem":
+        """Return the problem of `samples` alone."""
+        weights = None if self.weights is None else self.weights[samples]
+        known = None if self.known is None else self.known[samples]
+        log_odds, indicator, groups = self.log_odds[samples], self.indicator[samples], self._groups_of(samples)
         return replace(self, log_odds=log_odds, indicator=indicator, weights=weights, groups=groups, known=known)
 
-    def _groups_of(self, rows: _Rows | slice) -> npt.NDArray[np.int64] | None:
-        return None if self.groups is None else numbered(self.groups[rows])
+    def _groups_of(self, samples: _Rows | slice) -> npt.NDArray[np.int64] | None:
+        return None if self.groups is None else numbered(self.groups[samples])
 
     def in_order(self) -> "MultilabelProblem":
         """Return the samples in an order that depends on what they are, not on how samples and labels were ordered.
@@ -118,7 +122,7 @@ class MultilabelProblem:
 
     @cached_property
     def label_order(self) -> _Rows:
-        """The labels, those that the fewest rows carry first, and of these by their log-odds; many as they come."""
+        """The labels, those that the fewest samples carry first, and of these by their log-odds; many as they come."""
         if not is_ordered(self.log_odds):
             return np.arange(self.n_labels)
         rounded = np.sort(np.where(self.present, np.round(self.log_odds, _DIGITS), np.inf), axis=0)
@@ -136,7 +140,7 @@ class MultilabelProblem:
         )
 
     def decide(self, offsets: Floats) -> Indicator:
-        """Decide each row by offsets (L,), or (n, L); what is not known is decided as absent."""
+        """Decide each sample by offsets (L,), or (n, L); what is not known is decided as absent."""
         decided = decide_labels(self.log_odds, offsets)
         return decided if self.known is None else decided & self.known
 
@@ -148,7 +152,7 @@ class MultilabelProblem:
         """Return the metric of `decisions`."""
         return self.metric.value(self.indicator, decisions, self.weights, self.known)
 
-    def rank(self, offsets: Floats) -> tuple[float, float]:
+    def objective_value(self, offsets: Floats) -> tuple[float, float]:
         """Return what is to be maximised, in this order: minus what is missed in all, and the merit."""
         decisions = self.decide(offsets)
         missed = 0.0

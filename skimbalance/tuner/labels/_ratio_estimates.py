@@ -1,4 +1,4 @@
-"""A ratio of sums over labels, for the rows at hand and for new ones."""
+"""A ratio of sums over labels, for the samples at hand and for new ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from skimbalance.tuner.labels._labels import Floats
 from skimbalance.tuner.labels._metrics import MicroRatio
 from skimbalance.tuner.labels._micro import BestRatio, best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_walk
+from skimbalance.tuner.labels._walks import ratio_sweep
 
 __all__ = ["fit_ratio"]
 
@@ -36,7 +36,7 @@ def _found(problem: MultilabelProblem, *, estimate: str, n_bootstraps: int, seed
     ratio, fixed = cast(MicroRatio, problem.metric).ratio, _fixed(problem)
 
     def solved(labels: Sequence[Problem]) -> BestRatio:
-        return best_ratio([ratio_walk(label, ratio) for label in labels], fixed=fixed)
+        return best_ratio([ratio_sweep(label, ratio) for label in labels], fixed=fixed)
 
     hard = [problem.label(j) for j in problem.tunable]
     if estimate == "empirical":
@@ -62,7 +62,9 @@ def _fixed(problem: MultilabelProblem) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class _SoftLabel:
-    """One label, its rows merged where they are many: `calibrated`, and `mixed` half with the label of each row."""
+    """One label, its samples merged where they are many: `calibrated`, and `mixed` half with the label of each
+    sample.
+    """
 
     sample: Sample
     calibrated: Problem
@@ -77,7 +79,7 @@ class _SoftLabel:
         soft = (Truth.from_shares(part, weights=sample.truth.weights) for part in (shares, mixed))
         return cls(sample, *map(sample.problem.with_truth, soft))
 
-    def redrawn(self, *, count: int, seed: int) -> Iterator[Problem]:
+    def posterior_predictive(self, *, count: int, seed: int) -> Iterator[Problem]:
         """Yield the half-soft label under random weights."""
         truth = cast(SoftTruth, self.mixed.truth)
         for weights in bootstrap_weights(self.sample, count=count, seed=seed):
@@ -85,5 +87,5 @@ class _SoftLabel:
 
 
 def _bootstraps(labels: Sequence[_SoftLabel], *, count: int, seed: int) -> Iterator[Sequence[Problem]]:
-    """Yield all labels under random weights; with one seed rows weigh alike for all of them."""
-    return zip(*(label.redrawn(count=count, seed=seed) for label in labels), strict=True)
+    """Yield all labels under random weights; with one seed samples weigh alike for all of them."""
+    return zip(*(label.posterior_predictive(count=count, seed=seed) for label in labels), strict=True)

@@ -1,4 +1,4 @@
-"""What a metric might have been, had other rows of the same kind been drawn."""
+"""What a metric might have been, had other samples of the same kind been drawn."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._problem import MultilabelProblem
 
-__all__ = ["redrawn_values"]
+__all__ = ["predictive_values"]
 
 _DRAWS = 100
 _MOST_DRAWS = 2000
@@ -21,14 +21,14 @@ _BEYOND = 5
 _CELLS_AT_ONCE = 5_000_000
 
 _PRIOR = 0.5
-"""Rows added to the hits and to the misses of either class of each label (Jeffreys): no rate of few rows is certain. Of
-rows in groups it is half of what an independent row weighs."""
+"""Samples added to the hits and to the misses of either class of each label (Jeffreys): no rate of few samples is
+certain. Of samples in groups it is half of what an independent sample weighs."""
 
 
 class _Kinds(NamedTuple):
-    """Rows alike in labels and decisions, merged: one of each kind, what all of them weigh, and how many they are.
+    """Samples alike in labels and decisions, merged: one of each kind, what all of them weigh, and how many they are.
 
-    Of rows in groups `sizes` is one for each group, and `groups` (G, kinds) what its rows of each kind weigh.
+    Of samples in groups `sizes` is one for each group, and `groups` (G, kinds) what its samples of each kind weigh.
     """
 
     first: np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -37,13 +37,13 @@ class _Kinds(NamedTuple):
     groups: Any = None
 
 
-def redrawn_values(
+def predictive_values(
     problem: MultilabelProblem, *decisions: Indicator, seed: int, anew: bool = False, tail: float = 0.05
 ) -> Iterator[tuple[float, ...]]:
-    """Yield the metric of each of `decisions` under Bayesian bootstraps of the rows, enough of them for such a tail.
+    """Yield the metric of each of `decisions` under Bayesian bootstraps of the samples, enough of them for such a tail.
 
-    A row keeps all its labels. With `anew` as many new rows are drawn at these rates: the posterior predictive
-    distribution, which varies twice as much. Rows of one group share a weight, or a number of copies.
+    A sample keeps all its labels. With `anew` as many new samples are drawn at these rates: the posterior predictive
+    distribution, which varies twice as much. Samples of one group share a weight, or a number of copies.
     """
     kinds = _kinds(problem, decisions)
     indicator = problem.indicator[kinds.first]
@@ -58,7 +58,9 @@ def redrawn_values(
         drawn = _drawn(kinds.sizes, (n_here, len(kinds.sizes)), rng, anew=anew)
         mass = drawn * (kinds.mass / kinds.sizes) if kinds.groups is None else drawn @ kinds.groups
         added = unit * _added(problem, n_here, rng, anew=anew)
-        yield from zip(*(problem.metric.redrawn(indicator, each, mass, added, known) for each in chosen), strict=True)
+        yield from zip(
+            *(problem.metric.posterior_predictive(indicator, each, mass, added, known) for each in chosen), strict=True
+        )
 
 
 def _kinds(problem: MultilabelProblem, decisions: tuple[Indicator, ...]) -> _Kinds:
@@ -73,7 +75,7 @@ def _kinds(problem: MultilabelProblem, decisions: tuple[Indicator, ...]) -> _Kin
     if problem.weights is None:
         return _Kinds(first, sizes, sizes)
     mass, squares = (np.bincount(inverse, problem.weights**power).astype(np.float64) for power in (1, 2))
-    # Squares of tiny weights vanish: such rows then count as alike.
+    # Squares of tiny weights vanish: such samples then count as alike.
     return _Kinds(first, mass, np.divide(mass * mass, squares, out=sizes, where=squares > 0))
 
 
@@ -81,8 +83,8 @@ def _drawn(sizes: Floats, shape: tuple[int, ...], rng: np.random.Generator, *, a
     rates = rng.gamma(sizes, size=shape)
     if not anew:
         return rates
-    rows = rng.poisson(rates).astype(np.float64)
-    drawn: Floats = np.where(rows.any(axis=-1, keepdims=True), rows, rates)
+    samples = rng.poisson(rates).astype(np.float64)
+    drawn: Floats = np.where(samples.any(axis=-1, keepdims=True), samples, rates)
     return drawn
 
 
@@ -98,7 +100,7 @@ def _added(problem: MultilabelProblem, n_draws: int, rng: np.random.Generator, *
 def _row_weight(
     problem: MultilabelProblem, kinds: _Kinds, indicator: Indicator, decisions: Indicator, known: Indicator | None
 ) -> float | Floats:
-    """Return what an independent row weighs; in groups (4, 1, L), as a hit, a miss, right and a false alarm."""
+    """Return what an independent sample weighs; in groups (4, 1, L), as a hit, a miss, right and a false alarm."""
     mean = 1.0 if problem.weights is None else float(problem.weights.mean())
     if kinds.groups is None:
         return mean

@@ -17,18 +17,18 @@ from skimbalance.tuner.labels._counts import LabelCounts
 from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
 
 __all__ = [
+    "LabelConstraints",
     "MultilabelObjective",
-    "Wanted",
     "check_constraints",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
-    "said_of",
-    "wanted_of",
+    "label_constraints_of",
+    "notes_on_constraint",
 ]
 
 MultilabelObjective: TypeAlias = str | Metric | MultilabelMetric | Sequence[Metric | str]
 
-Wanted: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
+LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
 """What a label must meet: each constraint, and what it asks of the label."""
 
 _STEMS = ("f1", "jaccard", "precision", "recall")
@@ -122,7 +122,7 @@ def _is_mean(metric: Metric) -> bool:
     """Tell whether the mean of the metric over labels is what a user can mean."""
     if isinstance(metric, Overlap) or metric.name in {"accuracy", "recall"}:
         return False
-    return metric.trait != "general" and metric.direction != "zero"
+    return metric.decomposition != "general" and metric.direction != "zero"
 
 
 def _of_label(metric: Metric) -> Metric:
@@ -136,10 +136,10 @@ def _ratio(metric: Overlap) -> Overlap:
 
 def check_constraints(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> None:
     """Raise where a constraint is none of these labels."""
-    wanted_of(constraints, labels)
+    label_constraints_of(constraints, labels)
 
 
-def wanted_of(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> tuple[Wanted, ...]:
+def label_constraints_of(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> tuple[LabelConstraints, ...]:
     """Return what each label must meet; a constraint without a label is about every one of them."""
     wanted: list[list[tuple[Constraint, BoundConstraint]]] = [[] for _ in labels]
     for constraint in constraints:
@@ -165,8 +165,8 @@ def _constrained(constraint: Constraint) -> Metric:
     return _of_label(metric)
 
 
-def said_of(wanted: Sequence[Wanted], counts: LabelCounts, labels: npt.NDArray[Any]) -> list[str]:
-    """Return what each constraint comes to in decisions; of many labels, that of the first few that have rows."""
+def notes_on_constraint(wanted: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]) -> list[str]:
+    """Return what each constraint comes to in decisions; of many labels, that of the first few that have samples."""
     notes = []
     for j, each in enumerate(wanted):
         for constraint, required in each if counts.total[j] > 0 else ():

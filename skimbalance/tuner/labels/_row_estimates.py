@@ -1,4 +1,4 @@
-"""A mean over rows, for the rows at hand and for new ones."""
+"""A mean over samples, for the samples at hand and for new ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,31 +17,31 @@ from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
 from skimbalance.tuner.labels._rows import Ascent, RowSearch
-from skimbalance.tuner.labels._walks import ratio_walk, row_walk
+from skimbalance.tuner.labels._walks import ratio_sweep, sample_sweep
 
-__all__ = ["fit_rows"]
+__all__ = ["fit_samples"]
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
 
-def fit_rows(
+def fit_samples(
     problem: MultilabelProblem, *, estimate: str, n_bootstraps: int, seed: int, run: Run
 ) -> tuple[Floats, int]:
     """Return the offsets (L,) that `estimate` names, and the sweeps of the ascent that won."""
-    rows = _Rows(problem)
+    samples = _Rows(problem)
     hard = problem.present.astype(np.float64)
     if estimate == "empirical":
-        best = rows.search(hard).best(rows.starts(hard))
+        best = samples.search(hard).best(samples.starts(hard))
         return best.offsets, best.n_sweeps
-    soft = rows.calibrated(run)
-    plug = rows.search(soft).best(rows.starts(soft))
+    soft = samples.calibrated(run)
+    plug = samples.search(soft).best(samples.starts(soft))
     if estimate == "plugin":
         return plug.offsets, plug.n_sweeps
-    mixed, rng = rows.search((soft + hard) / 2), np.random.default_rng(seed)
+    mixed, rng = samples.search((soft + hard) / 2), np.random.default_rng(seed)
     count = max(2, min(n_bootstraps, n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // hard.size))
     drawn: list[Ascent] = run(
-        partial(replace(mixed, weights=rows.redrawn(rng)).ascend, plug.offsets) for _ in range(count)
+        partial(replace(mixed, weights=samples.posterior_predictive(rng)).ascend, plug.offsets) for _ in range(count)
     )
     median = np.median([each.offsets for each in drawn], axis=0)
     return (plug.offsets + median) / 2, plug.n_sweeps
@@ -49,7 +49,7 @@ def fit_rows(
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """A problem whose metric is a mean over rows."""
+    """A problem whose metric is a mean over samples."""
 
     problem: MultilabelProblem
 
@@ -61,14 +61,17 @@ class _Rows:
     @cached_property
     def _plain(self) -> RowSearch:
         problem, metric = self.problem, cast(SamplesMean, self.problem.metric)
-        walks = dict(zip(problem.tunable, map(row_walk, self.labels), strict=True))
+        sorted_sweeps = dict(zip(problem.tunable, map(sample_sweep, self.labels), strict=True))
         shares, log_odds, weights = problem.present.astype(np.float64), problem.log_odds, problem.weights
         if problem.known is not None:
-            walks = {j: replace(walk, rows=np.flatnonzero(problem.known[:, j])[walk.rows]) for j, walk in walks.items()}
+            sorted_sweeps = {
+                j: replace(sorted_sweep, samples=np.flatnonzero(problem.known[:, j])[sorted_sweep.samples])
+                for j, sorted_sweep in sorted_sweeps.items()
+            }
             log_odds = np.where(problem.known, log_odds, -np.inf)  # no offset makes a label present that is not known
             judged = metric.judged(problem.indicator, problem.known)
             weights = judged if weights is None else judged * weights
-        return RowSearch(metric, log_odds, shares, weights, walks)
+        return RowSearch(metric, log_odds, shares, weights, sorted_sweeps)
 
     def search(self, shares: Floats) -> RowSearch:
         """Return the search for labels that are as soft as `shares` (n, L)."""
@@ -79,11 +82,11 @@ class _Rows:
         shares = self.problem.present.astype(np.float64)
         found = run(partial(calibrated_shares, Sample(label, None)) for label in self.labels)
         for j, of_both in zip(self.problem.tunable, found, strict=True):
-            shares[self.problem.rows(j), j] = of_both[1]
+            shares[self.problem.samples(j), j] = of_both[1]
         return shares
 
-    def redrawn(self, rng: np.random.Generator) -> Floats:
-        """Return the weights (n,) of a Bayesian bootstrap of the rows, or of groups of them."""
+    def posterior_predictive(self, rng: np.random.Generator) -> Floats:
+        """Return the weights (n,) of a Bayesian bootstrap of the samples, or of groups of them."""
         groups = self.problem.groups
         if groups is None:
             weights = rng.exponential(size=len(self.problem.log_odds))
@@ -94,13 +97,13 @@ class _Rows:
     def starts(self, shares: Floats) -> Sequence[Floats]:
         """Return no offsets, those of the ratio of sums, those of each label's own ratio, and the middle of the two."""
         problem, ratio = self.problem, cast(SamplesMean, self.problem.metric).ratio
-        owned = (shares[problem.rows(j), j] for j in problem.tunable)
+        owned = (shares[problem.samples(j), j] for j in problem.tunable)
         soft = (
             label.with_truth(Truth.from_shares(np.stack([1 - own, own]), weights=label.truth.weights))
             for label, own in zip(self.labels, owned, strict=True)
         )
-        walks = [ratio_walk(label, ratio) for label in soft]
+        sorted_sweeps = [ratio_sweep(label, ratio) for label in soft]
         none, together, alone = np.zeros((3, problem.n_labels))
-        together[problem.tunable] = best_ratio(walks).offsets
-        alone[problem.tunable] = [best_ratio([walk]).offsets[0] for walk in walks]
+        together[problem.tunable] = best_ratio(sorted_sweeps).offsets
+        alone[problem.tunable] = [best_ratio([sorted_sweep]).offsets[0] for sorted_sweep in sorted_sweeps]
         return none, together, alone, (together + alone) / 2

@@ -1,4 +1,4 @@
-"""A mean over rows: coordinate ascent, one label after the other, each by an exact line search over its gaps."""
+"""A mean over samples: coordinate ascent, one label after the other, each by an exact line search over its margins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from skimbalance.solvers._base import improves
 from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
 from skimbalance.tuner.labels._metrics import SamplesMean
-from skimbalance.tuner.labels._walks import RowWalk
+from skimbalance.tuner.labels._walks import SampleSweep
 
 __all__ = ["Ascent", "RowSearch"]
 
@@ -36,7 +36,7 @@ class Ascent(NamedTuple):
 
 @dataclass
 class _Standing:
-    """What an ascent stands at: offsets, decisions, and each row's hits and predicted labels."""
+    """What an ascent stands at: offsets, decisions, and each sample's hits and predicted labels."""
 
     offsets: Floats
     decided: Indicator
@@ -47,16 +47,16 @@ class _Standing:
 
 @dataclass(frozen=True, eq=False)
 class RowSearch:
-    """Find offsets of the labels in `walks` for the mean over rows of what their labels are worth.
+    """Find offsets of the labels in `sorted_sweeps` for the mean over samples of what their labels are worth.
 
-    Row i carries label l by `shares[i, l]`, from zero to one; labels without a walk keep an offset of zero.
+    Sample i carries label l by `shares[i, l]`, from zero to one; labels without a walk keep an offset of zero.
     """
 
     metric: SamplesMean
     log_odds: Floats
     shares: Floats
     weights: Floats | None
-    walks: dict[int, RowWalk]
+    sorted_sweeps: dict[int, SampleSweep]
 
     def best(self, starts: Sequence[Floats]) -> Ascent:
         """Return the best of the ascents from `starts`, the first of equals."""
@@ -70,12 +70,12 @@ class RowSearch:
     def ascend(self, start: Floats) -> Ascent:
         """Climb until a sweep over the labels gains nothing."""
         offsets = np.zeros(self.shares.shape[1])
-        for label, walk in self.walks.items():
-            offsets[label] = walk.nearest(float(start[label]))
+        for label, sorted_sweep in self.sorted_sweeps.items():
+            offsets[label] = sorted_sweep.nearest(float(start[label]))
         standing = self._standing(offsets)
         values = [standing.value]
         for _ in range(_MOST_SWEEPS):
-            for label in self.walks:
+            for label in self.sorted_sweeps:
                 self._move(standing, label)
             values.append(standing.value)
             if not improves(values[-1], values[-2]):
@@ -100,15 +100,15 @@ class RowSearch:
 
     def _move(self, standing: _Standing, label: int) -> None:
         """Put one offset where it is best while the others stand, if that is better when counted."""
-        walk, own, present = self.walks[label], self.shares[:, label], self._present
+        sorted_sweep, own, present = self.sorted_sweeps[label], self.shares[:, label], self._present
         mine = standing.decided[:, label]
         hits, predicted = standing.hits - own * mine, standing.predicted - mine
         without = self.metric.each(hits, predicted, present)
         gained = self.metric.each(hits + own, predicted + 1, present) - without
         if self.weights is not None:
             gained = gained * self.weights
-        ranks = np.concatenate([[0.0], np.cumsum(gained[walk.rows])])
-        offset = walk.offset_where(ranks, start=float(standing.offsets[label]))
+        objective_values = np.concatenate([[0.0], np.cumsum(gained[sorted_sweep.samples])])
+        offset = sorted_sweep.offset_where(objective_values, start=float(standing.offsets[label]))
         taken = self.log_odds[:, label] + offset >= 0
         hits, predicted = hits + own * taken, predicted + taken
         value = self._mean(self.metric.each(hits, predicted, present))

@@ -1,4 +1,4 @@
-"""Offsets of labels that few rows carry, drawn towards what all labels together suggest."""
+"""Offsets of labels that few samples carry, drawn towards what all labels together suggest."""
 
 import numpy as np
 

@@ -7,42 +7,42 @@ import numpy.typing as npt
 
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.solvers import Problem
-from skimbalance.solvers.binary import Line, gaps_of, line_of, trace_along
-from skimbalance.solvers.cuts import Gaps, best_cuts, cuts_apart
+from skimbalance.solvers.binary import Line, line_of, margins_of, trace_along
+from skimbalance.solvers.cuts import Margins, best_cuts, cuts_apart
 from skimbalance.tuner.labels._labels import Floats
 
-__all__ = ["RatioWalk", "RowWalk", "Walk", "ratio_walk", "row_walk"]
+__all__ = ["RatioSweep", "SampleSweep", "SortedSweep", "ratio_sweep", "sample_sweep"]
 
 _Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
-    """The sorted gaps of a label, and before which (n + 1,) or after the last it may be cut."""
+class SortedSweep:
+    """The sorted margins of a label, and before which (n + 1,) or after the last it may be cut."""
 
-    gaps: Gaps
+    margins: Margins
     permitted: npt.NDArray[np.bool_]
 
-    def offset_where(self, ranks: Floats, *, start: float = 0.0) -> float:
-        """Return the offset of the best of `ranks` (n + 1,); of equals that nearest to `start`."""
-        allowed = np.where(self.permitted, ranks, -np.inf)
-        cuts = best_cuts(self.gaps, allowed[None, :], start=np.array([start]), above=-np.inf)
+    def offset_where(self, objective_values: Floats, *, start: float = 0.0) -> float:
+        """Return the offset of the best of `objective_values` (n + 1,); of equals that nearest to `start`."""
+        allowed = np.where(self.permitted, objective_values, -np.inf)
+        cuts = best_cuts(self.margins, allowed[None, :], start=np.array([start]), above=-np.inf)
         return float(cuts.offsets[0])
 
     def permits(self, offset: float) -> bool:
         """Tell whether an offset is where the label may be cut."""
-        return bool(self.permitted[np.searchsorted(self.gaps.values[0], offset)])
+        return bool(self.permitted[np.searchsorted(self.margins.values[0], offset)])
 
     def nearest(self, offset: float) -> float:
-        """Return the offset, or the one the fewest rows away that is permitted."""
+        """Return the offset, or the one the fewest samples away that is permitted."""
         if self.permits(offset):
             return offset
-        place = np.searchsorted(self.gaps.values[0], offset)
+        place = np.searchsorted(self.margins.values[0], offset)
         return self.offset_where(-np.abs(np.arange(self.permitted.size) - float(place)), start=offset)
 
 
 @dataclass(frozen=True, eq=False)
-class RatioWalk(Walk):
+class RatioSweep(SortedSweep):
     """A walk with numerator and denominator (n + 1,) of a ratio, and both where the label may be cut."""
 
     numerator: Floats
@@ -56,32 +56,32 @@ class RatioWalk(Walk):
 
 
 @dataclass(frozen=True, eq=False)
-class RowWalk(Walk):
-    """A walk that knows its rows, in the order of their gaps."""
+class SampleSweep(SortedSweep):
+    """A walk that knows its samples, in the order of their margins."""
 
-    rows: _Places
+    samples: _Places
 
 
-def ratio_walk(problem: Problem, ratio: Overlap) -> RatioWalk:
+def ratio_sweep(problem: Problem, ratio: Overlap) -> RatioSweep:
     """Return the walk of a two-class problem, whose labels may be soft."""
     line = line_of(problem)
     parts = ratio.fraction(line.hits, line.predicted, problem.truth.support[1])
     numerator, denominator = (np.broadcast_to(part, line.predicted.shape) for part in parts)
-    return RatioWalk(line.gaps, _permitted(problem, line), numerator, denominator)
+    return RatioSweep(line.margins, _permitted(problem, line), numerator, denominator)
 
 
-def row_walk(problem: Problem) -> RowWalk:
-    """Return the walk of a two-class problem over its rows."""
-    rows, truth = problem.lineup[0], problem.truth
-    weights = truth.weight(rows)
-    sums = truth.mass(1, rows), np.ones(len(rows)) if weights is None else weights
-    line = Line(gaps_of(problem), *(np.concatenate([[0.0], np.cumsum(part)]) for part in sums))
-    return RowWalk(line.gaps, _permitted(problem, line), rows)
+def sample_sweep(problem: Problem) -> SampleSweep:
+    """Return the walk of a two-class problem over its samples."""
+    samples, truth = problem.sorted_margins[0], problem.truth
+    weights = truth.weight(samples)
+    sums = truth.mass(1, samples), np.ones(len(samples)) if weights is None else weights
+    line = Line(margins_of(problem), *(np.concatenate([[0.0], np.cumsum(part)]) for part in sums))
+    return SampleSweep(line.margins, _permitted(problem, line), samples)
 
 
 def _permitted(problem: Problem, line: Line) -> npt.NDArray[np.bool_]:
     """Return where a cut is possible, and misses the requirements by no more than it must."""
-    apart: npt.NDArray[np.bool_] = cuts_apart(line.gaps)[0]
+    apart: npt.NDArray[np.bool_] = cuts_apart(line.margins)[0]
     if not problem.requirements:
         return apart
     each = [r.violation(r.metric.pool(trace_along(problem, r.metric, line), 2)) for r in problem.requirements]
