@@ -1,0 +1,121 @@
+"""Calibrated soft labels: against a plain minimiser, and on scores that are wrong in known ways."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax, softmax
+from support.problems import in_namespace, labels, log_proba
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import Sample
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem
+
+
+def sample(scores, y, weights=None):
+    truth = Truth.from_codes(y, n_classes=scores.shape[1], weights=weights)
+    return Sample(Problem(scores, truth, METRICS["accuracy"]), None)
+
+
+def plain(scores, y):
+    """The same penalised likelihood, straightforwardly, without a gradient."""
+    log = log_softmax(scores, axis=1)
+    prior = np.bincount(y) / len(y)
+
+    def shares(p):
+        lapse = expit(p[1] - np.log(2 * len(y)))
+        return (1 - lapse) * softmax(np.exp(p[0]) * log + p[2:], axis=1) + lapse * prior
+
+    def loss(p):
+        return -np.log(shares(p)[np.arange(len(y)), y]).sum() + (p[:2] @ p[:2]) / 2 + 2 * (p[2:] @ p[2:])
+
+    return shares(minimize(loss, np.zeros(2 + scores.shape[1]), tol=1e-12).x).T
+
+
+def draw(seed, n_classes=3, n_samples=60):
+    rng = np.random.default_rng(seed)
+    y = labels(rng, n_samples, n_classes)
+    return 3 * log_proba(rng, y, n_classes) + np.arange(n_classes), y
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_it_maximises_the_penalised_likelihood(n_classes):
+    for seed in range(20):
+        scores, y = draw(seed, n_classes)
+        np.testing.assert_allclose(calibrated_shares(sample(scores, y)), plain(scores, y), atol=5e-3)
+
+
+def test_wrong_temperature_and_biases_are_undone():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 3)) + np.log([0.7, 0.25, 0.05])
+    true = softmax(logits, axis=1)
+    y = (rng.random(20_000)[:, None] > true.cumsum(axis=1)).sum(axis=1)
+    shares = calibrated_shares(sample(2.5 * logits + [1.0, -2.0, 0.5], y))
+    assert np.quantile(np.abs(shares - true.T), 0.99) < 0.03  # what is below 1 / 2n is not told apart
+    np.testing.assert_allclose(shares.sum(axis=1), np.bincount(y), rtol=0.01)
+
+
+def test_weights_count_as_repetition():
+    scores, y = draw(1)
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    samples = np.repeat(np.arange(len(y)), times)
+    repeated = calibrated_shares(sample(scores[samples], y[samples]))
+    weighted = calibrated_shares(Sample(sample(scores, y, times.astype(float)).problem, times.astype(float)))
+    np.testing.assert_allclose(weighted[:, np.repeat(np.arange(len(y)), times)], repeated, atol=2e-3)
+
+
+def test_labels_that_the_scores_tell_for_sure_are_believed_but_not_without_bounds():
+    y = np.arange(40) % 2
+    scores = np.where(y[:, None] == np.arange(2), 0.0, -700.0)
+    shares = calibrated_shares(sample(scores, y))
+    assert np.isfinite(shares).all()
+    assert 0.95 < shares[0, y == 0].min() < 1
+
+
+def test_a_class_of_one_row_moves_little():
+    scores, y = draw(2, n_samples=200)
+    y = np.where(y == 2, 0, y)
+    y[0] = 2
+    assert 1 < calibrated_shares(sample(scores, y))[2].sum() < softmax(scores, axis=1)[:, 2].sum() / 4
+
+
+@pytest.mark.parametrize("scale", [0.1, 10.0, 30.0, 100.0])
+def test_any_temperature_is_undone(scale):
+    rng = np.random.default_rng(0)
+    y = (rng.random(3000) < 0.1).astype(int)
+    margin = rng.normal(size=3000) + 2 * y
+    shares = [calibrated_shares(sample(np.column_stack([np.zeros(3000), factor * margin]), y)) for factor in (1, scale)]
+    np.testing.assert_allclose(shares[1], shares[0], atol=0.01)
+
+
+def test_zeros_that_say_nothing_do_not_hide_what_the_others_say():
+    """A fifth of the rows has a probability of zero, whatever the label."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(20_000) < 0.1).astype(int)
+    margin = rng.normal(size=len(y)) + 2 * y - 2
+    zero = rng.random(len(y)) < 0.2
+    shares = calibrated_shares(sample(np.column_stack([np.zeros(len(y)), np.where(zero, -708.0, margin)]), y))
+    true = 1 / (1 + np.exp(-(2 * margin + 2 + np.log(0.1 / 0.9))))
+    assert np.corrcoef(shares[1][~zero], true[~zero])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_many_rows_are_sampled_from_every_class(ordered):
+    """Whatever the order of the rows, and however few rows a class has."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(150_000) < 0.1, 1, 0)
+    y[:300] = 2
+    y = np.sort(y) if ordered else y
+    scores = rng.normal(size=(len(y), 3))
+    scores[np.arange(len(y)), y] += 2
+    shares = calibrated_shares(sample(scores, y))
+    np.testing.assert_allclose(shares.sum(axis=1), np.bincount(y), rtol=0.15)
+
+
+def test_every_library(xp):
+    scores, y = draw(3)
+    here = calibrated_shares(sample(scores, y))
+    there = Sample(in_namespace(sample(scores, y).problem, xp), None)
+    np.testing.assert_allclose(to_numpy(calibrated_shares(there)), here, atol=1e-5)

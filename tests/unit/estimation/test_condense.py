@@ -1,0 +1,97 @@
+"""Many rows of two classes stand for themselves as few that weigh more."""
+
+import numpy as np
+import pytest
+from support.problems import in_namespace
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance.estimation._bootstrap import bootstrap_weights
+from skimbalance.estimation._condense import condensed
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem, solve
+
+
+def large(seed=0, n_samples=60_000, metric="f1", decimals=None, weighted=False):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n_samples) < 0.03).astype(int)
+    margin = rng.normal(size=n_samples) + 2 * y - 3
+    if decimals is not None:
+        margin = np.round(margin, decimals)
+    weights = rng.random(n_samples) if weighted else None
+    scores = np.column_stack([0.3 * margin, 1.3 * margin])
+    return Problem(scores, Truth.from_codes(y, n_classes=2, weights=weights), METRICS[metric].bind(1))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_it_weighs_as_much_and_stands_for_as_many_rows(weighted):
+    problem = large(weighted=weighted)
+    sample = condensed(problem)
+    assert sample.problem.scores.shape[0] < 17_000
+    np.testing.assert_allclose(sample.truth.support, problem.truth.support)
+    weights = np.ones(60_000) if problem.truth.weights is None else problem.truth.weights
+    assert weights.sum() ** 2 / (weights**2).sum() == pytest.approx(sample.n_samples, rel=0.05 if weighted else 1e-12)
+
+
+@pytest.mark.parametrize("metric", ["f1", "f1_macro", "geometric_mean", "balanced_accuracy", "matthews_corrcoef"])
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_its_optimum_is_that_of_all_rows_but_for_a_block(metric, decimals):
+    for seed in range(3):
+        problem = large(seed, metric=metric, decimals=decimals, weighted=seed == 2)
+        found = problem.rank(solve(condensed(problem).problem).offsets)
+        assert found <= solve(problem).rank + 1e-12
+        assert found > solve(problem).rank - 1e-3
+
+
+def test_no_block_holds_more_than_its_share_of_either_class():
+    sample = condensed(large())
+    weights = to_numpy(sample.truth.weights)
+    for c in (0, 1):
+        own = to_numpy(sample.truth.codes) == c
+        assert weights[own].max() <= to_numpy(sample.truth.support)[c] / 4096 + 1
+
+
+@pytest.mark.parametrize(("n_samples", "n_classes"), [(16_384, 2), (20_000, 3)])
+def test_few_rows_and_several_classes_stay_as_they_are(n_samples, n_classes):
+    y = np.arange(n_samples) % n_classes
+    problem = Problem(np.zeros((n_samples, n_classes)), Truth.from_codes(y, n_classes=n_classes), METRICS["accuracy"])
+    assert condensed(problem).problem is problem
+
+
+def test_every_library(xp):
+    problem = large()
+    here, there = condensed(problem).problem, condensed(in_namespace(problem, xp)).problem
+    np.testing.assert_allclose(to_numpy(there.scores), here.scores, atol=1e-9)
+    np.testing.assert_allclose(to_numpy(there.truth.weights), here.truth.weights)
+
+
+class TestBootstrap:
+    """Exponential weights of rows, that keep the total of each class."""
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("n_samples", [500, 60_000])
+    def test_totals_of_classes_are_kept(self, n_samples, weighted):
+        problem = large(n_samples=n_samples, weighted=weighted)
+        sample = condensed(problem)
+        for weights in bootstrap_weights(sample, count=3, seed=0):
+            drawn = Truth.from_codes(sample.truth.codes, n_classes=2, weights=weights)
+            np.testing.assert_allclose(drawn.support, problem.truth.support)
+            assert weights.min() > 0
+
+    def test_a_merged_row_varies_as_the_rows_it_stands_for(self):
+        sample = condensed(large(n_samples=200_000))
+        drawn = np.stack(list(bootstrap_weights(sample, count=60, seed=0))) / sample.truth.weights
+        expected = 1 / sample.sizes
+        assert (drawn.var(axis=0) / expected).mean() == pytest.approx(1, abs=0.05)
+        assert drawn.mean() == pytest.approx(1, abs=0.01)
+
+    def test_single_rows_are_exponential(self):
+        drawn = np.stack(list(bootstrap_weights(condensed(large(n_samples=2000)), count=50, seed=0)))
+        assert drawn.var() == pytest.approx(1, abs=0.05)
+        assert np.median(drawn) == pytest.approx(np.log(2), abs=0.02)
+
+    def test_the_same_seed_draws_the_same(self):
+        sample = condensed(large(n_samples=500))
+        one, two, other = (np.stack(list(bootstrap_weights(sample, count=2, seed=s))) for s in (1, 1, 2))
+        np.testing.assert_array_equal(one, two)
+        assert not np.allclose(one, other)

@@ -1,0 +1,202 @@
+"""Shares of classes without labels: against plain minimisers, and on rows whose shares are known."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import softmax
+from support.problems import in_namespace, labels, log_proba
+
+from skimbalance.estimation import _prior_shift, in_turn
+from skimbalance.estimation._calibration import Calibration, calibrated_shares
+from skimbalance.estimation._condense import Sample
+from skimbalance.estimation._kept_rows import KeptRows, thinned
+from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
+from skimbalance.estimation._prior_shift import estimated_shift, rows_to_estimate_from
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem
+
+CENTRES = 2 * np.eye(3)
+PRIOR, OTHER = np.array([0.7, 0.2, 0.1]), np.array([0.2, 0.2, 0.6])
+
+
+def problem(y, scores, weights=None):
+    return Problem(scores, Truth.from_codes(y, n_classes=scores.shape[1], weights=weights), METRICS["accuracy"])
+
+
+def draw(prior, n_samples, seed):
+    """Labels of these shares, and logits that are right under equal ones."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(3, n_samples, p=prior)
+    return y, (rng.normal(size=(n_samples, 3)) + CENTRES[y]) @ CENTRES.T
+
+
+def shift(y, scores, new, **how):
+    return estimated_shift(problem(y, scores), new, level=0.9, seed=0, run=in_turn, **how)
+
+
+def likelihood(prior, densities, weights, pull):
+    return weights @ np.log(densities @ prior) + pull @ np.log(prior)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+@pytest.mark.parametrize("seed", range(5))
+def test_it_maximises_the_likelihood(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    densities = rng.gamma(0.5, size=(80, n_classes)) + 1e-3
+    weights, pull = rng.integers(0, 4, 80).astype(float), rng.dirichlet(np.ones(n_classes)) + 0.1
+    found = likeliest_prior(densities, weights, pull=pull, tolerance=1e-9)
+    slow = minimize(
+        lambda p: -likelihood(softmax(p), densities, weights, pull), np.zeros(n_classes), options={"gtol": 1e-9}
+    )
+    np.testing.assert_allclose(found, softmax(slow.x), atol=1e-4)
+    quick = likeliest_prior(densities, weights, pull=pull)
+    best = likelihood(found, densities, weights, pull)
+    assert best - 0.01 <= likelihood(quick, densities, weights, pull) <= best + 1e-9
+
+
+def test_classes_may_come_in_any_order_and_weights_are_repetitions(rng):
+    densities, weights, pull = rng.gamma(1.0, size=(50, 4)), rng.integers(1, 4, 50), np.array([0.1, 0.2, 0.3, 0.4])
+    order = rng.permutation(4)
+    found = likeliest_prior(densities, weights.astype(float), pull=pull, tolerance=1e-9)
+    turned = likeliest_prior(densities[:, order], weights.astype(float), pull=pull[order], tolerance=1e-9)
+    repeated = likeliest_prior(np.repeat(densities, weights, axis=0), np.ones(weights.sum()), pull=pull, tolerance=1e-9)
+    np.testing.assert_allclose(turned, found[order], atol=1e-6)
+    np.testing.assert_allclose(repeated, found, atol=1e-6)
+
+
+def test_rows_that_tell_nothing_leave_the_prior_where_it_was():
+    found = likeliest_prior(np.ones((500, 3)), np.ones(500), pull=30 * PRIOR)
+    np.testing.assert_allclose(found, PRIOR)
+
+
+def test_decisions_alone_give_the_prior_where_their_rates_are_known(rng):
+    rates = rng.dirichlet(np.ones(3), size=3).T + np.eye(3)
+    rates /= rates.sum(axis=0)
+    np.testing.assert_allclose(prior_of_decisions(rates, rates @ OTHER), OTHER, atol=1e-6)
+    nearest = prior_of_decisions(rates, np.array([1.0, 0.0, 0.0]))
+    assert nearest.min() >= 0
+    assert nearest.sum() == pytest.approx(1)
+
+
+def test_a_shift_is_found_however_wrong_the_temperature_is():
+    y, scores = draw(PRIOR, 3000, 0)
+    _, new = draw(OTHER, 2000, 1)
+    for factor in (0.3, 1.0, 5.0):
+        found = shift(y, factor * scores, factor * new)
+        assert found.is_significant
+        np.testing.assert_allclose(found.estimated, OTHER, atol=0.04)
+        np.testing.assert_allclose(found.by_decisions, OTHER, atol=0.05)
+        np.testing.assert_allclose(found.prior, OTHER, atol=0.05)
+        assert (found.interval[0] < found.estimated).all()
+        assert (found.estimated < found.interval[1]).all()
+        assert found.kept > 0.9
+
+
+def test_the_interval_covers_the_truth():
+    inside = []
+    for seed in range(30):
+        y, scores = draw(PRIOR, 600, seed)
+        _, new = draw(OTHER, 600, 1000 + seed)
+        found = shift(y, scores, new)
+        inside.append((found.interval[0] <= OTHER) & (found.interval[1] >= OTHER))
+    assert np.mean(inside) > 0.7
+
+
+def test_where_nothing_shifts_offsets_are_left_alone():
+    moved = 0
+    for seed in range(30):
+        y, scores = draw(PRIOR, 600, seed)
+        found = shift(y, scores, draw(PRIOR, 300, 1000 + seed)[1])
+        np.testing.assert_allclose(found.prior.sum(), 1)
+        moved += found.is_significant
+        if not found.is_significant:
+            np.testing.assert_array_equal(found.prior, found.before)
+    assert moved <= 3
+
+
+def test_what_is_known_is_bounded_by_the_rows():
+    """The fewer rows, the less of the shift is believed."""
+    y, scores = draw(PRIOR, 300, 0)
+    kept = [shift(y, scores, draw(OTHER, n_samples, 1)[1]).kept for n_samples in (20, 100, 1000)]
+    assert kept == sorted(kept)
+
+
+def test_weights_make_the_shares_that_are_shifted_from():
+    y, scores = draw(PRIOR, 3000, 0)
+    weights = (OTHER / PRIOR)[y]
+    found = estimated_shift(problem(y, scores, weights), draw(OTHER, 1000, 1)[1], level=0.9, seed=0, run=in_turn)
+    np.testing.assert_allclose(found.before, np.bincount(y, weights) / weights.sum())
+    assert not found.is_significant
+
+
+def test_a_class_without_rows_gets_no_share():
+    y, scores = draw(PRIOR, 1000, 0)
+    wide = np.insert(scores, 1, -1.0, axis=1)
+    found = shift(np.where(y > 0, y + 1, 0), wide, np.insert(draw(OTHER, 1000, 1)[1], 1, -1.0, axis=1))
+    assert found.before[1] == found.estimated[1] == found.by_decisions[1] == found.prior[1] == 0
+    assert not found.interval[:, 1].any()
+    np.testing.assert_allclose(found.estimated[[0, 2, 3]], OTHER, atol=0.07)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_many_rows_are_thinned(monkeypatch, n_classes):
+    monkeypatch.setattr(_prior_shift, "_ROWS", 2000)
+    y, scores = draw(PRIOR, 40_000, 0)
+    new = draw(OTHER, 30_000, 1)[1]
+    if n_classes == 2:
+        y, scores, new = np.minimum(y, 1), scores[:, :2], new[:, :2]
+    chosen = rows_to_estimate_from(new, n_classes=n_classes)
+    assert len(chosen) == 2000
+    found = shift(y, scores, chosen)
+    assert found.n_samples == 2000
+    if n_classes == 3:
+        np.testing.assert_allclose(found.estimated, OTHER, atol=0.05)
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(ValueError, match=r"adapt_to needs at least 10 rows.*got 9"):
+        rows_to_estimate_from(np.zeros((9, 3)), n_classes=3)
+
+
+def test_every_library(xp):
+    y, scores = draw(PRIOR, 300, 0)
+    new = draw(OTHER, 200, 1)[1]
+    here = shift(y, scores, new)
+    there = estimated_shift(in_namespace(problem(y, scores), xp), xp.asarray(new), level=0.9, seed=0, run=in_turn)
+    np.testing.assert_allclose(there.estimated, here.estimated, atol=1e-3)
+    np.testing.assert_allclose(there.noise, here.noise, rtol=0.05)
+
+
+def test_a_calibration_is_for_other_rows_too():
+    rng = np.random.default_rng(0)
+    y = labels(rng, 200, 3)
+    scores = log_proba(rng, y, 3)
+    sample = Sample(problem(y, scores), None)
+    calibration = Calibration.of(sample)
+    np.testing.assert_array_equal(calibration.shares(scores), calibrated_shares(sample))
+    np.testing.assert_allclose(calibration.shares(scores[5:9]), calibrated_shares(sample)[:, 5:9], rtol=1e-12)
+    again = Calibration.of(sample, near=calibration)
+    np.testing.assert_allclose(again.shares(scores), calibration.shares(scores), atol=1e-3)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_thinned_rows_weigh_what_all_of_them_did(rng, weighted):
+    codes = np.concatenate([np.full(30, 2), rng.choice(2, 50_000, p=[0.9, 0.1])])
+    weights = rng.random(len(codes)) if weighted else None
+    samples, mass = thinned(codes, weights, n_classes=3, limit=3000)
+    assert 2000 < len(samples) <= 3200
+    np.testing.assert_allclose(np.bincount(codes[samples], mass), np.bincount(codes, weights), rtol=1e-12)
+    assert np.bincount(codes[samples])[2] == 30
+    assert np.bincount(codes[samples])[1] > 400
+
+
+def test_few_rows_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
+    scores, codes = np.zeros((100, 3)), np.arange(100) % 3
+    np.save(tmp_path / "scores.npy", scores)
+    mapped = np.asarray(np.load(tmp_path / "scores.npy", mmap_mode="r"))
+    assert KeptRows.of(mapped, codes, None, n_classes=3).scores is mapped
+    monkeypatch.setattr("skimbalance.estimation._kept_rows._CELLS", 150)
+    kept = KeptRows.of(mapped, codes, None, n_classes=3)
+    assert len(kept.codes) == len(kept.scores) == len(kept.weights) < 80
+    assert not np.shares_memory(kept.scores, mapped)

@@ -1,0 +1,183 @@
+"""The walk sees, at every cut, what counting afresh sees."""
+
+import numpy as np
+import pytest
+from support.problems import in_namespace, problem
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
+from skimbalance.metrics import Cost
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem, _neighbourhood
+from skimbalance.solvers._line_search import sweep_objective
+from skimbalance.solvers._neighbourhood import around
+from skimbalance.solvers._pairs import top_two
+from skimbalance.solvers.cuts import Bounds, Margins, best_cuts
+
+COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
+
+
+def metric_of(name):
+    return COST if name == "cost" else METRICS[name].bind(3)
+
+
+def walked(setting, start, classes):
+    """The walks of some classes side by side, and the ranks along them."""
+    place = around(setting, start)
+    sorted_sweeps = place.sorted_sweeps(np.asarray(classes))
+    return place, sorted_sweeps, sweep_objective(sorted_sweeps, setting, setting.count(place.first))
+
+
+@pytest.mark.parametrize("truth", ["plain", "weighted", "soft", "soft and weighted"])
+@pytest.mark.parametrize("name", [*sorted(METRICS), "cost"])
+def test_ranks_along_equals_counting_afresh(name, truth):
+    base = problem(5, n_classes=4, n_samples=30, weighted="weighted" in truth, soft="soft" in truth)
+    setting = Problem(base.scores, base.truth, metric_of(name))
+    start = np.array([0.3, -0.2, 0.1, 0.4])
+    for classes in ([0], [1], [3, 0, 2], [0, 1, 2, 3]):
+        _, sorted_sweeps, objective_values = walked(setting, start, classes)
+        for k, margins, along in zip(classes, sorted_sweeps.margins.values, objective_values, strict=True):
+            cuts = np.concatenate([[margins[0] - 1], (margins[1:] + margins[:-1]) / 2, [margins[-1] + 1]])
+            for cut, objective_value in zip(cuts, along, strict=True):
+                offsets = start.copy()
+                offsets[k] = cut
+                assert objective_value == pytest.approx(setting.objective_value(offsets), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["f1_macro", "geometric_mean", "worst_recall", "matthews_corrcoef", "cost"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_walks_over_near_rows_miss_nothing_within_bounds(name, weighted, monkeypatch):
+    """Whatever offset a class is given within its bounds, the walk over near rows knows its rank."""
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 1)
+    monkeypatch.setattr(_neighbourhood, "_PER_OWN_ROW", 0.5)
+    base = problem(7, n_classes=4, n_samples=900, weighted=weighted)
+    setting = Problem(3 * base.scores, base.truth, metric_of(name))
+    start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
+    place, sorted_sweeps, objective_values = walked(setting, start, everyone)
+    bounds = place.bounds(everyone)
+    assert place.lengths.sum() < 2 * 900
+    for k, margins, along in zip(everyone, sorted_sweeps.margins.values, objective_values, strict=True):
+        every = np.sort(np.max(np.delete(setting.scores + start, k, 1), axis=1) - setting.scores[:, k])
+        inside = every[(every > bounds.low[k]) & (every < bounds.high[k])]
+        cuts = np.concatenate([[bounds.low[k]], (inside[1:] + inside[:-1]) / 2, [bounds.high[k]]])
+        assert len(inside) > 5
+        for cut in cuts:
+            offsets = start.copy()
+            offsets[k] = cut
+            assert along[np.searchsorted(margins, cut)] == pytest.approx(setting.objective_value(offsets), abs=1e-9)
+
+
+def test_the_walk_is_the_same_in_every_array_library(xp):
+    for name in METRICS:
+        here = problem(2, n_classes=4, n_samples=25, metric=name, weighted=True)
+        there = in_namespace(here, xp)
+        _, _, expected = walked(here, np.zeros(4), [0, 1, 2, 3])
+        _, _, got = walked(there, xp.zeros(4, dtype=xp.float64), [0, 1, 2, 3])
+        np.testing.assert_allclose(to_numpy(got), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
+    """After any moves within bounds, and some taken back, decisions are those of a fresh start, ties included."""
+    if near:
+        monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+        monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 2)
+    scores = np.round(rng.normal(size=(200, 6)), 1)
+    here = problem(0, n_classes=6, n_samples=200)
+    setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
+    place = around(setting, xp.zeros(6, dtype=xp.float64))
+    bounds = place.bounds(np.arange(6)) or Bounds(np.full(6, -3.0), np.full(6, 3.0))
+    offsets = np.zeros(6)
+    for _ in range(60):
+        classes = rng.choice(6, size=rng.integers(1, 4), replace=False)
+        wanted = np.clip(np.round(rng.normal(size=len(classes)), 1), bounds.low[classes], bounds.high[classes])
+        before = to_numpy(place.first).copy()
+        move = place.move(classes, wanted)
+        after = offsets.copy()
+        after[classes] = wanted
+        np.testing.assert_array_equal(to_numpy(place.first), decide(scores, after))
+        changed = np.flatnonzero(before != decide(scores, after))
+        np.testing.assert_array_equal(np.sort(to_numpy(move.change.samples)), changed)
+        if rng.random() < 0.3:
+            place.undo(move)
+        else:
+            offsets = after
+        np.testing.assert_array_equal(to_numpy(place.first), decide(scores, offsets))
+        np.testing.assert_array_equal(to_numpy(place.offsets), offsets)
+
+
+def test_what_is_second_follows_too(rng):
+    scores = np.round(rng.normal(size=(60, 5)), 1)
+    here = problem(0, n_classes=5, n_samples=60)
+    place = around(Problem(scores, here.truth, here.metric), np.zeros(5))
+    for _ in range(40):
+        place.move(rng.choice(5, size=2, replace=False), np.round(rng.normal(size=2), 1))
+        expected = top_two(scores + place.offsets)
+        for got, wanted in zip(
+            (place.first, place.first_value, place.second, place.second_value), expected, strict=True
+        ):
+            np.testing.assert_array_equal(got, wanted)
+
+
+class TestBestCut:
+    """Which of the best cuts is taken."""
+
+    def cuts(self, margins, objective_values, *, start=0.0, above=-np.inf, bounds=None):
+        values = np.array(margins, dtype=float)
+        flat = np.abs(values.reshape(-1))
+        margins = Margins(values, float(flat[flat < 1e300].max()), lambda places: flat[places])
+        start = np.full(len(values), start)
+        return best_cuts(margins, np.array(objective_values, dtype=float), start=start, above=above, bounds=bounds)
+
+    def cut(self, margins, objective_values, **options):
+        return float(self.cuts([margins], [objective_values], **options).offsets[0])
+
+    def objective_value(self, margins, objective_values, **options):
+        return self.cuts([margins], [objective_values], **options).objective_values.tolist()
+
+    def test_middle_of_a_narrow_interval(self):
+        assert self.cut([1, 1.5, 4], [0, 1, 0, 0]) == pytest.approx(1.25)
+
+    def test_a_margin_from_the_near_end_of_a_wide_one(self):
+        assert self.cut([2, 40], [0, 1, 0]) == pytest.approx(3.0)
+        assert self.cut([2, 40], [0, 1, 0], start=39.5) == pytest.approx(39.0)
+
+    def test_the_start_stays_where_it_has_room(self):
+        assert self.cut([-30, 40], [0, 1, 0]) == 0.0
+
+    def test_the_widest_part_of_a_plateau(self):
+        assert self.cut([1, 1.1, 1.7, 1.8], [0, 1, 1, 1, 0]) == pytest.approx(1.4)
+
+    def test_the_nearest_of_two_plateaus(self):
+        assert self.cut([1, 1.1, 2, 3], [0, 1, 0, 1, 0]) == pytest.approx(1.05)
+
+    def test_an_outer_interval_only_if_nothing_else_is_as_good(self):
+        assert self.cut([1, 2], [0, 1, 1]) == pytest.approx(1.5)
+        assert self.cut([1, 2], [0, 0, 1]) == pytest.approx(3.0)
+
+    def test_ties_are_never_cut(self):
+        assert self.objective_value([1, 1, 2], [0, 9, 1, 0]) == [1]
+
+    def test_gaps_closer_than_rounding_are_ties(self):
+        assert self.objective_value([1, np.nextafter(1, 2), 2], [0, 9, 1, 0]) == [1]
+
+    def test_nothing_above_the_bar_is_nothing(self):
+        assert self.objective_value([1, 2], [0, 1, 0], above=1.0) == []
+        assert self.objective_value([1, 2], [0, 1, 0], above=0.9) == [1]
+
+    def test_nothing_out_of_bounds(self):
+        bounds = Bounds(np.array([0.5]), np.array([2.5]))
+        assert 2 < self.cut([1, 2], [0, 0, 1], bounds=bounds) <= 2.5
+        assert 0.5 <= self.cut([1, 2], [1, 0, 0], bounds=bounds) < 1
+        assert self.objective_value([1, 2, 4], [0, 1, 0, 9], bounds=bounds) == [1]
+        assert self.objective_value([0, 2, 4], [9, 1, 0, 0], bounds=bounds) == [1]
+
+    def test_each_walk_has_its_own(self):
+        most = np.finfo(float).max
+        margins, objective_values = [[1, 2, 3], [10, 20, most], [1, 2, 3]], [[0, 1, 0, 0], [0, 0, 2, 9], [0, 0, 0, 0]]
+        found = self.cuts(margins, objective_values, above=0.0)
+        assert found.sorted_sweeps.tolist() == [0, 1]
+        assert found.objective_values.tolist() == [1, 2]
+        np.testing.assert_allclose(found.offsets, [1.5, 21.0])

@@ -1,0 +1,168 @@
+"""The best cut of two classes, found by marks, against the one found in memory."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from support.chunks import pieces_of, rowless, silent
+from support.problems import problem
+
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem, line_of, objective_values_on, solve
+from skimbalance.tuner.chunks import best_threshold
+from skimbalance.tuner.chunks._line import Intervals, line_up, spread, with_candidates
+from skimbalance.tuner.chunks._two_classes import Budget, _highest, _line
+
+TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]]), "gain": Cost([[-1, 0], [3, -5]])}
+TINY = Budget(candidates=8, samples=16)
+
+
+def sizes_of(setting):
+    """The largest magnitude of a score, and how large two scores are together, for rows whose first score is zero."""
+    return {"largest": float(np.abs(setting.scores).max()), "size": np.abs}
+
+
+def one_column(setting):
+    """The same gaps between a score of zero and another."""
+    scores = np.stack([np.zeros(len(setting.scores)), setting.scores[:, 1] - setting.scores[:, 0]], axis=1)
+    return replace(setting, scores=scores)
+
+
+def found_by_marks(setting, *, budget=TINY, n_chunks=5):
+    pieces = pieces_of(setting, n_chunks)
+    offsets = best_threshold(pieces, rowless(setting), progress=silent, budget=budget, **sizes_of(setting))
+    return setting.solved(offsets, n_iter=1)
+
+
+def settings(name, count):
+    """Problems of 20 to 219 rows, some tied, some weighted, some with requirements."""
+    for seed in range(count):
+        drawn = problem(
+            seed,
+            n_classes=2,
+            n_samples=20 + 37 * seed % 200,
+            decimals=(None, None, 1, 2)[seed % 4],
+            weighted=seed % 3 == 0,
+        )
+        setting = one_column(replace(drawn, metric=TWO[name].bind(seed % 2)))
+        if name == "imbalance_degree" and abs(float(np.diff(setting.truth.support)[0])) < 1e-9:
+            continue
+        yield replace(setting, requirements=REQUIRED[seed % 5])
+
+
+REQUIRED = (
+    (),
+    (),
+    (BoundConstraint(METRICS["recall"].bind(1), low=0.7),),
+    (BoundConstraint(METRICS["precision"].bind(1), low=0.6), BoundConstraint(METRICS["recall"].bind(0), low=0.5)),
+    (BoundConstraint(METRICS["imbalance_degree"], low=0.1, high=0.15),),
+)
+
+
+@pytest.mark.parametrize("name", sorted(TWO))
+def test_the_value_is_that_of_the_global_optimum(name):
+    for setting in settings(name, 30):
+        assert found_by_marks(setting).objective_value == pytest.approx(
+            solve(setting).objective_value, rel=1e-12, abs=1e-12
+        )
+
+
+@pytest.mark.parametrize("name", ["f1", "geometric_mean", "matthews_corrcoef", "cost", "balanced_accuracy"])
+def test_where_all_rows_of_the_best_plateau_are_looked_at_the_offset_is_the_same_too(name):
+    for setting in settings(name, 20):
+        found = found_by_marks(setting, budget=Budget(candidates=8, samples=60))
+        assert found.offsets == pytest.approx(np.asarray(solve(setting).offsets), abs=1e-9)
+
+
+def test_in_single_precision():
+    for seed in range(20):
+        drawn = one_column(problem(seed, n_classes=2, n_samples=200, metric="f1"))
+        setting = replace(drawn, scores=drawn.scores.astype(np.float32))
+        assert found_by_marks(setting).objective_value == pytest.approx(solve(setting).objective_value, rel=1e-12)
+
+
+def test_the_number_of_chunks_does_not_matter():
+    setting = one_column(problem(3, n_classes=2, n_samples=300, metric="f1"))
+    found = {round(found_by_marks(setting, n_chunks=n).offsets[0], 12) for n in (1, 2, 7, 40)}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", sorted(TWO))
+def test_no_cut_between_two_marks_exceeds_the_bound(name):
+    """The truth of every cut in memory, against what is said of the interval that it lies in."""
+    for setting in settings(name, 30):
+        margins = np.sort(np.asarray(setting.margins))
+        objective_values = np.asarray(objective_values_on(setting, line_of(setting)))
+        samples = pieces_of(setting).kept(partial(line_up, positive=setting.positive))
+        at = np.unique([-np.inf, *margins[:: max(1, len(margins) // 5)], np.inf])
+        candidates = with_candidates(samples, at)
+        highest = _highest(rowless(setting), candidates)
+        for low, high, bound in zip(at, at[1:], highest, strict=False):
+            first, last = np.searchsorted(margins, low, side="right"), np.searchsorted(margins, high, side="left")
+            assert objective_values[first : last + 1].max() <= bound + 1e-12
+
+
+def test_the_bound_is_met_where_nothing_lies_between():
+    setting = one_column(problem(0, n_classes=2, n_samples=40, metric="f1"))
+    samples = pieces_of(setting).kept(partial(line_up, positive=setting.positive))
+    candidates = with_candidates(samples, np.asarray([-np.inf, *np.unique(setting.margins), np.inf]))
+    here = _line(candidates.at, candidates.won[1], candidates.mass[1] - candidates.won[1])
+    assert _highest(rowless(setting), candidates) == pytest.approx(np.asarray(objective_values_on(setting, here))[:-1])
+
+
+def test_marks_count_what_lies_below_them():
+    setting = one_column(problem(1, n_classes=2, n_samples=90, decimals=1, weighted=True))
+    samples = pieces_of(setting).kept(partial(line_up, positive=setting.positive))
+    margins, won, weights = np.asarray(setting.margins), np.asarray(setting.truth.codes) == 1, setting.truth.weights
+    at = np.unique(margins)[1::3]
+    candidates = with_candidates(samples, at)
+    for place, margin in enumerate(at):
+        for side, below in enumerate((margins < margin, margins <= margin)):
+            assert candidates.samples[side, place] == below.sum()
+            assert candidates.won[side, place] == pytest.approx(weights[below & won].sum())
+            assert candidates.mass[side, place] == pytest.approx(weights[below].sum())
+        assert candidates.before[place] == max(margins[margins < margin], default=-np.inf)
+        assert candidates.after[place] == min(margins[margins > margin], default=np.inf)
+
+
+def test_gaps_are_taken_from_within_the_intervals_alone():
+    setting = one_column(problem(1, n_classes=2, n_samples=200))
+    samples = pieces_of(setting).kept(partial(line_up, positive=setting.positive))
+    margins = np.sort(np.asarray(setting.margins))
+    found = spread(samples, Intervals(margins[[20, 100]], margins[[40, 150]]), step=1)
+    assert found.tolist() == np.unique([*margins[21:40], *margins[101:150]]).tolist()
+    fewer = spread(samples, Intervals(margins[[20, 100]], margins[[40, 150]]), step=7)
+    assert set(fewer) <= set(found)
+    assert 5 <= len(fewer) <= 15
+
+
+@pytest.mark.parametrize("matrix", [[[0, -1], [0, 0]], [[0, 0], [-1, 0]], [[1, 0], [0, 1]], [[-3, 0], [0, 2]]])
+def test_where_errors_are_gains(matrix):
+    """Of rows that are not looked at no order is supposed to be the best or the worst."""
+    for seed in range(40):
+        drawn = one_column(problem(seed, n_classes=2, n_samples=250, weighted=seed % 2 == 0))
+        setting = replace(drawn, metric=Cost(matrix))
+        found = found_by_marks(setting, budget=Budget(candidates=20, samples=16))
+        assert found.objective_value == pytest.approx(solve(setting).objective_value, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 50])
+def test_what_is_found_is_real_with_any_budget(candidates):
+    for seed in range(40):
+        drawn = one_column(problem(seed, n_classes=2, n_samples=300, decimals=(None, 2)[seed % 2]))
+        setting = replace(drawn, metric=TWO["worst_recall"], requirements=REQUIRED[seed % 5])
+        found = found_by_marks(setting, budget=Budget(candidates=candidates, samples=16), n_chunks=20)
+        assert found.objective_value == pytest.approx(solve(setting).objective_value, rel=1e-12, abs=1e-12)
+
+
+def test_a_plateau_of_more_rows_than_can_be_looked_at():
+    """All positives lie above all negatives: every cut in a wide range is as good."""
+    rng = np.random.default_rng(0)
+    setting = one_column(problem(0, n_classes=2, n_samples=500, metric="recall"))
+    codes = np.asarray(setting.truth.codes)
+    scores = np.stack([np.zeros(500), np.where(codes == 1, 1.0, -1.0) + 0.1 * rng.random(500)], axis=1)
+    separated = Problem(scores, setting.truth, METRICS["recall"].bind(1))
+    assert found_by_marks(separated).objective_value == 1.0
