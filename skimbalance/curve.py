@@ -25,7 +25,7 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, solve_state
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import resolve_metric
 
 __all__ = ["ImbalanceCurve", "imbalance_curve"]

@@ -33,7 +33,7 @@ from skimbalance.classifier._base import (
 )
 from skimbalance.classifier.response import kind_of
 from skimbalance.solvers import prior_offsets
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
 

@@ -16,10 +16,11 @@ from skimbalance.classifier._base import check_targets, classes_by_columns, clas
 from skimbalance.classifier._folds import Fold, Split, judged_samples, known_scores, systematic_splits
 from skimbalance.classifier.label_response import respond_labels, sure_of
 from skimbalance.classifier.response import Response, respond
+from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net
-from skimbalance.tuner.label_objective import check_label_goals, is_multilabel, label_names
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
-from skimbalance.tuner.objective import check_goals
+from skimbalance.tuner.labels.objective import check_label_spec, is_multilabel, label_names
+from skimbalance.tuner.objective import check_spec
 
 __all__ = ["ClassTargets", "LabelTargets", "Targets", "require_alike", "targets_of"]
 
@@ -85,6 +86,10 @@ def require_alike(y: Any, *, n_labels: int | None) -> None:
         raise ValueError(f"y must have {n_labels} columns, one for each label of fit; got shape {shape}")
 
 
+def _spec(classifier: Any, *names: str) -> FitSpec:
+    return FitSpec(**{name: getattr(classifier, name) for name in ("objective", "constraints", *names)})
+
+
 @dataclass(frozen=True, eq=False)
 class ClassTargets:
     """One label a sample: `present` are the sorted labels, `named` those of the columns where the estimator has
@@ -98,7 +103,7 @@ class ClassTargets:
 
     def check_goals(self, classifier: Any) -> None:
         """Raise where the goals of the classifier do not fit these classes."""
-        check_goals(classifier.objective, classifier.constraints, labels=self.present, pos_label=classifier.pos_label)
+        check_spec(_spec(classifier, "pos_label"), self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
         """Return the targets with the classes that the estimator knows, or that its columns on `X` must be."""
@@ -156,9 +161,7 @@ class LabelTargets:
 
     def check_goals(self, classifier: Any) -> None:
         """Raise where the goals of the classifier do not fit several labels."""
-        goals = ("pos_label", "class_prior", "solver")
-        asked = {name: getattr(classifier, name) for name in goals}
-        check_label_goals(classifier.objective, classifier.constraints, labels=self.names, **asked)
+        check_label_spec(_spec(classifier, "pos_label", "class_prior", "solver"), self.names)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "LabelTargets":
         """Return the targets: a label is its column."""

@@ -42,7 +42,7 @@ from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]

@@ -27,7 +27,7 @@ from skimbalance.plotting._axes import (
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import requirements_of, resolve_metric
+from skimbalance.tuner.objective import bounds_of, resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 
@@ -366,7 +366,7 @@ def _computed(
     """Evaluate metrics and constraints along all thresholds."""
     several = (metrics,) if isinstance(metrics, str | Metric) else metrics
     bound = [resolve_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several]
-    required = requirements_of(constraints, rows.classes, pos_label)
+    required = bounds_of(constraints, rows.classes, pos_label)
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
     curve = threshold_curve(
         rows,

@@ -18,7 +18,7 @@ from skimbalance._core.scores import KINDS
 from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import abridged, by_label, check_scores
-from skimbalance.estimation import ESTIMATES, in_turn, notes_on_shift, shift_to
+from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, names_page, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
@@ -26,11 +26,10 @@ from skimbalance.solvers import OPTIMISERS, Search
 from skimbalance.tuner._chunked import fit_chunks
 from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner._decisions import TunedDecisions
-from skimbalance.tuner._goal import FitSpec
 from skimbalance.tuner._multiclass import fit_classes
-from skimbalance.tuner._multilabel import fit_labels
-from skimbalance.tuner.label_objective import is_multilabel
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
+from skimbalance.tuner.labels.fit import fit_labels
+from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import Objective
 
 __all__ = ["OffsetTuner"]
@@ -320,16 +319,16 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; with several labels, on the scores that are `known` (n, L)."""
-        way = fit_chunks if is_chunked(scores) else fit_labels if is_multilabel(y) else fit_classes
+        fit = fit_chunks if is_chunked(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
-            way = partial(fit_labels, known=known)
-        fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
+            fit = partial(fit_labels, known=known)
+        result = fit(self._spec(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
         forget_fit(self)
-        for name, value in fitted.attributes().items():
+        for name, value in result.attributes().items():
             setattr(self, name, value)
         return self
 
-    def _goal(self) -> FitSpec:
+    def _spec(self) -> FitSpec:
         return FitSpec(
             objective=self.objective,
             constraints=self.constraints,

@@ -1,17 +1,18 @@
 """What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import namespace, to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance._core.sklearn import scorer_parts
 from skimbalance._core.typing import Array, Label
 from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
-from skimbalance.estimation import Estimated, StateEstimate, independent_counts
+from skimbalance.estimation import CrossFitResult, FitSpec, independent_counts
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
@@ -23,20 +24,18 @@ from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
 
 __all__ = [
     "Objective",
-    "Plan",
-    "check_goals",
+    "bounds_of",
     "check_objective",
+    "check_spec",
     "deployed_factors",
     "deployed_weights",
     "notes_on_estimate",
     "notes_on_state",
     "notes_on_support",
     "positive_label",
-    "requirements_of",
     "resolve_metric",
     "resolve_solver",
     "takes_weights",
-    "weighing",
 ]
 
 Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Sequence[Metric]
@@ -45,31 +44,25 @@ Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Se
 _TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
 
 
-def check_objective(objective: Objective, constraints: Sequence[Constraint]) -> None:
+def check_objective(spec: FitSpec) -> None:
     """Raise where the objective is unknown, or leaves no room for constraints."""
-    if not isinstance(objective, ImbalanceState):
-        _metric(objective)
-    elif constraints:
+    if not isinstance(spec.objective, ImbalanceState):
+        _metric(spec.objective)
+    elif spec.constraints:
         raise ValueError(
             "constraints cannot go with an ImbalanceState, which alone fixes every offset and leaves them nothing to "
-            f"choose; got {', '.join(map(str, constraints))}. Name a metric as the objective instead"
+            f"choose; got {', '.join(map(str, spec.constraints))}. Name a metric as the objective instead"
         )
 
 
-def check_goals(
-    objective: Objective,
-    constraints: Sequence[Constraint],
-    *,
-    labels: npt.NDArray[Any],
-    pos_label: Label,
-) -> None:
+def check_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
     """Raise where objective or constraints do not fit these classes, all of which have samples."""
-    check_objective(objective, constraints)
-    if isinstance(objective, ImbalanceState):
-        objective.over(labels, np.ones(len(labels)))
-    positive = positive_label(objective, labels, pos_label)
-    resolve_metric(objective, labels, positive)
-    requirements_of(constraints, labels, positive)
+    check_objective(spec)
+    if isinstance(spec.objective, ImbalanceState):
+        spec.objective.over(labels, np.ones(len(labels)))
+    positive = positive_label(spec.objective, labels, spec.pos_label)
+    resolve_metric(spec.objective, labels, positive)
+    bounds_of(spec.constraints, labels, positive)
 
 
 def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Label:
@@ -131,37 +124,30 @@ def takes_weights(objective: Any) -> bool:
     return not isinstance(metric, BlackBox) or metric.takes_weights
 
 
-class Plan(NamedTuple):
-    """How offsets are estimated and searched for in the end, and what is to be said of that."""
-
-    estimate: str
-    solver: str | Search
-    notes: list[str]
-
-
-def resolve_solver(metric: Metric, *, n_classes: int, estimate: str, solver: str | Search) -> Plan:
-    """Return what `estimate` and `solver` come to for this metric."""
-    if solver in OPTIMISERS:
-        solver = Search(str(solver))
+def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[FitSpec, list[str]]:
+    """Return the settings with the estimate and the solver that are used for this metric, and notes on them."""
+    if spec.solver in OPTIMISERS:
+        spec = replace(spec, solver=Search(str(spec.solver)))
     if metric.decomposition != "general":
-        return Plan(estimate, solver, [])
-    if solver == "coordinate_ascent":
+        return spec, []
+    if spec.solver == "coordinate_ascent":
         raise ValueError(
             "solver='coordinate_ascent' needs a metric of skimbalance.metrics; nothing but values is known of "
             f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
         )
     notes = []
-    if solver == "auto":
-        solver = Search()
-        how = "among cuts" if n_classes == 2 else f"by {solver.method}"
+    if spec.solver == "auto":
+        search = Search()
+        spec = replace(spec, solver=search)
+        how = "among cuts" if n_classes == 2 else f"by {search.method}"
         notes.append(f"Nothing but values is known of {metric.name}: the greatest was searched for {how}.")
-    if isinstance(solver, Search) and estimate != "empirical" and not metric.takes_weights:
-        estimate = "empirical"
+    if isinstance(spec.solver, Search) and spec.estimate != "empirical" and not metric.takes_weights:
+        spec = replace(spec, estimate="empirical")
         notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")
-    return Plan(estimate, solver, notes)
+    return spec, notes
 
 
-def requirements_of(
+def bounds_of(
     constraints: Sequence[Constraint], labels: npt.NDArray[Any], pos_label: Label
 ) -> tuple[BoundConstraint, ...]:
     """Return the constraints as a solver sees them."""
@@ -197,30 +183,30 @@ def _with_label(constraint: Constraint, label: Label) -> str:
     return f"{type(constraint).__name__}({metric!r}, {constraint.value:g}, label={shown(label)})"
 
 
-def notes_on_estimate(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
+def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
     """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
     notes = []
-    if estimated.shrinkage_factor < 1:
-        left = " Their loss there is less than one standard error." if estimated.shrinkage_factor > 0 else ""
-        scaled = f"they were scaled by {estimated.shrinkage_factor:.2f}."
+    if found.shrinkage_factor < 1:
+        left = " Their loss there is less than one standard error." if found.shrinkage_factor > 0 else ""
+        scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
         notes.append(f"Offsets were worse than none on held-out rows: {scaled}{left}")
-    if not (estimated.reached and estimated.achievable_with_confidence):
-        notes.append(_out_of_reach(estimated, problem, constraints))
+    if not (found.achievable and found.achievable_with_confidence):
+        notes.append(_out_of_reach(found, problem, constraints))
         warn_user(notes[-1], UnreachableGoalWarning)
-    if estimated.held_out is not None:
+    if found.held_out is not None:
         for constraint, required in zip(constraints, problem.requirements, strict=True):
-            value = required.metric.value(estimated.held_out)
+            value = required.metric.value(found.held_out)
             notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
     return notes
 
 
-def _out_of_reach(estimated: Estimated, problem: Problem, constraints: Sequence[Constraint]) -> str:
+def _out_of_reach(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
     """Return which constraints are missed, and why: what each takes on these samples, and what offsets reach there."""
-    counts = estimated.solution.counts
+    counts = found.counts
     spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
-    told = "; ".join(map(_asked, constraints, problem.requirements, estimated.needed, spans))
+    told = "; ".join(map(_asked, constraints, problem.requirements, found.required, spans))
     which = "the constraint" if len(spans) == 1 else "all constraints together"
-    if estimated.reached:
+    if found.achievable:
         return (
             f"No offsets meet {which} on new rows with the confidence asked for, though some do on these rows: {told}. "
             "Those that miss by the least were taken. Use more samples or a lower confidence."
@@ -246,13 +232,13 @@ def _asked(constraint: Constraint, asked: BoundConstraint, needed: BoundConstrai
     return f"{constraint}{sure} takes {takes}{beyond} on these rows, {reach}"
 
 
-def notes_on_state(estimate: StateEstimate, *, before: Counts, after: Counts) -> list[str]:
-    """Return what is to be said of a state, which says nothing of decisions."""
+def notes_on_state(distance: float, *, converged: bool, before: Counts, after: Counts) -> list[str]:
+    """Return the notes on an imbalance state, which fixes no metric of the decisions."""
     notes = []
-    if not estimate.converged:
+    if not converged:
         notes.append(
             "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
-            f"it were taken, which miss by {estimate.distance:.2g}."
+            f"it were taken, which miss by {distance:.2g}."
         )
     for metric in map(get_metric, _TOLD_OF_STATES):
         reached, without = metric.value(after), metric.value(before)
@@ -307,11 +293,3 @@ def deployed_factors(masses: npt.NDArray[np.float64], prior: npt.NDArray[np.floa
     factors = np.divide(prior, masses, out=np.zeros(len(prior)), where=masses > 0)
     scaled: npt.NDArray[np.float64] = factors * (masses.sum() / (factors @ masses))
     return scaled
-
-
-def weighing(problem: Problem) -> Problem:
-    """Return the problem without the samples that weigh nothing."""
-    weights = problem.truth.weights
-    if weights is None or bool(namespace(weights).all(weights > 0)):
-        return problem
-    return problem.take(namespace(weights).nonzero(weights > 0)[0])

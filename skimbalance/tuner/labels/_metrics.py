@@ -90,7 +90,7 @@ class MultilabelMetric(ABC):
         return True
 
     @abstractmethod
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the metric of one label alone, as two classes, that is nearest to this one."""
 
 
@@ -156,13 +156,13 @@ class LabelMean(OfCounts):
         """Whether every label is judged alike."""
         return len(set(self.metrics)) == 1
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the metric of one label."""
         return self.metrics[label % len(self.metrics)]
 
     def of_labels(self, order: Sequence[int]) -> Self:
         """Return the metric of the labels in another order."""
-        return self if self.alike else replace(self, metrics=tuple(self.is_binary(j) for j in order))
+        return self if self.alike else replace(self, metrics=tuple(self.of_label(j) for j in order))
 
     def merit(self, value: float) -> float:
         """Turn a value of the metric into one of which more is better."""
@@ -171,7 +171,7 @@ class LabelMean(OfCounts):
     def of_counts(self, counts: LabelCounts) -> float:
         """Return the mean over the labels that have samples."""
         judged = np.flatnonzero(counts.total > 0)
-        values = np.array([self.is_binary(j).value(counts.of(j)) for j in judged.tolist()])
+        values = np.array([self.of_label(j).value(counts.of(j)) for j in judged.tolist()])
         if not self.by_support:
             return float(values.mean()) if judged.size else 0.0
         support = counts.support[judged]
@@ -188,7 +188,7 @@ class LabelMean(OfCounts):
     ) -> float:
         """Count half a sample as a hit where a label has none and its metric would be zero for that."""
         counts = count_labels(indicator, decisions, weights, known)
-        zero_if_missed = np.array([self.is_binary(j).zero_if_class_missed for j in range(len(counts.hits))])
+        zero_if_missed = np.array([self.of_label(j).zero_if_class_missed for j in range(len(counts.hits))])
         missed = zero_if_missed & (counts.hits == 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
         return self.of_counts(replace(counts, hits=counts.hits + half, predicted=counts.predicted + half))
@@ -207,7 +207,7 @@ class MicroRatio(OfCounts):
         """The name that messages use."""
         return f"{self.ratio.stem}_micro"
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the ratio of one label alone."""
         return self.ratio
 
@@ -235,7 +235,7 @@ class SamplesMean(MultilabelMetric):
         """The name that messages use."""
         return f"{self.ratio.stem}_samples"
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the ratio of one label over samples."""
         return self.ratio
 

@@ -93,7 +93,7 @@ class MultilabelProblem:
         truth = Truth.from_codes(self.indicator[samples, label].astype(np.int64), n_classes=2, weights=weights)
         scores = np.stack([np.zeros_like(column), column]).T
         groups = self.groups if self.known is None else self._groups_of(samples)
-        return Problem(scores, truth, self.metric.is_binary(label), self.requirements[label], groups)
+        return Problem(scores, truth, self.metric.of_label(label), self.requirements[label], groups)
 
     def take(self, samples: _Rows) -> "MultilabelProblem":
         """Return the problem of `samples` alone."""

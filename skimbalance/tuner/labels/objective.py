@@ -1,12 +1,17 @@
-"""From an objective to a metric of several labels, and from constraints to what each label must meet."""
+"""Objectives and constraints of multilabel fits: names, metrics, and the bounds of each label."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.validation import check_label, shown
+from skimbalance._core.array_api import as_array
+from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_columns, check_label, column_names, shown
+from skimbalance.estimation import FitSpec
 from skimbalance.goals import Constraint
 from skimbalance.metrics._agreement import Accuracy
 from skimbalance.metrics.base import Metric
@@ -18,25 +23,54 @@ from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelM
 
 __all__ = [
     "LabelConstraints",
-    "MultilabelObjective",
-    "check_constraints",
+    "check_label_spec",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
+    "is_multilabel",
     "label_constraints_of",
+    "label_names",
     "notes_on_constraint",
 ]
 
-MultilabelObjective: TypeAlias = str | Metric | MultilabelMetric | Sequence[Metric | str]
-
 LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
-"""What a label must meet: each constraint, and what it asks of the label."""
+"""The constraints of a label, and the bound that each sets on a binary metric."""
 
 _STEMS = ("f1", "jaccard", "precision", "recall")
 _AVERAGES = ("macro", "micro", "weighted", "samples")
 _PRESENT = 1
 
-_TOLD = 20
-"""So many constraints of labels are told of."""
+_MOST_NOTES = 20
+"""At most 20 notes on constraints of labels."""
+
+_SOLVERS = ("auto", "coordinate_ascent")
+
+
+def is_multilabel(y: ArrayLike) -> bool:
+    """Tell whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
+    if hasattr(y, "toarray"):
+        return True
+    if hasattr(y, "dask"):
+        return len(y.shape) == 2 and int(y.shape[1]) > 1
+    try:
+        shape = as_array(y, name="y").shape
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            "y must be labels (n,) or an indicator (n, L); got rows of different lengths. Of lists of labels "
+            "sklearn.preprocessing.MultiLabelBinarizer makes an indicator"
+        ) from error
+    return len(shape) == 2 and shape[1] > 1
+
+
+def label_names(y: ArrayLike, *, n_labels: int, classes: ArrayLike | None = None) -> npt.NDArray[Any]:
+    """Return the name of each label: `classes`, the columns of a data frame, or numbers."""
+    if classes is not None:
+        return check_columns(classes, n_columns=n_labels)
+    columns = column_names(y)
+    alike = len({isinstance(name, str) for name in columns}) == 1 and len(columns) == n_labels
+    named = alike and all(isinstance(name, str | Integral) for name in columns)
+    return check_columns(columns, n_columns=n_labels) if named else np.arange(n_labels)
 
 
 def get_multilabel_metric_names() -> list[str]:
@@ -45,20 +79,26 @@ def get_multilabel_metric_names() -> list[str]:
     return sorted([*(f"{stem}_{average}" for stem in _STEMS for average in _AVERAGES), *means, "hamming"])
 
 
-def get_multilabel_metric(objective: MultilabelObjective, *, n_labels: int) -> MultilabelMetric:
+def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
     """Return the metric that `objective` names or is.
 
-    Names are scikit-learn's; a metric of two classes without an average, such as ``"balanced_accuracy"`` or a cost,
-    becomes its mean over the labels, and a sequence of metrics is one for each label. ``"hamming"`` is the accuracy of
-    single labels, one minus scikit-learn's Hamming loss.
+    Names are scikit-learn's. A binary metric without an average, such as ``"balanced_accuracy"`` or a cost, stands for
+    its mean over the labels, and a sequence of metrics for one each. ``"hamming"`` is the accuracy of single labels,
+    one minus scikit-learn's Hamming loss.
     """
     if isinstance(objective, MultilabelMetric):
         return objective
     if isinstance(objective, str):
         return _named(objective)
-    if isinstance(objective, Sequence):
+    if isinstance(objective, list | tuple):
         return _one_each(objective, n_labels)
-    return _averaged(get_metric(objective))
+    if isinstance(objective, Metric):
+        return _averaged(objective)
+    names = ", ".join(map(repr, get_multilabel_metric_names()))
+    raise ValueError(
+        f"objective={objective!r} is for one label a row; y is an indicator of {n_labels} labels. Name a metric of "
+        f"several labels: {names}; or pass a metric of two classes, or a list of them, one for each label"
+    )
 
 
 def _named(name: str) -> MultilabelMetric:
@@ -134,9 +174,24 @@ def _ratio(metric: Overlap) -> Overlap:
     return replace(metric, average="binary").bind(_PRESENT)
 
 
-def check_constraints(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> None:
-    """Raise where a constraint is none of these labels."""
-    label_constraints_of(constraints, labels)
+def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
+    """Raise where the settings do not fit a multilabel indicator."""
+    get_multilabel_metric(spec.objective, n_labels=len(labels))
+    if spec.pos_label is not None:
+        raise ValueError(
+            f"pos_label={shown(spec.pos_label)} is for one label a row; with several, its presence is the positive "
+            "class of each label. Leave pos_label out"
+        )
+    if spec.class_prior is not None:
+        raise ValueError(
+            f"class_prior={shown(spec.class_prior)} is for one label a row: rows that carry several labels cannot be "
+            "weighted to the share of each. Leave class_prior out, or pass the weights of rows as sample_weight"
+        )
+    if spec.solver not in _SOLVERS:
+        raise ValueError(
+            f"solver={spec.solver!r} is for one label a row; with several labels it is one of {', '.join(_SOLVERS)}"
+        )
+    label_constraints_of(spec.constraints, labels)
 
 
 def label_constraints_of(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> tuple[LabelConstraints, ...]:
@@ -172,5 +227,5 @@ def notes_on_constraint(wanted: Sequence[LabelConstraints], counts: LabelCounts,
         for constraint, required in each if counts.total[j] > 0 else ():
             of = "" if constraint.label is not None else f" for {shown(labels[j])}"
             notes.append(f"Asked for {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on held-out rows.")
-    more = [f"And {len(notes) - _TOLD} more of the kind."] if len(notes) > _TOLD else []
-    return notes[:_TOLD] + more
+    more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
+    return notes[:_MOST_NOTES] + more
