@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skimbalance.estimation import cross_fit, folds_of, in_turn
+from skimbalance.estimation import FitSpec, cross_fit, folds_along, folds_of
 from skimbalance.estimation._bootstrap import bootstrap_weights
 from skimbalance.estimation._calibration import Calibration
 from skimbalance.estimation._condense import condensed
@@ -207,7 +207,8 @@ class TestRepeats:
         scores = []
         for problem in pair:
             metric = METRICS["geometric_mean"]
-            crossed = cross_fit(replace(problem, metric=metric), nothing, seed=0, run=in_turn)
+            judged = replace(problem, metric=metric)
+            crossed = cross_fit(judged, nothing, FitSpec(), folds_along(judged, seed=0))
             decided = np.where(crossed.codes == 2, 1, crossed.codes)
             scores.append(crossed.score(decided, level=None)[0])
         n_missed = np.sum(pair[0].truth.codes == 2)

@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.labels import fit_multilabel
 from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.estimation import Estimation
 from skimbalance.exceptions import UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import demanding, solve
-from skimbalance.tuner.labels import fit_multilabel
 
 pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("ignore")]
 
@@ -158,7 +157,7 @@ def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bou
     """Also where the search for the constraint alone has found no offsets."""
     monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 48)  # as users have it
     if not found_alone:
-        monkeypatch.setattr(Estimation, "_reaches", lambda *_: False)
+        monkeypatch.setattr("skimbalance.estimation._estimate._is_achievable", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)
     goal = AtLeast("recall_macro", bound)
     with warnings.catch_warnings():

@@ -8,10 +8,10 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation import plugin, robust
+from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import calibrated_shares
 from skimbalance.estimation._condense import Sample
-from skimbalance.estimation._robust import _median, _shrunk
+from skimbalance.estimation._robust import _median, _shrunk, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
@@ -67,7 +67,7 @@ class TestParts:
             problem = drawn_problem(seed, n_classes=2, n_samples=80, metric="f1")
             shares = calibrated_shares(Sample(problem, None))
             soft = problem.with_truth(Truth.from_shares(shares))
-            assert soft.objective_value(plugin(problem).offsets) == pytest.approx(
+            assert soft.objective_value(plugin(problem, FitSpec()).offsets) == pytest.approx(
                 solve(soft).objective_value, abs=1e-12
             )
 
@@ -78,7 +78,7 @@ class TestParts:
             return [job() for job in list(jobs)[::-1]][::-1]
 
         problem = drawn_problem(0, n_samples=100)
-        one, two = (robust(problem, n_bootstraps=8, seed=0, run=run).offsets for run in (in_turn, backwards))
+        one, two = (robust(problem, FitSpec(run=run)).offsets for run in (in_turn, backwards))
         np.testing.assert_array_equal(one, two)
 
 
