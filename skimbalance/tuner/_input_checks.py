@@ -17,8 +17,8 @@ from skimbalance.solvers import Problem
 __all__ = ["check_decisions", "check_input", "check_label_input"]
 
 _NO_ERROR = (
-    "The classifier makes no error on these rows, which leaves nothing to tune. Was it trained on them? Offsets need "
-    "rows that it was not trained on."
+    "The classifier makes no error on these samples, which leaves nothing to tune. Was it trained on them? Offsets need "
+    "samples that it was not trained on."
 )
 
 _LOOKED_AT = 4096
@@ -77,7 +77,7 @@ def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.N
     if own.mean() - others.mean() > -_ERRORS * error:
         return ""
     return (
-        f"The scores of {labels[1]} are lower in its own rows than in those of {labels[0]}: columns go by the sorted "
+        f"The scores of {labels[1]} are lower in its own samples than in those of {labels[0]}: columns go by the sorted "
         f"labels, or by `classes`, and one column alone is that of {labels[1]}."
     )
 
@@ -88,7 +88,7 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
         return ""
     return (
         f"{metric.name} is about {labels[1]}, the second label and the frequent one: {support[1]:g} of "
-        f"{support.sum():g} rows. Pass pos_label={shown(labels[0])} for the rare class, or "
+        f"{support.sum():g} samples. Pass pos_label={shown(labels[0])} for the rare class, or "
         f"pos_label={shown(labels[1])} if this is meant."
     )
 
@@ -118,7 +118,7 @@ def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind
     if not np.allclose(sums, 1, atol=1e-3):
         return ""
     return (
-        "Each row carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
+        "Each sample carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
         "to be predicted, pass y.argmax(axis=1)."
     )
 
@@ -132,7 +132,7 @@ def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts,
     chosen = np.flatnonzero(to_numpy(after.predicted))
     if chosen.size == 1:
         notes.append(
-            f"Every row is predicted as {labels[chosen[0]]}: {metric.name} alone is best so on these rows. If that is "
+            f"Every sample is predicted as {labels[chosen[0]]}: {metric.name} alone is best so on these samples. If that is "
             "not meant, weigh both errors, as FBeta or Cost do, or add a constraint."
         )
     return notes

@@ -30,13 +30,11 @@ from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Problem
 from skimbalance.tuner._input_checks import check_decisions, check_input
+from skimbalance.tuner._notes import notes_on_estimate, notes_on_state, notes_on_support
 from skimbalance.tuner.objective import (
     bounds_of,
     check_objective,
     deployed_weights,
-    notes_on_estimate,
-    notes_on_state,
-    notes_on_support,
     positive_label,
     resolve_metric,
     resolve_solver,

@@ -410,11 +410,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         check_is_fitted(self)
         if self.multilabel_:
             raise ValueError(
-                "adapt_to is for one label a row, whose classes share out the rows; this tuner was fitted on several "
-                f"labels a row, {abridged(self.classes_)}. Fit on rows like the new ones instead"
+                "adapt_to is for one label a sample, whose classes share out the samples; this tuner was fitted on several "
+                f"labels a sample, {abridged(self.classes_)}. Fit on samples like the new ones instead"
             )
         if is_chunked(scores):
-            raise TypeError("adapt_to takes scores in memory: some thousand rows tell the shares; got a Dask array")
+            raise TypeError("adapt_to takes scores in memory: some thousand samples tell the shares; got a Dask array")
         checked = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
         new = by_label(checked, scores, self.classes_)
         other, level = copy(self), 0.9 if self.confidence_level is None else self.confidence_level

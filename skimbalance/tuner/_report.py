@@ -55,8 +55,8 @@ class Report:
         classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]
-        samples = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
-        where = "on held-out rows, by offsets fitted without them" if profile.held_out else "on the rows of the fit"
+        samples = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} samples"
+        where = "on validation folds, by offsets fitted without them" if profile.held_out else "on the samples of the fit"
         return cls(
             title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{samples}",
             facts=tuple(_facts(tuner)),
@@ -74,7 +74,7 @@ class Report:
         parts = [self.title, "\n".join(f"{name:<{width}}  {value}" for name, value in self.facts)]
         parts.append("\n".join(_aligned([self.header, *shown])))
         left_out = len(self.classes) - len(shown)
-        more = f" {left_out} {self.noun} with more rows are left out." if left_out else ""
+        more = f" {left_out} {self.noun} with more samples are left out." if left_out else ""
         parts.append(fill(self.about + more, _WIDTH))
         notes = (fill(note, _WIDTH, initial_indent="- ", subsequent_indent="  ") for note in self.notes)
         parts += ["\n".join(notes)] if self.notes else []
@@ -101,9 +101,9 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
     away = " from the target" if isinstance(tuner.objective, ImbalanceState) else ""
     reached = []
     if hasattr(tuner, "score_"):
-        reached.append(("Expected on new rows", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
-    reached.append(("on the rows of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
-    reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same rows"))
+        reached.append(("Expected on unseen data", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
+    reached.append(("on the samples of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
+    reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same samples"))
     if hasattr(tuner, "threshold_") and not tuner.multilabel_:
         reached.append(("Threshold", _threshold(tuner)))
     return asked + reached

@@ -11,27 +11,23 @@ import numpy.typing as npt
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.sklearn import scorer_parts
 from skimbalance._core.typing import Array, Label
-from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
-from skimbalance.estimation import CrossFitResult, FitSpec, independent_counts
-from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
+from skimbalance._core.validation import abridged, check_label, shown
+from skimbalance.estimation import FitSpec
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
-from skimbalance.metrics.counts import Counts, HardTruth
 from skimbalance.metrics.registry import get_metric, nothing_to_tune
-from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
+from skimbalance.solvers import OPTIMISERS, Search
 
 __all__ = [
+    "METRICS_OF_STATES",
     "Objective",
     "bounds_of",
     "check_objective",
     "check_spec",
     "deployed_factors",
     "deployed_weights",
-    "notes_on_estimate",
-    "notes_on_state",
-    "notes_on_support",
     "positive_label",
     "resolve_metric",
     "resolve_solver",
@@ -41,7 +37,7 @@ __all__ = [
 Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Sequence[Metric]
 """What `objective` takes: a scorer is a function, too; a sequence is for several labels."""
 
-_TOLD_OF_STATES = ("balanced_accuracy", "f1_macro")
+METRICS_OF_STATES = ("balanced_accuracy", "f1_macro")
 
 
 def check_objective(spec: FitSpec) -> None:
@@ -89,7 +85,7 @@ def resolve_metric(
 
     Errors speak of `argument`. For a state, which asks for none, it is the first of those that notes tell.
     """
-    asked = _TOLD_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective
+    asked = METRICS_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective
     metric = _metric(asked, argument=argument).over(tuple(labels))
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
@@ -132,7 +128,7 @@ def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[Fi
         return spec, []
     if spec.solver == "coordinate_ascent":
         raise ValueError(
-            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; nothing but values is known of "
+            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; no formula is known of "
             f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
         )
     notes = []
@@ -181,97 +177,6 @@ def _with_label(constraint: Constraint, label: Label) -> str:
     """Return how a user would write a constraint with a label."""
     metric = constraint.metric if isinstance(constraint.metric, str) else constraint.metric.name
     return f"{type(constraint).__name__}({metric!r}, {constraint.value:g}, label={shown(label)})"
-
-
-def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
-    """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
-    notes = []
-    if found.shrinkage_factor < 1:
-        left = " Their loss there is less than one standard error." if found.shrinkage_factor > 0 else ""
-        scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
-        notes.append(f"Offsets were worse than none on held-out rows: {scaled}{left}")
-    if not (found.achievable and found.achievable_with_confidence):
-        notes.append(_out_of_reach(found, problem, constraints))
-        warn_user(notes[-1], UnreachableGoalWarning)
-    if found.held_out is not None:
-        for constraint, required in zip(constraints, problem.requirements, strict=True):
-            value = required.metric.value(found.held_out)
-            notes.append(f"Asked for {constraint}: {value:.4g} on held-out rows.")
-    return notes
-
-
-def _out_of_reach(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
-    """Return which constraints are missed, and why: what each takes on these samples, and what offsets reach there."""
-    counts = found.counts
-    spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
-    told = "; ".join(map(_asked, constraints, problem.requirements, found.required, spans))
-    which = "the constraint" if len(spans) == 1 else "all constraints together"
-    if found.achievable:
-        return (
-            f"No offsets meet {which} on new rows with the confidence asked for, though some do on these rows: {told}. "
-            "Those that miss by the least were taken. Use more samples or a lower confidence."
-        )
-    within = all(
-        low <= asked.high and asked.low <= high for asked, (low, high) in zip(problem.requirements, spans, strict=True)
-    )
-    why = ""
-    if within:
-        why = "; there is no value between these bounds" if len(spans) == 1 else "; the bounds exclude each other"
-    return f"No offsets meet {which} on these rows: {told}{why}. Those that miss by the least were taken."
-
-
-def _asked(constraint: Constraint, asked: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
-    """Return what a constraint takes on these samples to hold on new ones, and from where to where offsets reach."""
-    reach = f"where offsets reach from {span[0]:.4g} to {span[1]:.4g}"
-    if asked == needed:
-        return f"{constraint}, {reach}"
-    bounds = (("at least", asked.low, needed.low), ("at most", asked.high, needed.high))
-    takes = " and ".join(f"{word} {bound:.4g}" for word, own, bound in bounds if own != bound)
-    beyond = ", beyond any value it can take," if needed.is_impossible else ""
-    sure = "" if constraint.confidence is None else f" with confidence {constraint.confidence:g}"
-    return f"{constraint}{sure} takes {takes}{beyond} on these rows, {reach}"
-
-
-def notes_on_state(distance: float, *, converged: bool, before: Counts, after: Counts) -> list[str]:
-    """Return the notes on an imbalance state, which fixes no metric of the decisions."""
-    notes = []
-    if not converged:
-        notes.append(
-            "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
-            f"it were taken, which miss by {distance:.2g}."
-        )
-    for metric in map(get_metric, _TOLD_OF_STATES):
-        reached, without = metric.value(after), metric.value(before)
-        notes.append(
-            f"The state was asked for, no metric: {metric.name} is {reached:.4g} on these rows, {without:.4g} without "
-            "offsets."
-        )
-    return notes
-
-
-def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
-    """Return what is to be said of classes without samples, and warn of those with few."""
-    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    n_samples = independent_counts(codes, problem.groups, n_classes=len(labels))
-    if np.count_nonzero(n_samples) < 2:
-        one = abridged(labels[n_samples > 0])
-        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one}")
-    notes = []
-    if n_samples.min() == 0:
-        done = (
-            "the share asked for was given to them all the same."
-            if state
-            else "the other classes were tuned among themselves, and these are predicted for as many of the rows as "
-            "without offsets."
-        )
-        notes.append(f"No row of {abridged(labels[n_samples == 0])} to tune on: {done}")
-    if few := with_few_samples(labels, n_samples, noun="classes", grouped=problem.groups is not None):
-        notes.append(
-            f"Few rows to tune on: {few}. So few say little about an offset, or a score that depends on it; tune on "
-            "more rows of these classes if there are any."
-        )
-        warn_user(notes[-1], FewRowsWarning)
-    return notes
 
 
 def deployed_weights(

@@ -146,11 +146,11 @@ class TestOutOfReach:
     def test_with_a_confidence_it_says_what_that_takes(self):
         said = self.said("precision", [AtLeast("recall", 0.99, confidence=0.95)])
         assert said.startswith(
-            "No offsets meet the constraint on new rows with the confidence asked for, though some do on these rows: "
+            "No offsets satisfy the constraint on unseen data with the requested confidence, though some do on these samples: "
             "recall at least 0.99 with confidence 0.95 takes at least 1."
         )
         assert re.search(
-            r"takes at least 1\.\d+, beyond any value it can take, on these rows, where offsets reach from 0 to 1\.",
+            r"takes at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 1\.",
             said,
         )
         assert "Use more samples or a lower confidence." in said
@@ -158,7 +158,7 @@ class TestOutOfReach:
     def test_on_these_rows_it_says_how_far_offsets_reach(self):
         said = self.said("accuracy", [AtLeast("accuracy", 0.99)])
         found = re.match(
-            r"No offsets meet the constraint on these rows: accuracy at least 0\.99, where offsets reach from "
+            r"No offsets satisfy the constraint on these samples: accuracy at least 0\.99, achievable from "
             r"0\.25 to (0\.\d+)\. Those that miss by the least were taken\.",
             said,
         )
@@ -167,13 +167,13 @@ class TestOutOfReach:
     def test_constraints_that_exclude_each_other(self):
         said = self.said("accuracy", [AtLeast("recall", 0.9), AtMost("recall", 0.5)])
         assert said.startswith(
-            "No offsets meet all constraints together on these rows: recall at least 0.9, where offsets reach from 0 "
-            "to 1; recall at most 0.5, where offsets reach from 0 to 1; the bounds exclude each other."
+            "No offsets satisfy all constraints together on these samples: recall at least 0.9, achievable from 0 "
+            "to 1; recall at most 0.5, achievable from 0 to 1; the bounds exclude each other."
         )
 
     def test_no_value_between_bounds(self):
         said = self.said("accuracy", [Near("recall", 0.5, tol=0.001)], data=([0.1, 0.2, 0.9, 0.9], [0, 0, 1, 1]))
-        assert "where offsets reach from 0 to 1; there is no value between these bounds." in said
+        assert "achievable from 0 to 1; there is no value between these bounds." in said
 
 
 LABELS = {

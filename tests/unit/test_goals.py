@@ -104,10 +104,10 @@ class TestOutOfReach:
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
         with pytest.warns(
             UnreachableGoalWarning,
-            match=r"No offsets meet all constraints together on these rows: precision at least 0\.95",
+            match=r"No offsets satisfy all constraints together on these samples: precision at least 0\.95",
         ):
             tuner = OffsetTuner("f1", constraints=goals).fit(proba, y)
-        assert any("recall at least 0.95, where offsets reach from 0 to 1" in note for note in tuner.notes_)
+        assert any("recall at least 0.95, achievable from 0 to 1" in note for note in tuner.notes_)
         predicted = tuner.predict(proba) == "yes"
 
         def missed(decided):

@@ -47,7 +47,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
     dense = y.toarray() if hasattr(y, "toarray") else to_numpy(y, name="y")
     given: npt.NDArray[np.generic] = np.asarray(dense)
     if given.ndim != 2 or 0 in given.shape:
-        raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
+        raise ValueError(f"y must be an indicator (n, L) with samples and labels; got shape {given.shape}")
     check_present("y", given)
     if given.dtype.kind == "O":  # data frames with columns of several types, or of those that know missing values
         odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
@@ -55,7 +55,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
         odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
     if odd.size:
         raise ValueError(
-            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a row carries; got "
+            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a sample carries; got "
             f"{shown(odd[0])}. Several outputs of more than two classes are tuned one by one, each as (n,)"
         )
     indicator: Indicator = given.astype(bool)
@@ -81,7 +81,7 @@ def side_columns(pairs: Sequence[ArrayLike], *, kind: Kind = "proba") -> Array:
         if pair.shape[1] != 2:
             raise ValueError(
                 f"a list of scores must hold an array (n, 2) for each label, for absent and present; entry {number} "
-                f"has shape {tuple(pair.shape)}. A label that all rows or none carried in training has one column"
+                f"has shape {tuple(pair.shape)}. A label that all samples or none carried in training has one column"
             )
     checked = [by_label(check_scores(pair, kind=kind), pair, np.arange(2)) for pair in pairs]
     check_lengths(**{f"entry {number} of scores": pair for number, pair in enumerate(checked)})

@@ -210,8 +210,8 @@ def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
     known = known & ~(~constant & ((problem.n_positive == 0) | (problem.n_negative == 0)))
     if not known.any():
         raise ValueError(
-            "there is no label to tune: of each label, the rows with it or those without it were scored by models that "
-            "had seen one value of it alone. Use fewer folds, or folds that spread the rows of each label"
+            "there is no label to tune: of each label, the samples with it or those without it were scored by models that "
+            "had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
         )
     problem = replace(problem, known=None if known.all() else known)
     return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
@@ -227,10 +227,10 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
     if lost.any():
         notes.append(
             f"The labels {abridged(names[lost])} are not tuned, their offsets stay zero, and scores leave them out: no "
-            "row with the label, or no row without it, was scored by a model that had seen both."
+            "sample with the label, or no sample without it, was scored by a model that had seen both."
         )
     if partly.any():
-        each = ", ".join(f"{shown(names[j])} in {n_unknown[j]:,} rows" for j in np.flatnonzero(partly)[:5])
+        each = ", ".join(f"{shown(names[j])} in {n_unknown[j]:,} samples" for j in np.flatnonzero(partly)[:5])
         more = f" and {np.count_nonzero(partly) - 5} more labels" if np.count_nonzero(partly) > 5 else ""
         notes.append(f"Scores were left out whose model had seen one value alone of the label: {each}{more}.")
     return notes
@@ -242,15 +242,15 @@ def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
     notes = [
         f"{samples} of {abridged(names[which])}: nothing to tune, their offsets stay zero."
         for samples, which in (
-            ("No row carries the labels", (n_positive == 0) & (n_negative > 0)),
-            ("Every row carries the labels", (n_negative == 0) & (n_positive > 0)),
+            ("No sample carries the labels", (n_positive == 0) & (n_negative > 0)),
+            ("Every sample carries the labels", (n_negative == 0) & (n_positive > 0)),
         )
         if which.any()
     ]
     fewest = problem.n_independent.min(axis=0)
     if few := with_few_samples(names, fewest, noun="labels", grouped=problem.groups is not None):
         notes.append(
-            f"Few rows to tune on: {few}, of rows that carry the label or of rows that do not. So few say "
+            f"Few samples to tune on: {few}, of samples that carry the label or of samples that do not. So few say "
             "little about an offset, or a score that depends on it."
         )
         warn_user(notes[-1], FewRowsWarning)
@@ -270,12 +270,12 @@ def _notes_on(
     if weak.size:
         scales = ", ".join(f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak[:5])
         more = f" and {weak.size - 5} more" if weak.size > 5 else ""
-        notes.append(f"Offsets were worse than none on held-out rows and were scaled: {scales}{more}.")
+        notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}{more}.")
     for j, reached in missed.items():
-        where = "on new rows with the confidence asked for" if reached else "on these rows"
+        where = "on unseen data with the requested confidence" if reached else "on these samples"
         asked = ", ".join(str(constraint) for constraint, _ in constraints[j])
         notes.append(
-            f"No offset of label {shown(names[j])} meets {asked} {where}; the one that misses by the least was taken."
+            f"No offset of label {shown(names[j])} satisfies {asked} {where}; the one that misses by the least is used."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.count(problem.decide(found.offsets))
@@ -285,13 +285,13 @@ def _notes_on(
         if lost and constraints[j]:
             asked = ", ".join(str(constraint) for constraint, _ in constraints[j])
             notes.append(
-                f"Label {shown(names[j])} has no rows to tune on: its offset stays zero, and whether {asked} "
+                f"Label {shown(names[j])} has no samples to tune on: its offset stays zero, and whether {asked} "
                 "holds is not known."
             )
         elif broken:
             notes.append(
                 f"Label {shown(names[j])} is carried by {'all samples' if problem.n_positive[j] else 'no row'}: "
-                f"its offset stays zero, with which {', '.join(broken)} does not hold on these rows."
+                f"its offset stays zero, with which {', '.join(broken)} does not hold on these samples."
             )
         else:
             continue

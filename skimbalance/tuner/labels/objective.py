@@ -57,7 +57,7 @@ def is_multilabel(y: ArrayLike) -> bool:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(
-            "y must be labels (n,) or an indicator (n, L); got rows of different lengths. Of lists of labels "
+            "y must be labels (n,) or an indicator (n, L); got samples of different lengths. Of lists of labels "
             "sklearn.preprocessing.MultiLabelBinarizer makes an indicator"
         ) from error
     return len(shape) == 2 and shape[1] > 1
@@ -96,7 +96,7 @@ def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
         return _averaged(objective)
     names = ", ".join(map(repr, get_multilabel_metric_names()))
     raise ValueError(
-        f"objective={objective!r} is for one label a row; y is an indicator of {n_labels} labels. Name a metric of "
+        f"objective={objective!r} is for one label a sample; y is an indicator of {n_labels} labels. Name a metric of "
         f"several labels: {names}; or pass a metric of two classes, or a list of them, one for each label"
     )
 
@@ -109,7 +109,7 @@ def _named(name: str) -> MultilabelMetric:
         return LabelMean(name, (Accuracy(),))
     if name == "accuracy":
         raise ValueError(
-            "objective='accuracy' is the share of rows with every label right, which offsets cannot be solved for; "
+            "objective='accuracy' is the share of samples with every label right, which offsets cannot be solved for; "
             "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
         )
     if name not in METRICS and not judges_scores(name):
@@ -131,7 +131,7 @@ def _averaged(metric: Metric) -> MultilabelMetric:
             raise ValueError(f"objective {metric.name!r} needs an average over labels, such as {named}")
         return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
     if not _is_mean(metric):
-        raise ValueError(f"objective {metric.name!r} is not defined for several labels a row; {_offered()}")
+        raise ValueError(f"objective {metric.name!r} is not defined for several labels a sample; {_offered()}")
     metric.check(2)
     return LabelMean(metric.name, (_of_label(metric),))
 
@@ -179,17 +179,17 @@ def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
     get_multilabel_metric(spec.objective, n_labels=len(labels))
     if spec.pos_label is not None:
         raise ValueError(
-            f"pos_label={shown(spec.pos_label)} is for one label a row; with several, its presence is the positive "
+            f"pos_label={shown(spec.pos_label)} is for one label a sample; with several, its presence is the positive "
             "class of each label. Leave pos_label out"
         )
     if spec.class_prior is not None:
         raise ValueError(
-            f"class_prior={shown(spec.class_prior)} is for one label a row: rows that carry several labels cannot be "
-            "weighted to the share of each. Leave class_prior out, or pass the weights of rows as sample_weight"
+            f"class_prior={shown(spec.class_prior)} is for one label a sample: samples that carry several labels cannot be "
+            "weighted to the share of each. Leave class_prior out, or pass the weights of samples as sample_weight"
         )
     if spec.solver not in _SOLVERS:
         raise ValueError(
-            f"solver={spec.solver!r} is for one label a row; with several labels it is one of {', '.join(_SOLVERS)}"
+            f"solver={spec.solver!r} is for one label a sample; with several labels it is one of {', '.join(_SOLVERS)}"
         )
     label_constraints_of(spec.constraints, labels)
 
@@ -226,6 +226,6 @@ def notes_on_constraint(wanted: Sequence[LabelConstraints], counts: LabelCounts,
     for j, each in enumerate(wanted):
         for constraint, required in each if counts.total[j] > 0 else ():
             of = "" if constraint.label is not None else f" for {shown(labels[j])}"
-            notes.append(f"Asked for {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on held-out rows.")
+            notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
     more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
     return notes[:_MOST_NOTES] + more

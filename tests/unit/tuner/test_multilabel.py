@@ -328,7 +328,7 @@ def test_labels_of_no_row_and_of_few(samples):
     with pytest.warns(FewRowsWarning, match="'bee' has 4"):
         tuner = OffsetTuner("f1_macro", kind="logits").fit(odds, y, classes=NAMES)
     assert tuner.offsets_[0] == 0
-    assert any(note.startswith("No row carries the labels of ['ant']") for note in tuner.notes_)
+    assert any(note.startswith("No sample carries the labels of ['ant']") for note in tuner.notes_)
 
 
 def test_what_is_hardly_meant_is_said(samples):

@@ -37,8 +37,8 @@ def test_it_tells_what_was_asked_and_what_was_reached():
     assert facts["and"] == "recall at least 0.6, with a confidence of 80%"
     assert facts["positive class"] == "<001>"
     low, high = tuner.score_interval_
-    assert facts["Expected on new rows"].startswith(f"{tuner.score_:.4g}, between {low:.4g} and {high:.4g}")
-    assert facts["on the rows of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
+    assert facts["Expected on unseen data"].startswith(f"{tuner.score_:.4g}, between {low:.4g} and {high:.4g}")
+    assert facts["on the samples of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
     assert facts["without offsets"].startswith(f"{tuner.untuned_score_:.4g}")
     assert facts["Threshold"].startswith(f"{tuner.threshold_:.4g}")
 
@@ -118,15 +118,15 @@ def test_objectives_go_by_the_name_that_users_write(objective, name):
 
 def test_what_was_not_computed_is_not_told():
     report = fitted("f1_macro", estimate="empirical", confidence_level=None).report()
-    assert "Expected on new rows" not in dict(report.facts)
+    assert "Expected on unseen data" not in dict(report.facts)
     assert "interval" not in report.header
     assert {len(line) for line in report.classes} == {len(report.header)}
-    assert "on the rows of the fit" in report.about
+    assert "on the samples of the fit" in report.about
 
 
 def test_a_state_is_told_by_its_distance():
     facts = dict(fitted(ImbalanceState("uniform")).report().facts)
-    assert "from the target" in facts["Expected on new rows"]
+    assert "from the target" in facts["Expected on unseen data"]
 
 
 def test_text_keeps_to_the_rarest_of_many_classes_and_html_has_all():
