@@ -1,4 +1,4 @@
-"""Samples that are not independent: those of one group are held out, drawn and counted together."""
+"""Grouped samples, which are not independent: those of one group share a fold, a weight and a count."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ def held_by(groups: _Codes, kinds: _Codes, weights: npt.NDArray[np.float64] | No
 
 
 def independent_weights(hits: Any, totals: Any) -> npt.NDArray[np.float64]:
-    """Return the weight (K,) of samples of each class that tell as much of its rate of hits as one independent sample.
+    """Return the weight (K,) of samples of each class with as much information on its recall as an independent sample.
 
-    `hits` and `totals` are sparse (groups, K): what the samples of a class in a group weigh, those that are hit and
-    all. The weight is the variance of the hits over groups by that of independent samples, the design effect of survey
-    samples. Where hits or misses are too few to tell, it is the mean of what the groups with that class hold of it.
+    `hits` and `totals` are sparse (groups, K): the weight of the samples of a class in a group, of the true positives
+    and of all. The result is the variance of the true positives over groups by that of independent samples, the design
+    effect of survey samples. With few true positives or misses it is the mean weight of a class in its groups.
     """
     sums = np.asarray(totals.sum(axis=0), dtype=np.float64)
     groups = sums / np.maximum((totals > 0).sum(axis=0), 1)
@@ -51,7 +51,7 @@ def deal_groups(codes: _Codes, groups: _Codes, *, n_folds: int, seed: int) -> _C
     present, codes = np.unique(codes, return_inverse=True)
     distinct, groups = np.unique(groups, return_inverse=True)
     n_classes, n_groups, rng = len(present), len(distinct), np.random.default_rng(seed)
-    # Sums of random integers, which may overflow, tell groups that hold other samples apart.
+    # Sums of random integers, which may overflow, differ between groups of different content.
     content = np.zeros(n_groups, dtype=np.uint64)
     np.add.at(content, groups, rng.integers(1 << 64, size=n_classes, dtype=np.uint64)[codes])
     shuffled = rng.permutation(n_groups)

@@ -27,9 +27,9 @@ def searched(problem: Problem, spec: FitSpec, *, how: Search, softness: float) -
     order = problem.class_order[::-1]
     moved = is_ordered(problem.scores) and bool((np.diff(order) < 0).any())
     ordered = problem.restricted(order.tolist()) if moved else problem
-    asked = ordered if softness == 0 else _softened(condensed(ordered), softness)
-    found = search(asked, how, seed=spec.seed, restarts=spec.restarts, progress=progress)
-    if asked is problem:
+    sought = ordered if softness == 0 else _softened(condensed(ordered), softness)
+    found = search(sought, how, seed=spec.seed, restarts=spec.restarts, progress=progress)
+    if sought is problem:
         return found
     places = np.argsort(order) if moved else np.arange(problem.n_classes)
     offsets = found.offsets[bring(places, to=found.offsets)]

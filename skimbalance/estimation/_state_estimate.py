@@ -1,4 +1,4 @@
-"""Offsets for an imbalance state, and how far from it they will be on new samples."""
+"""Offsets for an imbalance state, and the distance from it to expect on unseen data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ __all__ = ["StateProblem"]
 _LEAST_FOLDS = 2
 _GROUPS = 1000
 _DRAWS = 1000
-"""Samples are drawn anew so often, in so many random groups of them."""
+"""The interval is from 1,000 redraws of 1,000 random groups of samples."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class StateProblem:
         )
 
     def _interval(self, offsets: Floats, *, level: float, seed: int) -> tuple[float, float]:
-        """Return quantiles of the distance where both these samples and as many new ones are drawn at random."""
+        """Return quantiles of the distance where these samples and as many unseen ones are random."""
         rng = np.random.default_rng(seed)
         sums = self._deviations(offsets, rng)
         drawn = np.sqrt(2) * np.abs(rng.standard_normal((_DRAWS, len(sums))) @ sums).max(axis=1)

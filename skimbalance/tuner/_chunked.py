@@ -105,12 +105,12 @@ def _metric_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitRes
 
 
 _FITTED_TO_ALL = (
-    "The offsets were fitted to all {n_samples:,} rows, from where those of a sample of {n_drawn:,} rows led to; what is "
-    "said of new rows comes from the sample."
+    "The offsets were fitted to all {n_samples:,} rows, from where those of a sample of {n_drawn:,} rows led to; what "
+    "is said of new rows comes from the sample."
 )
 _JUDGED_BY_SAMPLE = (
-    "The objective takes no sample_weight: {n_drawn:,} of {n_samples:,} rows were drawn as they are, and all that is told "
-    "of the rows of the fit is told of these."
+    "The objective takes no sample_weight: {n_drawn:,} of {n_samples:,} rows were drawn as they are, and all that is "
+    "told of the rows of the fit is told of these."
 )
 _REACHED = 1e-6
 _NOT_REACHED = "All rows together do not reach the state, of which they miss {distance:.2g}: a sample of them did."

@@ -1,4 +1,4 @@
-"""Input that is valid, and yet probably not what was meant: what is said of it."""
+"""Checks for input that is valid, but probably not what the user intended."""
 
 import math
 from typing import Any, cast
@@ -17,47 +17,47 @@ from skimbalance.solvers import Problem
 __all__ = ["check_decisions", "check_input", "check_label_input"]
 
 _NO_ERROR = (
-    "The classifier makes no error on these samples, which leaves nothing to tune. Was it trained on them? Offsets need "
-    "samples that it was not trained on."
+    "The classifier makes no error on these samples, which leaves nothing to tune. Was it trained on them? Offsets "
+    "need samples that it was not trained on."
 )
 
 _LOOKED_AT = 4096
-"""About so many scores tell."""
+"""About 4,096 scores are checked."""
 
 _LEAST = 20
-"""Of fewer samples nothing is said."""
+"""Fewer than 20 samples are not checked."""
 
 _FREQUENT = 2.0
-"""A positive class so many times as frequent as the other is not the one that was meant."""
+"""A positive class that is twice as frequent as the other is probably not the intended one."""
 
 _ERRORS = 4.0
-"""By so many standard errors a class has lower scores in its own samples before anything is said."""
+"""Scores are reported as swapped where a class scores four standard errors lower in its own samples."""
 
 
 def check_input(
     problem: Problem, labels: npt.NDArray[Any], *, given: Array, kind: Kind, ordered: bool, pos_label: Label
 ) -> list[str]:
-    """Return, and warn of, what is probably another class, kind or order of columns than was meant.
+    """Return, and warn of, a positive class, kind or order of columns that is probably not the intended one.
 
-    Of the order nothing is said where the user has named it.
+    The order is not checked where the user has named the columns.
     """
     step = 1 + math.prod(given.shape) // _LOOKED_AT
     if problem.scores.shape[0] < _LEAST:
         return []
-    doubts = [_of_kind(to_numpy(given[::step, ...]), kind)]
+    notes = [_of_kind(to_numpy(given[::step, ...]), kind)]
     if len(labels) == 2:
         scores = to_numpy(problem.scores[::step, :])
         codes = to_numpy(cast(HardTruth, problem.truth).codes[::step])
-        doubts += [] if ordered else [_of_order(scores[:, 1] - scores[:, 0], codes, labels)]
-        doubts += [_of_positive(problem.metric, to_numpy(problem.truth.support), labels, pos_label)]
-    notes = [note for note in doubts if note]
+        notes += [] if ordered else [_of_order(scores[:, 1] - scores[:, 0], codes, labels)]
+        notes += [_of_positive(problem.metric, to_numpy(problem.truth.support), labels, pos_label)]
+    notes = [note for note in notes if note]
     for note in notes:
         warn_user(note, SkimbalanceWarning)
     return notes
 
 
 def _of_kind(scores: npt.NDArray[Any], kind: Kind) -> str:
-    """Tell probabilities that are passed for logits."""
+    """Return a note on probabilities that are passed as logits."""
     if kind != "logits" or scores.min() < 0 or scores.max() > 1:
         return ""
     if scores.ndim == 2 and not np.allclose(scores.sum(axis=1), 1, atol=1e-3):
@@ -69,7 +69,7 @@ def _of_kind(scores: npt.NDArray[Any], kind: Kind) -> str:
 
 
 def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.NDArray[Any]) -> str:
-    """Tell scores of the other class, which are higher in the samples of the first."""
+    """Return a note on scores of the other class, which are higher in the samples of the first."""
     own, others = log_odds[codes == 1], log_odds[codes == 0]
     if min(len(own), len(others)) < 2:
         return ""
@@ -77,13 +77,13 @@ def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.N
     if own.mean() - others.mean() > -_ERRORS * error:
         return ""
     return (
-        f"The scores of {labels[1]} are lower in its own samples than in those of {labels[0]}: columns go by the sorted "
-        f"labels, or by `classes`, and one column alone is that of {labels[1]}."
+        f"The scores of {labels[1]} are lower in its own samples than in those of {labels[0]}: columns go by the "
+        f"sorted labels, or by `classes`, and one column alone is that of {labels[1]}."
     )
 
 
 def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[Any], pos_label: Label) -> str:
-    """Tell a metric of the frequent class that nobody has asked for by name."""
+    """Return a note on a metric of the majority class that the user has not named."""
     if not metric.is_binary or pos_label is not None or metric.label != 1 or support[1] < _FREQUENT * support[0]:
         return ""
     return (
@@ -98,20 +98,20 @@ def check_label_input(
 ) -> list[str]:
     """Return, and warn of, scores and an indicator (n, L) that are probably of another kind, or of classes.
 
-    `wrong` (n, L) are the errors without offsets: samples without any are probably those that the classifier knows.
+    `wrong` (n, L) are the errors without offsets. Scores without any are probably those of the training samples.
     """
     if len(scores) < _LEAST:
         return []
     step = 1 + scores.size // _LOOKED_AT
-    doubts = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
-    notes = [note for note in doubts if note]
+    notes = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
+    notes = [note for note in notes if note]
     for note in notes:
         warn_user(note, SkimbalanceWarning)
     return notes if wrong.any() else [*notes, _NO_ERROR]
 
 
 def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind) -> str:
-    """Tell classes, one a sample, that are passed as labels, of which each has a say of its own."""
+    """Return a note on classes, one for each sample, that are passed as a multilabel indicator."""
     if kind == "logits" or not (np.count_nonzero(indicator, axis=1) == 1).all():
         return ""
     sums = (scores if kind == "proba" else np.exp(scores)).sum(axis=1)
@@ -124,7 +124,7 @@ def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind
 
 
 def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
-    """Return what decisions say of the samples and of the goal that is probably not meant."""
+    """Return notes on decisions that suggest unintended samples or an unintended objective."""
     notes = []
     support = to_numpy(before.support)
     if support.sum() >= _LEAST and np.array_equal(to_numpy(before.hits), support):
@@ -132,7 +132,7 @@ def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts,
     chosen = np.flatnonzero(to_numpy(after.predicted))
     if chosen.size == 1:
         notes.append(
-            f"Every sample is predicted as {labels[chosen[0]]}: {metric.name} alone is best so on these samples. If that is "
-            "not meant, weigh both errors, as FBeta or Cost do, or add a constraint."
+            f"Every sample is predicted as {labels[chosen[0]]}: {metric.name} alone is best so on these samples. If "
+            f"that is not meant, weigh both errors, as FBeta or Cost do, or add a constraint."
         )
     return notes

@@ -21,14 +21,14 @@ __all__ = ["notes_on_estimate", "notes_on_state", "notes_on_support"]
 
 
 def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
-    """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
+    """Return notes on offsets and constraints, and warn of constraints that cannot be satisfied."""
     notes = []
     if found.shrinkage_factor < 1:
         left = " Their loss there is less than one standard error." if found.shrinkage_factor > 0 else ""
         scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
         notes.append(f"The offsets scored below the untuned classifier in cross-fitting: {scaled}{left}")
     if not (found.achievable and found.achievable_with_confidence):
-        notes.append(_out_of_reach(found, problem, constraints))
+        notes.append(_unsatisfied(found, problem, constraints))
         warn_user(notes[-1], UnreachableGoalWarning)
     if found.held_out is not None:
         for constraint, required in zip(constraints, problem.requirements, strict=True):
@@ -37,36 +37,36 @@ def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequ
     return notes
 
 
-def _out_of_reach(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
-    """Return which constraints are missed, and why: what each takes on these samples, and what offsets reach there."""
+def _unsatisfied(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
+    """Return which constraints are not satisfied, what each needs on these samples, and what is achievable there."""
     counts = found.counts
     spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
-    told = "; ".join(map(_asked, constraints, problem.requirements, found.required, spans))
+    each = "; ".join(map(_needs, constraints, problem.requirements, found.required, spans))
     which = "the constraint" if len(spans) == 1 else "all constraints together"
     if found.achievable:
         return (
-            f"No offsets satisfy {which} on unseen data with the requested confidence, though some do on these samples: {told}. "
-            "Those that miss by the least are used. Use more samples or a lower confidence."
+            f"No offsets satisfy {which} on unseen data with the requested confidence, though some do on these "
+            f"samples: {each}. Those that miss by the least are used. Use more samples or a lower confidence."
         )
     within = all(
-        low <= asked.high and asked.low <= high for asked, (low, high) in zip(problem.requirements, spans, strict=True)
+        low <= given.high and given.low <= high for given, (low, high) in zip(problem.requirements, spans, strict=True)
     )
     why = ""
     if within:
         why = "; there is no value between these bounds" if len(spans) == 1 else "; the bounds exclude each other"
-    return f"No offsets satisfy {which} on these samples: {told}{why}. Those that miss by the least are used."
+    return f"No offsets satisfy {which} on these samples: {each}{why}. Those that miss by the least are used."
 
 
-def _asked(constraint: Constraint, asked: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
-    """Return what a constraint takes on these samples to hold on new ones, and from where to where offsets reach."""
-    reach = f"achievable from {span[0]:.4g} to {span[1]:.4g}"
-    if asked == needed:
-        return f"{constraint}, {reach}"
-    bounds = (("at least", asked.low, needed.low), ("at most", asked.high, needed.high))
-    takes = " and ".join(f"{word} {bound:.4g}" for word, own, bound in bounds if own != bound)
+def _needs(constraint: Constraint, given: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
+    """Return what a constraint needs on these samples to hold on unseen data, and the achievable values."""
+    span_text = f"achievable from {span[0]:.4g} to {span[1]:.4g}"
+    if given == needed:
+        return f"{constraint}, {span_text}"
+    bounds = (("at least", given.low, needed.low), ("at most", given.high, needed.high))
+    needs = " and ".join(f"{word} {bound:.4g}" for word, own, bound in bounds if own != bound)
     beyond = ", beyond any value it can take," if needed.is_impossible else ""
     sure = "" if constraint.confidence is None else f" with confidence {constraint.confidence:g}"
-    return f"{constraint}{sure} takes {takes}{beyond} on these samples, {reach}"
+    return f"{constraint}{sure} needs {needs}{beyond} on these samples, {span_text}"
 
 
 def notes_on_state(distance: float, *, converged: bool, before: Counts, after: Counts) -> list[str]:
@@ -74,20 +74,20 @@ def notes_on_state(distance: float, *, converged: bool, before: Counts, after: C
     notes = []
     if not converged:
         notes.append(
-            "The scores are so sure of their classes that the state was not reached to 1e-8; the offsets nearest to "
-            f"it were taken, which miss by {distance:.2g}."
+            "The state was not reached to 1e-8, since the probabilities are close to zero and one. The nearest offsets "
+            f"are used, which miss by {distance:.2g}."
         )
     for metric in map(get_metric, METRICS_OF_STATES):
-        reached, without = metric.value(after), metric.value(before)
+        with_offsets, without = metric.value(after), metric.value(before)
         notes.append(
-            f"The objective is the state, not a metric: {metric.name} is {reached:.4g} on these samples, {without:.4g} without "
-            "offsets."
+            f"The objective is the state, not a metric: {metric.name} is {with_offsets:.4g} on these samples, "
+            f"{without:.4g} without offsets."
         )
     return notes
 
 
 def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
-    """Return what is to be said of classes without samples, and warn of those with few."""
+    """Return notes on classes without samples, and warn of those with few."""
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     n_samples = independent_counts(codes, problem.groups, n_classes=len(labels))
     if np.count_nonzero(n_samples) < 2:

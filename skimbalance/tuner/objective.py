@@ -1,4 +1,4 @@
-"""What a user asks for, tied to the classes at hand: the metric, the requirements, and what is to be said of them."""
+"""Objective and constraints for the given classes: the metric, the bounds, the solver and the weights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Sequence[Metric]
-"""What `objective` takes: a scorer is a function, too; a sequence is for several labels."""
+"""The types of `objective`; a scorer is a function, and a sequence is for multilabel targets."""
 
 METRICS_OF_STATES = ("balanced_accuracy", "f1_macro")
 
@@ -81,17 +81,17 @@ def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: La
 def resolve_metric(
     objective: Objective, labels: npt.NDArray[Any], pos_label: Label, *, argument: str = "objective"
 ) -> Metric:
-    """Return the metric that `objective` asks for over these classes, the positive one filled in.
+    """Return the metric of `objective` over these classes, with the positive class.
 
-    Errors speak of `argument`. For a state, which asks for none, it is the first of those that notes tell.
+    `argument` is the name in error messages. A state has no metric of its own: it gets the first of its notes.
     """
-    asked = METRICS_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective
-    metric = _metric(asked, argument=argument).over(tuple(labels))
+    named = METRICS_OF_STATES[0] if isinstance(objective, ImbalanceState) else objective
+    metric = _metric(named, argument=argument).over(tuple(labels))
     metric.check(len(labels))
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, labels)
     if metric.is_binary and metric.label is None and len(labels) != 2:
         raise ValueError(
-            f"{argument} {metric.name!r} is about two classes; y holds {len(labels)}. Name an average over classes, "
+            f"{argument} {metric.name!r} is binary; y holds {len(labels)}. Name an average over classes, "
             "such as 'f1_macro', 'balanced_accuracy' or 'geometric_mean'"
         )
     return metric.bind(positive)
@@ -112,9 +112,7 @@ def _metric(
 
 
 def takes_weights(objective: Any) -> bool:
-    """Tell whether an objective is known for samples of any weight; a function of labels may take no
-    `sample_weight`.
-    """
+    """Return whether an objective takes sample weights; a function of labels may take none."""
     is_own = scorer_parts(objective) is not None or (callable(objective) and not isinstance(objective, Metric))
     metric = _metric(objective) if is_own else objective
     return not isinstance(metric, BlackBox) or metric.takes_weights
@@ -146,7 +144,7 @@ def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[Fi
 def bounds_of(
     constraints: Sequence[Constraint], labels: npt.NDArray[Any], pos_label: Label
 ) -> tuple[BoundConstraint, ...]:
-    """Return the constraints as a solver sees them."""
+    """Return the constraints as bounds on metrics, which solvers use."""
     for constraint in constraints:
         if not isinstance(constraint, Constraint):
             raise TypeError(
@@ -182,7 +180,7 @@ def _with_label(constraint: Constraint, label: Label) -> str:
 def deployed_weights(
     codes: npt.NDArray[np.int64], weights: Array | None, prior: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return weights under which each class that has samples has the share that `prior` gives it among these."""
+    """Return weights under which the classes that have samples are distributed as in `prior`."""
     host = np.ones(len(codes)) if weights is None else to_numpy(weights).astype(np.float64)
     totals = np.bincount(codes, host, minlength=len(prior)).astype(np.float64)
     deployed: npt.NDArray[np.float64] = host * deployed_factors(totals, prior)[codes]
@@ -190,9 +188,7 @@ def deployed_weights(
 
 
 def deployed_factors(masses: npt.NDArray[np.float64], prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return by what the samples of classes that weigh `masses` (K,) are to be weighted; their total stays what it
-    is.
-    """
+    """Return the factors (K,) for the weights of classes that weigh `masses` in all; the total does not change."""
     if not (prior >= 0).all() or not prior.any():
         raise ValueError(f"class_prior must not be negative, and positive somewhere; got {prior.tolist()}")
     factors = np.divide(prior, masses, out=np.zeros(len(prior)), where=masses > 0)

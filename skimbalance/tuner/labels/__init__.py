@@ -1,4 +1,4 @@
-"""Several labels a sample: an offset for each, added to its log-odds."""
+"""Multilabel targets: an offset for each label, added to its log-odds."""
 
 from skimbalance.tuner.labels._counts import profile_of
 from skimbalance.tuner.labels._labels import (

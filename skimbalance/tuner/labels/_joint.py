@@ -124,7 +124,7 @@ class _Samples:
 
     @cached_property
     def labels(self) -> list[Problem]:
-        """The labels that can be tuned, as two classes."""
+        """The labels that can be tuned, as binary problems."""
         return [self.problem.label(j) for j in self.problem.tunable]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What several labels a sample are: an indicator, log-odds, and decisions."""
+"""Indicators, log-odds and decisions of multilabel targets."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -49,13 +49,13 @@ def check_indicator(y: ArrayLike) -> Indicator:
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"y must be an indicator (n, L) with samples and labels; got shape {given.shape}")
     check_present("y", given)
-    if given.dtype.kind == "O":  # data frames with columns of several types, or of those that know missing values
+    if given.dtype.kind == "O":  # data frames with columns of several types, or with missing values
         odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
     else:
         odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
     if odd.size:
         raise ValueError(
-            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a sample carries; got "
+            f"y must hold zeros and ones alone where it is (n, L), a one for each label of a sample; got "
             f"{shown(odd[0])}. Several outputs of more than two classes are tuned one by one, each as (n,)"
         )
     indicator: Indicator = given.astype(bool)
@@ -63,7 +63,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
 
 
 def rarities(indicator: Indicator) -> npt.NDArray[np.int64]:
-    """Return how many samples carry the rarest label of each sample (n,), all where it has none: folds spread these."""
+    """Return the support of the smallest label of each sample (n,), n where it has none; folds are stratified by it."""
     n_positive = np.count_nonzero(indicator, axis=0)
     rarest: npt.NDArray[np.int64] = np.where(indicator, n_positive, len(indicator)).min(axis=1)
     return rarest

@@ -1,6 +1,6 @@
-"""What decisions about several labels are worth, with scikit-learn's names and averages.
+"""Multilabel metrics, with scikit-learn's names and averages.
 
-`"macro"` is the mean of a two-class metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
+`"macro"` is the mean of a binary metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
 ratio of sums over the labels, `"samples"` the mean over samples of the ratio within each. A ratio of nothing to nothing
 is zero.
 
@@ -26,7 +26,7 @@ __all__ = ["LabelMean", "MicroRatio", "MultilabelMetric", "OfCounts", "SamplesMe
 
 @dataclass(frozen=True)
 class MultilabelMetric(ABC):
-    """A number computed from decisions about several labels, and how it can be solved for."""
+    """A number computed from an indicator of decisions, and how it can be optimised."""
 
     decomposition: ClassVar[Literal["labels", "ratio", "rows"]]
     """Whether labels can be tuned one by one, or the metric is a ratio of sums over labels, or a mean over samples."""
@@ -56,7 +56,7 @@ class MultilabelMetric(ABC):
         *,
         n_positive: npt.NDArray[np.int64],
     ) -> float:
-        """Return the metric of `decisions` on held-out samples as it is expected on new ones.
+        """Return the metric expected on unseen data, from the decisions of validation folds.
 
         `n_positive` (L,) is how many independent samples carry each label, of those that are known.
         """
@@ -91,7 +91,7 @@ class MultilabelMetric(ABC):
 
     @abstractmethod
     def of_label(self, label: int) -> Metric:
-        """Return the metric of one label alone, as two classes, that is nearest to this one."""
+        """Return the binary metric of one label alone that is nearest to this one."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class OfCounts(MultilabelMetric):
 
 @dataclass(frozen=True)
 class LabelMean(OfCounts):
-    """The mean over labels of two-class metrics, of one for all labels or of one each; or weighted by support."""
+    """The mean over labels of binary metrics, of one for all labels or of one each; or weighted by support."""
 
     title: str
     metrics: tuple[Metric, ...]
@@ -254,10 +254,9 @@ class SamplesMean(MultilabelMetric):
         return self.each(*(np.count_nonzero(part, axis=1).astype(np.float64) for part in parts))
 
     def judged(self, indicator: Indicator, known: Indicator) -> Floats:
-        """Return zero for samples that carry labels, none of them known, and one for the others; one for all if none
-        is.
+        """Return the share (n,) with which samples count: zero where a sample has labels, but none that is known.
 
-        What such a sample is worth depends on the decisions that are not known.
+        The ratio of such a sample depends on the decisions that are not known. If there are no others, all count.
         """
         some = (indicator & known).any(axis=1) | ~indicator.any(axis=1)
         judged: Floats = np.where(some if some.any() else ~some, 1.0, 0.0)

@@ -210,15 +210,15 @@ def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
     known = known & ~(~constant & ((problem.n_positive == 0) | (problem.n_negative == 0)))
     if not known.any():
         raise ValueError(
-            "there is no label to tune: of each label, the samples with it or those without it were scored by models that "
-            "had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
+            "there is no label to tune: of each label, the samples with it or those without it were scored by models "
+            "that had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
         )
     problem = replace(problem, known=None if known.all() else known)
     return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
 
 
 def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
-    """Return what is to be said of labels that lack scores to tune on, in some samples or in all."""
+    """Return notes on labels that lack scores to tune on, in some samples or in all."""
     if problem.known is None:
         return []
     n_unknown = np.count_nonzero(~problem.known, axis=0)
@@ -237,7 +237,7 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
 
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
-    """Return what is to be said of labels that all samples carry, or none, and warn of those with few samples."""
+    """Return notes on labels that all samples carry, or none, and warn of those with few samples."""
     n_positive, n_negative = problem.n_positive, problem.n_negative
     notes = [
         f"{samples} of {abridged(names[which])}: nothing to tune, their offsets stay zero."
@@ -250,8 +250,8 @@ def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
     fewest = problem.n_independent.min(axis=0)
     if few := with_few_samples(names, fewest, noun="labels", grouped=problem.groups is not None):
         notes.append(
-            f"Few samples to tune on: {few}, of samples that carry the label or of samples that do not. So few say "
-            "little about an offset, or a score that depends on it."
+            f"Few samples to tune on: {few}, with the label or without it. Their "
+            "offsets, and scores that depend on these, are uncertain."
         )
         warn_user(notes[-1], FewRowsWarning)
     return notes
@@ -264,18 +264,19 @@ def _notes_on(
     missed: dict[int, bool],
     names: npt.NDArray[Any],
 ) -> list[str]:
-    """Return what is to be said of offsets and constraints, and warn of constraints that cannot be met."""
+    """Return notes on offsets and constraints, and warn of constraints that cannot be satisfied."""
     notes = []
     weak = np.flatnonzero(found.shrinkage_factor < 1)
     if weak.size:
         scales = ", ".join(f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak[:5])
         more = f" and {weak.size - 5} more" if weak.size > 5 else ""
         notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}{more}.")
-    for j, reached in missed.items():
-        where = "on unseen data with the requested confidence" if reached else "on these samples"
-        asked = ", ".join(str(constraint) for constraint, _ in constraints[j])
+    for j, achievable in missed.items():
+        where = "on unseen data with the requested confidence" if achievable else "on these samples"
+        bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
         notes.append(
-            f"No offset of label {shown(names[j])} satisfies {asked} {where}; the one that misses by the least is used."
+            f"No offset of label {shown(names[j])} satisfies {bounds} {where}; the one that misses by the least is "
+            f"used."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.count(problem.decide(found.offsets))
@@ -283,9 +284,9 @@ def _notes_on(
         broken = [str(constraint) for constraint, required in constraints[j] if required.missed(counts.of(j)) > 0]
         lost = counts.total[j] == 0
         if lost and constraints[j]:
-            asked = ", ".join(str(constraint) for constraint, _ in constraints[j])
+            bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
             notes.append(
-                f"Label {shown(names[j])} has no samples to tune on: its offset stays zero, and whether {asked} "
+                f"Label {shown(names[j])} has no samples to tune on: its offset stays zero, and whether {bounds} "
                 "holds is not known."
             )
         elif broken:

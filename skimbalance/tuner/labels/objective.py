@@ -74,7 +74,7 @@ def label_names(y: ArrayLike, *, n_labels: int, classes: ArrayLike | None = None
 
 
 def get_multilabel_metric_names() -> list[str]:
-    """Return the names that an objective over several labels may have."""
+    """Return the names of multilabel metrics."""
     means = (name for name, metric in METRICS.items() if _is_mean(metric))
     return sorted([*(f"{stem}_{average}" for stem in _STEMS for average in _AVERAGES), *means, "hamming"])
 
@@ -96,8 +96,8 @@ def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
         return _averaged(objective)
     names = ", ".join(map(repr, get_multilabel_metric_names()))
     raise ValueError(
-        f"objective={objective!r} is for one label a sample; y is an indicator of {n_labels} labels. Name a metric of "
-        f"several labels: {names}; or pass a metric of two classes, or a list of them, one for each label"
+        f"objective={objective!r} is for binary and multiclass targets; y is an indicator of {n_labels} labels. Name a "
+        f"multilabel metric: {names}; or pass a binary metric, or a list of them, one for each label"
     )
 
 
@@ -113,7 +113,7 @@ def _named(name: str) -> MultilabelMetric:
             "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
         )
     if name not in METRICS and not judges_scores(name):
-        raise ValueError(f"objective={name!r} is not a known metric of several labels; {_offered()}")
+        raise ValueError(f"objective={name!r} is not a known multilabel metric; {_offered()}")
     return _averaged(get_metric(name))
 
 
@@ -131,7 +131,7 @@ def _averaged(metric: Metric) -> MultilabelMetric:
             raise ValueError(f"objective {metric.name!r} needs an average over labels, such as {named}")
         return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
     if not _is_mean(metric):
-        raise ValueError(f"objective {metric.name!r} is not defined for several labels a sample; {_offered()}")
+        raise ValueError(f"objective {metric.name!r} is not defined for multilabel targets; {_offered()}")
     metric.check(2)
     return LabelMean(metric.name, (_of_label(metric),))
 
@@ -139,8 +139,8 @@ def _averaged(metric: Metric) -> MultilabelMetric:
 def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
     if len(metrics) != n_labels or not all(isinstance(metric, Metric | str) for metric in metrics):
         raise ValueError(
-            f"a sequence as objective must hold a metric for each of {n_labels} labels, one of two classes or its "
-            f"name; got {shown(metrics)}"
+            f"a sequence as objective must hold a metric for each of {n_labels} labels, a binary one or its name; "
+            f" got {shown(metrics)}"
         )
     known = [get_metric(metric) for metric in metrics]
     for metric in known:
@@ -151,9 +151,9 @@ def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
             )
         metric.check(2)
     if len({metric.direction for metric in known}) > 1:
-        told = ", ".join(metric.name for metric in known)
+        names = ", ".join(metric.name for metric in known)
         raise ValueError(
-            f"of a sequence as objective more must be better for all metrics, or less for all, as of costs; got {told}"
+            f"of a sequence as objective more must be better for all metrics, or less for all, as of costs; got {names}"
         )
     return LabelMean("mean over labels", tuple(_of_label(metric) for metric in known))
 
@@ -179,30 +179,31 @@ def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
     get_multilabel_metric(spec.objective, n_labels=len(labels))
     if spec.pos_label is not None:
         raise ValueError(
-            f"pos_label={shown(spec.pos_label)} is for one label a sample; with several, its presence is the positive "
-            "class of each label. Leave pos_label out"
+            f"pos_label={shown(spec.pos_label)} is for binary targets; in an indicator the positive class of each "
+            f"label is its presence. Leave pos_label out"
         )
     if spec.class_prior is not None:
         raise ValueError(
-            f"class_prior={shown(spec.class_prior)} is for one label a sample: samples that carry several labels cannot be "
-            "weighted to the share of each. Leave class_prior out, or pass the weights of samples as sample_weight"
+            f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples with several labels "
+            "cannot be weighted to the prior of each. Leave class_prior out, or pass sample_weight"
         )
     if spec.solver not in _SOLVERS:
         raise ValueError(
-            f"solver={spec.solver!r} is for one label a sample; with several labels it is one of {', '.join(_SOLVERS)}"
+            f"solver={spec.solver!r} is for binary and multiclass targets; for an indicator it is one of "
+            f"{', '.join(_SOLVERS)}"
         )
     label_constraints_of(spec.constraints, labels)
 
 
 def label_constraints_of(constraints: Sequence[Constraint], labels: npt.NDArray[Any]) -> tuple[LabelConstraints, ...]:
-    """Return what each label must meet; a constraint without a label is about every one of them."""
-    wanted: list[list[tuple[Constraint, BoundConstraint]]] = [[] for _ in labels]
+    """Return the bounds of each label; a constraint without a label holds for each."""
+    each: list[list[tuple[Constraint, BoundConstraint]]] = [[] for _ in labels]
     for constraint in constraints:
         required = BoundConstraint(_constrained(constraint), *constraint.bounds())
         about = range(len(labels)) if constraint.label is None else [check_label("label", constraint.label, labels)]
         for label in about:
-            wanted[label].append((constraint, required))
-    return tuple(map(tuple, wanted))
+            each[label].append((constraint, required))
+    return tuple(map(tuple, each))
 
 
 def _constrained(constraint: Constraint) -> Metric:
@@ -214,16 +215,18 @@ def _constrained(constraint: Constraint) -> Metric:
     metric = get_metric(constraint.metric)
     if isinstance(metric, Overlap) and metric.average != "binary":
         raise ValueError(
-            f"with several labels a constraint holds for each label, or for the one it names; {metric.name!r} is an "
+            f"for multilabel targets a constraint holds for each label, or for the one it names; {metric.name!r} is an "
             f"average over them. Name {metric.stem!r} instead"
         )
     return _of_label(metric)
 
 
-def notes_on_constraint(wanted: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]) -> list[str]:
-    """Return what each constraint comes to in decisions; of many labels, that of the first few that have samples."""
+def notes_on_constraint(
+    constraints: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]
+) -> list[str]:
+    """Return the value of each constraint, for at most 20 labels that have samples."""
     notes = []
-    for j, each in enumerate(wanted):
+    for j, each in enumerate(constraints):
         for constraint, required in each if counts.total[j] > 0 else ():
             of = "" if constraint.label is not None else f" for {shown(labels[j])}"
             notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
