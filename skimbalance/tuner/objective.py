@@ -126,15 +126,15 @@ def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[Fi
         return spec, []
     if spec.solver == "coordinate_ascent":
         raise ValueError(
-            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; no formula is known of "
-            f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
+            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; "
+            f"{metric.name!r} is a black box. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
         )
     notes = []
     if spec.solver == "auto":
         search = Search()
         spec = replace(spec, solver=search)
         how = "among cuts" if n_classes == 2 else f"by {search.method}"
-        notes.append(f"Nothing but values is known of {metric.name}: the greatest was searched for {how}.")
+        notes.append(f"{metric.name} is a black-box metric: its maximum was searched for {how}.")
     if isinstance(spec.solver, Search) and spec.estimate != "empirical" and not metric.takes_weights:
         spec = replace(spec, estimate="empirical")
         notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")

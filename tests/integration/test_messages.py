@@ -99,11 +99,11 @@ def test_a_constraint_on_one_class_of_several_asks_for_its_label(fit):
 
 def test_a_metric_of_two_classes_is_blamed_on_the_argument_it_came_by():
     scores = np.random.default_rng(0).dirichlet(np.ones(3), size=len(Y))
-    with pytest.raises(ValueError, match=r"^metrics 'f1' is about two classes; y holds 3"):
+    with pytest.raises(ValueError, match=r"^metrics 'f1' is binary; y holds 3"):
         imbalance_curve(scores, Y, metrics=["f1"])
     with pytest.raises(ValueError, match=r"^metrics='f11' is not a known metric"):
         imbalance_curve(scores, Y, metrics=["f11"])
-    with pytest.raises(ValueError, match=r"^objective 'f1' is about two classes; y holds 3"):
+    with pytest.raises(ValueError, match=r"^objective 'f1' is binary; y holds 3"):
         OffsetTuner("f1").fit(scores, Y)
 
 
@@ -147,10 +147,10 @@ class TestOutOfReach:
         said = self.said("precision", [AtLeast("recall", 0.99, confidence=0.95)])
         assert said.startswith(
             "No offsets satisfy the constraint on unseen data with the requested confidence, though some do on these samples: "
-            "recall at least 0.99 with confidence 0.95 takes at least 1."
+            "recall at least 0.99 with confidence 0.95 needs at least 1."
         )
         assert re.search(
-            r"takes at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 1\.",
+            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 1\.",
             said,
         )
         assert "Use more samples or a lower confidence." in said
@@ -159,7 +159,7 @@ class TestOutOfReach:
         said = self.said("accuracy", [AtLeast("accuracy", 0.99)])
         found = re.match(
             r"No offsets satisfy the constraint on these samples: accuracy at least 0\.99, achievable from "
-            r"0\.25 to (0\.\d+)\. Those that miss by the least were taken\.",
+            r"0\.25 to (0\.\d+)\. Those that miss by the least are used\.",
             said,
         )
         assert float(found.group(1)) < 0.99

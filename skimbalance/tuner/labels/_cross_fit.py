@@ -174,8 +174,9 @@ class LabelCrossFit(CrossFit):
 
     def redrawn_merits(self, *decisions: Indicator) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
-        for values in predictive_values(self.problem, *decisions, seed=self.seed):
-            yield tuple(map(self.problem.metric.merit, values))
+        # The weight of an independent sample is that of the first decisions, which are to be the last ones here.
+        for values in predictive_values(self.problem, *decisions[::-1], seed=self.seed):
+            yield tuple(map(self.problem.metric.merit, values[::-1]))
 
 
 def score_of(

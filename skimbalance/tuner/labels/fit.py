@@ -291,7 +291,7 @@ def _notes_on(
             )
         elif broken:
             notes.append(
-                f"Label {shown(names[j])} is carried by {'all samples' if problem.n_positive[j] else 'no row'}: "
+                f"Label {shown(names[j])} is carried by {'all samples' if problem.n_positive[j] else 'no sample'}: "
                 f"its offset stays zero, with which {', '.join(broken)} does not hold on these samples."
             )
         else:

@@ -54,7 +54,7 @@ def one_more_row_than_classes(seed, n_classes):
 
 def reached_note(tuner):
     """The note that no offsets meet the constraints, None if there is no such note."""
-    return next((note for note in tuner.notes_ if note.startswith("No offsets meet")), None)
+    return next((note for note in tuner.notes_ if note.startswith("No offsets satisfy")), None)
 
 
 def test_a_score_takes_no_restarts(restarts):
@@ -146,7 +146,7 @@ def test_a_search_until_met_ends_there_and_gives_the_same_verdict():
 def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
     scores, y = one_more_row_than_classes(seed, n_classes)
     tuner = OffsetTuner("f1_macro", kind="logits", constraints=[OUT_OF_REACH], confidence_level=None).fit(scores, y)
-    low, high = map(float, re.search(r"reach from (\S+) to ([\d.]+\d)", reached_note(tuner)).groups())
+    low, high = map(float, re.search(r"achievable from (\S+) to ([\d.]+\d)", reached_note(tuner)).groups())
     recalls = [np.mean(tuner.predict(scores)[y == c] == c) for c in range(n_classes)]
     assert low - 1e-4 <= np.mean(recalls) <= high + 1e-4
 

@@ -25,7 +25,7 @@ def in_turn(jobs):
     return [job() for job in jobs]
 
 
-robustly = partial(robust, n_bootstraps=8, seed=0, run=in_turn)
+robustly = partial(robust, spec=FitSpec())
 
 
 def skewed(seed, *, n_samples, n_classes, tail=0.4):
@@ -208,7 +208,7 @@ class TestFewRows:
         return OffsetTuner("f1_macro", kind="logits").fit(rng.normal(size=(len(y), len(sizes))), y)
 
     def test_a_rare_class_is_warned_about_with_its_count(self):
-        with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. So few say little") as caught:
+        with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. Their offsets, and scores") as caught:
             tuner = self.fit([40, 20, 3], ["a", "b", "rare"])
         assert str(caught[0].message).startswith(tuner.notes_[0])
         assert caught[0].filename == __file__

@@ -274,5 +274,5 @@ def test_a_doubt_is_said_once():
 
 def test_what_is_new_is_warned_of():
     fitted = tuner("accuracy", constraints=[AtLeast("jaccard", 0.75, label="ant")])  # less can be had of a rarer class
-    with pytest.warns(UnreachableGoalWarning, match="No offsets meet"):
+    with pytest.warns(UnreachableGoalWarning, match="No offsets satisfy"):
         fitted.adapt_to(NEW)

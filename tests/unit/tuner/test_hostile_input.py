@@ -50,7 +50,7 @@ HOSTILE = {
         *GOOD,
         r"pos_label='yes' is not a class; .*\[0, 1\]",
     ),
-    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is about two classes; y holds 3"),
+    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is binary; y holds 3"),
     "cost of wrong size": ({"objective": Cost([[0, 1], [1, 0]])}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "3 classes; got 2"),
 }
 

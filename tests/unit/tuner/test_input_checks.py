@@ -92,7 +92,7 @@ class TestDecisions:
     def test_a_model_without_an_error_may_have_seen_the_rows(self):
         y = np.repeat([0, 1], [60, 20])
         tuner = OffsetTuner("f1").fit(np.where(y == 1, 0.9, 0.1), y)
-        assert any("makes no error on these rows" in note for note in tuner.notes_)
+        assert any("makes no error on these samples" in note for note in tuner.notes_)
 
     def test_one_class_for_every_row(self):
         tuner = OffsetTuner("recall", kind="logits").fit(*drawn())

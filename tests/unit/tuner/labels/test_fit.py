@@ -139,8 +139,8 @@ def test_floors_of_one_label_and_of_all(problem, name, estimate):
     slack = 0 if estimate == "empirical" else 0.1
     assert recall_score(indicator, found, average=None).min() >= 0.6 - slack
     assert precision_score(indicator[:, 2], found[:, 2]) >= 0.7 - slack
-    assert sum("Asked for recall" in note for note in fit.notes) == 4
-    assert sum("Asked for precision of 'c'" in note for note in fit.notes) == 1
+    assert sum("Constraint recall" in note for note in fit.notes) == 4
+    assert sum("Constraint precision of 'c'" in note for note in fit.notes) == 1
 
 
 def test_a_floor_with_confidence_is_raised(problem):
