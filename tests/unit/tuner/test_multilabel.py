@@ -386,6 +386,6 @@ def test_the_report(samples, capsys):
     rarest = int(samples[1].sum(axis=0).argmin())
     assert report.classes[0][0] == NAMES[rarest]
     assert report.classes[0][4] == f"{tuner.threshold_[rarest]:#.3g}"
-    assert "the rarest label first" in str(report)
+    assert "the smallest label first" in str(report)
     two = fit(scores=samples[0][:, :2], y=samples[1][:, :2]).report()
     assert not {"positive class", "Threshold"} & dict(two.facts).keys()
