@@ -12,16 +12,17 @@ from skimbalance.estimation._cross_fit import (
     prediction_interval,
 )
 from skimbalance.estimation._estimate import ESTIMATES, estimate, fit_of, tighten
-from skimbalance.estimation._groups import held_by, independent_counts, independent_weights
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
+from skimbalance.estimation._redraw import held_by, independent_counts, independent_weights
 from skimbalance.estimation._state_estimate import StateProblem
-from skimbalance.estimation.spec import CrossFitResult, FitSpec, in_turn
+from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, in_turn
 
 __all__ = [
     "ESTIMATES",
     "ClassCrossFit",
     "CrossFit",
     "CrossFitResult",
+    "FitResult",
     "FitSpec",
     "KeptRows",
     "StateProblem",

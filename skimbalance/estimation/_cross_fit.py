@@ -13,13 +13,13 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.stats import t as student
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.decision import decide
 from skimbalance._core.typing import Run
-from skimbalance.estimation._groups import deal_groups, independent_counts
-from skimbalance.estimation._redraw import Codes, Floats, posterior_predictive
+from skimbalance.estimation._redraw import Codes, Floats, independent_counts, posterior_predictive
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, fit_present_classes
@@ -71,7 +71,7 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
     n_independent = codes.size if groups is None else len(np.unique(groups))
     n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, n_independent)
     if groups is not None:
-        return deal_groups(codes, groups, n_folds=n_folds, seed=seed)
+        return _deal_groups(codes, groups, n_folds=n_folds, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
@@ -234,3 +234,52 @@ def cross_fit(problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes) -> Clas
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
     return ClassCrossFit(problem, codes, weights, fold_of, np.stack(offsets), spec.seed)
+
+
+def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:
+    """Return the fold of each sample: every group is whole, and classes are spread as evenly as that allows.
+
+    Of groups that hold the same number of samples of each class every fold takes equally many. The others follow one by
+    one, as in scikit-learn's `StratifiedGroupKFold`.
+    """
+    present, codes = np.unique(codes, return_inverse=True)
+    distinct, groups = np.unique(groups, return_inverse=True)
+    n_classes, n_groups, rng = len(present), len(distinct), np.random.default_rng(seed)
+    # Sums of random integers, which may overflow, differ between groups of different content.
+    content = np.zeros(n_groups, dtype=np.uint64)
+    np.add.at(content, groups, rng.integers(1 << 64, size=n_classes, dtype=np.uint64)[codes])
+    shuffled = rng.permutation(n_groups)
+    order = shuffled[np.argsort(content[shuffled], kind="stable")]
+    _, first, alike = np.unique(content[order], return_index=True, return_counts=True)
+    turn = np.arange(n_groups) - np.repeat(first, alike)
+    fold_of_group = np.empty(n_groups, dtype=np.int64)
+    fold_of_group[order] = turn % n_folds
+    left = np.zeros(n_groups, dtype=np.bool_)
+    left[order] = turn >= np.repeat(alike - alike % n_folds, alike)
+    if left.any():
+        held = csr_array((np.ones(len(codes)), (groups, codes)), shape=(n_groups, n_classes))
+        rest = shuffled[left[shuffled]]
+        fold_of_group[rest] = _one_by_one(held[rest], np.bincount(codes), n_folds=n_folds)
+    fold_of: Codes = fold_of_group[groups]
+    return fold_of
+
+
+def _one_by_one(held: Any, n_samples: Codes, *, n_folds: int) -> Codes:
+    """Return the fold of each group of `held` (groups, classes), those first that hold the largest part of a class.
+
+    A group goes where it adds the least to the squared share of each class in each fold, summed; where several folds
+    are as good, to the one with the fewest samples.
+    """
+    scale = 1 / n_samples.astype(np.float64) ** 2
+    size = held.power(2) @ scale
+    fold_of = np.empty(held.shape[0], dtype=np.int64)
+    in_fold, totals = np.zeros((n_folds, len(n_samples))), np.zeros(n_folds)
+    for group in np.argsort(-size, kind="stable").tolist():
+        part = slice(*held.indptr[group : group + 2])
+        classes, counts = held.indices[part], held.data[part]
+        added = in_fold[:, classes] @ (counts * scale[classes])
+        fold = int(np.lexsort((totals, added))[0])
+        in_fold[fold, classes] += counts
+        totals[fold] += counts.sum()
+        fold_of[group] = fold
+    return fold_of

@@ -7,16 +7,28 @@ from typing import cast
 
 import numpy as np
 
-from skimbalance._core.array_api import to_numpy
+from skimbalance._core.array_api import bring, device, namespace, to_numpy
 from skimbalance._core.decision import decide
+from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
 from skimbalance.estimation._cross_fit import cross_fit, folds_along, jackknife_error, width_of
 from skimbalance.estimation._redraw import Floats, posterior_predictive
 from skimbalance.estimation._robust import plugin, robust
-from skimbalance.estimation._searched import searched
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import HardTruth
-from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, demanding, fit_present_classes, solve
+from skimbalance.metrics.counts import HardTruth, Truth
+from skimbalance.solvers import (
+    Fit,
+    Problem,
+    Search,
+    Solution,
+    adjust_biases,
+    default_budget,
+    demanding,
+    fit_present_classes,
+    is_ordered,
+    search,
+    solve,
+)
 
 __all__ = ["ESTIMATES", "estimate", "fit_of", "tighten"]
 
@@ -99,7 +111,7 @@ def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
     if spec.solver == "imbalance_state":
         return partial(adjust_biases, progress=spec.progress)
     if isinstance(spec.solver, Search):
-        return partial(searched, spec=spec, how=spec.solver, softness=estimate.softness)
+        return partial(_searched, spec=spec, how=spec.solver, softness=estimate.softness)
     return lambda problem: estimate.fit(problem, spec)
 
 
@@ -173,3 +185,38 @@ def _possible_loss(
     low, middle, high = np.quantile(values, [1 - confidence, 0.5, confidence])
     loss: Floats = width_of(problem.groups) * np.array([middle - low, high - middle])
     return loss
+
+
+_LESS_IN_FOLDS, _FEWEST = 4, 10
+"""In a fold a search takes a quarter of the evaluations, and ten at least."""
+
+
+def _searched(problem: Problem, spec: FitSpec, *, how: Search, softness: float) -> Solution:
+    """Return the best offsets that a search finds for labels of this softness.
+
+    A random search depends on the order of the columns, which here depends on what the classes are.
+    """
+    if spec.is_fold:
+        budget = how.budget or default_budget(problem)
+        how = Search(how.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS))
+    progress = None if spec.is_fold else spec.progress
+    order = problem.class_order[::-1]
+    moved = is_ordered(problem.scores) and bool((np.diff(order) < 0).any())
+    ordered = problem.restricted(order.tolist()) if moved else problem
+    sought = ordered if softness == 0 else _softened(condensed(ordered), softness)
+    found = search(sought, how, seed=spec.seed, restarts=spec.restarts, progress=progress)
+    if sought is problem:
+        return found
+    places = np.argsort(order) if moved else np.arange(problem.n_classes)
+    offsets = found.offsets[bring(places, to=found.offsets)]
+    return problem.solved(offsets, n_iter=found.n_iter)
+
+
+def _softened(sample: Sample, softness: float) -> Problem:
+    """Return the problem of labels that are calibrated probabilities by the share `softness`, and hard by the rest."""
+    scores, truth = sample.problem.scores, sample.truth
+    xp = namespace(scores)
+    every = xp.arange(scores.shape[1], device=device(scores))
+    hard = xp.astype(xp.astype(truth.codes, xp.int64)[None, :] == every[:, None], scores.dtype)
+    shares = softness * calibrated_shares(sample) + (1 - softness) * hard
+    return sample.problem.with_truth(Truth.from_shares(shares, weights=truth.weights))

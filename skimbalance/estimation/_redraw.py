@@ -8,10 +8,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import block_diag, csr_array, diags_array
 
-from skimbalance.estimation._groups import held_by, independent_weights
 from skimbalance.metrics.counts import Counts
 
-__all__ = ["Codes", "Floats", "Kinds", "draw_mass", "merged", "posterior_predictive"]
+__all__ = [
+    "Codes",
+    "Floats",
+    "Kinds",
+    "draw_mass",
+    "held_by",
+    "independent_counts",
+    "independent_weights",
+    "merged",
+    "posterior_predictive",
+]
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -170,3 +179,34 @@ def _totals(mass: Floats, labels: Codes, n_labels: int) -> Floats:
     if found.size:
         totals[:, found] = np.add.reduceat(mass[:, order], starts, axis=1)
     return totals
+
+
+def independent_counts(codes: Codes, groups: Codes | None, *, n_classes: int) -> Codes:
+    """Return how many samples there are of each class (K,); those of one group and class count once."""
+    if groups is not None:
+        codes = np.unique(groups * n_classes + codes) % n_classes
+    counts: Codes = np.bincount(codes, minlength=n_classes)
+    return counts
+
+
+def held_by(groups: Codes, kinds: Codes, weights: npt.NDArray[np.float64] | None, *, n_kinds: int) -> Any:
+    """Return the sparse matrix (groups, kinds) of what the samples of each kind in each group weigh."""
+    present, number = np.unique(groups, return_inverse=True)
+    mass = np.ones(len(groups)) if weights is None else weights
+    return csr_array((mass, (number, kinds)), shape=(len(present), n_kinds))
+
+
+def independent_weights(hits: Any, totals: Any) -> npt.NDArray[np.float64]:
+    """Return the weight (K,) of samples of each class with as much information on its recall as an independent sample.
+
+    `hits` and `totals` are sparse (groups, K): the weight of the samples of a class in a group, of the true positives
+    and of all. The result is the variance of the true positives over groups by that of independent samples, the design
+    effect of survey samples. With few true positives or misses it is the mean weight of a class in its groups.
+    """
+    sums = np.asarray(totals.sum(axis=0), dtype=np.float64)
+    groups = sums / np.maximum((totals > 0).sum(axis=0), 1)
+    rates = np.asarray(hits.sum(axis=0)) / np.where(sums > 0, sums, 1)
+    squares = np.asarray((hits - totals.multiply(rates[None, :])).power(2).sum(axis=0))
+    some = np.where(sums > 0, groups / 2, 1)
+    weights: npt.NDArray[np.float64] = (squares + groups * some) / (rates * (1 - rates) * sums + some)
+    return weights

@@ -5,20 +5,21 @@ but the errors of the calibration. The median optimum over Bayesian bootstraps o
 Multiclass offsets are shrunk towards the best multiple of `-log prior`, which is one number.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
-from skimbalance._core.array_api import bring, device, flat, namespace, put, smallest_normal
+import numpy as np
+
+from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample, condensed
+from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem, Solution, ascend, prior_offsets
 
-__all__ = ["plugin", "robust"]
+__all__ = ["bootstrap_weights", "plugin", "robust"]
 
 _TAUS = tuple(tau / 8 for tau in range(17))
 
@@ -115,3 +116,30 @@ def _best_multiple(problem: Problem) -> Array:
     support = problem.truth.support
     offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
     return max(offsets, key=problem.objective_value)
+
+
+def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
+    """Yield random weights (n,): exponential for each sample that a sample of the sample stands for (Rubin, 1981).
+
+    Samples of one group have the same weight.
+    """
+    xp = namespace(sample.problem.scores)
+    truth, rng = sample.truth, np.random.default_rng(seed)
+    codes = xp.astype(truth.codes, xp.int64)
+    for _ in range(count):
+        weights = bring(_draw(sample, rng), to=sample.problem.scores, dtype=xp.float64)
+        if truth.weights is not None:
+            weights = weights * truth.weights
+        totals = count_codes(codes, weights, truth.n_classes)
+        yield weights * (truth.support / totals)[codes]
+
+
+def _draw(sample: Sample, rng: np.random.Generator) -> Array:
+    """Return the mean of as many standard exponentials as each sample of the sample stands for."""
+    groups = sample.problem.groups
+    if groups is not None:
+        return rng.exponential(size=int(groups.max()) + 1)[groups]
+    if sample.sizes is None:
+        return rng.exponential(size=sample.problem.scores.shape[0])
+    sizes = to_numpy(sample.sizes)
+    return rng.gamma(sizes) / sizes

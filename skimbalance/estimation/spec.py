@@ -1,7 +1,7 @@
-"""The settings of a fit, from the estimator to the folds, and what cross-fitting returns."""
+"""The settings of a fit, from the estimator to the folds, and its results."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy.typing as npt
@@ -10,9 +10,10 @@ from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Ru
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
+from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Search
 
-__all__ = ["CrossFitResult", "FitSpec", "in_turn"]
+__all__ = ["CrossFitResult", "FitResult", "FitSpec", "in_turn"]
 
 _Result = TypeVar("_Result")
 
@@ -94,3 +95,37 @@ class CrossFitResult:
     required: tuple[BoundConstraint, ...] = ()
     achievable: bool = True
     achievable_with_confidence: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The result of a fit, under the names of the tuner's attributes; None where there is none.
+
+    `kept` are the samples from which offsets can be fitted again, and `shrinkage_factor` the part of the offsets that
+    was kept, one for all or one for each label (L,). Neither is an attribute of the tuner.
+    """
+
+    classes: npt.NDArray[Any]
+    offsets: Array
+    in_sample_score: float
+    untuned_score: float
+    class_profile: ClassProfile
+    n_iter: int
+    notes: list[str]
+    threshold: float | Array | None = None
+    score: float | None = None
+    score_interval: tuple[float, float] | None = None
+    offsets_interval: Array | None = None
+    multilabel: bool = False
+    pos_label: Label = None
+    shrinkage_factor: Any = 1.0
+    kept: Any = None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of a tuner, without those that are None."""
+        found = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in {"kept", "shrinkage_factor"}
+        }
+        return {**{f"{name}_": value for name, value in found.items() if value is not None}, "_kept": self.kept}

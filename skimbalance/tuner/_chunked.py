@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._core.decision import centred, decide_scores, threshold_of
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance.estimation import FitSpec
+from skimbalance.estimation import FitResult, FitSpec
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.profile import ClassProfile
@@ -29,7 +29,6 @@ from skimbalance.tuner.chunks import (
 )
 from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
-from skimbalance.tuner.result import FitResult
 
 __all__ = ["fit_chunks"]
 

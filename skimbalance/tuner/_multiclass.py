@@ -23,14 +23,13 @@ from skimbalance._core.validation import (
     label_values,
     require_several_groups,
 )
-from skimbalance.estimation import CrossFitResult, FitSpec, KeptRows, StateProblem, estimate
+from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, KeptRows, StateProblem, estimate
 from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Problem
-from skimbalance.tuner._input_checks import check_decisions, check_input
-from skimbalance.tuner._notes import notes_on_estimate, notes_on_state, notes_on_support
+from skimbalance.tuner._notes import check_decisions, check_input, notes_on_estimate, notes_on_state, notes_on_support
 from skimbalance.tuner.objective import (
     bounds_of,
     check_objective,
@@ -39,7 +38,6 @@ from skimbalance.tuner.objective import (
     resolve_metric,
     resolve_solver,
 )
-from skimbalance.tuner.result import FitResult
 
 __all__ = ["fit_classes"]
 

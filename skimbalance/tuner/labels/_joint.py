@@ -13,9 +13,8 @@ import numpy as np
 
 from skimbalance._core.typing import Run
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample, condensed
+from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
+from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem
 from skimbalance.tuner.labels._labels import Floats

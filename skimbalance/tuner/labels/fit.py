@@ -21,9 +21,9 @@ from skimbalance._core.validation import (
     shown,
     with_few_samples,
 )
-from skimbalance.estimation import CrossFitResult, FitSpec, in_turn, tighten
+from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
-from skimbalance.tuner._input_checks import check_label_input
+from skimbalance.tuner._notes import check_label_input
 from skimbalance.tuner.labels._counts import profile_of
 from skimbalance.tuner.labels._cross_fit import estimate_labels, score_of
 from skimbalance.tuner.labels._labels import (
@@ -44,7 +44,6 @@ from skimbalance.tuner.labels.objective import (
     label_names,
     notes_on_constraint,
 )
-from skimbalance.tuner.result import FitResult
 
 __all__ = ["fit_labels", "fit_multilabel"]
 

@@ -7,11 +7,9 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skimbalance.estimation import FitSpec, cross_fit, folds_along, folds_of
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import Calibration
-from skimbalance.estimation._condense import condensed
-from skimbalance.estimation._groups import independent_counts
-from skimbalance.estimation._redraw import posterior_predictive
+from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._redraw import independent_counts, posterior_predictive
+from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem

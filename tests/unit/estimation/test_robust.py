@@ -9,8 +9,7 @@ from support.problems import problem as drawn_problem
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample
+from skimbalance.estimation._calibration import Sample, calibrated_shares
 from skimbalance.estimation._robust import _median, _shrunk, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
