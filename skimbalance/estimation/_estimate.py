@@ -15,7 +15,7 @@ from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._searched import searched
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
-from skimbalance.solvers import Fit, Problem, Search, Solution, adjust_biases, demanding, fit_present_classes, solve
+from skimbalance.solvers import Fit, Problem, Search, Solution, demanding, fit_present_classes, get_solver, solve
 
 __all__ = ["ESTIMATES", "Estimated", "Estimation", "in_turn"]
 
@@ -57,7 +57,7 @@ class Estimation:
     seed: int
     run: Run
     progress: Progress
-    solver: str | Search = "auto"
+    solver: str | Search = "coordinate_ascent"
 
     def __call__(self, problem: Problem, confidences: Sequence[float | None] = ()) -> Estimated:
         """Fit the offsets, and foretell their score; each requirement is to hold on new samples with its confidence."""
@@ -86,7 +86,7 @@ class Estimation:
     def _foretold(self, problem: Problem, *, exactly: bool) -> Estimated:
         """Fit and cross-fit; `exactly` on the samples at hand, where only that comes nearest to the requirements."""
         fit = self._fit(exactly=exactly)
-        robustly = self.estimate == "robust" and self.solver != "imbalance_state"
+        robustly = self.estimate == "robust" and get_solver(self.solver).estimates != "none"
         if self.confidence_level is None and not robustly:
             return Estimated(fit_present_classes(problem, fit))
         fold_fit = self._fit(exactly=exactly, fold=True)
@@ -109,21 +109,20 @@ class Estimation:
         Random restarts are for the final fit: in a fold there are none.
         """
         progress, restarts = (None, False) if fold else (self.progress, restarts)
-        if self.solver == "imbalance_state":
-            return partial(adjust_biases, progress=progress)
-        if isinstance(self.solver, Search):
+        solver = get_solver(self.solver)
+        if solver.search is not None:
             estimate = "empirical" if exactly else self.estimate
             return partial(
                 searched,
-                how=self.solver,
+                how=solver.search,
                 estimate=estimate,
                 seed=self.seed,
                 quick=fold,
                 restarts=restarts,
                 progress=progress,
             )
-        if self.estimate == "empirical" or exactly:
-            return partial(solve, seed=self.seed, progress=progress, restarts=restarts)
+        if self.estimate == "empirical" or exactly or solver.estimates != "ascents":
+            return partial(solver.run, seed=self.seed, progress=progress, restarts=restarts)
         if self.estimate == "plugin":
             return partial(plugin, progress=progress)
         n_bootstraps = max(2, self.n_bootstraps // 4) if fold else self.n_bootstraps

@@ -19,7 +19,7 @@ from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts, HardTruth
 from skimbalance.metrics.registry import get_metric, nothing_to_tune
-from skimbalance.solvers import OPTIMISERS, Problem, Search, reachable
+from skimbalance.solvers import Problem, Search, get_solver, reachable
 
 __all__ = [
     "Objective",
@@ -141,21 +141,20 @@ class Plan(NamedTuple):
 
 def resolve_solver(metric: Metric, *, n_classes: int, estimate: str, solver: str | Search) -> Plan:
     """Return what `estimate` and `solver` come to for this metric."""
-    if solver in OPTIMISERS:
-        solver = Search(str(solver))
-    if metric.decomposition != "general":
-        return Plan(estimate, solver, [])
-    if solver == "coordinate_ascent":
-        raise ValueError(
-            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; nothing but values is known of "
-            f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
-        )
     notes = []
-    if solver == "auto":
+    if solver == "auto" and metric.decomposition != "general":
+        solver = "coordinate_ascent"
+    elif solver == "auto":
         solver = Search()
         how = "among cuts" if n_classes == 2 else f"by {solver.method}"
         notes.append(f"Nothing but values is known of {metric.name}: the greatest was searched for {how}.")
-    if isinstance(solver, Search) and estimate != "empirical" and not metric.takes_weights:
+    needs = get_solver(solver)
+    if metric.decomposition not in needs.decompositions:
+        raise ValueError(
+            f"solver={needs.name!r} needs a metric of skimbalance.metrics; nothing but values is known of "
+            f"{metric.name!r}. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
+        )
+    if needs.estimates != "none" and estimate != "empirical" and not metric.takes_weights:
         estimate = "empirical"
         notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")
     return Plan(estimate, solver, notes)
