@@ -31,10 +31,10 @@ class Constraint(ABC):
 
     @names_page
     def __post_init__(self) -> None:
-        if callable(self.metric) or getattr(self.metric, "trait", None) == "general":
+        if callable(self.metric) or (isinstance(self.metric, Metric) and not self.metric.is_constrainable):
             raise ValueError(
-                "constraints need a metric with a trait, such as those of skimbalance.metrics, whose bounds the search "
-                f"can find; {self.metric!r} may be the objective only"
+                "constraints need a metric of skimbalance.metrics, for which a solver can search bounds; "
+                f"{self.metric!r} can be the objective only"
             )
         if not isinstance(self.metric, str | Metric):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
@@ -78,7 +78,7 @@ class AtLeast(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------
@@ -117,7 +117,7 @@ class AtMost(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------
@@ -158,7 +158,7 @@ class Near(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------

@@ -21,12 +21,12 @@ from skimbalance.solvers import (
     Problem,
     Search,
     Solution,
-    adjust_biases,
+    Solver,
     default_budget,
     demanding,
     fit_present_classes,
+    get_solver,
     is_ordered,
-    search,
     solve,
 )
 
@@ -108,11 +108,11 @@ def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
     `exactly` takes the labels as they are, whatever the estimate: only that comes nearest to the constraints.
     """
     estimate = ESTIMATES["empirical" if exactly else spec.estimate]
-    if spec.solver == "imbalance_state":
-        return partial(adjust_biases, progress=spec.progress)
-    if isinstance(spec.solver, Search):
-        return partial(_searched, spec=spec, how=spec.solver, softness=estimate.softness)
-    return lambda problem: estimate.fit(problem, spec)
+    solver = get_solver(spec.solver)
+    if solver.estimates == "ascents":
+        return lambda problem: estimate.fit(problem, spec)
+    softness = estimate.softness if solver.estimates == "soft_labels" else 0.0
+    return partial(_searched, spec=spec, solver=solver, softness=softness)
 
 
 def _scaled(fit: Fit, factor: float, problem: Problem) -> Solution:
@@ -191,20 +191,23 @@ _LESS_IN_FOLDS, _FEWEST = 4, 10
 """In a fold a search takes a quarter of the evaluations, and ten at least."""
 
 
-def _searched(problem: Problem, spec: FitSpec, *, how: Search, softness: float) -> Solution:
-    """Return the best offsets that a search finds for labels of this softness.
+def _searched(problem: Problem, spec: FitSpec, *, solver: Solver, softness: float) -> Solution:
+    """Return the best offsets that a solver finds for labels of this softness.
 
     A random search depends on the order of the columns, which here depends on what the classes are.
     """
+    run = partial(solver.run, seed=spec.seed, restarts=spec.restarts, progress=spec.progress)
+    if solver.search is None:
+        return run(problem)
     if spec.is_fold:
-        budget = how.budget or default_budget(problem)
-        how = Search(how.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS))
-    progress = None if spec.is_fold else spec.progress
+        budget = solver.search.budget or default_budget(problem)
+        fewer = get_solver(Search(solver.search.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS)))
+        run = partial(fewer.run, seed=spec.seed, restarts=spec.restarts)
     order = problem.class_order[::-1]
     moved = is_ordered(problem.scores) and bool((np.diff(order) < 0).any())
     ordered = problem.restricted(order.tolist()) if moved else problem
     sought = ordered if softness == 0 else _softened(condensed(ordered), softness)
-    found = search(sought, how, seed=spec.seed, restarts=spec.restarts, progress=progress)
+    found = run(sought)
     if sought is problem:
         return found
     places = np.argsort(order) if moved else np.arange(problem.n_classes)

@@ -11,7 +11,7 @@ from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.profile import ClassProfile
-from skimbalance.solvers import Search
+from skimbalance.solvers import Search, get_solver
 
 __all__ = ["CrossFitResult", "FitResult", "FitSpec", "in_turn"]
 
@@ -41,7 +41,7 @@ class FitSpec:
     pos_label: Label = None
     class_prior: ArrayLike | Mapping[Label, float] | None = None
     estimate: str = "robust"
-    solver: str | Search = "auto"
+    solver: str | Search = "coordinate_ascent"
     n_bootstraps: int = 8
     confidence_level: float | None = 0.9
     seed: int = 0
@@ -53,7 +53,7 @@ class FitSpec:
     @property
     def shrinks(self) -> bool:
         """Whether offsets are scaled by what they gain in cross-fitting."""
-        return self.estimate == "robust" and self.solver != "imbalance_state"
+        return self.estimate == "robust" and get_solver(self.solver).estimates != "none"
 
     @property
     def cross_fits(self) -> bool:

@@ -81,7 +81,7 @@ def _metric_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitRes
     requirements = bounds_of(goal.constraints, samples.labels, goal.pos_label)
     problem = Problem(np.zeros((0, len(samples.labels)), dtype=sample.scores.dtype), truth, metric, requirements)
     chosen, _ = resolve_solver(metric, goal, n_classes=len(samples.labels))
-    exactly = chosen.estimate == "empirical" and chosen.solver in {"auto", "coordinate_ascent"}
+    exactly = chosen.estimate == "empirical" and chosen.solver == "coordinate_ascent"
     exactly = exactly and not any(constraint.confidence for constraint in goal.constraints)
     candidates = [0 * fitted.offsets, fitted.offsets]
     if exactly:

@@ -22,7 +22,7 @@ from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, 
 from skimbalance.exceptions import caught_warnings, is_silent, names_page, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
-from skimbalance.solvers import OPTIMISERS, Search
+from skimbalance.solvers import SOLVERS, Search
 from skimbalance.tuner._chunked import fit_chunks
 from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner._decisions import TunedDecisions
@@ -233,7 +233,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
         "estimate": [StrOptions(set(ESTIMATES))],
-        "solver": [StrOptions({"auto", "coordinate_ascent", "imbalance_state", *OPTIMISERS}), Search],
+        "solver": [StrOptions({"auto", *SOLVERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],

@@ -18,7 +18,7 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import get_metric, nothing_to_tune
-from skimbalance.solvers import OPTIMISERS, Search
+from skimbalance.solvers import Search, get_solver
 
 __all__ = [
     "METRICS_OF_STATES",
@@ -119,26 +119,25 @@ def takes_weights(objective: Any) -> bool:
 
 
 def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[FitSpec, list[str]]:
-    """Return the settings with the estimate and the solver that are used for this metric, and notes on them."""
-    if spec.solver in OPTIMISERS:
-        spec = replace(spec, solver=Search(str(spec.solver)))
-    if metric.decomposition != "general":
-        return spec, []
-    if spec.solver == "coordinate_ascent":
-        raise ValueError(
-            "solver='coordinate_ascent' needs a metric of skimbalance.metrics; "
-            f"{metric.name!r} is a black box. Take 'auto', 'differential_evolution', 'direct' or 'powell'"
-        )
-    notes = []
-    if spec.solver == "auto":
-        search = Search()
-        spec = replace(spec, solver=search)
-        how = "among cuts" if n_classes == 2 else f"by {search.method}"
+    """Return the settings with the solver and the estimate that are used for this metric, and notes on them."""
+    solver, notes = spec.solver, []
+    if solver == "auto" and metric.decomposition != "general":
+        solver = "coordinate_ascent"
+    elif solver == "auto":
+        solver = Search()
+        how = "among cuts" if n_classes == 2 else f"by {solver.method}"
         notes.append(f"{metric.name} is a black-box metric: its maximum was searched for {how}.")
-    if isinstance(spec.solver, Search) and spec.estimate != "empirical" and not metric.takes_weights:
-        spec = replace(spec, estimate="empirical")
+    needs = get_solver(solver)
+    if metric.decomposition not in needs.decompositions:
+        raise ValueError(
+            f"solver={needs.name!r} needs a metric of skimbalance.metrics; {metric.name!r} is a black-box metric. Take "
+            "'auto', 'differential_evolution', 'direct' or 'powell'"
+        )
+    estimate = spec.estimate
+    if needs.estimates != "none" and estimate != "empirical" and not metric.takes_weights:
+        estimate = "empirical"
         notes.append(f"{metric.name} takes no sample_weight: labels could not be softened, and were taken as they are.")
-    return spec, notes
+    return replace(spec, solver=solver, estimate=estimate), notes
 
 
 def bounds_of(

@@ -63,6 +63,7 @@ def fit_labels(
     names = label_names(y, n_labels=indicator.shape[1], classes=classes)
     indicator = by_label(indicator, y, names, name="y")
     check_label_spec(spec, names)
+    spec = replace(spec, solver="coordinate_ascent")
     given = label_columns(scores, kind=spec.kind, labels=names)
     check_lengths(scores=given, y=indicator)
     host = to_numpy(given)

@@ -292,7 +292,7 @@ class TestTuner:
 
     @pytest.mark.parametrize("metric", [share_right, make_scorer(f1_score), BlackBox(share_right)])
     def test_it_cannot_be_a_constraint(self, metric):
-        with pytest.raises(ValueError, match="constraints need a metric with a trait"):
+        with pytest.raises(ValueError, match="constraints need a metric of skimbalance.metrics"):
             AtLeast(metric, 0.5)
 
     def test_absent_classes(self):
