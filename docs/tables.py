@@ -72,7 +72,7 @@ def quality() -> str:
 
 
 def _order(group: str, metric: str) -> tuple[bool, int]:
-    return group != "two classes", list(METRICS).index(metric)
+    return group != "binary", list(METRICS).index(metric)
 
 
 def _verdicts(rows: Iterable[dict[str, str]]) -> tuple[int, int, int]:
