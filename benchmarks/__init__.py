@@ -1,4 +1,4 @@
-"""Scripts that measure quality and speed, each run from the repository root as ``python -m benchmarks.FOLDER.SCRIPT``."""
+"""Scripts that measure quality and speed, run from the repository root: ``python -m benchmarks.FOLDER.SCRIPT``."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Who is better in the paper's experiment: means over seeds, and paired tests within settings and over all of them."""
+"""Means over seeds, and paired tests within each setting and over all settings."""
 
 import math
 from collections import defaultdict
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import nct, rankdata, t, ttest_1samp, wilcoxon
+
 from benchmarks.leaderboard.summary import LEVEL, SAME, holm
 from benchmarks.paper.data import SETTINGS, Vector
 from benchmarks.paper.nets import NETS
 from benchmarks.paper.scores import ADJUSTMENTS, OURS, PUBLISHED, SELECTIONS, Line, pairs
-from scipy.optimize import brentq
-from scipy.stats import nct, rankdata, t, ttest_1samp, wilcoxon
 
 __all__ = [
     "METHODS",
@@ -33,11 +34,11 @@ OBJECTIVES = {
     "f1": ("f1", "f1_macro"),
     "geometric_mean": ("geometric_mean",),
 }
-"""What users may want, and the metrics that it is with two classes and with several."""
+"""The objectives, and their metrics in binary and multiclass settings."""
 
 
 class Method(NamedTuple):
-    """A net, a way to choose its epoch, and a way to adjust it."""
+    """A net, the selection of its epoch, and its adjustment."""
 
     net: str
     selection: str
@@ -49,18 +50,18 @@ METHODS = [Method(net, *pair) for net in NETS for pair in pairs(net) if pair[0] 
 RULES = [Method("baseline", selection, OURS) for selection in SELECTIONS]
 
 Scores = Mapping[str, Mapping[Method, Vector]]
-"""By setting and method, the score of each seed."""
+"""The score of each seed, by setting and method."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A method beside a reference, which has the wins; verdicts: 1, 0, -1 where the method is better, level, worse."""
+    """A method against a reference; `wins` are the reference's; verdicts are 1 if the method is better, -1 if worse."""
 
     method: Method
     means: dict[str, float]
     deviations: dict[str, float]
     verdicts: dict[str, int]
-    ahead: float
+    difference: float
     wins: int
     ties: int
     losses: int
@@ -69,7 +70,7 @@ class Row:
 
 
 def gathered(found: Sequence[Line], objective: str) -> Scores:
-    """Return the scores for what a user wants, seeds in order."""
+    """Return the scores for an objective, ordered by seed."""
     scores: dict[str, dict[Method, list[float]]] = {
         key: defaultdict(list) for key in SETTINGS if any(line.setting == key for line in found)
     }
@@ -80,23 +81,23 @@ def gathered(found: Sequence[Line], objective: str) -> Scores:
 
 
 def compare(scores: Scores, methods: Sequence[Method], reference: Method) -> list[Row]:
-    """Set methods beside a reference; p-values are Holm's for all of them, within each setting and over all."""
-    gaps = {method: {key: of[reference] - of[method] for key, of in scores.items()} for method in methods}
-    pooled = {method: np.concatenate(list(of.values())).round(9) for method, of in gaps.items()}
-    p_values = holm([math.nan if method == reference else _pooled_p(gap) for method, gap in pooled.items()])
-    verdicts = {key: _verdicts([of[key] for of in gaps.values()]) for key in scores}
+    """Compare methods with a reference; Holm's correction covers all methods, within each setting and over all."""
+    differences = {method: {key: of[reference] - of[method] for key, of in scores.items()} for method in methods}
+    pooled = {method: np.concatenate(list(of.values())).round(9) for method, of in differences.items()}
+    p_values = holm([math.nan if method == reference else _pooled_p(values) for method, values in pooled.items()])
+    verdicts = {key: _verdicts([of[key] for of in differences.values()]) for key in scores}
     return [
         Row(
             method=method,
             means={key: float(of[method].mean()) for key, of in scores.items()},
             deviations={key: _deviation(of[method]) for key, of in scores.items()},
             verdicts={key: of[number] for key, of in verdicts.items()},
-            ahead=float(np.mean([gap.mean() for gap in gaps[method].values()])),
+            difference=float(np.mean([difference.mean() for difference in differences[method].values()])),
             wins=int(np.sum(pooled[method] > SAME)),
             losses=int(np.sum(pooled[method] < -SAME)),
             ties=int(np.sum(abs(pooled[method]) <= SAME)),
             p=p_values[number],
-            verdict=-_leaning(pooled[method]) if p_values[number] < LEVEL else 0,
+            verdict=-_sign(pooled[method]) if p_values[number] < LEVEL else 0,
         )
         for number, method in enumerate(methods)
     ]
@@ -106,24 +107,24 @@ def _deviation(values: Vector) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
-def _pooled_p(gap: Vector) -> float:
+def _pooled_p(difference: Vector) -> float:
     """Return the p-value of the signed-rank test."""
-    return float(wilcoxon(gap).pvalue) if gap.any() else 1.0
+    return float(wilcoxon(difference).pvalue) if difference.any() else 1.0
 
 
-def _leaning(gap: Vector) -> int:
-    """Return which side the signed-rank test is on; the mean may be on the other."""
-    return int(np.sign(np.sign(gap) @ rankdata(abs(gap))))
+def _sign(difference: Vector) -> int:
+    """Return the sign of the signed-rank statistic; the mean may have the other sign."""
+    return int(np.sign(np.sign(difference) @ rankdata(abs(difference))))
 
 
-def _verdicts(gaps: Sequence[Vector]) -> list[int]:
-    """Return for each method whether it is better (1) or worse (-1) than the reference by the paired t-test."""
-    p_values = [float(ttest_1samp(gap, 0).pvalue) if np.ptp(gap) > SAME else math.nan for gap in gaps]
-    return [-int(np.sign(gap.mean())) if p < LEVEL else 0 for gap, p in zip(gaps, holm(p_values), strict=True)]
+def _verdicts(differences: Sequence[Vector]) -> list[int]:
+    """Return for each method 1 if it is better than the reference by the paired t-test, -1 if worse."""
+    p_values = holm([float(ttest_1samp(each, 0).pvalue) if np.ptp(each) > SAME else math.nan for each in differences])
+    return [-int(np.sign(each.mean())) if p < LEVEL else 0 for each, p in zip(differences, p_values, strict=True)]
 
 
 def detectable(n_seeds: int, *, level: float = LEVEL, power: float = 0.8) -> float:
-    """Return the mean over the deviation of paired differences that the t-test finds with the given probability."""
+    """Return the mean difference, in standard deviations, that the paired t-test detects with the given power."""
     critical = t.ppf(1 - level / 2, n_seeds - 1)
 
     def missing(effect: float) -> float:
@@ -133,6 +134,6 @@ def detectable(n_seeds: int, *, level: float = LEVEL, power: float = 0.8) -> flo
 
 
 def name_of(method: Method) -> str:
-    """Return how a method is called."""
+    """Return the name of a method."""
     adjustment = "" if method.adjustment == "none" else f" + {ADJUSTMENTS[method.adjustment]}"
-    return NETS[method.net] + adjustment + (", epoch chosen" if method.selection != "last" else "")
+    return NETS[method.net] + adjustment + (", epoch selected" if method.selection != "last" else "")

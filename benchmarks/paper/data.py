@@ -1,4 +1,4 @@
-"""The data of the paper's experiment: Fashion-MNIST, thinned to an imbalance, and weighted to it for the test."""
+"""Fashion-MNIST with an imbalance: subsets to train and to tune on, and the test samples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 __all__ = ["SETTINGS", "Codes", "Setting", "Split", "Vector", "load", "split"]
 
-TRAINING_ROWS, VALIDATION_ROWS = 4000, 2000
-"""Of the most frequent class: together they are all that there are of it."""
+TRAINING_SAMPLES, VALIDATION_SAMPLES = 4000, 2000
+"""Of the majority class; together these are all of its samples."""
 
 Vector = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -18,7 +18,7 @@ Images = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Setting:
-    """Which classes, the most frequent first, and how many times the first is as frequent as the last."""
+    """The classes, the most frequent first, and the ratio of the first to the last."""
 
     name: str
     classes: tuple[int, ...]
@@ -31,27 +31,27 @@ class Setting:
 
     @property
     def objectives(self) -> tuple[str, str, str]:
-        """The metrics that decisions are tuned for; F1 is that of the rare class, or the mean over several."""
+        """The metrics that decisions are tuned for; binary F1 is that of the minority class."""
         return ("balanced_accuracy", "f1" if self.n_classes == 2 else "f1_macro", "geometric_mean")
 
     @property
-    def training_rows(self) -> Codes:
-        """The rows of each class to train on."""
-        return self._rows(TRAINING_ROWS)
+    def training_samples(self) -> Codes:
+        """The number of training samples of each class."""
+        return self._samples(TRAINING_SAMPLES)
 
     @property
-    def validation_rows(self) -> Codes:
-        """The rows of each class to tune on: half as many as to train on, so of the same imbalance."""
-        return self._rows(VALIDATION_ROWS)
+    def validation_samples(self) -> Codes:
+        """The number of validation samples of each class: half of the training samples."""
+        return self._samples(VALIDATION_SAMPLES)
 
     @property
     def prior(self) -> Vector:
-        """The share of each class among the rows to train on."""
-        return self.training_rows / self.training_rows.sum()
+        """The class prior of the training samples."""
+        return self.training_samples / self.training_samples.sum()
 
-    def _rows(self, most: int) -> Codes:
-        shares = float(self.ratio) ** -np.linspace(0, 1, self.n_classes)
-        return np.floor(most * shares + 1e-9).astype(np.int64)
+    def _samples(self, most: int) -> Codes:
+        fractions = float(self.ratio) ** -np.linspace(0, 1, self.n_classes)
+        return np.floor(most * fractions + 1e-9).astype(np.int64)
 
 
 SETTINGS = {
@@ -62,7 +62,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, 1, 28, 28) and class codes to train on, to tune on and to be judged by."""
+    """Images (n, 1, 28, 28) and class codes of the training, validation and test samples."""
 
     X: Images
     y: Codes
@@ -79,18 +79,18 @@ def load(folder: Path) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def split(pool: dict[str, npt.NDArray[np.generic]], setting: Setting, seed: int) -> Split:
-    """Draw disjoint rows to train and to tune on; all test rows of the classes are kept."""
-    # The ratio seeds too, or the settings of one seed would share rows and be no independent observations.
+    """Draw disjoint training and validation samples; keep all test samples of the classes."""
+    # With the ratio as a seed, the settings of one seed share no draw and are nearly independent observations.
     rng = np.random.default_rng([seed, setting.ratio, setting.n_classes])
     parts: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] = []
-    for label, n, n_val in zip(setting.classes, setting.training_rows, setting.validation_rows, strict=True):
-        rows = rng.permutation(np.flatnonzero(pool["y_train"] == label))
-        parts.append((rows[:n], rows[n : n + n_val]))
-    train, val = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+    for label, n, n_val in zip(setting.classes, setting.training_samples, setting.validation_samples, strict=True):
+        samples = rng.permutation(np.flatnonzero(pool["y_train"] == label))
+        parts.append((samples[:n], samples[n : n + n_val]))
+    train, val = (np.concatenate(part) for part in zip(*parts, strict=True))
     test = np.flatnonzero(np.isin(pool["y_test"], setting.classes))
     pairs = [(pool["X_train"], pool["y_train"], train), (pool["X_train"], pool["y_train"], val)]
     pairs += [(pool["X_test"], pool["y_test"], test)]
-    return Split(*(part for X, y, rows in pairs for part in (_images(X[rows]), _codes(y[rows], setting))))
+    return Split(*(part for X, y, chosen in pairs for part in (_images(X[chosen]), _codes(y[chosen], setting))))
 
 
 def _images(raw: npt.NDArray[np.generic]) -> Images:

@@ -8,9 +8,10 @@ from time import process_time
 import numpy as np
 import numpy.typing as npt
 import torch
-from benchmarks.paper.data import Setting, Split
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+
+from benchmarks.paper.data import Setting, Split
 
 __all__ = ["NETS", "Trained", "trained"]
 
@@ -31,7 +32,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Trained:
-    """Logits (epochs, n, K) of the rows to tune on and to be judged by, processor seconds, and the last weights."""
+    """Logits (epochs, n, K) of the validation and test samples, processor seconds, and the last weights."""
 
     val: npt.NDArray[np.float32]
     test: npt.NDArray[np.float32]
@@ -39,20 +40,20 @@ class Trained:
     weights: npt.NDArray[np.float32]
 
     def write(self, path: Path) -> None:
-        """Store in one file, whole or not at all."""
+        """Store in one file, completely or not at all."""
         unfinished = path.with_suffix(".part.npz")
         np.savez(unfinished, val=self.val, test=self.test, seconds=self.seconds, weights=self.weights)
         unfinished.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Trained":
-        """Return what a file holds."""
+        """Return the content of a file."""
         with np.load(path) as stored:
             return cls(stored["val"], stored["test"], float(stored["seconds"]), stored["weights"])
 
 
 class ConvNet(nn.Sequential):
-    """Two convolutions and a hidden layer, 105 thousand weights: an epoch of 4,000 images takes some 0.2 seconds."""
+    """Two convolutions and a hidden layer, 105,000 weights: an epoch of 4,000 images takes about 0.2 seconds."""
 
     def __init__(self, n_classes: int) -> None:
         body = nn.Sequential(
@@ -68,7 +69,7 @@ class ConvNet(nn.Sequential):
 
 
 class Scaled(nn.Module):
-    """A frozen last layer, and a learnt factor for each class."""
+    """A frozen last layer, and a learned factor for each class."""
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ def losses(setting: Setting) -> dict[str, Loss]:
     weight = 1 / (setting.n_classes * prior)
 
     def proportion(logits: Tensor, y: Tensor) -> Tensor:
-        # Not cross_entropy's own weights: their mean is over the batch, where most batches hold no rare row.
+        # cross_entropy divides by the weights of the batch; most batches have no sample of the minority class.
         return (weight[y] * cross_entropy(logits, y, reduction="none")).mean()
 
     return {
@@ -97,7 +98,7 @@ def losses(setting: Setting) -> dict[str, Loss]:
 
 
 def trained(net: str, split: Split, setting: Setting, *, seed: int, epochs: int, baseline: Trained | None) -> Trained:
-    """Train a net; cRT and LWS start from the baseline. All nets of a seed start alike and see alike batches."""
+    """Train a net; cRT and LWS start from the baseline. The nets of a seed share initial weights and batches."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     model = ConvNet(setting.n_classes)
@@ -112,7 +113,7 @@ def trained(net: str, split: Split, setting: Setting, *, seed: int, epochs: int,
 
 
 def _head_retrained(net: str, model: ConvNet, tensors: list[Tensor], *, epochs: int) -> Trained:
-    """Learn the last layer anew, or its scales, from as many rows of each class, on frozen features."""
+    """Train a new last layer, or scales, on frozen features and class-balanced batches."""
     body, layer = model
     X, y, X_val, X_test = tensors
     features = [_in_parts(body, part) for part in (X, X_val, X_test)]
@@ -131,16 +132,16 @@ def _loop(
     epochs: int,
     draw: Tensor | None = None,
 ) -> Trained:
-    """Train for some epochs and keep the logits of each; with rows drawn by weight the rate falls to zero."""
+    """Train and keep the logits of each epoch; if samples are drawn by weight, the learning rate falls to zero."""
     X, y, X_val, X_test = tensors
     val, test, seconds = [], [], 0.0
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
         begin = process_time()
         order = torch.randperm(len(y)) if draw is None else torch.multinomial(draw, len(y), replacement=True)
-        for rows in order.split(BATCH):
+        for batch in order.split(BATCH):
             optimiser.zero_grad()
-            loss(model(X[rows]), y[rows]).backward()
+            loss(model(X[batch]), y[batch]).backward()
             optimiser.step()
         if draw is not None:
             schedule.step()

@@ -1,4 +1,4 @@
-"""The picture of the paper's experiment: scores by imbalance, a panel for each metric."""
+"""The picture of the paper's experiment: scores by imbalance, one panel for each metric."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+
 from benchmarks.paper.compare import OBJECTIVES, OURSELVES, Method, Scores, gathered
 from benchmarks.paper.data import SETTINGS
 from benchmarks.paper.scores import Line
 
 __all__ = ["draw"]
 
-# Okabe and Ito's colours, and a marker each: told apart without colour vision, and in grey.
+# Okabe and Ito's colours and one marker each, so that they differ without colour vision and in grey.
 SHOWN = {
     OURSELVES: ("skimbalance", "#0072B2", "o"),
     Method("baseline", "last", "threshold"): ("threshold moving", "#D55E00", "s"),
@@ -22,14 +23,14 @@ SHOWN = {
     Method("crt", "last", "none"): ("cRT", "#E69F00", "v"),
 }
 TITLES = {
-    "accuracy": "Accuracy, balanced test rows",
-    "f1": "F1 of the rare class (ten classes: macro-F1)",
+    "accuracy": "Accuracy, balanced test samples",
+    "f1": "F1 of the minority class (ten classes: macro-F1)",
     "geometric_mean": "Geometric mean of the recalls",
 }
 
 
 def draw(path: Path, found: Sequence[Line]) -> None:
-    """Draw the panels one below the other, to be read on a telephone."""
+    """Draw the panels one below the other, for small screens."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
@@ -39,16 +40,16 @@ def draw(path: Path, found: Sequence[Line]) -> None:
         _panel(panel, gathered(found, objective))
         panel.set_title(TITLES[objective], loc="left", fontsize=13)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
-    panels[-1].set_xlabel("imbalance, and training rows of the rarest class")
+    panels[-1].set_xlabel("imbalance, and training samples of the minority class")
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
 def _panel(panel: Axes, scores: Scores) -> None:
-    """Draw a line for each method over the two-class settings, and a mark beside them for ten classes."""
+    """Draw a line for each method over the binary settings, and a marker for ten classes."""
     keys = list(scores)
-    two = [number for number, key in enumerate(keys) if SETTINGS[key].n_classes == 2]
-    several = [number for number in range(len(keys)) if number not in two]
+    binary = [number for number, key in enumerate(keys) if SETTINGS[key].n_classes == 2]
+    multiclass = [number for number in range(len(keys)) if number not in binary]
     for place, (method, (name, colour, marker)) in enumerate(SHOWN.items()):
         x = np.arange(len(keys)) + 0.09 * (place - (len(SHOWN) - 1) / 2)
         mean = np.array([scores[key][method].mean() for key in keys])
@@ -56,15 +57,15 @@ def _panel(panel: Axes, scores: Scores) -> None:
         own = method == OURSELVES
         style = {"color": colour, "marker": marker, "markersize": 7, "linewidth": 2.6 if own else 1.4, "capsize": 2}
         style["zorder"] = 3 if own else 2
-        panel.errorbar(x[two], mean[two], error[two], label=name, **style)
-        panel.errorbar(x[several], mean[several], error[several], **style | {"linestyle": "none"})
+        panel.errorbar(x[binary], mean[binary], error[binary], label=name, **style)
+        panel.errorbar(x[multiclass], mean[multiclass], error[multiclass], **style | {"linestyle": "none"})
     panel.set_xticks(range(len(keys)), [_label(key) for key in keys])
-    if several:
-        panel.annotate("ten classes", (several[0], panel.get_ylim()[1]), ha="center", va="bottom", fontsize=11)
+    if multiclass:
+        panel.annotate("ten classes", (multiclass[0], panel.get_ylim()[1]), ha="center", va="bottom", fontsize=11)
     panel.grid(axis="y", alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
 
 
 def _label(key: str) -> str:
-    """Return a setting's imbalance and what is left of the rarest class."""
-    return f"{SETTINGS[key].name.removeprefix('ten classes, ')}\n{SETTINGS[key].training_rows[-1]} rows"
+    """Return a setting's imbalance and its training samples of the minority class."""
+    return f"{SETTINGS[key].name.removeprefix('ten classes, ')}\n{SETTINGS[key].training_samples[-1]} samples"

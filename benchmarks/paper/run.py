@@ -1,24 +1,20 @@
-"""The experiment of the paper this package started from, with what its reviewers asked for.
+"""The experiment of the paper behind this package, with the comparisons that its reviewers asked for.
 
-``python benchmarks/paper.py --data FOLDER`` trains and scores what is not stored yet and writes tables and a picture;
-see README.md beside this file.
+``python -m benchmarks.paper.run --data FOLDER`` trains and scores what is not stored yet and writes tables and a
+picture; see ``benchmarks/README.md``.
 """
 
 import argparse
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
-from time import perf_counter
 
-from benchmarks.paper import report
-from benchmarks.paper import scores
+from benchmarks.paper import report, scores
 from benchmarks.paper.data import SETTINGS, load, split
 from benchmarks.paper.nets import NETS, Trained, trained
 from benchmarks.paper.plot import draw
-from benchmarks.leaderboard.problems import CACHE
+from benchmarks.script import CACHE, command, in_processes, options, write_csv, write_whole
 
 EPOCHS, QUICK_EPOCHS = 12, 3
 SEEDS = 20
@@ -36,99 +32,75 @@ def _pool(folder: Path):
 
 
 def work(folder: Path, key: str, seed: int, epochs: int) -> None:
-    """Train and score the nets of a seed that are not stored."""
+    """Train and score the nets of a setting and a seed that are not stored."""
     warnings.simplefilter("ignore")
     setting = SETTINGS[key]
-    rows = split(_pool(folder), setting, seed)
+    samples = split(_pool(folder), setting, seed)
     baseline: Trained | None = None
     for net in NETS:
-        scores = stored_at(key, seed, net, epochs=epochs)
-        logits = scores.with_suffix(".npz")
+        path = stored_at(key, seed, net, epochs=epochs)
+        logits = path.with_suffix(".npz")
         if not logits.exists():
-            trained(net, rows, setting, seed=seed, epochs=epochs, baseline=baseline).write(logits)
+            trained(net, samples, setting, seed=seed, epochs=epochs, baseline=baseline).write(logits)
         found = Trained.read(logits)
         baseline = baseline or found
-        if not scores.exists():
-            scores.write(scores, list(scores.lines(setting, key, seed, net, rows, found)))
+        if not path.exists():
+            scores.write(path, list(scores.lines(setting, key, seed, net, samples, found)))
 
 
 def run(asked: argparse.Namespace) -> None:
-    """Compute what is missing, in as many processes as asked for."""
+    """Compute what is missing."""
     tasks = [(key, seed) for seed in range(asked.seeds) for key in asked.settings]
     missing = [t for t in tasks if not all(stored_at(*t, net, epochs=asked.epochs).exists() for net in NETS)]
     print(f"{len(tasks)} settings and seeds, {len(tasks) - len(missing)} of them done", file=sys.stderr, flush=True)
     stored_at("", 0, "", epochs=asked.epochs).parent.mkdir(parents=True, exist_ok=True)
-    begin = perf_counter()
-    with ProcessPoolExecutor(asked.jobs) as pool:
-        futures = {pool.submit(work, asked.data, *task, asked.epochs): task for task in missing}
-        for number, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            key, seed = futures[future]
-            elapsed = perf_counter() - begin
-            remaining = elapsed / number * (len(missing) - number)
-            line = f"{number:3}/{len(missing)} {key:13} seed {seed} {elapsed:6.0f} s, about {remaining:5.0f} s to go"
-            print(line, file=sys.stderr, flush=True)
+    labelled = {f"{key:13} seed {seed}": (asked.data, key, seed, asked.epochs) for key, seed in missing}
+    in_processes(work, labelled, jobs=asked.jobs)
 
 
-def stored(asked: argparse.Namespace) -> Iterator[scores.Line]:
-    """Yield the scores of the settings and seeds that are complete."""
+def stored(asked: argparse.Namespace) -> list[scores.Line]:
+    """Return the scores of the settings and seeds that are complete."""
+    found: list[scores.Line] = []
     for key in asked.settings:
         for seed in range(asked.seeds):
             paths = [stored_at(key, seed, net, epochs=asked.epochs) for net in NETS]
             if all(path.exists() for path in paths):
-                yield from (line for path in paths for line in scores.read(path))
+                found += [line for path in paths for line in scores.read(path)]
+    return found
 
 
-def command(asked: argparse.Namespace) -> str:
-    """Return the command that makes the same files from nothing."""
-    parts = ["python benchmarks/paper.py --data FOLDER"]
-    parts += [f"--seeds {asked.seeds}"] if asked.seeds != SEEDS else []
-    parts += [f"--settings {' '.join(asked.settings)}"] if asked.settings != list(SETTINGS) else []
-    parts += [f"--epochs {asked.epochs}"] if asked.epochs != EPOCHS else []
-    files = {"--csv": asked.csv, "--table": asked.table, "--picture": asked.picture}
-    return " ".join([*parts, *(f"{option} {path}" for option, path in files.items() if path)])
-
-
-def report(asked: argparse.Namespace) -> None:
-    """Write the files asked for from what is stored."""
-    found = list(stored(asked))
-    if not found:
-        sys.exit("nothing is stored yet")
-    if asked.csv:
-        scores.write_csv(asked.csv, found)
-    if asked.picture:
-        draw(asked.picture, found)
-    text = report.report(found, epochs=asked.epochs, picture=asked.picture, command=command(asked))
-    if asked.table:
-        asked.table.write_text(text)
-    else:
-        print(text)
-
-
-def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with fashion_images.npz")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds (default %(default)s)")
+def _parser() -> argparse.ArgumentParser:
+    parser = options(__doc__, data="fashion_images.npz", seeds=SEEDS, jobs=2, writes="every score")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of each training (default %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each (default %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="one seed, two settings, few epochs: does all of it run?")
+    parser.add_argument("--quick", action="store_true", help="a check: one seed, two settings, few epochs")
     parser.add_argument("--summary-only", action="store_true", help="train nothing, report what is stored")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write every single score there")
-    parser.add_argument("--table", type=Path, metavar="PATH", help="write the tables there, not on stdout")
-    parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the picture there")
-    asked = parser.parse_args(given)
-    if asked.quick:
-        asked.seeds, asked.settings, asked.epochs = 1, list(QUICK_SETTINGS), QUICK_EPOCHS
-    return asked
+    parser.add_argument("--table", type=Path, metavar="PATH", help="write the page to this file, not to stdout")
+    parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the picture to this file")
+    return parser
 
 
 def main() -> None:
-    """Run, then report."""
-    asked = _arguments()
+    """Run, then write the files asked for."""
+    parser = _parser()
+    asked = parser.parse_args()
+    if asked.quick:
+        asked.seeds, asked.settings, asked.epochs = 1, list(QUICK_SETTINGS), QUICK_EPOCHS
     if not asked.summary_only:
         run(asked)
-    report(asked)
+    found = stored(asked)
+    if not found:
+        sys.exit("nothing is stored yet")
+    if asked.csv:
+        write_csv(asked.csv, [scores.shown(line) for line in found])
+    if asked.picture:
+        draw(asked.picture, found)
+    made_by = command("paper.run", parser, asked, ("seeds", "settings", "epochs", "csv", "table", "picture"))
+    text = report.report(found, epochs=asked.epochs, picture=asked.picture, command=made_by)
+    if asked.table:
+        write_whole(asked.table, text)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,23 @@
-"""What the nets of the paper's experiment achieve on test rows, with each way to adjust them and to choose an epoch."""
+"""Test scores of the nets of the paper's experiment, by adjustment and by the rule that selects the epoch."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.paper.data import Codes, Setting, Split, Vector
-from benchmarks.paper.nets import Trained
-from benchmarks.baselines import value_of
 from scipy.special import logsumexp
 
+from benchmarks.baselines import value_of
+from benchmarks.paper.data import Codes, Setting, Split, Vector
+from benchmarks.paper.nets import Trained
+from benchmarks.script import rounded, write_whole
 from skimbalance import OffsetTuner
 from skimbalance._core.decision import decide
 
-__all__ = ["ADJUSTMENTS", "OURS", "PUBLISHED", "SELECTIONS", "Line", "lines", "pairs", "read", "write", "write_csv"]
+__all__ = ["ADJUSTMENTS", "OURS", "PUBLISHED", "SELECTIONS", "Line", "lines", "pairs", "read", "shown", "write"]
 
 OURS = "default"
 ADJUSTMENTS = {
@@ -36,14 +36,14 @@ SELECTIONS = {
 }
 
 PUBLISHED = ("tuned_in_sample", "bias_adjustment")
-"""The paper's strategy and its adjustment together."""
+"""The paper's selection and adjustment."""
 
 Logits = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One score on the test rows, and the recall and precision of each class there, the most frequent class first."""
+    """One test score, and recall and precision of each class, the most frequent class first."""
 
     setting: str
     seed: int
@@ -61,20 +61,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Choice:
-    """An epoch, counted from zero, and the seconds it took to choose it."""
+    """An epoch, counted from zero, and the seconds of its selection."""
 
     epoch: int
     seconds: float = 0.0
 
 
 def tuner(objective: str, **parameters: object) -> OffsetTuner:
-    """Return a tuner for logits; class 1 is the rare one where there are two."""
+    """Return a tuner for logits; in binary settings class 1 is the minority class."""
     positive = {"pos_label": 1} if objective == "f1" else {}
     return OffsetTuner(objective, kind="logits", **positive, **parameters)
 
 
 def offsets(adjustment: str, objective: str, logits: Logits, y: Codes, prior: Vector) -> Vector:
-    """Return the offsets that a way to adjust finds on the rows to tune on."""
+    """Return the offsets of an adjustment, fitted on the validation samples."""
     if adjustment == "none":
         return np.zeros(len(prior))
     if adjustment == "log_prior":
@@ -101,7 +101,7 @@ def _tuned(objective: str, logits: Logits, y: Codes) -> float:
     return tuner(objective, estimate="plugin").fit(logits.astype(np.float64), y).score_
 
 
-WORTH: dict[str, Callable[[str, Logits, Codes], float]] = {
+CRITERIA: dict[str, Callable[[str, Logits, Codes], float]] = {
     "raw": _raw,
     "loss": _minus_loss,
     "tuned_in_sample": _tuned_in_sample,
@@ -110,26 +110,26 @@ WORTH: dict[str, Callable[[str, Logits, Codes], float]] = {
 
 
 def chosen(selection: str, objective: str, trained: Trained, y: Codes) -> Choice:
-    """Return the best epoch on the rows to tune on, of several the last: early ties are nets that learnt nothing."""
+    """Return the best epoch on the validation samples. Of equal ones take the last: early nets may be constant."""
     epochs = len(trained.val)
     if selection == "last":
         return Choice(epochs - 1)
     begin = process_time()
-    worth = [WORTH[selection](objective, logits, y) for logits in trained.val]
-    return Choice(max(range(epochs), key=lambda epoch: (round(worth[epoch], 9), epoch)), process_time() - begin)
+    values = [CRITERIA[selection](objective, logits, y) for logits in trained.val]
+    return Choice(max(range(epochs), key=lambda epoch: (round(values[epoch], 9), epoch)), process_time() - begin)
 
 
 def pairs(net: str) -> list[tuple[str, str]]:
-    """Return the ways to choose an epoch and to adjust that are tried with a net."""
+    """Return the selections and adjustments of a net."""
     if net != "baseline":
         return [("last", adjustment) for adjustment in ("none", "threshold", OURS)]
     found = [("last", adjustment) for adjustment in ADJUSTMENTS]
-    found += [(selection, adjustment) for selection in WORTH for adjustment in ("none", OURS)]
+    found += [(selection, adjustment) for selection in CRITERIA for adjustment in ("none", OURS)]
     return [*found, PUBLISHED]
 
 
 def lines(setting: Setting, key: str, seed: int, net: str, split: Split, trained: Trained) -> Iterator[Line]:
-    """Yield the score of each way to choose an epoch and to adjust, for each metric."""
+    """Yield the score of each selection and adjustment for each metric."""
     weight = _weight(setting, split.y_test)
     for objective in setting.objectives:
         choices = {s: chosen(s, objective, trained, split.y_val) for s in dict.fromkeys(s for s, _ in pairs(net))}
@@ -145,12 +145,12 @@ def lines(setting: Setting, key: str, seed: int, net: str, split: Split, trained
 
 
 def _weight(setting: Setting, y: Codes) -> Vector:
-    """Return what each test row must count for, so that the classes are as frequent as in training."""
+    """Return weights that give the test samples the class prior of the training samples."""
     return (setting.prior / np.bincount(y) * len(y))[y]
 
 
 def _rates(y: Codes, decisions: Codes, weight: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return recall and precision of each class; the precision of nothing predicted is zero."""
+    """Return recall and precision of each class; precision is zero if the class is never predicted."""
     hit, n = y == decisions, int(y.max()) + 1
     hits = np.bincount(y[hit], weight[hit], n)
     predicted = np.bincount(decisions, weight, n)
@@ -159,26 +159,16 @@ def _rates(y: Codes, decisions: Codes, weight: Vector) -> tuple[tuple[float, ...
 
 
 def write(path: Path, found: Sequence[Line]) -> None:
-    """Store the scores of a net, all or none."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps([asdict(line) for line in found]))
-    unfinished.replace(path)
+    """Store the scores of a net."""
+    write_whole(path, json.dumps([asdict(line) for line in found]))
 
 
 def read(path: Path) -> list[Line]:
-    """Return what a file holds."""
+    """Return the content of a file."""
     return [Line(**stored) for stored in json.loads(path.read_text())]
 
 
-def write_csv(path: Path, found: Sequence[Line]) -> None:
-    """Write every single score; recalls and precisions of the classes are parted by spaces."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Line)])
-        writer.writerows([_shown(value) for value in asdict(line).values()] for line in found)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return " ".join(f"{each:.4f}" for each in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def shown(line: Line) -> dict[str, object]:
+    """Return the line as text; recalls and precisions of the classes are separated by spaces."""
+    lists = {name: " ".join(f"{x:.4f}" for x in getattr(line, name)) for name in ("recalls", "precisions")}
+    return rounded(asdict(line) | lists)
