@@ -1,4 +1,4 @@
-"""What tuning adds to what surrounds it: predicting, cross-validating a classifier, training a net."""
+"""The cost of offsets in prediction, in the cross-validation of a classifier and in the training of a net."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,42 +11,42 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV, train_test_split
-from benchmarks.speed.workload import Contender, Race
-from benchmarks.speed.tuners import OURS, default, drawn
 
+from benchmarks.speed.tuners import OURS, default, drawn
+from benchmarks.speed.workload import Contender, Workload
 from skimbalance import TunedOffsetClassifierCV
 
 EPOCHS = 3
 
 
-def predicting(n_rows: int, n_classes: int, *, limit: float | None = None) -> Race:
-    """Return the race of decisions, with and without offsets."""
-    rows = drawn(n_rows, n_classes)
-    tuner = default("f1_macro", rows.scores[:2000], rows.y[:2000])
-    plain = Contender("floor: scores.argmax(1)", f"numpy {np.__version__}", lambda: rows.scores.argmax(1))
+def predicting(n_samples: int, n_classes: int, *, limit: float | None = None) -> Workload:
+    """Return the workload of decisions, with and without offsets."""
+    data = drawn(n_samples, n_classes)
+    tuner = default("f1_macro", data.scores[:2000], data.y[:2000])
+    plain = Contender("floor: scores.argmax(1)", f"numpy {np.__version__}", lambda: data.scores.argmax(1))
     shifted = Contender(
         "(scores + offsets).argmax(1)",
         f"numpy {np.__version__}",
-        lambda: (rows.scores + tuner.offsets_).argmax(1),
+        lambda: (data.scores + tuner.offsets_).argmax(1),
     )
-    ours = Contender("OffsetTuner.predict", OURS, lambda: tuner.predict(rows.scores))
-    name = f"predict_{n_rows}x{n_classes}"
-    return Race(
-        name, "f1_macro", (n_rows, n_classes), [plain, ours, shifted], ours.name, rows.scores.nbytes, limit=limit
+    ours = Contender("OffsetTuner.predict", OURS, lambda: tuner.predict(data.scores))
+    name = f"predict_{n_samples}x{n_classes}"
+    return Workload(
+        name, "f1_macro", (n_samples, n_classes), [plain, ours, shifted], ours.name, data.scores.nbytes, limit=limit
     )
 
 
-def cross_validated(n_rows: int, n_features: int) -> Race:
-    """Return the race of threshold tuners around logistic regression, beside its fits alone."""
+def cross_validated(n_samples: int, n_features: int) -> Workload:
+    """Return the workload of threshold tuners with logistic regression, compared with its fits alone."""
     X, y = make_classification(
-        2 * n_rows, n_features, n_informative=n_features // 2, weights=[0.95], flip_y=0.02, random_state=0
+        2 * n_samples, n_features, n_informative=n_features // 2, weights=[0.95], flip_y=0.02, random_state=0
     )
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=0, stratify=y)
     model = LogisticRegression(max_iter=1000)
 
     def bare() -> BaseEstimator:
-        for train, held_out in StratifiedKFold(5).split(X, y):
-            clone(model).fit(X[train], y[train]).decision_function(X[held_out])
+        for train, validation in StratifiedKFold(5).split(X, y):
+            clone(model).fit(X[train], y[train]).decision_function(X[validation])
         return clone(model).fit(X, y)
 
     def entry(name: str, version: str, make: Callable[[], Any]) -> Contender:
@@ -69,12 +69,12 @@ def cross_validated(n_rows: int, n_features: int) -> Race:
             lambda: TunedThresholdClassifierCV(model, scoring="f1").fit(X, y),
         ),
     ]
-    name = f"classifier_{n_rows}"
-    return Race(name, "f1 on test rows", (n_rows, 2), contenders, contenders[1].name, X.nbytes)
+    name = f"classifier_{n_samples}"
+    return Workload(name, "f1 on test samples", (n_samples, 2), contenders, contenders[1].name, X.nbytes)
 
 
-def training(n_rows: int) -> Race | None:
-    """Return the race of a net trained with and without the callback, None without skorch."""
+def training(n_samples: int) -> Workload | None:
+    """Return the workload of a net trained with and without the callback, None without skorch."""
     if not find_spec("skorch"):
         return None
     import torch
@@ -83,8 +83,8 @@ def training(n_rows: int) -> Race | None:
     from skimbalance.callbacks import TunedOffsetCheckpoint
 
     torch.set_num_threads(1)
-    rows = drawn(n_rows, 10)
-    X = np.hstack([rows.scores, np.random.default_rng(0).normal(size=(n_rows, 90))]).astype(np.float32)
+    data = drawn(n_samples, 10)
+    X = np.hstack([data.scores, np.random.default_rng(0).normal(size=(n_samples, 90))]).astype(np.float32)
 
     def net(**callback: Any) -> Any:
         torch.manual_seed(0)
@@ -96,7 +96,7 @@ def training(n_rows: int) -> Race | None:
             lr=0.05,
             verbose=0,
             callbacks=[("tuned", TunedOffsetCheckpoint("f1_macro", **callback))] if callback else None,
-        ).fit(X, rows.y)
+        ).fit(X, data.y)
 
     import skorch
 
@@ -105,4 +105,4 @@ def training(n_rows: int) -> Race | None:
         Contender("with TunedOffsetCheckpoint", OURS, lambda: net(estimate="plugin"), traced_s=0),
         Contender("with TunedOffsetCheckpoint, robust", OURS, lambda: net(estimate="robust"), traced_s=0),
     ]
-    return Race(f"callback_{n_rows}", "f1_macro", (n_rows, 10), contenders, contenders[1].name, X.nbytes)
+    return Workload(f"callback_{n_samples}", "f1_macro", (n_samples, 10), contenders, contenders[1].name, X.nbytes)

@@ -1,4 +1,4 @@
-"""Contenders timed side by side on the same arrays, and what of it is printed and stored."""
+"""Contenders that are timed in turn on the same arrays, and the tables of their times."""
 
 import gc
 import math
@@ -13,18 +13,18 @@ from time import process_time
 from typing import Any
 
 LEAST_SECONDS = 0.02
-"""A measurement shorter than that is the mean of as many calls as it takes."""
+"""Shorter calls are repeated until they take so long, and the mean is used."""
 
 LONG_SECONDS = 1.0
-"""What takes longer than that is not rehearsed before it is timed."""
+"""Longer calls are timed once, without a repetition."""
 
 
 @dataclass
 class Contender:
-    """One line of a table: what is timed, and what came of it.
+    """One line of a table: a call, and its measurements.
 
-    `value` says what a result is worth, `note_of` what a reader should know of it; `rehearse` takes imports and
-    compilation out of the figures. It is run once more for its memory if it takes no longer than `traced_s`.
+    `value` computes the metric of a result, `note_of` a note. `rehearse` excludes imports and compilation from the
+    times. The memory is measured in one more call unless a call takes longer than `traced_s`.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Contender:
         return self.version.startswith("skimbalance ")
 
     def warm_up(self) -> None:
-        """Do on something small what is going to be timed."""
+        """Run the call on small arrays."""
         if not self.over and self.rehearse is not None:
             self._guarded(self.rehearse)
 
     def measure(self, *, budget_s: float) -> bool:
-        """Time one run, unless all of them have taken `budget_s` already; tell whether there was one."""
+        """Time one run unless all of them took `budget_s` already; return whether it ran."""
         if self.over or sum(self.seconds) > budget_s:
             return False
         result = self._guarded(self._timed)
@@ -67,7 +67,7 @@ class Contender:
         return True
 
     def trace(self, unit: float) -> None:
-        """Run once more, and take the peak of the memory beyond what stood before, in units of so many bytes."""
+        """Run once more, and measure the peak of the additional memory in units of `unit` bytes."""
         if self.over or not self.seconds or self.seconds[0] > self.traced_s:
             return
         gc.collect()
@@ -85,7 +85,7 @@ class Contender:
         return result
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
-        """Return what `act` does; whatever a rival raises ends its part in the race and stands in the table."""
+        """Return the result of `act`. A contender that raises does not run again; the table says why."""
         try:
             return act()
         except Exception as error:
@@ -101,11 +101,11 @@ def _time(run: Callable[[], Any], *, calls: int) -> tuple[float, Any]:
 
 
 @dataclass
-class Race:
-    """Contenders at one size: the first is the floor, `reference` the name of the one that ratios are formed to.
+class Workload:
+    """Contenders at one size. The first is the floor; `reference` names the other denominator of ratios.
 
-    `size` (n, K) and `objective` say what the rows are, `unit` the bytes of the scores, `limit` what the ratio of the
-    reference to the floor must not exceed in a quick run.
+    `size` is (n, K), `unit` the bytes of the scores, `limit` the largest ratio of the reference to the floor that a
+    quick run accepts.
     """
 
     name: str
@@ -119,16 +119,16 @@ class Race:
 
     @property
     def floor(self) -> Contender:
-        """What every contender is measured by."""
+        """The contender of the first ratio."""
         return self.contenders[0]
 
     @property
     def ours(self) -> Contender:
-        """The contender that rivals are measured by."""
+        """The contender of the second ratio."""
         return next(line for line in self.contenders if line.name == self.reference)
 
     def run(self, *, repeats: int, budget_s: float) -> None:
-        """Time every contender, one after the other, `repeats` times over."""
+        """Time all contenders in turn, `repeats` times."""
         for line in self.contenders:
             say(self.name, f"warming up {line.name}")
             line.warm_up()
@@ -140,7 +140,7 @@ class Race:
             line.trace(self.unit)
 
     def faults(self) -> list[str]:
-        """Return what is to be said of fits of ours that failed, or take far longer than they should."""
+        """Return messages about fits of this package that failed, or that exceed the limit."""
         found = [f"{self.name}: {line.name} {line.note}" for line in self.contenders if line.failed and line.is_ours]
         if self.limit is not None and self.ours.seconds:
             ratio = statistics.median(ratios(self.ours, self.floor))
@@ -152,17 +152,17 @@ class Race:
 
 
 def say(name: str, message: str) -> None:
-    """Report progress."""
+    """Write progress to stderr."""
     print(f"[{name}] {message}", file=sys.stderr, flush=True)
 
 
 def ratios(line: Contender, to: Contender) -> list[float]:
-    """Return how many times longer `line` took than `to`, round by round."""
+    """Return the time of `line` over that of `to` for each round."""
     return [mine / theirs for mine, theirs in zip(line.seconds, to.seconds, strict=False)]
 
 
 def _spread(values: Sequence[float], show: Callable[[float], str]) -> str:
-    """Return the median of `values`, and the least and the largest if there are several."""
+    """Return the median of `values`, with minimum and maximum if there are several."""
     if not values:
         return "-"
     middle = show(statistics.median(values))
@@ -181,12 +181,12 @@ def _ratio(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
-def _cells(line: Contender, race: Race) -> tuple[str, ...]:
+def _cells(line: Contender, workload: Workload) -> tuple[str, ...]:
     return (
         line.name,
         seconds_text(statistics.median(line.seconds)) if line.seconds else "-",
-        _spread(ratios(line, race.floor), _ratio),
-        _spread(ratios(line, race.ours), _ratio),
+        _spread(ratios(line, workload.floor), _ratio),
+        _spread(ratios(line, workload.ours), _ratio),
         "-" if line.peak is None else f"{line.peak:.2f}",
         "-" if line.achieved is None else f"{line.achieved:.4f}",
         str(len(line.seconds)),
@@ -194,34 +194,34 @@ def _cells(line: Contender, race: Race) -> tuple[str, ...]:
     )
 
 
-def table(race: Race) -> str:
-    """Return the results as text, the ratios to the floor and to the reference beside the seconds."""
-    head = ("", "seconds", "x floor", f"x {race.reference}", "peak", "value", "runs", "")
-    rows = [head, *(_cells(line, race) for line in race.contenders)]
+def table(workload: Workload) -> str:
+    """Return the results as text."""
+    head = ("", "seconds", "x floor", f"x {workload.reference}", "peak", "value", "runs", "")
+    rows = [head, *(_cells(line, workload) for line in workload.contenders)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     body = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    untuned = "" if race.untuned is None else f", untuned {race.untuned:.4f}"
-    n_rows, n_classes = race.size
-    return "\n".join([f"\n{race.name}: {race.objective}, n = {n_rows:,}, K = {n_classes:,}{untuned}", *body])
+    untuned = "" if workload.untuned is None else f", untuned {workload.untuned:.4f}"
+    n_samples, n_classes = workload.size
+    return "\n".join([f"\n{workload.name}: {workload.objective}, n = {n_samples:,}, K = {n_classes:,}{untuned}", *body])
 
 
-def records(race: Race) -> Iterable[dict[str, Any]]:
-    """Yield a line of the CSV for each contender: medians with their least and largest, and what ran where."""
-    for line in race.contenders:
+def records(workload: Workload) -> Iterable[dict[str, Any]]:
+    """Yield a row of the CSV file for each contender: medians, minima and maxima, and the versions."""
+    for line in workload.contenders:
         yield {
-            "workload": race.name,
-            "objective": race.objective,
-            "n_rows": race.size[0],
-            "n_classes": race.size[1],
+            "workload": workload.name,
+            "objective": workload.objective,
+            "n_samples": workload.size[0],
+            "n_classes": workload.size[1],
             "contender": line.name,
             "version": line.version,
             "runs": len(line.seconds),
             **_numbers("seconds", line.seconds),
-            **_numbers("over_floor", ratios(line, race.floor)),
-            **_numbers("over_reference", ratios(line, race.ours)),
+            **_numbers("over_floor", ratios(line, workload.floor)),
+            **_numbers("over_reference", ratios(line, workload.ours)),
             "peak_over_scores": "" if line.peak is None else f"{line.peak:.3g}",
             "value": "" if line.achieved is None else f"{line.achieved:.6f}",
-            "untuned": "" if race.untuned is None else f"{race.untuned:.6f}",
+            "untuned": "" if workload.untuned is None else f"{workload.untuned:.6f}",
             "note": line.note,
             "python": platform.python_version(),
             **{library: version(library) for library in ("numpy", "scipy", "scikit-learn")},
