@@ -1,24 +1,23 @@
-"""How well Bias Adjustment does on test rows, by the precision of its search, beside moving the threshold exactly.
+"""Test scores of Bias Adjustment by the precision of its search, compared with the optimal threshold.
 
-``python benchmarks/bias_adjustment.py --data FOLDER`` prints a table; see README.md beside this file.
+``python -m benchmarks.studies.bias_adjustment --data FOLDER`` prints a table; see ``benchmarks/README.md``.
 """
 
-import argparse
-import csv
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks import baselines
-from benchmarks.leaderboard.results import metrics_of
-from benchmarks.leaderboard.problems import TuningProblem, all_problems
 
+from benchmarks import baselines
+from benchmarks.leaderboard.problems import TuningProblem, all_problems
+from benchmarks.leaderboard.results import metrics_of
+from benchmarks.leaderboard.summary import SAME
+from benchmarks.script import markdown, options, progress, rounded, write_csv
 from skimbalance import OffsetTuner
 from skimbalance._core.decision import decide
 from skimbalance.metrics.counts import Truth
@@ -32,7 +31,7 @@ Search = Callable[[TuningProblem, str], Vector]
 
 
 def by_fit(problem: TuningProblem, metric: str, *, fit: Fit) -> Vector:
-    """Return the offsets that a solver finds on the tuning rows."""
+    """Return the offsets that a solver finds on the tuning samples."""
     truth = Truth.from_codes(problem.y, n_classes=problem.n_classes)
     return fit_present_classes(Problem(problem.scores, truth, get_metric(metric).bind(1)), fit).offsets
 
@@ -57,7 +56,7 @@ AGAINST = "in-sample optimum"
 
 @dataclass(frozen=True)
 class Line:
-    """What one method did on one problem for one metric."""
+    """The scores of one method on one problem for one metric."""
 
     data: str
     model: str
@@ -84,48 +83,35 @@ def lines(problem: TuningProblem) -> Iterator[Line]:
             yield Line(*about, metric, method, tuned, test, seconds)
 
 
-def table(found: Sequence[Line]) -> Iterator[str]:
-    """Yield the lines of a table: means over problems, and how often the in-sample optimum is better or worse."""
-    yield "| classes | metric | method | problems | tuning rows | test rows | less the optimum's | won/tied/lost | s |"
-    yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
-    for several in (False, True):
+def table(found: Sequence[Line]) -> str:
+    """Return means over problems, and how often a method is better or worse than the in-sample optimum."""
+    rows = []
+    for group in ("binary", "multiclass"):
         for metric in METRICS:
-            chosen = [line for line in found if line.metric == metric and (line.n_classes > 2) == several]
+            chosen = [line for line in found if line.metric == metric and (line.n_classes > 2) == (group != "binary")]
             by_method = {method: [line for line in chosen if line.method == method] for method in METHODS}
             for method, own in by_method.items() if chosen else ():
                 tuned, test, seconds = np.asarray([(x.tuning_score, x.test_score, x.seconds) for x in own]).T
-                ahead = test - np.asarray([line.test_score for line in by_method[AGAINST]])
-                marks = [int(np.sum(ahead > 1e-9)), int(np.sum(abs(ahead) <= 1e-9)), int(np.sum(ahead < -1e-9))]
-                figures = f"{tuned.mean():.4f} | {test.mean():.4f} | {ahead.mean():+.4f} | {'/'.join(map(str, marks))}"
-                about = f"{'several' if several else 'two'} | {metric} | {method} | {len(own)}"
-                yield f"| {about} | {figures} | {seconds.mean():.3f} |"
+                difference = test - np.asarray([line.test_score for line in by_method[AGAINST]])
+                wins, losses = int(np.sum(difference > SAME)), int(np.sum(difference < -SAME))
+                means = [f"{tuned.mean():.4f}", f"{test.mean():.4f}", f"{difference.mean():+.4f}"]
+                counts = f"{wins}/{len(own) - wins - losses}/{losses}"
+                rows.append([group, metric, method, len(own), *means, counts, f"{seconds.mean():.3f}"])
+    head = ["classes", "metric", "method", "problems", "tuning samples", "test samples", "minus the optimum's"]
+    return markdown([*head, "wins/ties/losses", "s"], rows, text=3)
 
 
 def main() -> None:
-    """Print the table, and write every single score where told."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the data sets")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (default %(default)s)")
-    parser.add_argument("--sets", nargs="+", metavar="SET", help="these data sets only")
-    parser.add_argument("--csv", type=Path, help="write every single score there")
-    options = parser.parse_args()
+    """Print the table, and write every score."""
+    asked = options(__doc__, data="the data sets", seeds=1, sets=True, writes="every score").parse_args()
     warnings.simplefilter("ignore")
-    problems = list(all_problems(options.data, seeds=range(options.seeds), sets=options.sets))
+    problems = list(all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets))
     if not problems:
-        sys.exit(f"no problems in {options.data}")
-    found: list[Line] = []
-    begin = perf_counter()
-    for number, problem in enumerate(problems, start=1):
-        found += lines(problem)
-        about = f"{number:4}/{len(problems)} {problem.data:25} {problem.model:9} seed {problem.seed}"
-        print(f"{about} {perf_counter() - begin:5.0f} s", file=sys.stderr, flush=True)
-    print("\n".join(table(found)))
-    if options.csv:
-        rounded = [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in asdict(line).items()} for line in found]
-        with options.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rounded[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rounded)
+        sys.exit(f"no problems in {asked.data}")
+    found = [line for problem in progress(problems, lambda problem: problem.label) for line in lines(problem)]
+    print(table(found))
+    if asked.csv:
+        write_csv(asked.csv, [rounded(asdict(line)) for line in found])
 
 
 if __name__ == "__main__":

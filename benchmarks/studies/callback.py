@@ -1,11 +1,8 @@
-"""What TunedOffsetCheckpoint costs beside an epoch of a small ConvNet on long-tailed Fashion-MNIST.
+"""Time of TunedOffsetCheckpoint, compared with an epoch of a small ConvNet on long-tailed Fashion-MNIST.
 
-``python benchmarks/callback.py --data FOLDER``: about a minute on one core.
+``python -m benchmarks.studies.callback --data FOLDER``: about a minute on one core.
 """
 
-import argparse
-import csv
-import sys
 import warnings
 from pathlib import Path
 from statistics import median
@@ -16,30 +13,31 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 
+from benchmarks.script import options, write_csv
 from skimbalance.callbacks import TunedOffsetCheckpoint
 
-LARGEST, RATIO, SHARE = 5000, 100, 5
-"""Rows of the most frequent class, over those of the rarest, and one row in how many is for validation."""
+LARGEST, RATIO, FOLDS = 5000, 100, 5
+"""Samples of the majority class, its ratio to the minority class, and the inverse of the validation fraction."""
 
 CASES = [("f1_macro", "plugin"), ("balanced_accuracy", "plugin"), ("f1_macro", "robust")]
 
 
 class Timed(TunedOffsetCheckpoint):
-    """The callback, with the processor time of each epoch spent in it."""
+    """The callback, with its processor time in each epoch."""
 
     def initialize(self):
-        """Start counting."""
+        """Set the times to zero."""
         self.spent_, self.all_ = 0.0, []
         return super().initialize()
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
-        """Count the batch."""
+        """Add the time of the batch."""
         begin = process_time()
         super().on_batch_end(net, batch=batch, training=training, y_pred=y_pred, **kwargs)
         self.spent_ += process_time() - begin
 
     def on_epoch_end(self, net, **kwargs):
-        """Count the epoch."""
+        """Add the time of the epoch."""
         begin = process_time()
         super().on_epoch_end(net, **kwargs)
         self.all_.append(self.spent_ + process_time() - begin)
@@ -47,16 +45,16 @@ class Timed(TunedOffsetCheckpoint):
 
 
 def long_tailed(folder: Path):
-    """Return pictures (n, 1, 28, 28) and their classes, ever fewer of each."""
+    """Return images (n, 1, 28, 28) and classes of geometrically decreasing sizes."""
     stored = np.load(folder / "fashion_images.npz")
     X, y = stored["X_train"], stored["y_train"].astype(np.int64)
     sizes = [round(LARGEST * RATIO ** (-c / 9)) for c in range(10)]
-    rows = np.concatenate([np.flatnonzero(y == c)[:size] for c, size in enumerate(sizes)])
-    return X[rows, None].astype(np.float32) / 255, y[rows]
+    samples = np.concatenate([np.flatnonzero(y == c)[:size] for c, size in enumerate(sizes)])
+    return X[samples, None].astype(np.float32) / 255, y[samples]
 
 
 def convnet():
-    """Return a ConvNet of three convolutions and a layer, of 60,000 parameters."""
+    """Return a ConvNet with three convolutions and a linear layer, 56,000 parameters."""
     return torch.nn.Sequential(
         torch.nn.Conv2d(1, 32, 3, padding=1),
         torch.nn.ReLU(),
@@ -73,7 +71,7 @@ def convnet():
 
 
 def measured(X, y, objective, estimate, *, epochs):
-    """Return the processor seconds of each epoch, without and in the callback."""
+    """Return the processor seconds of an epoch without the callback, and of the callback."""
     torch.manual_seed(0)
     net = NeuralNetClassifier(
         convnet,
@@ -81,7 +79,7 @@ def measured(X, y, objective, estimate, *, epochs):
         lr=0.05,
         max_epochs=epochs,
         iterator_train__shuffle=True,
-        train_split=ValidSplit(SHARE, stratified=True),
+        train_split=ValidSplit(FOLDS, stratified=True),
         callbacks=[("timed", Timed(objective, estimate=estimate))],
         verbose=0,
     )
@@ -93,23 +91,21 @@ def measured(X, y, objective, estimate, *, epochs):
 
 def main():
     """Measure, print and store."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the data sets")
+    parser = options(__doc__, data="fashion_images.npz", writes="the table")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--csv", type=Path, help="where to store the table")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     X, y = long_tailed(asked.data)
-    lines = [("objective", "estimate", "rows", "validation rows", "epoch s", "callback s", "share")]
+    lines = []
     for objective, estimate in CASES:
         epoch, inside = measured(X, y, objective, estimate, epochs=asked.epochs)
-        share = f"{inside / epoch:.3f}"
-        lines.append((objective, estimate, len(y), len(y) // SHARE, f"{epoch:.2f}", f"{inside:.3f}", share))
-        print(f"{objective}, {estimate}: {lines[-1]}", file=sys.stderr)
+        sizes = {"samples": len(y), "validation samples": len(y) // FOLDS}
+        times = {"epoch s": f"{epoch:.2f}", "callback s": f"{inside:.3f}", "ratio": f"{inside / epoch:.3f}"}
+        lines.append({"objective": objective, "estimate": estimate, **sizes, **times})
+        print(*lines[-1].values(), flush=True)
     if asked.csv:
-        with asked.csv.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
+        write_csv(asked.csv, lines)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,27 @@
-"""How often a floor holds on new rows: precision under a recall of at least 0.9, on the two-class problems.
+"""How often a lower bound is satisfied on unseen data: precision subject to recall of at least 0.9, binary problems.
 
-``python benchmarks/floors.py --csv benchmarks/results/floors.csv``: about ten minutes on one core.
+``python -m benchmarks.studies.lower_bounds --csv benchmarks/results/floors.csv``: about ten minutes on one core.
 """
 
-import argparse
-import csv
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
-from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
 from scipy.special import expit
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 
+from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
+from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
+from benchmarks.script import options, progress, write_csv
 from skimbalance import OffsetTuner
 from skimbalance.goals import AtLeast
 
-FLOOR = 0.9
+LOWER_BOUND = 0.9
 
 Codes = npt.NDArray[np.int64]
 Decide = Callable[[npt.NDArray[np.float64]], Codes]
@@ -32,7 +29,7 @@ Decide = Callable[[npt.NDArray[np.float64]], Codes]
 
 @dataclass(frozen=True)
 class Run:
-    """What decisions achieved on the test rows, and how long it took to find them."""
+    """Recall and precision on the test samples, and the seconds of the fit."""
 
     recall: float
     precision: float
@@ -40,25 +37,24 @@ class Run:
 
 
 def rates(y: Codes, decided: Codes) -> tuple[float, float]:
-    """Return recall and precision of class 1; a precision of nothing predicted is zero."""
-    hits = np.count_nonzero((y == 1) & (decided == 1))
-    return hits / max(1, np.count_nonzero(y == 1)), hits / max(1, np.count_nonzero(decided == 1))
+    """Return recall and precision of class 1; precision is zero if it is never predicted."""
+    true_positives = np.count_nonzero((y == 1) & (decided == 1))
+    return true_positives / max(1, np.count_nonzero(y == 1)), true_positives / max(1, np.count_nonzero(decided == 1))
 
 
 def penalised(y: Codes, decided: Codes) -> float:
-    """Return the precision where the floor is met, and less than nothing where it is not: the usual way out."""
+    """Return the precision if the lower bound is satisfied, and a negative number otherwise."""
     recall, precision = rates(y, decided)
-    return precision if recall >= FLOOR else recall - 1
+    return precision if recall >= LOWER_BOUND else recall - 1
 
 
 def ours(estimate: str, confidence: float | None) -> Callable[[npt.NDArray[np.float64], Codes], Decide]:
-    """Return the floor as a constraint."""
+    """Return a fit with the lower bound as a constraint."""
 
     def fit(proba: npt.NDArray[np.float64], y: Codes) -> Decide:
-        goal = AtLeast("recall", FLOOR, confidence=confidence)
-        return (
-            OffsetTuner("precision", constraints=[goal], estimate=estimate, confidence_level=None).fit(proba, y).predict
-        )
+        constraints = [AtLeast("recall", LOWER_BOUND, confidence=confidence)]
+        tuner = OffsetTuner("precision", constraints=constraints, estimate=estimate, confidence_level=None)
+        return tuner.fit(proba, y).predict
 
     return fit
 
@@ -95,7 +91,7 @@ METHODS = {
 
 
 def run(problem: TuningProblem) -> dict[str, Run]:
-    """Fit every method, and judge it on the test rows."""
+    """Fit every method, and evaluate it on the test samples."""
     proba, proba_test = (expit(scores[:, 1] - scores[:, 0]) for scores in (problem.scores, problem.scores_test))
     runs = {}
     for name, fit in METHODS.items():
@@ -116,7 +112,7 @@ def summary(all_runs: list[dict[str, Run]]) -> list[dict[str, object]]:
             {
                 "method": name,
                 "problems": len(runs),
-                "floor held": round(float(np.mean(recalls >= FLOOR)), 3),
+                "bound satisfied": round(float(np.mean(recalls >= LOWER_BOUND)), 3),
                 "mean recall": round(float(recalls.mean()), 4),
                 "mean precision": round(float(np.mean([each.precision for each in runs])), 4),
                 "median ms": round(1e3 * float(np.median([each.seconds for each in runs])), 2),
@@ -126,27 +122,16 @@ def summary(all_runs: list[dict[str, Run]]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Run all, print the table, write it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the data sets")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many seeds (default %(default)s)")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write the table there")
-    asked = parser.parse_args()
+    """Run all problems, print and write the table."""
+    asked = options(__doc__, data="the data sets", seeds=len(SEEDS), sets=True, writes="the table").parse_args()
     warnings.simplefilter("ignore")
-    begin, all_runs = perf_counter(), []
-    for problem in all_problems(asked.data, seeds=range(asked.seeds)):
-        if problem.n_classes > 2:
-            continue
-        all_runs.append(run(problem))
-        print(f"{len(all_runs):4} {problem.data:22} {problem.model:9} {perf_counter() - begin:6.0f} s", file=sys.stderr)
-    lines = summary(all_runs)
+    problems = all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets)
+    binary = (problem for problem in problems if problem.n_classes == 2)
+    lines = summary([run(problem) for problem in progress(binary, lambda problem: problem.label)])
     for line in lines:
         print("  ".join(f"{key}: {value}" for key, value in line.items()))
     if asked.csv:
-        with asked.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-            writer.writeheader()
-            writer.writerows(lines)
+        write_csv(asked.csv, lines)
 
 
 if __name__ == "__main__":

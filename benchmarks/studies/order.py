@@ -1,19 +1,17 @@
-"""By how much a fit moves if samples or classes come in another order, or if samples are repeated instead of weighted.
+"""Change of a fit if samples or classes are reordered, or if samples are repeated instead of weighted.
 
-Each line has the largest difference over some draws: of any offset, and of `score_`. A weighted fit has no score here.
+Each line has the largest change over some draws: of any offset, and of `score_`. Weighted fits have no score here.
 """
 
-import argparse
-import csv
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.script import options, write_csv
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning
 
@@ -27,12 +25,12 @@ Change = Callable[[OffsetTuner, npt.NDArray[Any], npt.NDArray[Any], np.random.Ge
 def drawn(
     n_samples: int, n_classes: int, decimals: int | None, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return probabilities, of so many decimals, and codes; each class is half as frequent as the one before."""
+    """Return probabilities with so many decimals, and codes; each class is half as frequent as the one before."""
     prior = 0.5 ** np.arange(n_classes)
     y = rng.choice(n_classes, n_samples - n_classes, p=prior / prior.sum())
     y = np.concatenate([np.arange(n_classes), y])
-    raised = np.exp(rng.normal(size=(n_samples, n_classes)) + np.eye(n_classes)[y])
-    proba = raised / raised.sum(axis=1, keepdims=True)
+    odds = np.exp(rng.normal(size=(n_samples, n_classes)) + np.eye(n_classes)[y])
+    proba = odds / odds.sum(axis=1, keepdims=True)
     proba = proba if decimals is None else np.round(proba, decimals)
     return proba / proba.sum(axis=1, keepdims=True), y
 
@@ -40,7 +38,7 @@ def drawn(
 def samples_shuffled(
     tuner: OffsetTuner, proba: npt.NDArray[Any], y: npt.NDArray[Any], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return how far offsets and score move."""
+    """Return the changes of offsets and score."""
     order = rng.permutation(len(y))
     offsets, score = tuner.fit(proba, y).offsets_, tuner.score_
     tuner.fit(proba[order], y[order])
@@ -50,7 +48,7 @@ def samples_shuffled(
 def classes_permuted(
     tuner: OffsetTuner, proba: npt.NDArray[Any], y: npt.NDArray[Any], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return how far offsets and score move."""
+    """Return the changes of offsets and score."""
     order = rng.permutation(proba.shape[1])
     offsets, score = tuner.fit(proba, y).offsets_, tuner.score_
     tuner.fit(proba[:, order], y, classes=order)
@@ -60,7 +58,7 @@ def classes_permuted(
 def samples_repeated(
     tuner: OffsetTuner, proba: npt.NDArray[Any], y: npt.NDArray[Any], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return how far offsets of repeated samples are from those of weighted ones."""
+    """Return the largest difference between the offsets of repeated and of weighted samples."""
     weights, tuner = rng.integers(1, 4, size=len(y)), tuner.set_params(confidence_level=None)
     offsets = tuner.fit(proba, y, sample_weight=weights).offsets_
     repeated = tuner.fit(np.repeat(proba, weights, axis=0), np.repeat(y, weights)).offsets_
@@ -70,14 +68,14 @@ def samples_repeated(
 def line(
     change: Change, estimate: str, n_samples: int, n_classes: int, decimals: int | None, draws: int
 ) -> dict[str, object]:
-    """Return the largest differences over the draws, for macro-F1."""
-    moved = []
+    """Return the largest changes over the draws, for macro-F1."""
+    changes = []
     for seed in range(draws):
         rng = np.random.default_rng(seed)
         proba, y = drawn(n_samples, n_classes, decimals, rng)
-        moved.append(change(OffsetTuner("f1_macro", estimate=estimate), proba, y, rng))
+        changes.append(change(OffsetTuner("f1_macro", estimate=estimate), proba, y, rng))
     facts = (change.__name__.replace("_", " "), estimate, n_samples, n_classes, decimals or "all", draws)
-    return dict(zip(COLUMNS, (*facts, *(f"{x:.2g}" for x in np.max(moved, axis=0))), strict=True))
+    return dict(zip(COLUMNS, (*facts, *(f"{x:.2g}" for x in np.max(changes, axis=0))), strict=True))
 
 
 def lines(draws: int) -> Iterator[dict[str, object]]:
@@ -95,9 +93,8 @@ def lines(draws: int) -> Iterator[dict[str, object]]:
 
 def main() -> None:
     """Compute all lines."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--csv", type=Path, help="where to write the lines")
-    parser.add_argument("--draws", type=int, default=40, help="of each small problem")
+    parser = options(__doc__, writes="the table")
+    parser.add_argument("--draws", type=int, default=40, help="of each small problem (default %(default)s)")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", FewRowsWarning)
     found = []
@@ -105,10 +102,7 @@ def main() -> None:
         print(*each.values(), flush=True)
         found.append(each)
     if asked.csv:
-        with asked.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
+        write_csv(asked.csv, found)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-"""What offsets that lose on held-out rows are worth on test rows: none of them, the share that is kept, and all.
+"""Test scores of offsets that score below the untuned classifier in cross-fitting: zero, shrunk and full offsets.
 
-``python benchmarks/strength.py --csv benchmarks/results/strength.csv``: about half an hour on one core.
+``python -m benchmarks.studies.shrinkage --csv benchmarks/results/strength.csv``: about half an hour on one core.
 """
 
-import argparse
-import csv
-import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from benchmarks.leaderboard.problems import TuningProblem, all_problems
-from benchmarks.baselines import value_of
 
+from benchmarks.baselines import value_of
+from benchmarks.leaderboard.problems import TuningProblem, all_problems
+from benchmarks.script import options, progress, rounded, write_csv
 from skimbalance._core.decision import decide
 from skimbalance._core.scores import log_scores
 from skimbalance.estimation import Estimation, cross_fit, in_turn
@@ -23,82 +20,76 @@ from skimbalance.solvers import Problem, fit_present_classes
 from skimbalance.tuner.objective import resolve_metric
 
 METRICS = ("f1", "f1_macro", "geometric_mean", "matthews_corrcoef")
-FEW_ROWS = 400
+FEW_SAMPLES = 400
 MOST_SCORES = 30_000
-HARM = 0.005
+LOSS = 0.005
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The share of the offsets that was kept, and the metric on test rows with none, that share and all of them."""
+    """The shrinkage factor, and the test scores of zero, shrunk and full offsets."""
 
     data: str
     model: str
     seed: int
-    rows: int
+    n_samples: int
     metric: str
-    strength: float
+    shrinkage_factor: float
     none: float
     kept: float
     full: float
 
 
-def fits(problem: TuningProblem, n_rows: int) -> Iterator[Fit]:
-    """Tune on so many of the rows, drawn at random, for every metric."""
-    rows = np.random.default_rng(problem.seed + 7).permutation(len(problem.y))[:n_rows]
-    y, n_classes = problem.y[rows], problem.n_classes
+def fits(problem: TuningProblem, n_samples: int) -> Iterator[Fit]:
+    """Tune on so many samples, drawn at random, for every metric."""
+    samples = np.random.default_rng(problem.seed + 7).permutation(len(problem.y))[:n_samples]
+    y, n_classes = problem.y[samples], problem.n_classes
     if len(np.unique(y)) < 2:
         return
-    scores, test = (log_scores(each, kind="logits") for each in (problem.scores[rows], problem.scores_test))
+    scores, test = (log_scores(each, kind="logits") for each in (problem.scores[samples], problem.scores_test))
     estimation = Estimation("robust", 8, 0.9, 0, in_turn, lambda _: None)
     for name in METRICS if n_classes == 2 else METRICS[1:]:
         metric = resolve_metric(name, np.arange(n_classes), None)
         here = Problem(scores, Truth.from_codes(y, n_classes=n_classes), metric)
-        strength = cross_fit(here, estimation._fit(fold=True), seed=0, run=in_turn).strength()
+        factor = cross_fit(here, estimation._fit(fold=True), seed=0, run=in_turn).shrinkage_factor()
         offsets = np.asarray(fit_present_classes(here, estimation._fit()).offsets)
-        decided = (np.asarray(decide(test, share * offsets)) for share in (0.0, strength, 1.0))
-        values = (
-            value_of(name, problem.y_test, each, n_classes=n_classes, weight=problem.test_weight) for each in decided
-        )
-        yield Fit(problem.data, problem.model, problem.seed, len(rows), name, strength, *values)
+        decisions = (np.asarray(decide(test, each * offsets)) for each in (0.0, factor, 1.0))
+        weight = problem.test_weight
+        values = (value_of(name, problem.y_test, each, n_classes=n_classes, weight=weight) for each in decisions)
+        yield Fit(problem.data, problem.model, problem.seed, len(samples), name, factor, *values)
 
 
 def summary(runs: list[Fit]) -> Iterator[str]:
-    """Say what the shares were worth."""
+    """Yield a line of means for all fits, for those with shrinkage, and for those with a factor above zero."""
     for name, chosen in (
         ("all fits", runs),
-        ("that lose", [run for run in runs if run.strength < 1]),
-        ("kept in part", [run for run in runs if 0 < run.strength < 1]),
+        ("shrunk", [run for run in runs if run.shrinkage_factor < 1]),
+        ("shrunk, not to zero", [run for run in runs if 0 < run.shrinkage_factor < 1]),
     ):
+        if not chosen:
+            continue
         values = np.array([(run.none, run.kept, run.full) for run in chosen])
         none, kept, full = values.mean(axis=0)
-        harmed = (values[:, 1:] < values[:, :1] - HARM).mean(axis=0)
+        worse = (values[:, 1:] < values[:, :1] - LOSS).mean(axis=0)
         yield (
-            f"{name}: {len(chosen)}; on test rows {none:.4f} without offsets, {kept:.4f} as kept, {full:.4f} with all; "
-            f"worse than none by more than {HARM}: {harmed[0]:.1%} as kept, {harmed[1]:.1%} with all"
+            f"{name}: {len(chosen)}; test score {none:.4f} without offsets, {kept:.4f} shrunk, {full:.4f} full; "
+            f"worse than without by more than {LOSS}: {worse[0]:.1%} shrunk, {worse[1]:.1%} full"
         )
 
 
 def main() -> None:
-    """Run every problem, write the fits, and say what came out."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the data sets")
-    parser.add_argument("--seeds", type=int, default=2, help="how many seeds (default %(default)s)")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write every fit there")
-    asked = parser.parse_args()
+    """Run all problems, write the fits and print the summary."""
+    asked = options(__doc__, data="the data sets", seeds=2, sets=True, writes="every fit").parse_args()
     warnings.simplefilter("ignore")
+    problems = all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets)
+    small = (problem for problem in problems if problem.scores.size <= MOST_SCORES)
     runs = []
-    for problem in all_problems(asked.data, seeds=range(asked.seeds)):
-        if problem.scores.size <= MOST_SCORES:
-            for n_rows in sorted({len(problem.y), min(FEW_ROWS, len(problem.y))}):
-                runs += fits(problem, n_rows)
-            print(f"{problem.data} {problem.model} {problem.seed}: {len(runs)} fits", file=sys.stderr, flush=True)
-    if asked.csv:
-        with asked.csv.open("w", newline="") as file:
-            out = csv.writer(file, lineterminator="\n")
-            out.writerow(field.name for field in fields(Fit))
-            out.writerows([f"{x:.6g}" if isinstance(x, float) else x for x in astuple(run)] for run in runs)
+    for problem in progress(small, lambda problem: problem.label):
+        for n_samples in sorted({len(problem.y), min(FEW_SAMPLES, len(problem.y))}):
+            runs += fits(problem, n_samples)
     print("\n".join(summary(runs)))
+    if asked.csv:
+        write_csv(asked.csv, [rounded(asdict(run)) for run in runs])
 
 
 if __name__ == "__main__":
