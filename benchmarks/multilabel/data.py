@@ -1,4 +1,4 @@
-"""Problems with several labels a row: stored scores of X-rays, and sets on which classifiers are trained."""
+"""Multilabel problems: stored scores of X-rays, and data sets on which classifiers are trained."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.multilabel.methods import AVERAGES, METHODS, Fit, Floats, Indicator, classifiers
 from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import fetch_openml
@@ -17,9 +16,11 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.multilabel.methods import AVERAGES, METHODS, Fit, Floats, Indicator, classifiers
+
 OPENML = ("scene", "emotions")
 VERSION = 4
-"""Of both on OpenML: as multilabel sets, from the Mulan collection."""
+"""The OpenML version of both, multilabel data sets of the Mulan collection."""
 
 MODELS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
@@ -28,15 +29,15 @@ MODELS = {
 
 EIGHTHS = 8
 NEIGHBOURS = 50
-"""X-rays that are drawn together: several times as many as most patients have."""
+"""X-rays in a block of the bootstrap: several times as many as most patients have."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be learnt from, in the same order for test rows, and who tries.
+    """Tuning samples, test samples, and the methods.
 
-    `X` holds probabilities of the labels, or features where the methods train classifiers. `neighbours` is how many
-    rows that follow each other are no more than one observation, 0 where the same data are split again and again.
+    `X` has probabilities of the labels, or features if the methods train classifiers. `neighbours` consecutive samples
+    count as one observation; it is 0 if the same data are split several times.
     """
 
     data: str
@@ -50,9 +51,9 @@ class Problem:
 
 
 def chest_xray(folder: Path) -> Iterator[Problem]:
-    """Yield the stored halves, and the same the other way round; then either with an eighth of the rows to tune on.
+    """Yield the stored halves, and the halves swapped; each also with an eighth of the tuning samples.
 
-    Neighbouring rows are of the same patients, so that the eighths are contiguous too.
+    Neighbours are X-rays of the same patient, so that the eighths are contiguous.
     """
     with np.load(folder / "deep_chestxray14_binary7.npz", allow_pickle=True) as data:
         proba, y = expit(data["logits"].astype(np.float64)), data["y"].astype(bool)
@@ -65,22 +66,22 @@ def chest_xray(folder: Path) -> Iterator[Problem]:
 
 
 def yeast() -> tuple[Floats, Indicator]:
-    """Return Mulan's 2,417 genes with 103 features and 14 labels, as river ships them."""
+    """Return Mulan's 2,417 genes with 103 features and 14 labels, from river."""
     from river.datasets import Yeast
 
-    rows = list(Yeast())
-    features, labels = ([list(row[part].values()) for row in rows] for part in (0, 1))
+    samples = list(Yeast())
+    features, labels = ([list(sample[part].values()) for sample in samples] for part in (0, 1))
     return np.array(features, dtype=np.float64), np.array(labels, dtype=bool)
 
 
 def openml(name: str) -> tuple[Floats, Indicator]:
-    """Download a set."""
+    """Download a data set."""
     X, y = fetch_openml(name, version=VERSION, return_X_y=True, as_frame=True)
     return X.to_numpy(np.float64), (y == "TRUE").to_numpy()
 
 
 def splits(name: str, load: Callable[[], tuple[Floats, Indicator]], seeds: int) -> Iterator[Problem]:
-    """Yield for each split and model probabilities to tune, and the model itself to be trained and tuned."""
+    """Yield for each split and model probabilities to tune on, and features to train and tune on."""
     X, y = load()
     for seed in range(seeds):
         for model_name, model in MODELS.items():
@@ -88,16 +89,16 @@ def splits(name: str, load: Callable[[], tuple[Floats, Indicator]], seeds: int) 
 
 
 def _thirds(name: str, model: BaseEstimator, X: Floats, y: Indicator, seed: int) -> Iterator[Problem]:
-    """Train on a third of the rows and tune on the second, or do both on the two; test on the last.
+    """Train on the first third and tune on the second, or train and tune on both; test on the last.
 
-    What trains and tunes itself does so for macro-F1 alone: scikit-learn's way knows no other.
+    Methods that train and tune do so only for macro-F1, the one average that scikit-learn's tuner supports.
     """
     X_known, X_test, y_known, y_test = train_test_split(X, y, test_size=1 / 3, random_state=seed)
     X_train, X_tune, y_train, y_tune = train_test_split(X_known, y_known, test_size=0.5, random_state=seed)
     trained = MultiOutputClassifier(clone(model)).fit(X_train, y_train)
     yield Problem(name, _proba(trained, X_tune), y_tune, _proba(trained, X_test), y_test, METHODS)
-    rows = X_known, y_known, X_test, y_test
-    yield Problem(f"{name}, end to end", *rows, classifiers(model), averages=["macro"])
+    parts = X_known, y_known, X_test, y_test
+    yield Problem(f"{name}, end to end", *parts, classifiers(model), averages=["macro"])
 
 
 def _proba(model: MultiOutputClassifier, X: Floats) -> npt.NDArray[np.float64]:

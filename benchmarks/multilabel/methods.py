@@ -1,30 +1,30 @@
-"""Ways to decide on several labels a row, ours and those of others, all of one form."""
+"""Multilabel methods of this package and of other libraries, behind one interface."""
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.multioutput import MultiOutputClassifier
 
+from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 
 Floats = npt.NDArray[np.float64]
 Indicator = npt.NDArray[np.bool_]
 Decide = Callable[[Floats], npt.NDArray[np.generic]]
 Fit = Callable[[Floats, Indicator, str], Decide]
-"""From probabilities or features, labels, and the average over labels, "macro" or "micro", to decisions on new rows."""
+"""Takes probabilities or features, labels, and the average, "macro" or "micro"; returns a function that decides."""
 
 OURSELVES = "skimbalance"
 AVERAGES = ("macro", "micro")
 
 
 def ours(estimate: str) -> Fit:
-    """Return an estimate of ours; its time includes that of the intervals."""
+    """Return this package with an estimate; the time includes that of the intervals."""
 
     def fit(proba: Floats, y: Indicator, average: str) -> Decide:
         return OffsetTuner(f"f1_{average}", kind="proba", estimate=estimate, random_state=0).fit(proba, y).predict
@@ -33,29 +33,29 @@ def ours(estimate: str) -> Fit:
 
 
 def half(*_: object) -> Decide:
-    """Predict what is likelier than not."""
+    """Predict labels with a probability above one half."""
     return lambda new: new > 0.5
 
 
 def one_threshold(proba: Floats, y: Indicator, average: str) -> Decide:
-    """Take the best of 1,000 thresholds for all labels."""
+    """Use the best of 1,000 thresholds for all labels."""
     grid = np.quantile(proba, np.linspace(0, 1, 1000))
     above = np.stack([_above(column, grid) for column in proba.T])
-    hits = np.stack([_above(column[own], grid) for column, own in zip(proba.T, y.T, strict=True)])
+    true_positives = np.stack([_above(column[own], grid) for column, own in zip(proba.T, y.T, strict=True)])
     support = y.sum(axis=0)[:, None]
     if average == "micro":
-        above, hits, support = (part.sum(axis=0, keepdims=True) for part in (above, hits, support))
-    best = grid[np.argmax(np.mean(2 * hits / np.maximum(above + support, 1), axis=0))]
+        above, true_positives, support = (part.sum(axis=0, keepdims=True) for part in (above, true_positives, support))
+    best = grid[np.argmax(np.mean(2 * true_positives / np.maximum(above + support, 1), axis=0))]
     return lambda new: new > best
 
 
 def _above(proba: Floats, grid: Floats) -> npt.NDArray[np.int64]:
-    """Return how many probabilities exceed each threshold."""
+    """Return the number of probabilities above each threshold."""
     return len(proba) - np.searchsorted(np.sort(proba), grid, side="right")
 
 
 def scikit_learn(proba: Floats, y: Indicator, _: str) -> Decide:
-    """Tune each label by itself, whatever the average: there is no other way."""
+    """Tune each label separately for both averages, since scikit-learn has no other way."""
     tuners = [
         TunedThresholdClassifierCV(StoredScores().fit(None, None), scoring="f1", cv="prefit", refit=False).fit(
             column[:, None], own.astype(int)
@@ -66,7 +66,7 @@ def scikit_learn(proba: Floats, y: Indicator, _: str) -> Decide:
 
 
 def optimal_cutoffs(proba: Floats, y: Indicator, average: str) -> Decide:
-    """Scan each label's thresholds; for micro-F1 what it has for several labels, by the probabilities alone."""
+    """Tune each label's threshold; for micro-F1 its multilabel method, which uses only the probabilities."""
     from optimal_cutoffs import dinkelbach_expected_fbeta_multilabel, get_optimal_threshold
 
     if average == "micro":
@@ -78,7 +78,7 @@ def optimal_cutoffs(proba: Floats, y: Indicator, average: str) -> Decide:
 
 
 def xcolumns(start: str) -> Fit:
-    """Return Frank-Wolfe without a budget of labels, from one of its starts; its mixture is drawn for each row."""
+    """Return Frank-Wolfe without a label budget, from one of its starts; its mixture is drawn for each sample."""
 
     def fit(proba: Floats, y: Indicator, average: str) -> Decide:
         from xcolumns import metrics
@@ -99,18 +99,18 @@ def xcolumns(start: str) -> Fit:
 
 
 def calibrated(fit: Fit) -> Fit:
-    """Return a method that is given probabilities calibrated label by label, on the rows that it tunes on."""
+    """Return a method that gets calibrated probabilities; each label is calibrated on the tuning samples."""
 
     def fitted(proba: Floats, y: Indicator, average: str) -> Decide:
         curves = [
             IsotonicRegression(out_of_bounds="clip").fit(column, own) for column, own in zip(proba.T, y.T, strict=True)
         ]
 
-        def moved(new: Floats) -> Floats:
+        def calibrate(new: Floats) -> Floats:
             return np.column_stack([curve.predict(column) for curve, column in zip(curves, new.T, strict=True)])
 
-        decide = fit(moved(proba), y, average)
-        return lambda new: decide(moved(new))
+        decide = fit(calibrate(proba), y, average)
+        return lambda new: decide(calibrate(new))
 
     return fitted
 
@@ -131,7 +131,7 @@ METHODS: dict[str, Fit] = {
 
 
 def classifiers(model: BaseEstimator) -> dict[str, Fit]:
-    """Return ways to train and tune copies of a model on the same rows, one for each label."""
+    """Return methods that train and tune copies of a model on the same samples, one for each label."""
     tuned = TunedThresholdClassifierCV(model, scoring="f1")
     each = MultiOutputClassifier(model)
     found = {
@@ -145,7 +145,7 @@ def classifiers(model: BaseEstimator) -> dict[str, Fit]:
 
 
 def trained(make: Callable[[str], BaseEstimator]) -> Fit:
-    """Return the way of a classifier that is made for an average."""
+    """Return the method of a classifier that is made for an average."""
     return lambda X, y, average: clone(make(average)).fit(X, y.astype(int)).predict
 
 

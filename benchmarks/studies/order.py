@@ -84,11 +84,11 @@ def lines(draws: int) -> Iterator[dict[str, object]]:
         (samples_shuffled, classes_permuted), ESTIMATES, FEW, (None, 1)
     ):
         yield line(change, estimate, *size, decimals, draws)
-    yield line(samples_shuffled, "robust", 30_000, 2, None, draws // 10)
+    yield line(samples_shuffled, "robust", 30_000, 2, None, max(1, draws // 10))
     for estimate, size, decimals in itertools.product(("plugin", "empirical"), FEW, (None, 1)):
         yield line(samples_repeated, estimate, *size, decimals, draws)
     for estimate, decimals in itertools.product(("plugin", "empirical"), (None, 1)):
-        yield line(samples_repeated, estimate, 20_000, 2, decimals, draws // 10)
+        yield line(samples_repeated, estimate, 20_000, 2, decimals, max(1, draws // 10))
 
 
 def main() -> None:
