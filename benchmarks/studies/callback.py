@@ -27,8 +27,9 @@ class Timed(TunedOffsetCheckpoint):
 
     def initialize(self):
         """Set the times to zero."""
+        super().initialize()  # which deletes attributes of an earlier training
         self.spent_, self.all_ = 0.0, []
-        return super().initialize()
+        return self
 
     def on_batch_end(self, net, batch=None, training=False, y_pred=None, **kwargs):
         """Add the time of the batch."""
