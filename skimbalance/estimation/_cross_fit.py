@@ -42,11 +42,11 @@ _CELLS_FOR_ALL_FOLDS = 1_000_000
 
 _WIDTH = np.sqrt(2.0)
 """By how much intervals are wider than new samples alone make them: model and offsets vary about as much again, which a
-redraw of judged samples does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
+redraw of judged samples does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard/run.py`."""
 
 _GROUP_WIDTH = 1.2
 """The same where samples are in groups, of which a redraw varies more, and the model adds less. Measured in
-`benchmarks/groups.py`."""
+`benchmarks/studies/groups.py`."""
 
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
