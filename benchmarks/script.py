@@ -17,6 +17,7 @@ __all__ = [
     "options",
     "progress",
     "read_csv",
+    "report",
     "rounded",
     "write_csv",
     "write_whole",
@@ -97,6 +98,16 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def report(rows: Iterable[Mapping[str, object]], path: Path | None) -> None:
+    """Print each row as soon as it is computed; write all of them if there is a path."""
+    found = []
+    for row in rows:
+        print("  ".join(f"{name}: {value}" for name, value in row.items()), flush=True)
+        found.append(row)
+    if path:
+        write_csv(path, found)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -2,10 +2,9 @@
 
 from benchmarks.baselines._base import Baseline, Fitted, ScoreEstimate
 from benchmarks.baselines._metrics import OBJECTIVES, value_of
-from benchmarks.baselines.bias_adjustment import BiasAdjustment
 from benchmarks.baselines.ghost import Ghost
 from benchmarks.baselines.log_prior import LogPrior, TunedLogPrior
-from benchmarks.baselines.offset_tuner import OffsetTunerEmpirical, OffsetTunerPlugin, OffsetTunerRobust
+from benchmarks.baselines.offset_tuner import BiasAdjustment, OffsetTunerEmpirical, OffsetTunerPlugin, OffsetTunerRobust
 from benchmarks.baselines.optimal_cutoffs import OptimalCutoffs, OptimalCutoffsAscent
 from benchmarks.baselines.scipy_differential_evolution import ScipyDifferentialEvolution
 from benchmarks.baselines.sklearn_precision_recall_curve import SklearnPrecisionRecallCurve

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 
 from benchmarks.multilabel.compare import Line, counted, summary
 from benchmarks.multilabel.data import OPENML, Problem, chest_xray, openml, splits, yeast
-from benchmarks.script import options, write_csv
+from benchmarks.script import options, report
 
 
 def run(problem: Problem) -> list[Line]:
@@ -53,11 +53,7 @@ def main() -> None:
     asked = parser.parse_args()
     todo = problems(asked.data, downloads=asked.openml, seeds=asked.seeds)
     found = Parallel(asked.jobs, verbose=5)(delayed(run)(problem) for problem in todo)
-    lines = summary(line for group in found for line in group)
-    for line in lines:
-        print("  ".join(f"{key}: {value}" for key, value in line.items()))
-    if asked.csv:
-        write_csv(asked.csv, lines)
+    report(summary(line for group in found for line in group), asked.csv)
 
 
 if __name__ == "__main__":

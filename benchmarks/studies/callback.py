@@ -13,7 +13,7 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.dataset import ValidSplit
 
-from benchmarks.script import options, write_csv
+from benchmarks.script import options, report
 from skimbalance.callbacks import TunedOffsetCheckpoint
 
 LARGEST, RATIO, FOLDS = 5000, 100, 5
@@ -72,7 +72,7 @@ def convnet():
 
 
 def measured(X, y, objective, estimate, *, epochs):
-    """Return the processor seconds of an epoch without the callback, and of the callback."""
+    """Return a line of the table: processor seconds of an epoch without the callback, and of the callback."""
     torch.manual_seed(0)
     net = NeuralNetClassifier(
         convnet,
@@ -87,7 +87,10 @@ def measured(X, y, objective, estimate, *, epochs):
     begin = process_time()
     net.fit(X, y)
     inside = dict(net.callbacks_)["timed"].all_
-    return (process_time() - begin - sum(inside)) / epochs, median(inside)
+    epoch, callback = (process_time() - begin - sum(inside)) / epochs, median(inside)
+    sizes = {"samples": len(y), "validation samples": len(y) // FOLDS}
+    times = {"epoch s": f"{epoch:.2f}", "callback s": f"{callback:.3f}", "ratio": f"{callback / epoch:.3f}"}
+    return {"objective": objective, "estimate": estimate, **sizes, **times}
 
 
 def main():
@@ -98,15 +101,7 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     X, y = long_tailed(asked.data)
-    lines = []
-    for objective, estimate in CASES:
-        epoch, inside = measured(X, y, objective, estimate, epochs=asked.epochs)
-        sizes = {"samples": len(y), "validation samples": len(y) // FOLDS}
-        times = {"epoch s": f"{epoch:.2f}", "callback s": f"{inside:.3f}", "ratio": f"{inside / epoch:.3f}"}
-        lines.append({"objective": objective, "estimate": estimate, **sizes, **times})
-        print(*lines[-1].values(), flush=True)
-    if asked.csv:
-        write_csv(asked.csv, lines)
+    report((measured(X, y, *case, epochs=asked.epochs) for case in CASES), asked.csv)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold, StratifiedKFold
 
-from benchmarks.script import options, write_csv
+from benchmarks.script import options, report
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 
 COLUMNS = ("effect", "scores", "metric", "n_samples", "fit", "draws", "coverage", "error", "width", "bias")
@@ -105,12 +105,7 @@ def main() -> None:
     asked = parser.parse_args()
     sklearn.set_config(enable_metadata_routing=True)
     warnings.simplefilter("ignore")
-    found = []
-    for each in cells(asked.draws, asked.sizes, asked.effects):
-        print(*each.values(), flush=True)
-        found.append(each)
-    if asked.csv:
-        write_csv(asked.csv, found)
+    report(cells(asked.draws, asked.sizes, asked.effects), asked.csv)
 
 
 if __name__ == "__main__":

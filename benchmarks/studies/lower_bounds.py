@@ -17,7 +17,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 
 from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
 from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
-from benchmarks.script import options, progress, write_csv
+from benchmarks.script import options, progress, report
 from skimbalance import OffsetTuner
 from skimbalance.goals import AtLeast
 
@@ -127,11 +127,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     problems = all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets)
     binary = (problem for problem in problems if problem.n_classes == 2)
-    lines = summary([run(problem) for problem in progress(binary, lambda problem: problem.label)])
-    for line in lines:
-        print("  ".join(f"{key}: {value}" for key, value in line.items()))
-    if asked.csv:
-        write_csv(asked.csv, lines)
+    runs = [run(problem) for problem in progress(binary, lambda problem: problem.label)]
+    report(summary(runs), asked.csv)
 
 
 if __name__ == "__main__":

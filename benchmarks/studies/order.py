@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.script import options, write_csv
+from benchmarks.script import options, report
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning
 
@@ -97,12 +97,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=40, help="of each small problem (default %(default)s)")
     asked = parser.parse_args()
     warnings.simplefilter("ignore", FewRowsWarning)
-    found = []
-    for each in lines(asked.draws):
-        print(*each.values(), flush=True)
-        found.append(each)
-    if asked.csv:
-        write_csv(asked.csv, found)
+    report(lines(asked.draws), asked.csv)
 
 
 if __name__ == "__main__":
