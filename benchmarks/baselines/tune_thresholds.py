@@ -42,7 +42,7 @@ class TuneThresholds(Baseline):
         clock = _Clock(value, end=process_time() + self.cap_s, first=CANDIDATES_PER_CLASS * n_classes)
         np.random.seed(0)  # noqa: NPY002
         tuned = AdjustedProbabilitiesDerivedModel.adjust_model_decision_thresholds(
-            SimpleNamespace(classes_=np.astoppede(n_classes)),
+            SimpleNamespace(classes_=np.arange(n_classes)),
             y,
             score_func=clock,
             predicted_probabilities_validation=columns,
