@@ -12,13 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._core.array_api import on_host, to_numpy
-from skimbalance._core.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.sklearn import HasMethods, take_rows
+from skimbalance._core.text import abridged
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import abridged, check_present, check_sample_weight, check_scores
-from skimbalance.classifier.label_response import respond_labels
-from skimbalance.classifier.response import Response, ask, respond
+from skimbalance._core.validation import check_present, check_sample_weight
+from skimbalance.classifier.response import Response, ask, respond, respond_labels
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
 
@@ -59,10 +58,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Labels.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return to_numpy(self.tuner_.predict(response_of(self, X).scores))
-        labels: npt.NDArray[Any] = self.classes_[to_numpy(self._codes(*self._checked(X)))]
+        rule, scores = self._rule_and_scores(X)
+        labels: npt.NDArray[Any] = rule.to_labels(to_numpy(rule.decide(scores)), self.classes_)
         return labels
 
     def decision_function(self, X: Any) -> Array:
@@ -79,11 +76,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive. It is never zero: a
             tie, which goes to ``classes_[1]``, is the smallest difference that rounding leaves.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return self.tuner_.transform(response_of(self, X).scores)
-        columns = self._shifted(X)
-        return columns if columns.shape[1] > 2 else columns[:, 1] - columns[:, 0]
+        rule, scores = self._rule_and_scores(X)
+        return rule.margins(scores)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the softmax of the shifted log-scores: proportional to the probability times ``exp(offsets_)``.
@@ -98,10 +92,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K)
             Probabilities whose argmax is the prediction, but where two differ by less than rounding.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return self.tuner_.predict_proba(response_of(self, X).scores)
-        return softmax(self._shifted(X))
+        rule, scores = self._rule_and_scores(X)
+        return rule.proba(scores)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of :meth:`predict_proba`.
@@ -116,27 +108,22 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K)
             Log-probabilities.
         """
+        rule, scores = self._rule_and_scores(X)
+        return rule.log_proba(scores)
+
+    def _rule_and_scores(self, X: Any) -> tuple[DecisionRule, Array]:
+        """Return the decision rule, and the checked scores of the wrapped classifier."""
         check_is_fitted(self)
-        if self.multilabel_:
-            return log_logistic(self.decision_function(X))
-        return log_softmax(self._shifted(X))
+        response = response_of(self, X)
+        rule = self._rule(response.kind)
+        return rule, rule.check(response.scores, response.classes)
 
-    def _shifted(self, X: Any) -> Array:
-        """Return the shifted log-scores, (n, K), whose argmax is the prediction."""
-        scores, kind = self._checked(X)
-        return shifted(log_scores(scores, kind=kind), self.offsets_, decisions=self._codes(scores, kind))
-
-    def _checked(self, X: Any) -> tuple[Array, Kind]:
-        """Return the scores of the wrapped classifier, and what they are."""
-        scores, kind = response_of(self, X)[:2]
-        return check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind
-
-    def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each sample."""
-        return decide_scores(scores, self.offsets_, kind=kind, threshold=getattr(self, "threshold_", None))
+    def _rule(self, kind: Kind) -> DecisionRule:
+        """Return the decision rule for scores of this kind."""
+        return rule_of(self, kind=kind)
 
     def _adopt(self, estimator: Any, classes: npt.NDArray[Any], *, multilabel: bool = False) -> None:
-        """Take over the fitted `estimator` of these classes, and what it knows of its input."""
+        """Store the fitted `estimator`, its classes and the names of its features."""
         self.estimator_ = estimator
         self.multilabel_ = multilabel
         self.classes_ = np.arange(len(classes)) if multilabel else classes
@@ -162,11 +149,10 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def response_of(classifier: Any, X: Any) -> Response:
-    """Return what the model within a fitted classifier says of samples."""
-    model, method = classifier.estimator_, classifier.response_method
-    if classifier.multilabel_:
-        return respond_labels(model, X, response_method=method, labels=classifier.tuner_.classes_)
-    return respond(model, X, response_method=method, classes=classifier.classes_)
+    """Return the scores of the model within a fitted classifier."""
+    classes = getattr(classifier, "tuner_", classifier).classes_  # of several labels the tuner has the names
+    ask_for = respond_labels if classifier.multilabel_ else respond
+    return ask_for(classifier.estimator_, X, response_method=classifier.response_method, classes=classes)
 
 
 def check_targets(

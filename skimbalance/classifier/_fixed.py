@@ -13,6 +13,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from skimbalance._core.array_api import namespace, on_host, to_numpy
 from skimbalance._core.decision import centred, offsets_of, threshold_of
+from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule
+from skimbalance._core.labels import check_per_class
 from skimbalance._core.scores import as_proba, log_scores
 from skimbalance._core.sklearn import (
     Interval,
@@ -21,8 +23,8 @@ from skimbalance._core.sklearn import (
     routing_enabled,
     validates_parameters,
 )
+from skimbalance._core.text import shown
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import check_per_class, shown
 from skimbalance.classifier._base import (
     OffsetClassifier,
     check_targets,
@@ -36,6 +38,20 @@ from skimbalance.solvers import prior_offsets
 from skimbalance.tuner.label_objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
+
+
+class _GivenThreshold(ArgmaxRule):
+    """Compare probabilities, or the logistic function of margins, with a given threshold."""
+
+    def decide(self, scores: Array) -> Array:
+        """Return the code (n,) of the predicted class of each sample."""
+        if self.kind == "logits":
+            columns = to_numpy(log_scores(scores, kind=self.kind))
+            proba = expit(columns[:, 1] - columns[:, 0])
+        else:
+            proba = as_proba(scores, kind=self.kind)
+        xp = namespace(proba)
+        return xp.astype(proba >= self.threshold, xp.int64)
 
 
 class FixedOffsetClassifier(OffsetClassifier):
@@ -206,17 +222,11 @@ class FixedOffsetClassifier(OffsetClassifier):
                 "it. Leave either out"
             )
 
-    def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each sample; a given threshold is compared as it is."""
+    def _rule(self, kind: Kind) -> DecisionRule:
+        """Return the decision rule for scores of this kind; a given threshold is used without rounding."""
         if self.threshold is None:
-            return super()._codes(scores, kind)
-        if kind == "logits":
-            columns = to_numpy(log_scores(scores, kind=kind))
-            proba = expit(columns[:, 1] - columns[:, 0])
-        else:
-            proba = as_proba(scores, kind=kind)
-        xp = namespace(proba)
-        return xp.astype(proba >= self.threshold_, xp.int64)
+            return super()._rule(kind)
+        return _GivenThreshold(self.offsets_, self.threshold_, kind)
 
     def _closed_form(self, support: npt.NDArray[np.float64], classes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         if self.threshold is not None:

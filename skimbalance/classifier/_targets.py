@@ -14,8 +14,7 @@ from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_samples, known_scores, systematic_splits
-from skimbalance.classifier.label_response import respond_labels, sure_of
-from skimbalance.classifier.response import Response, respond
+from skimbalance.classifier.response import Response, respond, respond_labels, sure_of
 from skimbalance.nn import ends_in_net
 from skimbalance.tuner.label_objective import check_label_goals, is_multilabel, label_names
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
@@ -182,7 +181,7 @@ class LabelTargets:
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
         """Ask for a score of each label."""
-        response = respond_labels(estimator, X, response_method=response_method, labels=self.names)
+        response = respond_labels(estimator, X, response_method=response_method, classes=self.names)
         return response if trained_on is None else sure_of(response, known=self._learnt_on(trained_on))
 
     def seen(self) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule, rule_of
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import check_numbers
 from skimbalance.curve import ImbalanceCurve, imbalance_curve
@@ -179,8 +179,8 @@ class ImbalanceCurveDisplay:
             along=along,
             points=points,
         )
-        threshold = getattr(tuner, "threshold_", None)
-        chosen = _chosen(rows, tuner.offsets_, drawn, threshold, **_expected(tuner, objective.name))
+        rule = rule_of(tuner, kind=source.kind)
+        chosen = _chosen(rows, rule, drawn, **_expected(tuner, objective.name))
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     @classmethod
@@ -253,7 +253,8 @@ class ImbalanceCurveDisplay:
         )
         chosen = None
         if offsets is not None:
-            chosen = _chosen(rows, check_numbers("offsets", offsets, n_classes=len(rows.classes)), drawn)
+            rule = ArgmaxRule(check_numbers("offsets", offsets, n_classes=len(rows.classes)), None, kind)
+            chosen = _chosen(rows, rule, drawn)
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     def plot(
@@ -364,12 +365,9 @@ def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dic
     return {metric.name: metric for metric in bound}
 
 
-def _chosen(
-    rows: Rows, offsets: ArrayLike, metrics: Mapping[str, Metric], threshold: float | None = None, **expected: Any
-) -> ChosenPoint:
-    """Count the decisions with the offsets and without."""
-    host = to_numpy(offsets)
-    tuned, untuned = rows.decided(host, threshold), rows.decided(0 * host)
+def _chosen(rows: Rows, rule: DecisionRule, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
+    """Evaluate the decisions with offsets and without."""
+    tuned, untuned = rows.decided(rule), rows.decided(rule.untuned())
     degree = ImbalanceDegree()
     return ChosenPoint(
         degree=degree.value(tuned),

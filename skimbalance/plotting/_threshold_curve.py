@@ -9,8 +9,9 @@ import numpy as np
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import threshold_of
+from skimbalance._core.labels import check_label, check_label_vector
+from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_label, check_label_vector, shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.plotting._axes import (

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.text import shown
 from skimbalance._core.typing import Array, Kind, Label
-from skimbalance._core.validation import shown
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Counts, HardTruth

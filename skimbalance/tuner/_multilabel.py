@@ -6,22 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, to_numpy
+from skimbalance._core.columns import by_label
+from skimbalance._core.decision_rule import check_label_columns, decide_labels, label_log_odds, label_threshold
 from skimbalance._core.sklearn import one_blas_thread
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import by_label, check_groups, check_lengths, check_sample_weight
+from skimbalance._core.validation import check_groups, check_lengths, check_sample_weight
 from skimbalance.tuner._goal import FitResult, FitSpec
 from skimbalance.tuner._input_checks import check_label_input
 from skimbalance.tuner.label_objective import check_label_goals, label_metric, label_names
-from skimbalance.tuner.labels import (
-    Indicator,
-    MultilabelFit,
-    check_indicator,
-    decide_labels,
-    fit_multilabel,
-    label_columns,
-    label_log_odds,
-    label_threshold,
-)
+from skimbalance.tuner.labels import Indicator, MultilabelFit, check_indicator, fit_multilabel
 
 __all__ = ["fit_labels"]
 
@@ -42,7 +35,7 @@ def fit_labels(
     names = label_names(y, n_labels=n_labels, classes=classes)
     indicator = by_label(indicator, y, names, name="y")
     _check_goal(goal, names)
-    given = label_columns(scores, kind=goal.kind, labels=names)
+    given = check_label_columns(scores, kind=goal.kind, labels=names)
     check_lengths(scores=given, y=indicator)
     host = to_numpy(given)
     log_odds = label_log_odds(host, kind=goal.kind)

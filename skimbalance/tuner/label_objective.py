@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array
+from skimbalance._core.columns import column_names
+from skimbalance._core.labels import check_columns
+from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Label
-from skimbalance._core.validation import check_columns, column_names, shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import Search

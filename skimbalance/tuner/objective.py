@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import namespace, to_numpy
+from skimbalance._core.labels import check_label
 from skimbalance._core.sklearn import scorer_parts
+from skimbalance._core.text import abridged, shown, with_few_samples
 from skimbalance._core.typing import Array, Label
-from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
 from skimbalance.estimation import Estimated, StateEstimate, independent_counts
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState

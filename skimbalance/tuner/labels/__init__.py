@@ -5,15 +5,7 @@ from skimbalance.tuner.labels._fit import MultilabelFit, fit_multilabel
 from skimbalance.tuner.labels._labels import (
     Indicator,
     check_indicator,
-    decide_label_scores,
-    decide_labels,
-    label_columns,
-    label_log_odds,
-    label_proba,
-    label_threshold,
-    moved_log_odds,
     rarities,
-    side_columns,
 )
 from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
 from skimbalance.tuner.labels._registry import check_constraints, get_multilabel_metric, get_multilabel_metric_names
@@ -27,17 +19,9 @@ __all__ = [
     "SamplesMean",
     "check_constraints",
     "check_indicator",
-    "decide_label_scores",
-    "decide_labels",
     "fit_multilabel",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
-    "label_columns",
-    "label_log_odds",
-    "label_proba",
-    "label_threshold",
-    "moved_log_odds",
     "profile_of",
     "rarities",
-    "side_columns",
 ]

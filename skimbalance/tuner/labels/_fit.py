@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._core.text import abridged, shown, with_few_samples
 from skimbalance._core.typing import ArrayLike, Progress, Run
-from skimbalance._core.validation import abridged, check_lengths, require_several_groups, shown, with_few_samples
+from skimbalance._core.validation import check_lengths, require_several_groups
 from skimbalance.estimation import Estimation, in_turn, widened
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias, cast
 
 import numpy.typing as npt
 
-from skimbalance._core.validation import check_label, shown
+from skimbalance._core.labels import check_label
+from skimbalance._core.text import shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics._agreement import Accuracy
 from skimbalance.metrics.base import Metric
