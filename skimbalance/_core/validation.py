@@ -87,8 +87,9 @@ def check_weights(sample_weight: ArrayLike, *, n_samples: int) -> Array:
 
 
 def check_groups(groups: ArrayLike | None, *, n_samples: int) -> npt.NDArray[np.int64] | None:
-    """Return the code of the group of each sample, in the order of their first samples; None where each sample has its
-    own.
+    """Return the group of each sample as a code, or None if each sample is its own group.
+
+    Codes are in the order of the first samples of the groups.
     """
     if groups is None:
         return None

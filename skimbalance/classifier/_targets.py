@@ -86,8 +86,9 @@ def require_alike(y: Any, *, n_labels: int | None) -> None:
 
 @dataclass(frozen=True, eq=False)
 class ClassTargets:
-    """One label a sample: `present` are the sorted labels, `named` those of the columns where the estimator has
-    others.
+    """One label per sample.
+
+    `present` are the sorted labels. `named` are the labels of the columns if the estimator has others.
     """
 
     y: npt.NDArray[Any]

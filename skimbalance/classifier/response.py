@@ -25,10 +25,9 @@ _BELOW = 36.0
 
 
 class Response(NamedTuple):
-    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column.
+    """Scores (n, K), or binary (n,), their kind, and the class of each column.
 
-    `seen` (K,) tells of which columns the model can know anything: it was trained on samples with and without them.
-    None stands for all.
+    `seen` (K,) is False for classes and labels that the model cannot have learnt. None stands for all True.
     """
 
     scores: Array
@@ -37,12 +36,12 @@ class Response(NamedTuple):
     seen: npt.NDArray[np.bool_] | None = None
 
     def known_columns(self) -> npt.NDArray[np.bool_]:
-        """Return of which columns (K,) the model can know anything."""
+        """Return `seen`, as an array."""
         return np.ones(len(self.classes), dtype=bool) if self.seen is None else self.seen
 
 
 def _method_of(estimator: Any, response_method: str) -> str:
-    """Return the method to ask: probabilities where `"auto"` may choose, margins where there are none."""
+    """Return the name of the method to call; `"auto"` prefers `predict_proba`."""
     candidates = RESPONSE_METHODS[1:] if response_method == "auto" else (response_method,)
     for method in candidates:
         if hasattr(estimator, method):
@@ -53,14 +52,14 @@ def _method_of(estimator: Any, response_method: str) -> str:
 
 
 def kind_of(estimator: Any) -> Kind:
-    """Return what the scores of a classifier are that may choose what it is asked for."""
+    """Return the kind of scores of a classifier with `response_method="auto"`."""
     return "logits" if ends_in_net(estimator) or _method_of(estimator, "auto") != "predict_proba" else "proba"
 
 
 def respond(
     estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
 ) -> Response:
-    """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
+    """Return the scores of `X` by a fitted classifier; `classes` replaces its `classes_`."""
     method, outcome = ask(estimator, X, response_method)
     name = f"{method} of estimator {type(estimator).__name__}"
     scores = as_array(outcome, name=name)
@@ -86,7 +85,7 @@ def respond(
 
 
 def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
-    """Return what was asked, and what came back: of a net its logits, unless something else is named."""
+    """Return the name of the called method and its result; of a net the logits, unless a method is named."""
     within = net_within(estimator, X) if response_method == "auto" else None
     if within is not None:
         return "net_logits", to_numpy(net_logits(*within))
@@ -106,9 +105,9 @@ def _compares_pairs(estimator: Any) -> bool:
 
 
 def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any]) -> Response:
-    """Ask a fitted classifier for scores (n, L) of `X`, of each of `labels` being there.
+    """Return the scores (n, L) of `X` by a fitted multilabel classifier, for the labels `classes`.
 
-    Of a list of arrays (n, 2), as forests and `MultiOutputClassifier` return it, the second columns are taken.
+    Of a list of arrays (n, 2), the format of forests and `MultiOutputClassifier`, it takes the second columns.
     """
     method, outcome = ask(estimator, X, response_method)
     name, n_samples = f"{method} of estimator {type(estimator).__name__}", count_samples(X)
@@ -121,8 +120,8 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
     if scores.ndim != 2 or scores.shape[1] != len(classes) or n_samples not in (None, scores.shape[0]):
         n = "n" if n_samples is None else n_samples
         raise ValueError(
-            f"{name} must return a score for each of {len(classes)} labels and each row of X, ({n}, {len(classes)}) or a "
-            f"list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
+            f"{name} must return a score for each of {len(classes)} labels and each row of X, ({n}, {len(classes)}) "
+            f"or a list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
     check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
@@ -145,25 +144,23 @@ def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArra
 
 
 def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[Any]:
-    """Return the probability (n,) of a label, of which a model that knows one value alone is sure."""
+    """Return the probability (n,) of a label; zero or one if the model was trained on one value only."""
     if pair.shape[1] == 2 or classes is None:
         return pair[:, -1]
     return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
 
 
 def _seen_by_each(estimator: Any) -> npt.NDArray[np.bool_] | None:
-    """Return which labels one-vs-rest, perhaps at the end of a pipeline, has a model of; None for other classifiers."""
+    """Return the labels for which one-vs-rest, or a pipeline ending in it, has a model; None for other classifiers."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     models = last.estimators_ if isinstance(last, OneVsRestClassifier) else []
     return np.array([not is_constant(model) for model in models]) if models else None
 
 
 def sure_of(response: Response, *, known: Indicator) -> Response:
-    """Return the response of a model trained on `known` (n, L), sure of labels that all of these samples carry, or
-    none.
+    """Return the response with certain scores for labels that all or none of the training samples `known` (n, L) have.
 
-    Models treat such labels in as many ways as there are models, or leave them out. Their scores are no evidence:
-    nothing is fitted on them.
+    Classifiers treat such labels in different ways. `seen` excludes their scores from all fits.
     """
     scores = to_numpy(response.scores).copy()
     largest = 1.0 if response.kind == "proba" else float(np.abs(scores).max()) + _BELOW
@@ -174,14 +171,14 @@ def sure_of(response: Response, *, known: Indicator) -> Response:
 
 
 def pooled(responses: list[Response], classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
-    """Stack the scores of models, each for the classes it knows, over all `classes`."""
+    """Stack the scores of models with different classes, with a column for each of `classes`."""
     if all(np.array_equal(response.classes, classes) for response in responses):
         return np.concatenate([to_numpy(response.scores) for response in responses])
     return np.concatenate([_spread(response, classes) for response in responses])
 
 
 def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
-    """Return (n, K) scores over all `classes`: zero, or far below, for those that the model has never seen."""
+    """Return scores (n, K) for all `classes`; classes that the model has not seen get the lowest scores."""
     scores = to_numpy(response.scores)
     if scores.ndim == 1:
         other = 1 - scores if response.kind == "proba" else np.zeros_like(scores)

@@ -337,9 +337,9 @@ class TestTheLayerOfTheOutputs:
     @pytest.mark.parametrize("given", [False, True])
     def test_a_pipeline_that_ends_in_a_net(self, given):
         pytest.importorskip("skorch")
-        from support.nets import several
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from support.nets import several
 
         X, y = features(n_samples=200)
         model = make_pipeline(StandardScaler(), several()).fit(X, y)
