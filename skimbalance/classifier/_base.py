@@ -1,4 +1,4 @@
-"""What all offset classifiers share: decisions by the shifted scores of another classifier."""
+"""Base class of offset classifiers, and their checks of targets and fit parameters."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """What both classifiers share: `argmax(log-scores of estimator_ + offsets_)`, and all that agrees with it."""
+    """Base class: decisions by the decision rule on the scores of `estimator_`."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "decision_function"])],
@@ -46,7 +46,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     offsets_: Array
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Predict the class whose shifted score is highest.
+        """Predict the class with the highest shifted score, or each label whose shifted log-odds are positive.
 
         Parameters
         ----------
@@ -55,15 +55,15 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Labels.
+        ndarray of shape (n_samples,), or (n_samples, K) with several labels
+            Labels, or the indicator of the predicted labels.
         """
         rule, scores = self._rule_and_scores(X)
         labels: npt.NDArray[Any] = rule.to_labels(to_numpy(rule.decide(scores)), self.classes_)
         return labels
 
     def decision_function(self, X: Any) -> Array:
-        """Return the shifted log-scores, or for two classes their difference.
+        """Return the shifted log-scores.
 
         Parameters
         ----------
@@ -72,9 +72,11 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, K), or (n_samples,) for two classes
-            The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive. It is never zero: a
-            tie, which goes to ``classes_[1]``, is the smallest difference that rounding leaves.
+        ndarray of shape (n_samples, K), or (n_samples,) in the binary case
+            - Binary: the difference of the two shifted log-scores, positive where ``classes_[1]`` is predicted. It is
+              never zero: at a tie it is the smallest positive difference beyond rounding.
+            - Multiclass: the shifted log-scores. Their argmax is predicted.
+            - Multilabel: the shifted log-odds, positive for the predicted labels.
         """
         rule, scores = self._rule_and_scores(X)
         return rule.margins(scores)
@@ -90,7 +92,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, K)
-            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
+            Probabilities. Their argmax is the prediction, except where the largest two differ by rounding only. With
+            several labels each is the probability of a label, above one half where the label is predicted.
         """
         rule, scores = self._rule_and_scores(X)
         return rule.proba(scores)
@@ -158,10 +161,10 @@ def response_of(classifier: Any, X: Any) -> Response:
 def check_targets(
     y: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64] | None]:
-    """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
+    """Return the labels, the sorted distinct labels and the weights; at least two classes must have positive weight."""
     y = on_host(y)
     values = to_numpy(y, name="y")
-    if values.ndim > 0:  # that there is no y at all is said below
+    if values.ndim > 0:  # scalars and None raise below
         check_present("y", values)
     if values.dtype.kind == "f":
         assert_all_finite(values, input_name="y")
@@ -177,15 +180,12 @@ def check_targets(
 
 
 def classes_for(estimator: Any, present: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """Return the labels of the columns of an estimator that is to be fitted, None where it will know them itself.
-
-    A net is trained on the numbers of its columns.
-    """
+    """Return the labels of the columns of an unfitted net, which is trained on column numbers; None for others."""
     return present if ends_in_net(estimator) else None
 
 
 def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None, **params: Any) -> Any:
-    """Fit `estimator` on labels, or on their places in `classes` where these are given."""
+    """Fit `estimator` on labels, or on their positions in `classes` if given."""
     return estimator.fit(
         X, labels if classes is None else targets_for(estimator, classes.searchsorted(labels)), **params
     )
@@ -194,7 +194,7 @@ def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArra
 def fit_parameters(
     estimator: Any, params: Mapping[str, Any], sample_weight: ArrayLike | None, *, weighs: str
 ) -> dict[str, Any]:
-    """Return the parameters for the `fit` of `estimator`, without weights it cannot take; metadata routing is off."""
+    """Return the parameters for the `fit` of `estimator`; warn if it takes no weights. Metadata routing is off."""
     passed = dict(params)
     if sample_weight is None or isinstance(estimator, FrozenEstimator):
         return passed
@@ -211,9 +211,9 @@ def fit_parameters(
 def classes_by_columns(
     estimator: Any, X: Any, present: npt.NDArray[Any], *, response_method: str
 ) -> npt.NDArray[Any] | None:
-    """Return the labels of the columns of a fitted net without `classes_`, None where the estimator knows its labels.
+    """Return the labels of the columns of a fitted net without `classes_`; None for other estimators.
 
-    They are the sorted labels `present` in `y` where there are as many as columns, or else 0, ..., K - 1.
+    These are the labels `present` in `y` if there is one for each column, otherwise 0, ..., K - 1.
     """
     if not ends_in_net(estimator) or hasattr(estimator, "classes_"):
         return None
@@ -230,7 +230,7 @@ def classes_by_columns(
 
 
 def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:
-    """Return the classes that the fitted `estimator` knows; those of `y` must be among them."""
+    """Return the `classes_` of the fitted `estimator`; raise if `y` has others."""
     known = to_numpy(estimator.classes_)
     names = set(known.tolist())
     unknown = classes[[label not in names for label in classes.tolist()]]
