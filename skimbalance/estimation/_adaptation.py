@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, device, namespace, without_copy
 from skimbalance._core.scores import log_scores
+from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import Array, Kind, Run
-from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._kept_rows import KeptRows
 from skimbalance.estimation._prior_shift import PriorShift, estimated_shift, rows_to_estimate_from
 from skimbalance.exceptions import UncertainShiftWarning, warn_user

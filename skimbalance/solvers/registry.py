@@ -41,7 +41,7 @@ class Solver:
     search: Search | None = None
 
 
-def _adjusted(
+def _adjusted(  # noqa: ARG001 - the interface of all solvers
     problem: Problem, /, *, seed: int = 0, restarts: bool = True, progress: Progress | None = None
 ) -> Solution:
     """Adjust biases, which draws nothing at random and has no restarts."""

@@ -9,18 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.columns import column_order
+from skimbalance._core.labels import check_codes, check_label_vector, check_labels, check_per_class
 from skimbalance._core.scores import log_scores
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import (
-    check_codes,
-    check_label_vector,
-    check_labels,
-    check_per_class,
-    check_scores,
-    check_weights,
-    column_order,
-    rescaled,
-)
+from skimbalance._core.validation import check_scores, check_weights, rescaled
 from skimbalance.estimation import FitSpec
 from skimbalance.tuner._dask import chunks_of, n_columns
 from skimbalance.tuner.chunks import Block, Chunks, Floats, drawn, drawn_evenly, gathered_samples, weigh_classes

@@ -8,19 +8,18 @@ from typing import Any
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, bring, device, namespace, to_numpy, without_copy
+from skimbalance._core.columns import by_label
 from skimbalance._core.decision import decide_scores, threshold_of
+from skimbalance._core.labels import check_labels, check_per_class
 from skimbalance._core.scores import log_scores
 from skimbalance._core.sklearn import one_blas_thread
+from skimbalance._core.text import label_values
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance._core.validation import (
-    by_label,
     check_groups,
-    check_labels,
     check_lengths,
-    check_per_class,
     check_sample_weight,
     check_scores,
-    label_values,
     require_several_groups,
 )
 from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, KeptRows, StateProblem, estimate

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.text import abridged, shown, with_few_samples
 from skimbalance._core.typing import Array, Kind, Label
-from skimbalance._core.validation import abridged, shown, with_few_samples
 from skimbalance.estimation import CrossFitResult, independent_counts
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint

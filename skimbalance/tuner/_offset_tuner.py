@@ -14,10 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._core.columns import by_label
 from skimbalance._core.scores import KINDS
 from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
+from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import abridged, by_label, check_scores
+from skimbalance._core.validation import check_scores
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, names_page, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState

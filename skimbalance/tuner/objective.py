@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.labels import check_label
 from skimbalance._core.sklearn import scorer_parts
+from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import Array, Label
-from skimbalance._core.validation import abridged, check_label, shown
 from skimbalance.estimation import FitSpec
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric

@@ -6,13 +6,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._core.decision_rule import decide_labels
 from skimbalance._core.validation import numbered
 from skimbalance.estimation import independent_counts
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, is_ordered
 from skimbalance.tuner.labels._counts import LabelCounts, count_labels
-from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
+from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import MultilabelMetric
 
 __all__ = ["MultilabelProblem"]

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance._core.decision_rule import decide_labels
 from skimbalance.solvers._base import improves
-from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
+from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._walks import SampleSweep
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array
+from skimbalance._core.columns import column_names
+from skimbalance._core.labels import check_columns, check_label
+from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_columns, check_label, column_names, shown
 from skimbalance.estimation import FitSpec
 from skimbalance.goals import Constraint
 from skimbalance.metrics._agreement import Accuracy
