@@ -41,8 +41,13 @@ class Solver:
     search: Search | None = None
 
 
-def _adjusted(  # noqa: ARG001 - the interface of all solvers
-    problem: Problem, /, *, seed: int = 0, restarts: bool = True, progress: Progress | None = None
+def _adjusted(
+    problem: Problem,
+    /,
+    *,
+    seed: int = 0,  # noqa: ARG001 - the interface of all solvers
+    restarts: bool = True,  # noqa: ARG001
+    progress: Progress | None = None,
 ) -> Solution:
     """Adjust biases, which draws nothing at random and has no restarts."""
     return adjust_biases(problem, progress=progress)
