@@ -81,7 +81,8 @@ def test_multilabel_verdict_is_that_of_the_results(page):
         runner_ups = [row for row in csv.DictReader(file) if not row["method"].startswith("skimbalance")]
     ahead, behind = (sum(float(row[end]) * sign > 0 for row in runner_ups) for end, sign in (("low", 1), ("high", -1)))
     said = re.search(
-        r"of (\d+) \[?multilabel comparisons(?:\]\(\S+\))?, (?:it|the default) is significantly better in (\d+) and worse in (\w+)",
+        r"of (\d+) \[?multilabel comparisons(?:\]\(\S+\))?, "
+        r"(?:it|the default) is significantly better in (\d+) and worse in (\w+)",
         " ".join((ROOT / page).read_text(encoding="utf-8").split()),
         flags=re.IGNORECASE,
     )
