@@ -90,8 +90,6 @@ from skimbalance.plotting import OffsetIntervalDisplay
 
 (_, robust), (_, test_score) = draws[0]
 low, high = robust.score_interval_
-print(
-    f"expected F1: {robust.score_:.3f}, from {low:.3f} to {high:.3f}; on the test samples of this draw: {test_score:.3f}"
-)
+print(f"expected F1: {robust.score_:.3f}, from {low:.3f} to {high:.3f}; on test samples of this draw: {test_score:.3f}")
 OffsetIntervalDisplay.from_estimator(robust)
 plt.show()

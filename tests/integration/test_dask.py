@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 from joblib import parallel_config
+from skimbalance.tuner import _chunked, _chunked_samples
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
@@ -16,7 +17,6 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
-from skimbalance.tuner import _chunked, _chunked_samples
 from skimbalance.tuner._dask import DaskChunks
 
 da = pytest.importorskip("dask.array")
