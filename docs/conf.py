@@ -35,7 +35,7 @@ myst_heading_anchors = 3
 smartquotes = False  # text holds code
 default_role = "literal"
 
-autodoc_typehints = "none"  # the docstrings tell them, shorter
+autodoc_typehints = "none"  # the docstrings state them
 autosummary_generate = True
 autosummary_context = {"methods_by_class": members.methods_by_class()}
 numpydoc_show_class_members = False  # the templates list them

@@ -1,8 +1,8 @@
-"""In which order the examples stand in the gallery."""
+"""The order of the examples in the gallery."""
 
 ORDER = (
     "plot_long_tailed_digits.py",
-    "plot_recall_floor.py",
+    "plot_minimum_recall.py",
     "plot_trained_model.py",
     "plot_cost_matrix.py",
     "plot_deployment_prior.py",
@@ -17,7 +17,7 @@ ORDER = (
 
 
 class ByInterest:
-    """A sort key for sphinx-gallery: as listed above, then what is not, by name."""
+    """A sort key for sphinx-gallery: the order above, then other examples by name."""
 
     def __init__(self, src_dir: str) -> None:
         self.src_dir = src_dir

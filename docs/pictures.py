@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw_all(folder: Path) -> None:
-    """Draw every picture that `folder` lacks, or has of another version of this file."""
+    """Draw each figure that `folder` lacks, or that another version of this file has drawn."""
     folder.mkdir(exist_ok=True)
     version, stamp = sha256(Path(__file__).read_bytes()).hexdigest(), folder / "pictures.sha256"
     if stamp.exists() and stamp.read_text() == version and all((folder / name).exists() for name in PICTURES):
@@ -43,21 +43,21 @@ def draw_all(folder: Path) -> None:
     stamp.write_text(version)
 
 
-def _fraud(rng: np.random.Generator, n_rows: int, share: float = 0.05) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return the log-odds that a calibrated model gives to rows of two classes, and the classes."""
-    y = (rng.random(n_rows) < share).astype(np.int64)
-    return rng.normal(2.0 * y, 1.2) * 2.0 / 1.44 + np.log(share / (1 - share)) - 2.0 / 1.44, y
+def _fraud(rng: np.random.Generator, n_samples: int, prior: float = 0.05) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return log-odds of a calibrated binary model, and the labels."""
+    y = (rng.random(n_samples) < prior).astype(np.int64)
+    return rng.normal(2.0 * y, 1.2) * 2.0 / 1.44 + np.log(prior / (1 - prior)) - 2.0 / 1.44, y
 
 
 def threshold() -> Figure:
-    """Draw where the argmax cuts two classes, and where F1 wants the cut."""
+    """Draw the cut of the argmax and the best cut for F1."""
     figure = Figure(figsize=(5.6, 2.6), layout="constrained")
     ax = figure.subplots()
-    log_odds, y = _fraud(np.random.default_rng(0), 60_000, share=0.12)
+    log_odds, y = _fraud(np.random.default_rng(0), 60_000, prior=0.12)
     cut = -float(np.diff(OffsetTuner("f1", kind="logits").fit(log_odds, y).offsets_)[0])
     bins = np.linspace(-8, 5, 66)
-    ax.hist(log_odds[y == 0], bins, color=GREY, alpha=0.55, label="frequent class")
-    ax.hist(log_odds[y == 1], bins, color=ORANGE, alpha=0.8, label="rare class")
+    ax.hist(log_odds[y == 0], bins, color=GREY, alpha=0.55, label="majority class")
+    ax.hist(log_odds[y == 1], bins, color=ORANGE, alpha=0.8, label="minority class")
     top = 1.12 * ax.get_ylim()[1]
     ax.axvline(0, color="black", linewidth=2, linestyle="--")
     ax.axvline(cut, color=BLUE, linewidth=2)
@@ -65,7 +65,7 @@ def threshold() -> Figure:
     ax.text(cut - 0.15, 0.93 * top, "argmax(scores + offsets)", color=BLUE, ha="right")
     ax.annotate("", xy=(cut, 0.7 * top), xytext=(0, 0.7 * top), arrowprops={"arrowstyle": "->", "color": BLUE})
     ax.text(0.15, 0.7 * top, "by the difference of\nthe two offsets", va="center", color=BLUE)
-    ax.set(xlabel="log-odds of the rare class", ylabel="rows", yticks=[], xlim=(-8, 5), ylim=(0, top))
+    ax.set(xlabel="log-odds of the minority class", ylabel="samples", yticks=[], xlim=(-8, 5), ylim=(0, top))
     ax.legend(loc="center right")
     return figure
 
@@ -75,7 +75,7 @@ def regions() -> Figure:
     figure = Figure(figsize=(5.6, 2.9), layout="constrained")
     plane = np.stack(np.meshgrid(np.linspace(-5, 5, 400), np.linspace(-5, 5, 400)), axis=-1)
     scores = np.concatenate([np.zeros_like(plane[..., :1]), plane], axis=-1)
-    names = ("frequent", "rarer", "rarest")
+    names = ("most frequent", "second", "rarest")
     titles = "argmax(scores)", "argmax(scores + offsets)"
     colours = mpl.colors.ListedColormap([GREY, BLUE, ORANGE])
     axes = figure.subplots(1, 2, sharey=True)
@@ -85,34 +85,34 @@ def regions() -> Figure:
         for k, name in enumerate(names):
             ax.text(*plane[codes == k].mean(axis=0), name, ha="center", va="center")
         ax.set_title(title)
-    figure.axes[0].set_ylabel("score of the rarest,\nless the frequent")
-    figure.supxlabel("score of the rarer, less the frequent", fontsize=10)
+    figure.axes[0].set_ylabel("score of the rarest,\nminus the most frequent")
+    figure.supxlabel("score of the second, minus the most frequent", fontsize=10)
     return figure
 
 
 def line_search() -> Figure:
-    """Draw the gaps of one class and the metric that each cut between them gives."""
+    """Draw the margins of one class and the metric that each cut between them gives."""
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     below, above = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))[::-1]
-    log_odds, y = _fraud(np.random.default_rng(5), 60, share=0.2)
-    gaps, order = np.sort(-log_odds), np.argsort(-log_odds)
+    log_odds, y = _fraud(np.random.default_rng(5), 60, prior=0.2)
+    margins, order = np.sort(-log_odds), np.argsort(-log_odds)
     hits, taken = np.cumsum(y[order]), np.arange(1, len(y) + 1)
     f1 = 2 * hits / (taken + y.sum())
     best = int(f1.argmax())
-    above.step(gaps, f1, where="post", color=BLUE)
-    above.axvspan(gaps[best], gaps[best + 1], color=ORANGE, alpha=0.4, linewidth=0)
+    above.step(margins, f1, where="post", color=BLUE)
+    above.axvspan(margins[best], margins[best + 1], color=ORANGE, alpha=0.4, linewidth=0)
     above.annotate(
         "best plateau: the offset goes inside",
-        xy=((gaps[best] + gaps[best + 1]) / 2, f1[best]),
-        xytext=(gaps[best] + 1.6, f1[best] + 0.02),
+        xy=((margins[best] + margins[best + 1]) / 2, f1[best]),
+        xytext=(margins[best] + 1.6, f1[best] + 0.02),
         arrowprops={"arrowstyle": "->"},
         va="center",
     )
     above.set(ylabel="F1 of the class", ylim=(0, 1))
-    for code, colour, name in ((1, ORANGE, "its rows"), (0, GREY, "others")):
-        below.eventplot(gaps[y[order] == code], lineoffsets=code, linelengths=0.8, colors=colour)
+    for code, colour, name in ((1, ORANGE, "its samples"), (0, GREY, "others")):
+        below.eventplot(margins[y[order] == code], lineoffsets=code, linelengths=0.8, colors=colour)
         below.text(1.005, (code + 0.5) / 2, name, color=colour, transform=below.transAxes, va="center")
-    below.set(xlabel="offset of the class; beyond its gap, a tick, a row is taken", yticks=[])
+    below.set(xlabel="offset of the class; ticks are the margins of the samples", yticks=[])
     below.set_ylim(-0.5, 1.5)
     return figure
 
@@ -139,16 +139,16 @@ def ascent() -> Figure:
     figure = Figure(figsize=(5.0, 3.8), layout="constrained")
     ax = figure.subplots()
     filled = ax.contourf(grid, grid, surface, levels=14, cmap="Greys", alpha=0.8)
-    figure.colorbar(filled, ax=ax, label="macro-F1 on these rows")
+    figure.colorbar(filled, ax=ax, label="macro-F1 on these samples")
     ax.plot(*np.array(path).T, "o-", color=ORANGE, label="one class at a time")
     ax.plot(*(np.log(prior[0] / prior)[1:]), "s", color=BLUE, label="another start, -log prior")
-    ax.set(xlabel="offset of the rarer class", ylabel="offset of the rarest class")
+    ax.set(xlabel="offset of the second class", ylabel="offset of the rarest class")
     ax.legend(loc="lower right", frameon=True)
     return figure
 
 
 def noise() -> Figure:
-    """Draw F1 against the threshold on few rows, hard and soft, and what it is on new rows."""
+    """Draw F1 against the threshold on few samples with hard and soft labels, and on unseen data."""
     figure = Figure(figsize=(5.4, 5.6), layout="constrained")
     curves, gains = figure.subplots(2, 1)
     rng = np.random.default_rng(1)
@@ -161,9 +161,9 @@ def noise() -> Figure:
         return np.array([2 * labels[scores > c].sum() / ((scores > c).sum() + labels.sum()) for c in cuts])
 
     lines = {
-        f"{y.sum()} rare rows to tune on": (f1(log_odds, y), ORANGE, 1.2),
-        "the same rows, soft labels": (f1(log_odds, proba), BLUE, 1.8),
-        "new rows": (f1(many, truth), "black", 1.8),
+        f"{y.sum()} tuning samples of the minority class": (f1(log_odds, y), ORANGE, 1.2),
+        "the same samples, soft labels": (f1(log_odds, proba), BLUE, 1.8),
+        "unseen data": (f1(many, truth), "black", 1.8),
     }
     for name, (line, colour, width) in lines.items():
         curves.plot(cuts, line, color=colour, label=name, linewidth=width)
@@ -175,7 +175,7 @@ def noise() -> Figure:
 
 
 def _gains(ax: Any, rng: np.random.Generator, many: Floats, truth: npt.NDArray[np.int64]) -> None:
-    """Draw mean F1 on new rows, of the in-sample optimum and the default, by how many rare rows there are."""
+    """Draw mean F1 on unseen data, of the in-sample optimum and the default, by the size of the minority class."""
     sizes, draws = (5, 10, 20, 50, 100), 60
     means: dict[str, list[float]] = {"empirical": [], "robust": []}
     for size in sizes:
@@ -198,14 +198,16 @@ def _gains(ax: Any, rng: np.random.Generator, many: Floats, truth: npt.NDArray[n
     ax.axhline(best, color="black", linewidth=1, linestyle=":")
     ax.text(sizes[0], best, "the best there is", va="bottom", fontsize=8.5)
     ax.set_ylim(top=best + 0.01)
-    ax.set(xlabel="rare rows to tune on", title=f"F1 on new rows, mean of {draws} draws", xscale="log")
+    ax.set(
+        xlabel="tuning samples of the minority class", title=f"F1 on unseen data, mean of {draws} draws", xscale="log"
+    )
     ax.set_xticks(sizes, labels=[str(size) for size in sizes])
     ax.minorticks_off()
     ax.legend(loc="lower right", fontsize=8.5)
 
 
 def _quietly(tuner: OffsetTuner, scores: Floats, y: npt.NDArray[np.int64]) -> OffsetTuner:
-    """Fit without a word on few rows: that is what the picture is about."""
+    """Fit without the warning on few samples, which are the topic of the figure."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return tuner.fit(scores, y)
@@ -233,7 +235,7 @@ def shrinkage() -> Figure:
     ax.vlines(rarity, empirical, robust, color=GREY, linewidth=1, linestyle=":")
     ax.plot(rarity, empirical, "o", markerfacecolor="white", color=ORANGE, label="in-sample optimum")
     ax.plot(rarity, robust, "o", color=BLUE, label="default: shrunk towards the line")
-    ax.set(xlabel="-log prior of the class: frequent digits left, rare ones right", ylabel="offset")
+    ax.set(xlabel="-log prior of the class, from the most frequent to the rarest digit", ylabel="offset")
     ax.legend()
     return figure
 
@@ -250,7 +252,7 @@ def cross_fitting() -> Figure:
             if judged:
                 ax.text(part + 0.47, -fit + 0.36, "judged", ha="center", va="center", color="white", fontsize=9)
         ax.text(5.1, -fit + 0.36, f"offsets of fit {fit + 1}", va="center")
-    ax.text(0, 0.95, "rows: fitted on the pale parts, decided in the orange one", va="bottom")
+    ax.text(0, 0.95, "samples: offsets are fitted on the pale parts and predict the orange part", va="bottom")
     ax.set(xlim=(0, 6.6), ylim=(-4.1, 1.4))
     ax.axis("off")
     return figure
@@ -265,4 +267,4 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "shrinkage.svg": shrinkage,
     "cross_fitting.svg": cross_fitting,
 }
-"""What draws each picture."""
+"""The function that draws each figure."""

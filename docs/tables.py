@@ -67,7 +67,7 @@ def quality() -> str:
                 f"{ahead} / {tied} / {behind}",
             ]
         )
-    head = ["problems", "untuned", "in-sample", "default", "best rival", "which", "ahead / tied / behind"]
+    head = ["problems", "untuned", "in-sample", "default", "best baseline", "which", "ahead / tied / behind"]
     return _table(head, lines, text=["which"])
 
 

@@ -1,7 +1,7 @@
-"""What offsets change: two data sets that ship inside scikit-learn, before and after, on rows never seen.
+"""Two data sets of scikit-learn, before and after adjustment, on unseen test samples.
 
-Run it with ``python examples/before_and_after.py [picture.png]``. It prints the metric and each class's recall and
-precision on test rows, and saves a picture.
+Run ``python examples/before_and_after.py [figure.png]``. It prints the metric, and the recall and precision of each
+class on test samples, and saves a figure.
 """
 
 import sys
@@ -24,7 +24,7 @@ BEFORE, AFTER = "#8a8f98", "#0b6e99"
 
 
 def thinned(X, y, sizes):
-    """Split off 40% to test on; of the other rows keep `sizes[label]` of each label, or all where there are fewer."""
+    """Use 40% of the samples for testing; keep at most `sizes[label]` of the others for each label."""
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
     rng = np.random.default_rng(0)
     kept = np.concatenate([rng.permutation(np.flatnonzero(y == label))[:size] for label, size in sizes.items()])
@@ -32,14 +32,14 @@ def thinned(X, y, sizes):
 
 
 def compare(name, data, *, objective, score):
-    """Fit without and with offsets, print and return what each achieves on the test rows."""
+    """Fit without and with offsets, print and return the scores on the test samples."""
     X, y, X_test, y_test = data
     model = RandomForestClassifier(random_state=0)
     plain = model.fit(X, y)
     tuned = TunedOffsetClassifierCV(model, objective=objective).fit(X, y)
     classes = tuned.classes_
     tables = {}
-    print(f"\n{name}: {len(y)} rows to train on, {len(y_test)} to test, objective {objective!r}")
+    print(f"\n{name}: {len(y)} training samples, {len(y_test)} test samples, objective {objective!r}")
     for label, fitted in (("before", plain), ("after", tuned)):
         predicted = fitted.predict(X_test)
         tables[label] = precision_recall_fscore_support(y_test, predicted, labels=classes, zero_division=0)
@@ -59,7 +59,7 @@ def draw(axes, title, classes, tables):
         ax.hlines(place, before, after, color=BEFORE, linewidth=1.5, zorder=1)
         ax.scatter(before, place, color="white", edgecolor=BEFORE, linewidth=1.5, s=46, label="before", zorder=2)
         ax.scatter(after, place, color=AFTER, s=46, label="after", zorder=3)
-        ax.set(xlim=(-0.03, 1.03), xlabel=f"{name} on test rows", yticks=place, yticklabels=classes)
+        ax.set(xlim=(-0.03, 1.03), xlabel=f"{name} on test samples", yticks=place, yticklabels=classes)
         ax.set_ylim(len(classes) - 0.5, -0.5)
         ax.grid(axis="x", alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
@@ -67,9 +67,9 @@ def draw(axes, title, classes, tables):
 
 
 def main():
-    """Compare on both data sets and save the picture."""
+    """Compare on both data sets and save the figure."""
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "before_and_after.png")
-    sizes = {digit: round(100 * 0.07 ** (digit / 9)) for digit in range(10)}  # 100 zeros to train on, 7 nines
+    sizes = {digit: round(100 * 0.07 ** (digit / 9)) for digit in range(10)}  # 100 zeros and 7 nines for training
     data = thinned(*load_digits(return_X_y=True), sizes)
     digits = compare("Long-tailed digits", data, objective="f1_macro", score=macro_f1)
     bunch = load_breast_cancer()
@@ -80,7 +80,7 @@ def main():
     draw(axes[1], "Rare cancer, offsets for the geometric mean of the recalls", *cancer)
     axes[0, 0].legend(loc="lower left", frameon=False)
     figure.savefig(path, dpi=150)
-    print(f"\nPicture saved as {path}")
+    print(f"\nFigure saved as {path}")
 
 
 def macro_f1(y_true, y_pred):

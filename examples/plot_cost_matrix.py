@@ -1,17 +1,17 @@
 """
-A cost matrix, and when the closed form does
-============================================
+Cost matrix and the closed-form threshold
+=========================================
 
-A malignant tumour called benign costs ten times as much as a false alarm. If probabilities are calibrated, decision
-theory gives the best threshold without any tuning. The example compares it with offsets tuned for ``Cost(matrix)``, for
-a model whose probabilities can be trusted and for one whose cannot.
+A false negative, a malignant tumour predicted as benign, costs ten times as much as a false positive. If probabilities
+are calibrated, decision theory gives the best threshold without tuning. The example compares it with offsets tuned for
+``Cost(matrix)``, for a calibrated model and for a miscalibrated one.
 """
 
 # %%
 # The costs
 # ---------
 #
-# Rows by truth, columns by decision. To call a tumour malignant pays off as soon as its probability exceeds 1 / 11.
+# Rows are true classes, columns are decisions. The optimal threshold on the probability of malignant is 1 / 11.
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -32,25 +32,25 @@ models = {"logistic regression": make_pipeline(StandardScaler(), LogisticRegress
 rules = ["1/2", "1/11", "tuned"]
 
 
-def cost_a_row(y_true, y_pred):
-    """Return what the decisions cost on average."""
+def mean_cost(y_true, y_pred):
+    """Return the mean cost of the decisions."""
     return (confusion_matrix(y_true, y_pred, normalize="all") * COSTS).sum()
 
 
 def compare(model, seed):
-    """Return the cost on test rows under each of the rules, for one random split."""
+    """Return the cost on test samples under each of the rules, for one random split."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=seed)
     malignant = model.fit(X_train, y_train).predict_proba(X_test)[:, 1]
     tuned = TunedOffsetClassifierCV(model, objective=Cost(COSTS)).fit(X_train, y_train)
     decisions = [np.where(malignant > threshold, "malignant", "benign") for threshold in (1 / 2, 1 / 11)]
-    return [cost_a_row(y_test, decided) for decided in (*decisions, tuned.predict(X_test))]
+    return [mean_cost(y_test, decided) for decided in (*decisions, tuned.predict(X_test))]
 
 
 # %%
 # Twenty splits
 # -------------
 #
-# A few missed tumours decide the cost, so that a single split would tell little.
+# The cost depends on a few false negatives, so that a single split is uncertain.
 
 costs = {name: np.array([compare(model, seed) for seed in range(20)]) for name, model in models.items()}
 for name, table in costs.items():
@@ -59,12 +59,12 @@ for name, table in costs.items():
     )
 
 # %%
-# The picture
-# -----------
+# The figure
+# ----------
 #
-# The probabilities of the logistic regression can be trusted: the closed form is the cheapest of the three in the
-# mean, for it has nothing to learn from few rows, and tuning does not help. Naive Bayes counts the same evidence again
-# and again and is far too sure: at 1 / 11 it decides much as at 1 / 2. There the tuned threshold is what helps.
+# The logistic regression is calibrated. The closed form has the lowest mean cost, since it fits nothing to few samples,
+# and tuning does not help. Naive Bayes treats dependent features as independent and is overconfident: its decisions at
+# 1 / 11 and at 1 / 2 are similar. There the tuned threshold reduces the cost.
 
 import matplotlib.pyplot as plt
 
@@ -73,6 +73,6 @@ for ax, (name, table) in zip(axes, costs.items(), strict=True):
     ax.plot(rules, table.T, color="0.75", linewidth=0.8)
     ax.plot(rules, table.mean(axis=0), color="C0", marker="o", linewidth=2, label="mean of 20 splits")
     ax.set(title=name, xlabel="threshold")
-axes[0].set(ylabel="cost of a test row", ylim=(0, None))
+axes[0].set(ylabel="mean cost on test samples", ylim=(0, None))
 axes[0].legend()
 plt.show()

@@ -1,19 +1,19 @@
 """
-The classes will be as frequent as elsewhere
-============================================
+Another class prior in deployment
+=================================
 
-A model is trained on long-tailed digits, and deployed where the tail is the same (forward), where all digits are
-equally frequent (uniform), and where the tail is turned around (backward). ``class_prior`` tells the tuner the shares
-of the classes among the rows to be predicted; it then optimises what the objective will be there.
+A model is trained on long-tailed digits. There are three deployments: the same tail (forward), equally frequent digits
+(uniform), and the reversed tail (backward). ``class_prior`` sets the class priors of the deployment, and the tuner
+optimises the objective for these priors.
 """
 
 # %%
 # Three deployments of one model
 # ------------------------------
 #
-# The forest is fitted once; ``retune`` fits offsets for each prior on the stored out-of-fold probabilities.
-# ``FixedOffsetClassifier(target_prior=...)`` is the closed form ``log target_prior - log prior``, without a search.
-# Test rows are drawn, with replacement, with the shares of the deployment.
+# The forest is fitted once. ``retune`` fits offsets for each prior on the stored out-of-fold probabilities.
+# ``FixedOffsetClassifier(target_prior=...)`` uses the closed form ``log target_prior - log prior``, without a search.
+# Test samples are drawn with replacement, with the class priors of the deployment.
 
 import warnings
 
@@ -26,10 +26,10 @@ from sklearn.model_selection import train_test_split
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
 
-warnings.simplefilter("ignore", FewRowsWarning)  # two digits have fewer than ten rows
+warnings.simplefilter("ignore", FewRowsWarning)  # two digits have fewer than ten samples
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
-sizes = [round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 7 nines
+sizes = [round(100 * (7 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros and 7 nines for training
 rng = np.random.default_rng(0)
 kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
 X, y = X[kept], y[kept]
@@ -37,11 +37,11 @@ tail = np.bincount(y) / len(y)
 priors = {"forward": tail, "uniform": np.full(10, 0.1), "backward": tail[::-1]}
 
 
-def resampled(prior, n_rows=5000):
-    """Draw test rows with these shares of the classes."""
-    share = (prior / np.bincount(y_test))[y_test]
-    rows = np.random.default_rng(0).choice(len(y_test), n_rows, p=share)
-    return X_test[rows], y_test[rows]
+def resampled(prior, n_samples=5000):
+    """Draw test samples with this class prior."""
+    p = (prior / np.bincount(y_test))[y_test]
+    drawn = np.random.default_rng(0).choice(len(y_test), n_samples, p=p)
+    return X_test[drawn], y_test[drawn]
 
 
 model = RandomForestClassifier(random_state=0)
@@ -59,11 +59,11 @@ for name, prior in priors.items():
     print(f"{name:>8}: " + ", ".join(f"{way} {accuracy:.3f}" for way, accuracy in accuracies[name].items()))
 
 # %%
-# What it is worth to know the prior
-# ----------------------------------
+# Gain of a known prior
+# ---------------------
 #
-# The further the deployment is from the rows to train on, the more there is to gain. The closed form takes the
-# forest's probabilities at their word; tuned offsets make up for their errors as well.
+# The gain increases with the difference between the priors of training and deployment. The closed form assumes
+# calibrated probabilities; tuned offsets also correct calibration errors.
 
 import matplotlib.pyplot as plt
 
@@ -71,7 +71,7 @@ figure, ax = plt.subplots(layout="constrained")
 for place, (way, marker) in enumerate(zip(accuracies["forward"], "osD^", strict=True)):
     values = [accuracies[name][way] for name in priors]
     ax.plot(list(priors), values, marker=marker, color=f"C{place}", label=way)
-ax.set(xlabel="prior of the rows to be predicted", ylabel="accuracy on test rows", ylim=(None, 1))
+ax.set(xlabel="class prior of the deployment", ylabel="accuracy on test samples", ylim=(None, 1))
 ax.margins(x=0.1)
 ax.legend()
 plt.show()

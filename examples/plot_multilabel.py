@@ -1,18 +1,18 @@
 """
-Several labels a row
-====================
+Multilabel classification
+=========================
 
-A strip of three digits carries a label for each digit that is on it. The high digits are rare, and a random forest
-gives them a probability above one half on hardly any strip: it does not find them. An offset for each label, which is a
-threshold for each, changes that.
+A sample is a strip of three digits, with a label for each digit on it. High digits are minority labels. A random forest
+rarely gives them a probability above one half, so that their recall is close to zero. One offset per label, equivalent
+to one threshold per label, increases it.
 """
 
 # %%
 # The data
 # --------
 #
-# The digits of scikit-learn, three side by side; each is about two thirds as frequent as the last. The target is an
-# indicator, a column for each digit. Strips to test on are made of other digits.
+# Each strip shows three digits of scikit-learn side by side. Each digit is about two thirds as frequent as the previous
+# one. The target is an indicator with one column per digit. Training and test strips use different digit images.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,21 +25,21 @@ from skimbalance import TunedOffsetClassifierCV
 X_digits, digits = load_digits(return_X_y=True)
 halves = train_test_split(np.arange(len(digits)), test_size=0.5, stratify=digits, random_state=0)
 rng, parts = np.random.default_rng(0), []
-for half in halves:  # no digit of a strip to train on is on a strip of the test
-    share = 0.65 ** np.arange(10)  # each digit is 0.65 as frequent as the last
-    odds = (share / np.bincount(digits[half]))[digits[half]]
+for half in halves:  # training and test strips have no image in common
+    prior = 0.65 ** np.arange(10)  # each digit is 0.65 as frequent as the previous one
+    odds = (prior / np.bincount(digits[half]))[digits[half]]
     chosen = rng.choice(half, (1500, 3), p=odds / odds.sum())
     parts += [X_digits[chosen].reshape(1500, -1), np.eye(10, dtype=int)[digits[chosen]].max(axis=1)]
 X, y, X_test, y_test = parts
 print(f"shape of the indicator: {y.shape}, labels on a strip: {y.sum(axis=1).mean():.1f}")
-print(f"strips that carry each digit: {y.sum(axis=0)}")
+print(f"strips with each digit: {y.sum(axis=0)}")
 
 # %%
-# A goal over labels
-# ------------------
+# Averages over labels
+# --------------------
 #
-# The names of the metrics are those of scikit-learn: macro-F1 is the mean over the labels, micro-F1 that of all
-# labels on all strips, and the F1 of samples the mean over the strips. The forest is fitted once and tuned three times.
+# The names of the metrics are those of scikit-learn. Macro-F1 is the mean over the labels, micro-F1 counts all labels
+# of all strips, and the F1 of samples is the mean over the strips. The forest is fitted once and tuned three times.
 
 forest = RandomForestClassifier(50, random_state=0, n_jobs=1)
 clf = TunedOffsetClassifierCV(forest, objective="f1_macro", cv=3, store_cv_results=True).fit(X, y)
@@ -55,16 +55,16 @@ for average, other in tuned.items():
 # A threshold for each label
 # --------------------------
 #
-# The report has the offset and the threshold of each digit, and what became of it on held-out strips.
+# The report gives the offset and the threshold of each digit, and its recall and precision in cross-fitting.
 
 print(clf.tuner_.report())
 
 # %%
-# Every label
-# -----------
+# Each label
+# ----------
 #
-# On the test strips, digits that were never found are found now, those in the middle pay with precision for twice the
-# recall, and for the commonest hardly anything changes.
+# On the test strips, digits with a recall of zero now have true positives. Digits in the middle have twice the recall
+# at a lower precision. The most frequent digits change little.
 
 import matplotlib.pyplot as plt
 

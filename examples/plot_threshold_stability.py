@@ -1,17 +1,17 @@
 """
-How stable a threshold is
-=========================
+Stability of a threshold
+========================
 
-A threshold tuned on twenty frauds depends on which twenty they are. The in-sample optimum, ``estimate="empirical"``,
-follows each of them; the default, ``estimate="robust"``, averages over what the rows might have been. The example
-draws the rows thirty times anew, and looks at the thresholds, and at the F1 they reach on rows not seen.
+A threshold tuned on twenty frauds varies with the sample. The in-sample optimum, ``estimate="empirical"``, varies most.
+The default, ``estimate="robust"``, averages over soft labels and bootstraps. The example draws thirty samples and
+compares the thresholds, and their F1 on unseen data.
 """
 
 # %%
 # Thirty draws
 # ------------
 #
-# ``OffsetTuner`` takes scores that are there already: here out-of-fold probabilities, computed once for both estimates.
+# ``OffsetTuner`` is fitted on scores: here out-of-fold probabilities, computed once for both estimates.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,7 +25,7 @@ from skimbalance import OffsetTuner
 
 
 def draw_data(seed=0, n_frauds=20):
-    """Split the digits into halves, and keep `n_frauds` of the ones, which stand for frauds, in each."""
+    """Split the digits into halves, and keep `n_frauds` of the ones, as frauds, in each."""
     X, digits = load_digits(return_X_y=True)
     y = np.where(digits == 1, "fraud", "clean")
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=seed)
@@ -43,10 +43,10 @@ estimates = ["empirical", "robust"]
 
 
 def tune_both(seed):
-    """Return the tuners fitted on one draw, and the F1 of each on its test rows."""
+    """Return the tuners fitted on one draw, and the F1 of each on its test samples."""
     X, y, X_test, y_test = draw_data(seed)
-    held_out = cross_val_predict(model, X, y, method="predict_proba")
-    tuners = [OffsetTuner("f1", estimate=estimate).fit(held_out, y) for estimate in estimates]
+    out_of_fold = cross_val_predict(model, X, y, method="predict_proba")
+    tuners = [OffsetTuner("f1", estimate=estimate).fit(out_of_fold, y) for estimate in estimates]
     proba = model.fit(X, y).predict_proba(X_test)
     return tuners, [f1_score(y_test, tuner.predict(proba), pos_label="fraud") for tuner in tuners]
 
@@ -54,24 +54,24 @@ def tune_both(seed):
 draws = [tune_both(seed) for seed in range(30)]
 tested = np.array([scores for _, scores in draws])
 thresholds = np.array([[tuner.threshold_ for tuner in tuners] for tuners, _ in draws])
-promised = np.array([[tuner.in_sample_score_ for tuner in tuners] for tuners, _ in draws])
+in_sample = np.array([[tuner.in_sample_score_ for tuner in tuners] for tuners, _ in draws])
 for place, estimate in enumerate(estimates):
     low, high = np.quantile(thresholds[:, place], [0.1, 0.9])
     print(
-        f"{estimate:>9}: eight thresholds of ten from {low:.2f} to {high:.2f}, F1 {promised[:, place].mean():.3f} on "
-        f"the rows of the fit, {tested[:, place].mean():.3f} on test rows"
+        f"{estimate:>9}: 80% of the thresholds from {low:.2f} to {high:.2f}, F1 {in_sample[:, place].mean():.3f} "
+        f"in-sample, {tested[:, place].mean():.3f} on test samples"
     )
 better, worse = (tested[:, 1] > tested[:, 0]).sum(), (tested[:, 1] < tested[:, 0]).sum()
-print(f"robust is the better one on the test rows of {better} draws, the worse one of {worse}")
+print(f"robust is better on the test samples of {better} draws, and worse on those of {worse}")
 
 # %%
-# The robust threshold varies less. In the mean that is worth a little on test rows; in a single draw it may be worth
-# nothing, or less. What the in-sample optimum reaches on the rows of the fit is more than it keeps on new ones.
+# The robust threshold varies less. On average, this gains a little on test samples; in a single draw it may gain
+# nothing or lose. The in-sample score of the in-sample optimum is optimistic.
 
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
-for ax, values, name in zip(axes, (thresholds, tested), ("threshold", "F1 on test rows"), strict=True):
+for ax, values, name in zip(axes, (thresholds, tested), ("threshold", "F1 on test samples"), strict=True):
     ax.plot(estimates, values.T, color="0.8", linewidth=0.8)
     for place in range(2):
         ax.scatter(np.full(30, place), values[:, place], color=f"C{place}", alpha=0.6, zorder=2)
@@ -80,16 +80,16 @@ for ax, values, name in zip(axes, (thresholds, tested), ("threshold", "F1 on tes
 plt.show()
 
 # %%
-# What one draw can tell
-# ----------------------
+# Intervals from one draw
+# -----------------------
 #
-# Who has only one draw, as everybody has, asks the tuner: ``offsets_interval_`` tells how sure each offset is, and
-# ``score_interval_`` what to expect of as many new rows.
+# In practice there is only one draw. ``offsets_interval_`` is a confidence interval of each offset, and
+# ``score_interval_`` a prediction interval of the score on as many unseen samples.
 
 from skimbalance.plotting import OffsetIntervalDisplay
 
-(_, robust), (_, reached) = draws[0]
+(_, robust), (_, test_score) = draws[0]
 low, high = robust.score_interval_
-print(f"expected F1: {robust.score_:.3f}, from {low:.3f} to {high:.3f}; on the test rows of this draw: {reached:.3f}")
+print(f"expected F1: {robust.score_:.3f}, from {low:.3f} to {high:.3f}; on test samples of this draw: {test_score:.3f}")
 OffsetIntervalDisplay.from_estimator(robust)
 plt.show()

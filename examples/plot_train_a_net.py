@@ -2,19 +2,17 @@
 Train a net for macro-F1
 ========================
 
-A net passes through many epochs, and which of them is the best depends on the metric and on the offsets that will be
-added in the end. The callback ``TunedOffsetCheckpoint`` fits offsets after every epoch, keeps the epoch that is best
-after adjustment, and its offsets, which are then folded into the last layer. The example also shows when there is
-nothing to gain. It needs skorch and torch.
+The best epoch of a training depends on the metric and on the offsets. The callback ``TunedOffsetCheckpoint`` fits
+offsets after each epoch. It keeps the epoch that is best after adjustment, and its offsets, which are then folded into
+the last layer. The example also shows a case without a gain. It needs skorch and torch.
 """
 
 # %%
 # The net
 # -------
 #
-# Long-tailed digits, from a hundred rows of the nought down to twelve of the nine, a fourth of them for validation.
-# After every epoch the callback writes the validation metric to the history: without offsets, and with offsets that
-# were fitted on other validation rows.
+# The data are long-tailed digits, from 100 samples of the zero to 12 of the nine; a fourth is for validation. After
+# each epoch the callback writes the validation metric to the history: without offsets, and with cross-fitted offsets.
 
 import warnings
 
@@ -30,12 +28,12 @@ from skimbalance.callbacks import TunedOffsetCheckpoint
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.nn import fold_offsets, net_logits
 
-warnings.simplefilter("ignore", FewRowsWarning)  # of the nine there are three validation rows
-torch.set_num_threads(1)  # of a net as small as this, several threads only wait for each other
+warnings.simplefilter("ignore", FewRowsWarning)  # the nine has three validation samples
+torch.set_num_threads(1)  # several threads do not help for a small net
 
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
-sizes = [round(100 * (12 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros to train on, 12 nines
+sizes = [round(100 * (12 / 100) ** (digit / 9)) for digit in range(10)]  # 100 zeros and 12 nines for training
 rng = np.random.default_rng(0)
 kept = np.concatenate([rng.permutation(np.flatnonzero(y == digit))[: sizes[digit]] for digit in range(10)])
 X, y = X[kept], y[kept]
@@ -48,7 +46,7 @@ def make_module():
 
 
 def train(max_epochs, callbacks=None):
-    """Return a net trained from the same start, on the same batches."""
+    """Return a net trained with the same seed and batches."""
     torch.manual_seed(0)
     return NeuralNetClassifier(
         make_module,
@@ -68,15 +66,15 @@ def train(max_epochs, callbacks=None):
 # A short and a long training
 # ---------------------------
 #
-# The offsets are added to the bias of the last layer: the plain argmax of the exported net is the tuned decision.
-# Without the callback the net is that of the last epoch. On the test rows all digits are equally frequent; weights give
-# them the shares of the rows to train on, for which the offsets are tuned.
+# The offsets are added to the bias of the last layer, so that the argmax of the exported net gives the tuned decisions.
+# Without the callback, the net has the parameters of the last epoch. All digits are equally frequent in the test
+# samples. Weights give them the class priors of the training samples, which the offsets are tuned for.
 
 weights = (np.bincount(y) / np.bincount(y_test))[y_test]
 
 
 def macro_f1(net):
-    """Return the macro-F1 of the net's decisions on test rows."""
+    """Return the macro-F1 of the net's decisions on test samples."""
     return f1_score(y_test, net.predict(X_test), average="macro", sample_weight=weights)
 
 
@@ -86,19 +84,19 @@ for max_epochs in (10, 40):
     best = dict(net.callbacks_)["best"]
     folded = fold_offsets(net, best.offsets_)
     print(
-        f"{max_epochs} epochs: macro-F1 on test rows {macro_f1(plain):.3f} after the last epoch, "
+        f"{max_epochs} epochs: macro-F1 on test samples {macro_f1(plain):.3f} after the last epoch, "
         f"{macro_f1(folded):.3f} with the offsets of epoch {best.best_epoch_}"
     )
 same = folded.predict(X_test) == best.tuner_.predict(net_logits(net, X_test).numpy())
-print(f"folded into the last layer: {same.mean():.0%} the same decisions")
+print(f"folded into the last layer: {same.mean():.0%} of the decisions agree")
 
 # %%
 # Epoch by epoch
 # --------------
 #
-# Early on the net ranks the rows well, but seldom predicts a rare digit: there offsets gain most. Trained until it fits
-# its rows, this small net has learnt the rare digits too, and offsets gain nothing more: the curves then differ by the
-# noise of a few validation rows.
+# In early epochs the net ranks the samples well, but rarely predicts minority classes: there offsets gain most. After
+# longer training the net also predicts the minority classes, and offsets gain nothing. The curves then differ by the
+# noise of a few validation samples.
 
 import matplotlib.pyplot as plt
 
