@@ -75,7 +75,7 @@ def _optimum(problem: Problem, *, progress: Progress | None, least_gain: float =
     start = none if problem.n_classes == 2 else _best_multiple(problem)
     found = ascend(problem, start, least_gain=least_gain)
     if progress is not None:
-        progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.objective_value:.6g}")
+        progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
     return found
 
 

@@ -18,11 +18,7 @@ class Accuracy(LinearMetric):
     """The share of samples that are hits."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "accuracy"
+    name: ClassVar[str] = "accuracy"
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / n`."""
@@ -47,10 +43,7 @@ class Agreement(PooledMetric):
 class MatthewsCorrelation(Agreement):
     """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` hits of `n` samples; zero where undefined."""
 
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "matthews_corrcoef"
+    name: ClassVar[str] = "matthews_corrcoef"
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the correlation."""
@@ -68,10 +61,7 @@ class MatthewsCorrelation(Agreement):
 class CohenKappa(Agreement):
     """`(c n - sum p s) / (n^2 - sum p s)` with `c` hits of `n` samples; zero where undefined."""
 
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "cohen_kappa"
+    name: ClassVar[str] = "cohen_kappa"
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the agreement beyond chance."""

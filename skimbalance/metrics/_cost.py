@@ -53,6 +53,7 @@ class Cost(LinearMetric):
 
     direction: ClassVar[Direction] = "minimize"
     needs_confusion: ClassVar[bool] = True
+    name: ClassVar[str] = "cost"
 
     @names_page
     def __post_init__(self) -> None:
@@ -82,11 +83,6 @@ class Cost(LinearMetric):
     @cached_property
     def _cells(self) -> npt.NDArray[np.float64]:
         return np.asarray(self.matrix)
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "cost"
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -43,7 +43,6 @@ class Metric(ABC):
 
     label: int | None = field(default=None, init=False)
 
-    decomposition: ClassVar[Decomposition]
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
     zero_if_class_missed: ClassVar[bool] = False
@@ -54,6 +53,11 @@ class Metric(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name that messages use."""
+
+    @property
+    @abstractmethod
+    def decomposition(self) -> Decomposition:
+        """How a line search updates the metric."""
 
     @property
     @abstractmethod

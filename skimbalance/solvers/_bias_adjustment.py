@@ -48,14 +48,14 @@ def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | 
     """
     search = _Search(problem)
     if problem.n_classes == 2:
-        best = _refined(search.rank_of_share, _SHARES, levels=precision, steps=_STEPS)
+        best = _refined(search.value_of_share, _SHARES, levels=precision, steps=_STEPS)
         found = f"the rarer class's share {best:g}"
     else:
-        best = _refined(search.rank_of_time, _TIMES, levels=precision, steps=_STEPS)
+        best = _refined(search.value_of_time, _TIMES, levels=precision, steps=_STEPS)
         search.adjust_shares(levels=precision)
         found = f"the state at {best:g} of the path, with single shares adjusted"
     if progress is not None:
-        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; rank {search.objective_value:.6g}")
+        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; objective {search.objective_value:.6g}")
     return problem.solved(search.offsets, n_iter=search.n_states)
 
 
@@ -95,12 +95,12 @@ class _Search:
             self.objective_value, self.offsets, self.state = objective_value, offsets, state
         return objective_value
 
-    def rank_of_share(self, share: float) -> float:
+    def value_of_share(self, share: float) -> float:
         """Reach the state in which the rarer of two classes has this share."""
         rarer = int(np.argmin(self.prior))
         return self.objective_value_of(np.where(np.arange(2) == rarer, share, 1 - share))
 
-    def rank_of_time(self, time: float) -> float:
+    def value_of_time(self, time: float) -> float:
         """Reach the state at this time of the path."""
         return self.objective_value_of(path_state(self.prior, time))
 
@@ -115,19 +115,13 @@ class _Search:
             base = self.prior if self.state is None else self.state
 
             def objective_value(decades: float, base: _Vector = base, k: int = int(k)) -> float:
-                return self.objective_value_of(_with_odds(base, k, 10**decades))
+                scaled: _Vector = np.where(np.arange(n_classes) == k, 10**decades * base, base)
+                return self.objective_value_of(scaled / np.sum(scaled))
 
             known = {steps: self.objective_value if self.state is not None else -np.inf}
             _refined(
                 objective_value, grid, levels=levels if n_classes <= _FINE_CLASSES else 1, steps=steps, known=known
             )
-
-
-def _with_odds(state: _Vector, k: int, factor: float) -> _Vector:
-    """Return the state with the odds of class k multiplied by `factor`, the others in proportion."""
-    weighed = np.where(np.arange(len(state)) == k, factor * state, state)
-    changed: _Vector = weighed / np.sum(weighed)
-    return changed
 
 
 def _refined(
@@ -138,7 +132,7 @@ def _refined(
     steps: int,
     known: dict[int, float] | None = None,
 ) -> float:
-    """Return the best point of a grid, then of finer ones about the best; `known` are ranks by place in `grid`."""
+    """Return the best point of a grid and of finer grids around it; `known` holds objective values by place."""
     known = known or {}
     objective_values = [
         known[place] if place in known else objective_value(float(point)) for place, point in enumerate(grid)

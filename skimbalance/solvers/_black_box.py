@@ -25,8 +25,7 @@ from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._multi_start import solve
-from skimbalance.solvers._prior import prior_offsets
+from skimbalance.solvers._multi_start import prior_offsets, solve
 from skimbalance.solvers._search import Search
 from skimbalance.solvers.binary import margins_of
 from skimbalance.solvers.cuts import best_cuts, cuts_apart
@@ -165,7 +164,7 @@ class _Trials:
         """Report from time to time, and at the end."""
         if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
-            self.progress(f"{name} by {self.how.method}: rank {self.highest:.6g} after {self.spent} evaluations")
+            self.progress(f"{name} by {self.how.method}: objective {self.highest:.6g} after {self.spent} evaluations")
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:
