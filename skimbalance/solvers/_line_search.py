@@ -43,7 +43,7 @@ class SortedSweeps:
 
 
 def sweep_objective(sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) -> Array:
-    """Return the objective value (b, m + 1) before the first step of each sweep and after each, from the counts `now`."""
+    """Return the objective value (b, m + 1) before the first step of each sweep and after each, from counts `now`."""
     n_classes, along = problem.n_classes, _Along(sorted_sweeps, problem.truth, now)
     objective_values = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
     if not problem.requirements:

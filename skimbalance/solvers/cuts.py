@@ -49,7 +49,7 @@ class Cuts:
 
 
 def cuts_apart(margins: Margins, bounds: Bounds | None = None) -> Array:
-    """Return before which margin (b, m + 1), or after the last, a cut is possible: not between ties or out of bounds."""
+    """Return whether a cut before each margin and after the last (b, m + 1) separates them and is within bounds."""
     return _apart(margins, _edges(margins, bounds))
 
 
