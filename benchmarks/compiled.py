@@ -113,7 +113,7 @@ def compare(n_rows, n_classes):
     whole, _ = timed(lambda: solve(problem), repeats=3)
     place_s, place = timed(lambda: around(problem, offsets))
     everyone = np.argsort(place.lengths)
-    batches = list(_coordinate_ascent._Climb(problem, offsets)._batches(everyone))
+    batches = list(_coordinate_ascent._Ascent(problem, offsets)._batches(everyone))
     counts = problem.count(place.first)
 
     def sweep():

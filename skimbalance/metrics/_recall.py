@@ -1,4 +1,4 @@
-"""Functions of the recalls alone: balanced accuracy, one recall, their geometric mean, the worst, the fall-out."""
+"""Functions of the recalls: balanced accuracy, recall of one class, geometric mean, worst recall, false positive rate."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -64,13 +64,13 @@ class GeometricMean(PooledMetric):
         return xp.log(xp.where(missed > 0, xp.ones_like(hits), hits / support)), missed
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Return zero if a class is missed altogether, and the exponential of the mean log otherwise."""
+        """Return zero if some class has no true positive, otherwise the exponential of the mean log."""
         log_sum, missed = pooled
         xp = namespace(log_sum)
         return xp.where(missed > 0.5, xp.zeros_like(log_sum), xp.exp(log_sum / n_classes))
 
     def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Order the zeros too: by the number of missed classes, then by the recalls of the others."""
+        """Order zeros by the number of classes without true positives, then by the recalls of the others."""
         log_sum, missed = pooled
         return namespace(log_sum).exp(log_sum / n_classes) - missed
 
@@ -86,7 +86,7 @@ class WorstRecall(PooledMetric):
 
     @property
     def tie_breaker(self) -> Metric:
-        """The geometric mean gains by every class, the worst recall by the worst alone."""
+        """The geometric mean, which every class can improve; only the worst class improves the worst recall."""
         return GeometricMean()
 
     def counted(self, counts: Counts) -> Array:
