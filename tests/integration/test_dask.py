@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pytest
 from joblib import parallel_config
-from skimbalance.tuner import _chunked, _chunked_samples
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
@@ -17,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
+from skimbalance.tuner import _chunked, _chunked_samples
 from skimbalance.tuner._dask import DaskChunks
 
 da = pytest.importorskip("dask.array")
@@ -75,7 +75,7 @@ class TestFewRows:
     """Where all rows are few enough to be drawn, the fit is the one in memory."""
 
     def test_ten_classes(self, client):
-        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes())
+        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes(20_000))
         assert there.in_sample_score_ == here.in_sample_score_
         assert there.offsets_.tolist() == here.offsets_.tolist()
         assert there.notes_ == here.notes_
