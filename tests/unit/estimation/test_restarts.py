@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.effort import thinned
 from support.labels import fit_multilabel
 from support.problems import problem as drawn_problem
 
@@ -152,7 +153,9 @@ def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
 
 
 @pytest.mark.parametrize("found_alone", [True, False])
-@pytest.mark.parametrize(("n_classes", "seed", "bound"), [(5, 7, 0.85), (5, 22, 0.85), (6, 6, 0.72), (6, 37, 0.62)])
+@pytest.mark.parametrize(
+    ("n_classes", "seed", "bound"), thinned([(5, 7, 0.85), (5, 22, 0.85), (6, 6, 0.72), (6, 37, 0.62)], quick=2)
+)
 def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bound, found_alone, monkeypatch):
     """Also where the search for the constraint alone has found no offsets."""
     monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_RESTARTS", 48)  # as users have it
