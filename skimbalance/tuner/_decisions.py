@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._core.array_api import bring, namespace, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring, is_dask, namespace, smallest_normal, to_numpy
 from skimbalance._core.decision import decide_scores, shifted, softmax
 from skimbalance._core.scores import log_scores
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance._core.validation import by_label, check_scores
 from skimbalance.exceptions import names_page
-from skimbalance.tuner._dask import array_of, floating_of, is_chunked, map_rows, n_columns
 from skimbalance.tuner._report import Report
+from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_columns
 from skimbalance.tuner.labels import decide_label_scores, label_columns, label_proba, moved_log_odds
 
 __all__ = ["TunedDecisions"]
@@ -46,7 +46,7 @@ class TunedDecisions:
             where they are not. Of several labels the indicator (n, L), one where a label is predicted.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             columns, dtype = (len(self.classes_), np.int64) if self.multilabel_ else (None, self.classes_.dtype)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
         if self.multilabel_:
@@ -76,7 +76,7 @@ class TunedDecisions:
             is moved by rounding to the side of the prediction.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
             given, moved = self._moved(scores)
@@ -103,7 +103,7 @@ class TunedDecisions:
             the prediction.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
         if self.multilabel_:
             given, moved = self._moved(scores)
@@ -131,7 +131,7 @@ class TunedDecisions:
         decides = copy(self)
         decides._kept = None  # these samples need not travel
         ordered = by_label(array_of(scores), scores, self.classes_)
-        return map_rows(getattr(decides, method), ordered, columns=columns, dtype=dtype)
+        return map_blocks(getattr(decides, method), ordered, columns=columns, dtype=dtype)
 
     def _moved(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
         """Return the scores of several labels as an array, and their log-odds with the offsets on the host."""

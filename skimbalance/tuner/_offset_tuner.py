@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._core.array_api import is_dask
 from skimbalance._core.scores import KINDS
 from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
 from skimbalance._core.typing import ArrayLike, Kind, Label
@@ -23,12 +24,11 @@ from skimbalance.exceptions import caught_warnings, is_silent, names_page, silen
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import OPTIMISERS, Search
-from skimbalance.tuner._chunked import fit_chunks
-from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner._decisions import TunedDecisions
 from skimbalance.tuner._goal import FitSpec
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner._multilabel import fit_labels
+from skimbalance.tuner.chunks import fit_chunks
 from skimbalance.tuner.label_objective import is_multilabel
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.objective import Objective
@@ -320,7 +320,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; with several labels, on the scores that are `known` (n, L)."""
-        way = fit_chunks if is_chunked(scores) else fit_labels if is_multilabel(y) else fit_classes
+        way = fit_chunks if is_dask(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
             way = partial(fit_labels, known=known)
         fitted = way(self._goal(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
@@ -414,7 +414,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
                 "adapt_to is for one label a row, whose classes share out the rows; this tuner was fitted on several "
                 f"labels a row, {abridged(self.classes_)}. Fit on rows like the new ones instead"
             )
-        if is_chunked(scores):
+        if is_dask(scores):
             raise TypeError("adapt_to takes scores in memory: some thousand rows tell the shares; got a Dask array")
         checked = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
         new = by_label(checked, scores, self.classes_)

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array
+from skimbalance._core.array_api import as_array, is_dask
 from skimbalance._core.typing import ArrayLike, Label
 from skimbalance._core.validation import check_columns, column_names, shown
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import Search
-from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner.labels import MultilabelMetric, get_multilabel_metric, get_multilabel_metric_names
 from skimbalance.tuner.labels import check_constraints as check_label_constraints
 from skimbalance.tuner.objective import Objective
@@ -27,7 +26,7 @@ def is_multilabel(y: ArrayLike) -> bool:
     """Tell whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
     if hasattr(y, "toarray"):
         return True
-    if is_chunked(y):
+    if is_dask(y):
         return len(y.shape) == 2 and int(y.shape[1]) > 1
     try:
         shape = as_array(y, name="y").shape
