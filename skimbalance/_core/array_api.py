@@ -25,6 +25,7 @@ __all__ = [
     "device",
     "flat",
     "group_order",
+    "is_dask",
     "largest_magnitude",
     "namespace",
     "on_host",
@@ -65,6 +66,11 @@ def device(x: Array) -> Any:
     if type(x) is np.ndarray:
         return "cpu"
     return compat.device(x)
+
+
+def is_dask(x: Any) -> bool:
+    """Return whether `x` is an array, a data frame or a series of Dask."""
+    return type(x).__module__.split(".")[0] in {"dask", "dask_expr"} and hasattr(x, "dask")
 
 
 def as_array(x: ArrayLike, *, name: str = "array") -> Array:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._core.array_api import is_dask
 from skimbalance._core.columns import by_label
 from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance.exceptions import names_page
-from skimbalance.tuner._dask import array_of, floating_of, is_chunked, map_rows, n_columns
 from skimbalance.tuner._report import Report
+from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_columns
 
 __all__ = ["TunedDecisions"]
 
@@ -42,7 +43,7 @@ class TunedDecisions:
             where they are not. Of several labels the indicator (n, L), one where a label is predicted.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             columns, dtype = self._rule.prediction_type(self.classes_)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
         rule = self._rule
@@ -65,7 +66,7 @@ class TunedDecisions:
             is moved by rounding to the side of the prediction.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=floating_of(scores))
         return self._rule.proba(self._rule.check(scores, self.classes_))
 
@@ -86,7 +87,7 @@ class TunedDecisions:
             the prediction.
         """
         check_is_fitted(self)
-        if is_chunked(scores):
+        if is_dask(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
         return self._rule.shifted(self._rule.check(scores, self.classes_))
 
@@ -115,4 +116,4 @@ class TunedDecisions:
         decides = copy(self)
         decides._kept = None  # workers do not need the samples of the fit
         ordered = by_label(array_of(scores), scores, self.classes_)
-        return map_rows(getattr(decides, method), ordered, columns=columns, dtype=dtype)
+        return map_blocks(getattr(decides, method), ordered, columns=columns, dtype=dtype)

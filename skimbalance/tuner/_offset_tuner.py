@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from skimbalance._core.array_api import is_dask
 from skimbalance._core.columns import by_label
 from skimbalance._core.scores import KINDS
 from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
@@ -25,10 +26,9 @@ from skimbalance.exceptions import caught_warnings, is_silent, names_page, silen
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import SOLVERS, Search
-from skimbalance.tuner._chunked import fit_chunks
-from skimbalance.tuner._dask import is_chunked
 from skimbalance.tuner._decisions import TunedDecisions
 from skimbalance.tuner._multiclass import fit_classes
+from skimbalance.tuner.chunks import fit_chunks
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.labels.fit import fit_labels
 from skimbalance.tuner.labels.objective import is_multilabel
@@ -322,7 +322,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; multilabel, on the scores that are `known` (n, L)."""
-        fit = fit_chunks if is_chunked(scores) else fit_labels if is_multilabel(y) else fit_classes
+        fit = fit_chunks if is_dask(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
             fit = partial(fit_labels, known=known)
         result = fit(self._spec(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
@@ -417,7 +417,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
                 "adapt_to is for binary and multiclass targets; this tuner was fitted on a multilabel indicator of "
                 f"{abridged(self.classes_)}. Fit on samples like the unseen ones instead"
             )
-        if is_chunked(scores):
+        if is_dask(scores):
             raise TypeError("adapt_to takes scores in memory: some thousand samples tell the shares; got a Dask array")
         checked = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
         new = by_label(checked, scores, self.classes_)

@@ -16,8 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
-from skimbalance.tuner import _chunked, _chunked_samples
-from skimbalance.tuner._dask import DaskChunks
+from skimbalance.tuner.chunks import _fit, _samples
+from skimbalance.tuner.chunks._binary import Budget, best_threshold
+from skimbalance.tuner.chunks._dask import DaskChunks
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
@@ -40,7 +41,7 @@ def start_cluster():
 @pytest.fixture
 def few(monkeypatch):
     """A sample that is far from all rows."""
-    monkeypatch.setattr(_chunked_samples, "_SAMPLE_CELLS", SMALL)
+    monkeypatch.setattr(_samples, "_SAMPLE_CELLS", SMALL)
 
 
 def two_classes(n_samples=60_000, seed=0):
@@ -75,7 +76,7 @@ class TestFewRows:
     """Where all rows are few enough to be drawn, the fit is the one in memory."""
 
     def test_ten_classes(self, client):
-        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes(20_000))
+        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes())
         assert there.in_sample_score_ == here.in_sample_score_
         assert there.offsets_.tolist() == here.offsets_.tolist()
         assert there.notes_ == here.notes_
@@ -150,7 +151,7 @@ class TestManyRows:
         assert (low <= tuner.offsets_).all()
         assert (tuner.offsets_ <= high).all()
         assert tuner.class_profile_.support.tolist() == np.bincount(y).tolist()
-        assert f"{len(y):,} rows" in tuner.notes_[-1]
+        assert f"{len(y):,} samples" in tuner.notes_[-1]
 
     def test_a_class_without_rows(self):
         scores, y = ten_classes(20_000)
@@ -223,27 +224,28 @@ class TestManyRows:
         assert there.in_sample_score_ > 0.94
         assert "takes no sample_weight" in there.notes_[-1]
 
-    def test_a_state_out_of_reach_is_told(self):
+    def test_a_state_that_all_samples_do_not_reach_has_a_note(self):
         scores, y = ten_classes(20_000)
         target = np.r_[1 - 9e-9, np.full(9, 1e-9)]
         tuner = OffsetTuner(ImbalanceState(target), kind="logits", confidence_level=None)
         there = tuner.fit(*chunked(300 * scores, y))
         state = there.predict_proba(300 * scores).mean(axis=0)
         assert there.in_sample_score_ == pytest.approx(np.abs(state - target).max(), abs=1e-9)
-        told = any(note.startswith("All rows together do not reach the state") for note in there.notes_)
-        assert told == (there.in_sample_score_ > 1e-6)
+        noted = any(note.startswith("The imbalance state was reached on a sample") for note in there.notes_)
+        assert noted == (there.in_sample_score_ > 1e-6)
 
     def test_nothing_large_is_gathered(self, monkeypatch):
         """The most that comes back at a time is the sample, or as many rows that are looked at one by one."""
         returned = []
 
-        def total(self, part, join, *, real=DaskChunks.total):
-            result = real(self, part, join)
+        def map_reduce(self, function, combine, *, real=DaskChunks.map_reduce):
+            result = real(self, function, combine)
             returned.append(len(pickle.dumps(result)))
             return result
 
-        monkeypatch.setattr(DaskChunks, "total", total)
-        monkeypatch.setattr(_chunked, "best_threshold", partial(_chunked.best_threshold, budget=_few_marks()))
+        monkeypatch.setattr(DaskChunks, "map_reduce", map_reduce)
+        few = Budget(candidates=1000, samples=5000)
+        monkeypatch.setattr(_fit, "best_threshold", partial(best_threshold, budget=few))
         scores, y = two_classes(400_000)
         OffsetTuner("f1", kind="logits", estimate="empirical", confidence_level=None).fit(
             *chunked(scores, y, chunks=50_000)
@@ -261,29 +263,23 @@ class TestManyRows:
         assert fits[0] == fits[1] == fits[2]
 
     def test_a_worker_is_lost(self, monkeypatch, capfd):
-        """One of two is killed as soon as marks are set; what it held is computed again."""
+        """One of two is killed as soon as there are candidate thresholds; its results are computed again."""
         scores, y = two_classes()
         tuner = OffsetTuner("f1", kind="logits", estimate="empirical", confidence_level=None)
         unharmed, killed = clone(tuner).fit(*chunked(scores, y)), []
         with start_cluster() as cluster, distributed.Client(cluster) as client:
 
             def kill_one(_, message):
-                if "marked" in message and not killed:
+                if "candidate thresholds" in message and not killed:
                     killed.extend(list(client.run(os.getpid).values())[:1])
                     os.kill(killed[0], signal.SIGKILL)
 
-            monkeypatch.setattr(OffsetTuner, "_report", kill_one)
+            monkeypatch.setattr(OffsetTuner, "_progress", kill_one)
             there = clone(tuner).fit(*chunked(scores, y))
             assert killed
             assert killed[0] not in client.run(os.getpid).values()
         assert there.in_sample_score_ == unharmed.in_sample_score_
         assert there.offsets_.tolist() == unharmed.offsets_.tolist()
-
-
-def _few_marks():
-    from skimbalance.tuner.chunks._two_classes import Budget
-
-    return Budget(marks=1000, samples=5000)
 
 
 def parallel_scheduler():
@@ -386,7 +382,7 @@ class TestData:
         [
             ({"y": np.zeros(100, int)}, "at least two classes"),
             ({"y": np.zeros(99, int)}, "scores has 100, y has 99"),
-            ({"y": np.ones((100, 2), int)}, "scores of several labels a row must be in memory"),
+            ({"y": np.ones((100, 2), int)}, "multilabel scores must be in memory"),
             ({"y": np.ones((100, 1), int)}, "y must have shape"),
             ({"scores": np.full(100, np.nan)}, "must not contain NaN"),
             ({"scores": np.full((100, 3), 1 / 3)}, "3 columns but y holds 2 classes"),
@@ -395,7 +391,7 @@ class TestData:
             ({"sample_weight": -np.ones(100)}, "sample_weight must not be negative"),
             ({"sample_weight": np.zeros(100)}, "sample_weight must be positive somewhere"),
             ({"sample_weight": np.ones(7)}, "equally many rows"),
-            ({"classes": [0, 5]}, "which is none of"),
+            ({"classes": [0, 5]}, "which classes lacks"),
         ],
     )
     def test_bad_input_is_named(self, change, message):

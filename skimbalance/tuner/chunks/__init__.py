@@ -1,25 +1,7 @@
-"""Samples that fit no one machine: sums over chunks tell what a solver needs of them."""
+"""Samples in chunks of a Dask array, of which there may be more than fit in memory."""
 
-from skimbalance.tuner.chunks._chunks import Block, Chunks, Floats, as_counts, counts_of, weigh_classes
-from skimbalance.tuner.chunks._line import SizeOf
-from skimbalance.tuner.chunks._sample import drawn, drawn_evenly, gathered_samples
-from skimbalance.tuner.chunks._state import reached_by_all, state_of
-from skimbalance.tuner.chunks._trust_region import ascended
-from skimbalance.tuner.chunks._two_classes import best_threshold
+from skimbalance.tuner.chunks._blocks import Block
+from skimbalance.tuner.chunks._dask import array_of, floating_of, map_blocks, n_columns
+from skimbalance.tuner.chunks._fit import fit_chunks
 
-__all__ = [
-    "Block",
-    "Chunks",
-    "Floats",
-    "SizeOf",
-    "as_counts",
-    "ascended",
-    "best_threshold",
-    "counts_of",
-    "drawn",
-    "drawn_evenly",
-    "gathered_samples",
-    "reached_by_all",
-    "state_of",
-    "weigh_classes",
-]
+__all__ = ["Block", "array_of", "fit_chunks", "floating_of", "map_blocks", "n_columns"]

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array
+from skimbalance._core.array_api import as_array, is_dask
 from skimbalance._core.columns import column_names
 from skimbalance._core.labels import check_columns, check_label
 from skimbalance._core.text import shown
@@ -51,7 +51,7 @@ def is_multilabel(y: ArrayLike) -> bool:
     """Tell whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
     if hasattr(y, "toarray"):
         return True
-    if hasattr(y, "dask"):
+    if is_dask(y):
         return len(y.shape) == 2 and int(y.shape[1]) > 1
     try:
         shape = as_array(y, name="y").shape

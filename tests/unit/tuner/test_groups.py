@@ -137,7 +137,7 @@ class TestGroups:
     def test_rows_in_chunks_have_none(self):
         chunked = pytest.importorskip("dask.array")
         scores, y = drawn()
-        with pytest.raises(ValueError, match="groups are for scores in memory"):
+        with pytest.raises(ValueError, match="groups need scores in memory"):
             fit(chunked.from_array(scores, chunks=(70, 2)), y, groups=y)
 
 

@@ -1,0 +1,301 @@
+"""The global optimum of two classes over samples in chunks.
+
+The samples are sorted by margin in each chunk. At some thousand candidate thresholds, sums over all chunks give the
+counts, and so the objective. Between two candidates the order of the samples is unknown, but the true positives and
+false positives lie in a box. Every binary metric has its extremes over a box at the corners, which bounds the objective
+between the candidates. Where the bound is below the best candidate, no samples are needed. Elsewhere candidates are
+added until few enough samples are left to be gathered and sorted together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.typing import Progress
+from skimbalance.metrics.base import Metric
+from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, trace_along
+from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats
+
+__all__ = ["Budget", "MarginSize", "best_threshold"]
+
+_Vector = npt.NDArray[Any]
+
+MarginSize = Callable[[_Vector], _Vector]
+"""The sum of the magnitudes of the two scores whose difference is a margin."""
+
+_ROUNDING = 1e-12
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+_MOST_TRIES = 4
+"""How often the best candidate may lie between margins that rounding does not let a threshold separate."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many candidate thresholds are added at a time, and how many samples are gathered at most."""
+
+    candidates: int = 1 << 16
+    samples: int = 1_000_000
+
+
+_BUDGET = Budget()
+
+
+@dataclass(frozen=True, eq=False)
+class SortedSamples:
+    """Margins (n,) in ascending order, the true positives that each sample adds, and the weights, None for ones."""
+
+    margins: _Vector
+    hits: _Vector
+    weights: Floats | None
+    place: float = 0.0
+
+    @classmethod
+    def of(cls, block: Block, *, positive: int) -> Self:
+        """Sort the samples of positive weight by the offset at which each becomes positive."""
+        margins = block.scores[:, 1 - positive] - block.scores[:, positive]
+        hits = block.codes == positive
+        order = np.argsort(margins)
+        if block.weights is None:
+            return cls(margins[order], hits[order], None, block.place)
+        order = order[block.weights[order] > 0]
+        weights = block.weights[order]
+        return cls(margins[order], np.where(hits[order], weights, 0.0), weights, block.place)
+
+    @property
+    def weights_or_ones(self) -> Floats:
+        """The weight of each sample."""
+        return np.ones(len(self.margins)) if self.weights is None else self.weights
+
+    def concat(self, other: Self) -> "SortedSamples":
+        """Return these samples and the others, no longer sorted."""
+        weights = None if self.weights is None else np.concatenate([self.weights_or_ones, other.weights_or_ones])
+        margins = np.concatenate([self.margins, other.margins])
+        return SortedSamples(margins, np.concatenate([self.hits, other.hits]), weights)
+
+
+class Intervals(NamedTuple):
+    """Open intervals of margins, in ascending order."""
+
+    low: _Vector
+    high: _Vector
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateSums:
+    """Number, true positives and weight of all samples up to some candidate thresholds, which are in ascending order.
+
+    `at` (m,) are the thresholds; each sum is (2, m), without and with the samples whose margin is the threshold.
+    `before` and `after` are the nearest other margins.
+    """
+
+    at: _Vector
+    n_samples: Floats
+    hits: Floats
+    predicted: Floats
+    before: _Vector
+    after: _Vector
+
+    def add(self, other: Self) -> "CandidateSums":
+        """Return the sums over these samples and others, at the same thresholds."""
+        return CandidateSums(
+            self.at,
+            self.n_samples + other.n_samples,
+            self.hits + other.hits,
+            self.predicted + other.predicted,
+            np.maximum(self.before, other.before),
+            np.minimum(self.after, other.after),
+        )
+
+    def merge(self, other: Self) -> "CandidateSums":
+        """Return the sums of the same samples at the thresholds of both."""
+        order = np.argsort(np.concatenate([self.at, other.at]), kind="stable")
+        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+        return CandidateSums(*(np.concatenate(pair, axis=-1)[..., order] for pair in pairs))
+
+    def intervals(self, which: npt.NDArray[np.bool_]) -> Intervals:
+        """Return some of the intervals between thresholds."""
+        return Intervals(self.at[:-1][which], self.at[1:][which])
+
+
+def between(sums: Floats) -> Floats:
+    """Return what lies between each threshold and the next, (m - 1,)."""
+    return sums[0, 1:] - sums[1, :-1]
+
+
+def best_threshold(
+    chunks: Chunks[Block],
+    problem: Problem,
+    *,
+    largest: float,
+    size: MarginSize,
+    progress: Progress,
+    budget: Budget = _BUDGET,
+) -> Floats:
+    """Return the offsets (2,) that are best on all samples; the `problem` has class weights but no samples.
+
+    `largest` is the largest absolute log-score.
+    """
+    samples = chunks.map(partial(SortedSamples.of, positive=problem.positive))
+    candidates = candidate_sums(samples, np.asarray([-np.inf, np.inf], dtype=problem.scores.dtype))
+    limit, tries = np.inf, 0
+    while True:
+        best = min(limit, _best_at_candidates(problem, candidates))
+        undecided = _undecided(problem, candidates, best=best, at_most=budget.samples)
+        intervals = candidates.intervals(undecided)
+        n_samples = int(between(candidates.n_samples)[undecided].sum())
+        progress(
+            f"{problem.metric.name}: {len(candidates.at) - 2:,} candidate thresholds, {n_samples:,} samples undecided"
+        )
+        if n_samples > budget.samples:
+            margins = margins_within(samples, intervals, step=-(-n_samples // budget.candidates))
+            candidates = candidates.merge(candidate_sums(samples, margins))
+            continue
+        if undecided.any():
+            gathered = samples.map_reduce(partial(_samples_within, intervals=intervals), SortedSamples.concat)
+        else:
+            gathered = SortedSamples(candidates.at[:0], np.zeros(0), np.zeros(0))
+        cuts = _best_cut(problem, candidates, gathered, undecided, largest=2 * largest, size=size)
+        found, tries = float(cuts.objective_values[0]), tries + 1
+        if found >= best - _ROUNDING * abs(best) or tries == _MOST_TRIES:
+            shift = cuts.offsets[0] * (problem.positive - 0.5)
+            return np.asarray([-shift, shift])
+        limit = min(limit, found)  # rounding lets no threshold separate the margins at the best candidate
+
+
+def _places(samples: SortedSamples, intervals: Intervals, step: int) -> npt.NDArray[np.int64]:
+    """Return every `step`-th sample within the intervals."""
+    starts = np.searchsorted(samples.margins, intervals.low, side="right")
+    stops = np.searchsorted(samples.margins, intervals.high, side="left")
+    ends = np.cumsum(stops - starts)
+    begin = int(step * (samples.place * 1e6 * _GOLDEN % 1.0))  # differs by chunk, so that chunks of few samples count
+    at = np.arange(begin, ends[-1], step)
+    of = np.searchsorted(ends, at, side="right")
+    places: npt.NDArray[np.int64] = stops[of] - ends[of] + at
+    return places
+
+
+def margins_within(chunks: Chunks[SortedSamples], intervals: Intervals, *, step: int) -> _Vector:
+    """Return one in `step` of the margins within the intervals, sorted and distinct; at least one if there are any."""
+    while True:
+        found = np.unique(chunks.map_reduce(partial(_margins_within, intervals=intervals, step=step), np.append))
+        if len(found) or step == 1:
+            return found
+        step = -(-step // 16)
+
+
+def _margins_within(samples: SortedSamples, *, intervals: Intervals, step: int) -> _Vector:
+    return samples.margins[_places(samples, intervals, step)]
+
+
+def _samples_within(samples: SortedSamples, *, intervals: Intervals) -> SortedSamples:
+    places = _places(samples, intervals, 1)
+    weights = None if samples.weights is None else samples.weights[places]
+    return SortedSamples(samples.margins[places], samples.hits[places], weights)
+
+
+def candidate_sums(chunks: Chunks[SortedSamples], at: _Vector) -> CandidateSums:
+    """Return the sums over all samples at the thresholds `at`."""
+    return chunks.map_reduce(partial(_candidate_sums, at=at), CandidateSums.add)
+
+
+def _candidate_sums(samples: SortedSamples, *, at: _Vector) -> CandidateSums:
+    sides = np.stack([np.searchsorted(samples.margins, at, side=side) for side in ("left", "right")])
+    hits, predicted = (
+        np.concatenate([[0.0], np.cumsum(each, dtype=np.float64)])[sides]
+        for each in (samples.hits, samples.weights_or_ones)
+    )
+    padded = np.concatenate([[-np.inf], samples.margins, [np.inf]]).astype(samples.margins.dtype)
+    return CandidateSums(at, sides.astype(np.float64), hits, predicted, padded[sides[0]], padded[sides[1] + 1])
+
+
+def _best_cut(
+    problem: Problem,
+    candidates: CandidateSums,
+    gathered: SortedSamples,
+    undecided: npt.NDArray[np.bool_],
+    *,
+    largest: float,
+    size: MarginSize,
+) -> Cuts:
+    """Return the best threshold, at a candidate or between two `gathered` samples of the undecided intervals.
+
+    The other intervals are represented by their first and last margin, between which no threshold may lie.
+    """
+    pruned, finite = ~undecided & (between(candidates.n_samples) > 0), np.isfinite(candidates.at)
+    nothing = np.zeros(int(np.count_nonzero(pruned)))
+
+    def sums(total: Floats, of_gathered: _Vector) -> _Vector:
+        steps = np.concatenate([(total[1] - total[0])[finite], of_gathered, between(total)[pruned], nothing])
+        return np.concatenate([[0.0], np.cumsum(steps.astype(np.float64)[order])])
+
+    margins = np.concatenate(
+        [candidates.at[finite], gathered.margins, candidates.after[:-1][pruned], candidates.before[1:][pruned]]
+    )
+    order = np.argsort(margins, kind="stable")
+    margins = margins[order]
+    hits = sums(candidates.hits, gathered.hits)
+    predicted = sums(candidates.predicted, gathered.weights_or_ones)
+    line = Line(Margins(margins[None, :], largest, lambda places: size(margins[places])), hits, predicted)
+    first = len(margins) - 2 * len(nothing) + np.arange(len(nothing))  # where the first margins of pruned intervals are
+    allowed = np.concatenate([[True], ~np.isin(order, first)])
+    objective_values = np.where(allowed, np.asarray(objective_values_on(problem, line)), -np.inf)
+    return best_cuts(line.margins, objective_values[None, :], start=np.zeros(1), above=-np.inf)
+
+
+def _line(margins: _Vector, hits: Floats, false_positives: Floats) -> Line:
+    return Line(Margins(margins[None, :], 0.0, np.zeros_like), hits, hits + false_positives)
+
+
+def _best_at_candidates(problem: Problem, candidates: CandidateSums) -> float:
+    """Return the best objective value with a threshold just below or above a candidate."""
+    sums = zip(candidates.hits, candidates.predicted, strict=True)
+    lines = (_line(candidates.at, hits, predicted - hits) for hits, predicted in sums)
+    return float(max(np.max(np.asarray(objective_values_on(problem, line))) for line in lines))
+
+
+def _undecided(problem: Problem, candidates: CandidateSums, *, best: float, at_most: int) -> npt.NDArray[np.bool_]:
+    """Return which intervals between candidates may hold a threshold better than `best`.
+
+    Those that may hold one as good are included if all have `at_most` so many samples.
+    """
+    n_samples, bound = between(candidates.n_samples), upper_bound(problem, candidates)
+    slack = 0.0 if np.isinf(best) else _ROUNDING * abs(best)
+    as_good = (n_samples > 0) & (bound >= best - slack)
+    return as_good if n_samples[as_good].sum() <= at_most else as_good & (bound > best + slack)
+
+
+def upper_bound(problem: Problem, candidates: CandidateSums) -> Floats:
+    """Return an upper bound of the objective value between each candidate and the next, (m - 1,)."""
+    assert all(m.is_extreme_at_corners for m in (problem.metric, *(r.metric for r in problem.requirements)))
+    low, high = candidates.hits[1, :-1], candidates.hits[0, 1:]
+    others = (candidates.predicted[1, :-1] - low, candidates.predicted[0, 1:] - high)
+    corners = [_line(candidates.at[1:], hits, lost) for hits in (low, high) for lost in others]
+    metric = problem.metric
+    if metric.direction != "zero":
+        values = [metric.refine(trace_along(problem, metric, line), 2) for line in corners]
+        bound = np.asarray(np.max([np.asarray(each) for each in values], axis=0))
+    else:
+        least, most = _range(problem, metric, corners)
+        bound = np.where((least <= 0) & (most >= 0), 0.0, -np.minimum(np.abs(least), np.abs(most)))
+    if not problem.requirements:
+        return bound
+    violation = np.zeros_like(bound)
+    for required in problem.requirements:
+        least, most = _range(problem, required.metric, corners)
+        nearest = np.minimum(np.maximum(least, required.low), most)
+        violation += np.asarray(required.violation(nearest))
+    constrained: Floats = np.asarray(problem.constrained(bound, violation))
+    return constrained
+
+
+def _range(problem: Problem, metric: Metric, corners: list[Line]) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest value of a metric at the corners."""
+    values = [metric.pool(trace_along(problem, metric, line), 2) for line in corners]
+    stacked = np.stack([np.broadcast_to(np.asarray(each), corners[0].hits.shape) for each in values])
+    return stacked.min(axis=0), stacked.max(axis=0)
