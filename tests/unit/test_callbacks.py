@@ -223,7 +223,7 @@ class TestGoingOn:
             net.module_.layer.weight.fill_(0)
             net.module_.layer.bias.fill_(0)
         net.set_params(lr=0.0)
-        with pytest.warns(SkimbalanceWarning, match="its best epoch is forgotten"):
+        with pytest.warns(SkimbalanceWarning, match="its best epoch is discarded"):
             net.partial_fit(X, y)
         assert all((value == 0).all() for value in parts(net)["diary"].params_[-1].values())
 
@@ -361,7 +361,7 @@ class TestWrongUse:
         assert parts(net)["best"].best_epoch_ in (1, 2)
 
     def test_a_state_says_nothing_of_epochs(self):
-        with pytest.raises(ValueError, match="every epoch can reach an ImbalanceState"):
+        with pytest.raises(ValueError, match="every epoch can achieve an ImbalanceState"):
             trained(objective=ImbalanceState("uniform"))
 
     def test_an_unknown_objective(self):
