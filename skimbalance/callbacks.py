@@ -1,4 +1,4 @@
-"""Training a net of skorch for the metric after adjustment: the best epoch, its parameters and its offsets."""
+"""Callback for skorch: the epoch with the best metric after offsets, its parameters and its offsets."""
 
 import math
 import pickle
@@ -41,26 +41,26 @@ _FILE = "tuned_offset_checkpoint.pt"
 
 @dataclass(frozen=True)
 class _Epoch:
-    """What the net of an epoch says of the validation rows, and offsets for it; its parameters if it was the best."""
+    """Logits and labels of the validation samples after an epoch, its tuner, and its parameters if it is the best."""
 
     number: int
     logits: Array
     codes: Array
     metric: str
     tuner: OffsetTuner | None = None
-    rank: tuple[bool, float] = (False, -math.inf)
+    merit: tuple[bool, float] = (False, -math.inf)
     params: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """A net that was changed after its last epoch: what it was, and what tells it from one that others changed."""
+    """State before the callback changed the net as training ended, and a fingerprint of the changed net."""
 
     params: dict[str, Any]
     left: bytes
 
     def undo(self, module: Any) -> bool:
-        """Make the module what it was, unless somebody has changed it since; tell whether it was so."""
+        """Restore the earlier state and return True, unless the module was changed since."""
         if _fingerprint(module) != self.left:
             return False
         _restore(module, self.params)
@@ -68,60 +68,59 @@ class _Ended:
 
 
 class TunedOffsetCheckpoint(Callback):
-    """Keep the epoch that is best by a metric after offsets are fitted, and these offsets.
+    """Store the epoch with the best metric after offsets, and these offsets.
 
-    After each epoch offsets are fitted on the logits of the validation rows, and scored by cross-fitting: no row is
-    judged by offsets that it helped to fit. This goes to the history as ``valid_<objective>_tuned``, next to
-    ``valid_<objective>_untuned``, the metric of the plain argmax, and ``valid_<objective>_tuned_best``, whether no
-    epoch was better so far. So ``EarlyStopping(monitor="valid_f1_macro_tuned", lower_is_better=False)`` and
-    ``Checkpoint(monitor="valid_f1_macro_tuned_best")`` work, listed after this callback; ``load_best`` of the former is
-    this one's business. ``TrainEndCheckpoint`` saves the state of the last epoch if it is listed before.
+    After each epoch offsets are fitted on the logits of the validation samples, and scored by cross-fitting.
 
     Parameters
     ----------
     objective : str, metric, scorer or function, default="balanced_accuracy"
         What to optimise; see :class:`skimbalance.OffsetTuner`.
     constraints : sequence of AtLeast, AtMost or Near, default=()
-        What must hold besides. Epochs that cannot meet it come after all that can.
+        Constraints on the decisions. Epochs that satisfy them are better than all that do not.
     pos_label : int, default=None
-        The number of the positive class of two-class metrics; None takes 1.
+        Positive class of binary metrics, a number; None takes 1.
     estimate : {"plugin", "robust", "empirical"}, default="plugin"
-        How offsets are fitted; the default of the tuner, ``"robust"``, is no better by much here and takes several
-        times as long.
+        How offsets are fitted; see :class:`skimbalance.OffsetTuner`.
+
+        - ``"plugin"``: the best offsets for calibrated soft labels.
+        - ``"robust"``: little better here, and several times slower.
+        - ``"empirical"``: the best offsets on the validation samples.
     solver : str or Search, default="auto"
         See :class:`skimbalance.OffsetTuner`.
     restore_best : bool, default=True
-        Whether the net gets the parameters of the best epoch back when training ends. If it does not, the offsets
-        are those of the last epoch that came to its end. Training that goes on by `partial_fit` starts where it ended
-        all the same.
+        Whether to restore the parameters of the best epoch when training ends.
+
+        - True: the net has the best epoch, and the offsets are for it.
+        - False: the net has the last epoch, and the offsets are for it.
     fold : bool, default=False
-        Whether to add the offsets to the bias of the last layer when training ends, so that the `predict` of the net
-        makes the tuned decisions; see :func:`skimbalance.nn.fold_offsets`. It is undone when training goes on.
+        Whether to add the offsets to the bias of the last layer when training ends, so that `predict` of the net makes
+        the tuned decisions; see :func:`skimbalance.nn.fold_offsets`.
     kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
-        What the net returns; see :func:`skimbalance.nn.net_logits`.
+        Kind of the outputs of the net; see :func:`skimbalance.nn.net_logits`.
     dirname : str or path, default=None
-        Folder for a file with the best epoch, so that another net that loads its history, by ``LoadInitState``, goes on
-        from there. None keeps it in memory alone.
+        Folder for a file with the best epoch. Another net that loads the history by ``LoadInitState`` continues with
+        it. None stores the best epoch in memory only.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds; None is the seed 0.
 
     Attributes
     ----------
     tuner_ : OffsetTuner
-        The tuner of the epoch whose parameters the net has after training; it takes logits.
+        Tuner for the parameters that the net has after training; it takes logits.
     offsets_ : array of shape (K,)
-        Its offsets.
+        Offsets of the tuner.
     best_epoch_ : int
-        The number of the best epoch, as in the history.
+        Number of the best epoch, as in the history.
     best_score_ : float
-        Its cross-fitted score.
+        Cross-fitted score of the best epoch.
 
     Raises
     ------
     ValueError
-        As training begins, if the net has no validation rows (``train_split=None``), the objective is an imbalance
-        state, which every epoch can reach, or several of these callbacks want to restore or to fold. After the first
-        epoch, if validation rows hold one class alone.
+        When training begins, if the net has no validation samples (``train_split=None``), the objective is an
+        imbalance state, or several of these callbacks restore parameters or fold offsets. After the first epoch, if
+        validation samples have a single class.
 
     See Also
     --------
@@ -129,8 +128,21 @@ class TunedOffsetCheckpoint(Callback):
 
     Notes
     -----
-    Labels are numbers 0 to K - 1, as skorch needs them. Validation rows should be as imbalanced as those that
-    decisions will be made on. A hand-written loop does the same in a few lines::
+    The callback writes to the history:
+
+    - ``valid_<objective>_tuned``: the cross-fitted metric with offsets.
+    - ``valid_<objective>_untuned``: the metric of the argmax without offsets.
+    - ``valid_<objective>_tuned_best``: whether the epoch is the best so far.
+
+    Other callbacks can use these if they are listed after this one, such as
+    ``EarlyStopping(monitor="valid_f1_macro_tuned", lower_is_better=False)`` or
+    ``Checkpoint(monitor="valid_f1_macro_tuned_best")``. Leave ``load_best`` of the former off. A
+    ``TrainEndCheckpoint`` that is listed before saves the last epoch.
+
+    `partial_fit` continues with the parameters of the last epoch: restored parameters and folded offsets are undone.
+
+    Labels are numbers 0 to K - 1, as skorch needs them. Validation samples should be as imbalanced as unseen data. A
+    training loop without skorch needs a few lines::
 
         best = -math.inf
         for epoch in range(n_epochs):
@@ -190,7 +202,7 @@ class TunedOffsetCheckpoint(Callback):
         self.random_state = random_state
 
     def initialize(self) -> Self:
-        """Forget what an earlier training has left.
+        """Reset the callback.
 
         Returns
         -------
@@ -202,14 +214,14 @@ class TunedOffsetCheckpoint(Callback):
         self._batches_: list[tuple[Array, Array]] = []
         self._inputs_: Any = None  # of a validation batch: folding is verified on them
         self._ended_: _Ended | None = None
-        self._told_: set[type[Warning]] = set()
+        self._warned_: set[type[Warning]] = set()
         self._begins_ = True
         forget_fit(self)
         return self
 
     @names_page
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Check that there will be validation rows, and go on where training ended."""
+        """Check net and objective, and undo what the callback changed as an earlier training ended."""
         if net.train_split is None:
             raise ValueError(
                 "TunedOffsetCheckpoint needs validation rows, and train_split of the net is None: pass ValidSplit(5, "
@@ -217,8 +229,8 @@ class TunedOffsetCheckpoint(Callback):
             )
         if isinstance(self.objective, ImbalanceState):
             raise ValueError(  # noqa: TRY004 - it has the right type for objectives elsewhere
-                "objective of TunedOffsetCheckpoint must be a metric: every epoch can reach an ImbalanceState, which "
-                "says nothing of the best one"
+                "objective of TunedOffsetCheckpoint must be a metric: every epoch can achieve an ImbalanceState, so "
+                "that none is best"
             )
         changing = [c for _, c in net.callbacks_ if isinstance(c, TunedOffsetCheckpoint) and (c.restore_best or c.fold)]
         if len(changing) > 1 and self in changing:
@@ -230,18 +242,18 @@ class TunedOffsetCheckpoint(Callback):
         self._batches_, self._begins_ = [], self._ended_ is None
         if self._ended_ is not None and not self._ended_.undo(net.module_):
             self._best_ = None
-            warn_user("The net was changed since its last training: its best epoch is forgotten", SkimbalanceWarning)
+            warn_user("The net was changed since its last training: its best epoch is discarded", SkimbalanceWarning)
         self._ended_ = None
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kwargs: Any
     ) -> None:
-        """Keep the logits and the labels of a validation batch."""
+        """Store the logits and the labels of a validation batch."""
         if not training:
             codes = torch.as_tensor(unpack_data(batch)[1])
             if codes.ndim > 1 and codes.shape[1] > 1:
                 raise ValueError(
-                    "TunedOffsetCheckpoint is for one label a row; got targets of several, of shape "
+                    "TunedOffsetCheckpoint supports one label per sample; got targets of shape "
                     f"{tuple(codes.shape)}. Tune the trained net, with TunedOffsetClassifierCV or OffsetTuner"
                 )
             logits = batch_logits(net, batch, y_pred, known=kind_of_outputs(net, self.kind))
@@ -251,7 +263,7 @@ class TunedOffsetCheckpoint(Callback):
 
     @names_page
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
-        """Fit and score offsets, write the history, and keep the epoch if it is the best."""
+        """Fit and score offsets, write the history, and store the epoch if it is the best."""
         if not self._batches_:
             raise ValueError("TunedOffsetCheckpoint needs validation rows; the validation set of the net is empty")
         logits, codes = (torch.cat(parts) for parts in zip(*self._batches_, strict=True))
@@ -263,7 +275,7 @@ class TunedOffsetCheckpoint(Callback):
         if self._begins_ and self._best_ is None and keys[1] in net.history[0]:
             self._best_ = self._recalled()
         self._begins_ = False
-        better = epoch.tuner is not None and (self._best_ is None or epoch.rank > self._best_.rank)
+        better = epoch.tuner is not None and (self._best_ is None or epoch.merit > self._best_.merit)
         if better:
             self._best_ = replace(epoch, params=_copied(net.module_))
             self._store(self._best_)
@@ -274,10 +286,10 @@ class TunedOffsetCheckpoint(Callback):
         net.history.record(f"{keys[1]}_best", better)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Give the net the parameters of the best epoch, and the offsets if they are to be folded in."""
+        """Restore the best epoch, and fold its offsets."""
         chosen = self._best_ if self.restore_best else self._latest_
         if chosen is None or self._best_ is None or chosen.tuner is None:
-            why = "had finite logits on the validation rows" if self._latest_ else "came to its end"
+            why = "had finite logits on the validation rows" if self._latest_ else "was completed"
             warn_user(f"No epoch {why}: there are no offsets", SkimbalanceWarning)
             return
         self.tuner_, self.offsets_ = chosen.tuner, chosen.tuner.offsets_
@@ -295,7 +307,7 @@ class TunedOffsetCheckpoint(Callback):
                 self._ended_ = _Ended(before, _fingerprint(net.module_))
 
     def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
-        """Fit offsets on the validation rows of an epoch, and score them; without any if the logits are not finite."""
+        """Fit and score offsets on the validation samples of an epoch; none if some logit is not finite."""
         labels = np.arange(2 if logits.ndim == 1 else logits.shape[1])
         metric = resolve_metric(self.objective, labels, self.pos_label)
         epoch = _Epoch(number, logits, codes, metric.name)
@@ -314,24 +326,20 @@ class TunedOffsetCheckpoint(Callback):
         )
         with caught_warnings() as caught:
             tuner.fit(logits, codes, classes=labels)
-        self._tell(caught)
-        reached = not any(issubclass(category, UnreachableGoalWarning) for _, category in caught)
-        return replace(epoch, tuner=tuner, rank=(reached, float(metric.merit(np.asarray(tuner.score_)))))
-
-    def _tell(self, caught: list[tuple[str, type[Warning]]]) -> None:
-        """Pass on warnings, each sort of them once and not after every epoch."""
         for message, category in caught:
-            if category not in self._told_:
-                self._told_.add(category)
+            if category not in self._warned_:  # once in a training, not after each epoch
+                self._warned_.add(category)
                 warn_user(message, category)
+        satisfied = not any(issubclass(category, UnreachableGoalWarning) for _, category in caught)
+        return replace(epoch, tuner=tuner, merit=(satisfied, float(metric.merit(np.asarray(tuner.score_)))))
 
     def _recalled(self) -> _Epoch | None:
-        """Return the best epoch of the training that this one goes on with."""
+        """Return the best epoch of the training that this one continues."""
         path = None if self.dirname is None else Path(self.dirname) / _FILE
         if path is None or not path.exists():
             warn_user(
-                "The history holds earlier epochs whose best is not at hand: the best of the new ones is kept. Give "
-                "TunedOffsetCheckpoint a dirname from the start, and it will be",
+                "The history holds earlier epochs whose best was not stored: only new epochs are compared. Pass "
+                "dirname to TunedOffsetCheckpoint from the start to store it",
                 SkimbalanceWarning,
             )
             return None
@@ -356,7 +364,7 @@ def _copied(module: Any) -> dict[str, Any]:
 
 
 def _restore(module: Any, params: dict[str, Any]) -> None:
-    """Give the module its parameters back; a bias that was made for offsets stays, and is zero."""
+    """Restore the parameters of the module; a bias that folding has created becomes zero."""
     for name, value in module.state_dict().items():
         if name not in params:
             value.zero_()
@@ -364,7 +372,7 @@ def _restore(module: Any, params: dict[str, Any]) -> None:
 
 
 def _fingerprint(module: Any) -> bytes:
-    """Return what tells whether parameters and buffers are, bit for bit, the same."""
+    """Return a hash of all bits of parameters and buffers."""
     digest = blake2b()
     for name, value in module.state_dict().items():
         digest.update(name.encode())

@@ -95,7 +95,7 @@ def imbalance_curve(
     classes : array-like of shape (K,), default=None
         The label of each column; None takes the sorted labels of `y`.
     pos_label : label, default=None
-        The positive class of two-class metrics; None takes the second.
+        The positive class of binary metrics; None takes the second.
     sample_weight : array-like of shape (n,), default=None
         Weight of each sample.
     along : {"prior", "state"}, default="prior"
@@ -138,7 +138,9 @@ def imbalance_curve(
             f"kind must be one of {', '.join(KINDS)} and along 'prior' or 'state'; got {kind!r} and {along!r}"
         )
     if is_multilabel(y):
-        raise ValueError("imbalance_curve is for one label a row; got an indicator as y. Draw each label by itself")
+        raise ValueError(
+            "imbalance_curve supports one label per sample; got an indicator as y. Compute a curve for each label"
+        )
     x = check_scores(scores, kind=kind)
     check_lengths(scores=x, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])

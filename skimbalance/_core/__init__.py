@@ -1,3 +1,3 @@
-"""What every module builds on: arrays of any library, checks of input, scores and decisions."""
+"""Basis of all modules: arrays of any library, input checks, scores and decision rules."""
 
 __all__: list[str] = []

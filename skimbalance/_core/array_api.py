@@ -1,7 +1,7 @@
-"""The only door to array libraries.
+"""The only module that imports array libraries.
 
-Everything the numeric core needs beyond the array API standard stands here, with a fast path for NumPy and
-torch and a plain one, written in the standard alone, for the rest.
+It has the functions that the numeric core needs beyond the array API standard. They are fast for NumPy and torch; for
+other libraries they use the standard only.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,14 +44,15 @@ __all__ = [
 ]
 
 _BLOCK_CELLS = 1 << 18
-"""Cells that a blocked pass over a matrix holds at a time: two MiB of float64."""
+"""Size of a block in a pass over a matrix: 2**18 numbers, two MiB of float64."""
 
 _TRANSPOSED_ROWS = 256
+"""Rows per tile of a transposition, so that a tile fits the cache."""
 
 _NUMPY_FLOATS = {"torch.float16", "torch.float32", "torch.float64"}
 
 _NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
-"""From 2.1 on NumPy is the standard itself; wrapped calls cost a good part of an ascent over few rows."""
+"""NumPy 2.1 and later follow the standard; the wrapper is slow in an ascent over few samples."""
 
 
 def namespace(x: Array) -> Namespace:

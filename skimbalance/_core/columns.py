@@ -17,10 +17,10 @@ def by_label(x: Array, given: ArrayLike, labels: npt.NDArray[Any], *, name: str 
 
 
 def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> list[int] | None:
-    """Return the column of each of `labels` in a data frame whose columns are named after them; None elsewhere.
+    """Return the column of each label in a data frame whose columns are named after labels; None for other input.
 
-    A column is named after the label that its name equals, or whose text it is. Columns that are named after none, or
-    by the default numbers from zero, go by position. Where only some are named after labels, it raises.
+    The name of a column may be the label or its text. If no name is a label, or names are the default numbers, columns
+    are in the order of the labels. If only some names are labels, an error is raised.
     """
     names = column_names(given)
     if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
@@ -38,7 +38,7 @@ def column_names(x: ArrayLike) -> list[Any]:
 
 
 def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
-    """Raise where one column of scores is named after the first of two labels, and would be taken for the second's."""
+    """Raise if a single column of scores, which must be those of the second class, has the name of the first."""
     first, second = label_values(labels)
     if isinstance(name_of_series, str) and name_of_series == str(first):
         raise ValueError(
@@ -48,7 +48,7 @@ def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: s
 
 
 def order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
-    """Return the place among `names` of each of `labels`, None where the names say nothing."""
+    """Return the position among `names` of each of `labels`, None if columns are in the order of the labels."""
     values, numbers = label_values(labels), list(range(len(names)))
     place = {str(value): k for k, value in enumerate(values)}
     place |= {str(int(value)): k for k, value in enumerate(values) if isinstance(value, float) and value.is_integer()}

@@ -1,4 +1,4 @@
-"""The decision rule, its ties, and what offsets and thresholds have to do with each other.
+"""Decisions from scores and offsets, their ties, and conversions between offsets and thresholds.
 
 Binary: `classes_[1]` is predicted where its score is at least the threshold. A tie goes to it, as scikit-learn's
 `FixedThresholdClassifier` and `metric_at_thresholds` have it. Multilabel: a label is predicted where its score is at

@@ -1,4 +1,4 @@
-"""The only door to private names of scikit-learn, each of them there from 1.6 on."""
+"""The only module that imports private names of scikit-learn, all available since version 1.6."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -61,14 +61,14 @@ def take_params(X: Any, params: Mapping[str, Any], samples: Any) -> dict[str, An
 
 
 def forget_fit(estimator: Any) -> None:
-    """Remove what an earlier fit has learnt, so that nothing of it outlives the next."""
+    """Remove the fitted attributes of an earlier fit."""
     for name in [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]:
         delattr(estimator, name)
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep the linear algebra of small matrices on one thread: on a busy machine threads wait longer than they work.
+    """Limit BLAS to one thread, which is faster for small matrices on a busy machine.
 
     Most libraries have one limit for the process. One thread at a time sets and restores it; others find it set, or run
     without it. Libraries that use OpenMP have a limit for each thread, which that thread sets and restores.
@@ -83,17 +83,17 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def is_constant(estimator: Any) -> bool:
-    """Tell whether this is what one-vs-rest takes for a label that all rows of the training carry, or none."""
+    """Return whether one-vs-rest uses this estimator for a label that all or none of the training samples have."""
     return isinstance(estimator, _ConstantPredictor)
 
 
 def routing_enabled() -> bool:
-    """Tell whether metadata routing is switched on."""
+    """Return whether metadata routing is enabled."""
     return bool(_routing_enabled())
 
 
 class ScorerParts(NamedTuple):
-    """What a scorer computes: `sign * function(y_true, y_pred, **options)`, and whether of predicted labels."""
+    """Parts of a scorer: `sign * function(y_true, y_pred, **options)`, and whether it needs predicted labels."""
 
     function: Callable[..., float]
     options: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Checks of what users hand in; each error names the argument, what came and what was expected."""
+"""Input checks; each error names the argument, the received value and what was expected."""
 
 import math
 from collections.abc import Mapping
@@ -32,14 +32,16 @@ __all__ = [
 ]
 
 _SUM_TOLERANCE = 0.01
-"""How far a sample of probabilities may be from one: room for float16 and printed figures, not for logits."""
+"""Sums of probabilities may differ from one by this, which allows float16 and numbers rounded to two digits."""
 
 _LARGEST_LOGIT = 1e100
+"""Larger logits are refused: squares of their differences must be finite in double precision."""
+
 _LARGEST_SINGLE = 1e18
-"""Logits beyond this are taken to double precision: in single precision their squares overflow."""
+"""Larger logits are converted to double precision: their squares overflow in single precision."""
 
 _LARGEST_EXPONENT = 64
-"""Weights beyond two to this power, either way, are scaled."""
+"""Weights are scaled if the largest is above 2**64 or below 2**-64."""
 
 
 def check_lengths(**arrays: Array) -> None:
@@ -63,7 +65,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Arra
 
 
 def rescaled(weights: Array, *, largest: float) -> Array:
-    """Return weights whose products of sums neither overflow nor vanish: powers of two change no digit."""
+    """Scale weights by a power of two, which is exact, so that products of sums neither overflow nor underflow."""
     _, exponent = math.frexp(largest)
     if abs(exponent) < _LARGEST_EXPONENT:
         return weights
@@ -112,11 +114,11 @@ def numbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
-    """Raise where all samples that weigh something are of one group."""
+    """Raise if all samples of positive weight are of one group."""
     if groups is not None and (groups == groups[0]).all():
         raise ValueError(
-            "groups must hold at least two groups among the rows of positive weight; got one. Rows of one group do not "
-            "say how good offsets are for another: add groups, or leave groups out"
+            "groups must hold at least two groups among the rows of positive weight; got one. Samples of "
+            "one group cannot evaluate offsets for another: add groups, or leave groups out"
         )
 
 
@@ -143,7 +145,7 @@ _RETURNS = {
 
 
 def check_response(scores: Array, *, kind: Kind, source: str, several: bool = False) -> None:
-    """Raise where what a model says is not of this kind, and blame the model; of several labels a sample alone."""
+    """Raise an error about the model if its scores are not of this kind; `several` labels need not sum to one."""
     x = _floating(_numeric(f"what {source} returns", scores))
     if x.shape[0] == 0:
         return
@@ -186,7 +188,7 @@ def _floating(x: Array) -> Array:
 
 
 def count_samples(X: Any) -> int | None:
-    """Return the number of samples of what an estimator takes, None where its type does not tell."""
+    """Return the number of samples of the input of an estimator, None if its type does not define it."""
     shape = getattr(X, "shape", None)
     if isinstance(shape, tuple):
         return int(shape[0]) if shape and isinstance(shape[0], Integral) else None

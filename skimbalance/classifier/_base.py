@@ -236,6 +236,6 @@ def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]
     unknown = classes[[label not in names for label in classes.tolist()]]
     if unknown.size:
         raise ValueError(
-            f"y holds {abridged(unknown)}, which the fitted estimator does not know: its classes are {abridged(known)}"
+            f"y holds {abridged(unknown)}, which is not among the classes of the fitted estimator, {abridged(known)}"
         )
     return known

@@ -189,8 +189,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         """
         if is_multilabel(y):
             raise ValueError(
-                "FixedOffsetClassifier is for one label a row, y of shape (n,); got a matrix. An indicator of several "
-                "labels goes to TunedOffsetClassifierCV"
+                "FixedOffsetClassifier supports one label per sample, y of shape (n,); got a matrix. Pass an indicator "
+                "of several labels to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, sample_weight)

@@ -1,4 +1,4 @@
-"""Nets: their logits, and offsets as part of their last layer. torch is imported when first needed."""
+"""Nets: their logits, and offsets in the bias of their last layer. torch is imported when first needed."""
 
 from skimbalance.nn._fold import fold_offsets
 from skimbalance.nn._logits import Ending, batch_logits, kind_of_outputs, net_logits, refuse_proba, require_rows

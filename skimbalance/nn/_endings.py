@@ -1,4 +1,4 @@
-"""What goes into the softmax or sigmoid that a module ends in: its logits, before float32 cuts them off."""
+"""Inputs of the softmax or sigmoid at the end of a module: its logits, before they are rounded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ _OF_ONE = {"sigmoid", "logsigmoid", "special_expit"}
 
 
 class Endings(TorchFunctionMode):
-    """While this is entered, it remembers the latest softmax, log-softmax or sigmoid."""
+    """Context that stores input and output of the latest softmax, log-softmax or sigmoid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Endings(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func`, and remember it if it ends a classifier."""
+        """Call `func`, and store its input and output if it may end a classifier."""
         named = kwargs or {}
         output = func(*args, **named)
         if _ends(getattr(func, "__name__", ""), args, named):
@@ -33,7 +33,7 @@ class Endings(TorchFunctionMode):
         return output
 
     def before(self, output: Any) -> Any:
-        """Return what went into the function that returned `output`, None where another operation did."""
+        """Return the input of the function that returned `output`, None if another operation did."""
         ours = self._output
         if ours is None:
             return None
@@ -45,7 +45,7 @@ class Endings(TorchFunctionMode):
 
 
 def _ends(name: str, args: Any, named: dict[str, Any]) -> bool:
-    """Tell whether the call is a sigmoid, or a softmax over the last of its dimensions."""
+    """Return whether the call is a sigmoid, or a softmax over the last of its dimensions."""
     if name in _OF_ONE:
         return True
     if name not in _OVER_CLASSES:

@@ -1,4 +1,4 @@
-"""Offsets as part of a model: added to the bias of its last layer."""
+"""Offsets in the bias of the last layer of a model."""
 
 from copy import copy, deepcopy
 from functools import partial
@@ -20,7 +20,7 @@ __all__ = ["fold_offsets"]
 _METHODS = ("predict_proba", "decision_function")
 
 _PROBE_VALUES = 2_000_000
-"""How many values a random probe of a linear classifier may have."""
+"""A random probe of a linear classifier has at most this many values, but at least 16 samples."""
 
 
 @names_page
@@ -37,37 +37,33 @@ def fold_offsets(
 
     .. math:: \operatorname{argmax}_k \,(w_k^\top h + c_k + b_k)
 
-    for the weights w and bias c of the last layer, what comes into it h, and offsets b. With one output, the log-odds
-    of the second class, :math:`b_1 - b_0` is added to its bias. A missing bias is created.
-
-    The plain argmax, or the sign of one output, gives an exact tie of two classes to the first; tuners give it to the
-    second.
-
-    The result is verified on a probe: its decisions are compared with the argmax of the scores of `model` plus
-    offsets. Differences within rounding are allowed.
+    for the weights w, bias c and input h of the last layer, and offsets b. A single output is the log-odds of the
+    second class: :math:`b_1 - b_0` is added to its bias.
 
     Parameters
     ----------
     model : torch.nn.Module, skorch net, scikit-learn linear classifier, or pipeline that ends in one
-        The trained model. A search with a best estimator and a `FrozenEstimator` are taken for what they hold.
+        The trained model. It may be inside a search with a best estimator or a `FrozenEstimator`.
     offsets : array-like of shape (K,)
         The offsets, such as `offsets_` of a tuner. They must have been fitted on the scores of this layer: logits of
         a net, and of a linear classifier what `response_method` says.
     inplace : bool, default=False
         Whether to change `model` itself, rather than a copy. After an error `model` is unchanged in both cases.
     layer : str or torch.nn.Module, default=None
-        The layer of a torch module or skorch net that gets the offsets: its name in `named_modules()`, or the layer
-        itself. By default it is the last ``Linear`` or convolution whose bias moves the outputs of the probe by what
-        is added to it. Nothing but softmax, sigmoid or an average may follow it. A bias that another layer uses too
-        is replaced by one of its own.
-    X : what the model takes, default=None
-        Samples for the probe: what :func:`net_logits` or `predict` takes; a few are enough. By default
-        the probe is random: for a linear classifier near the boundaries of its decisions, for a module of the sizes
-        that its layers take. A module that takes none of these is changed without being verified, with a warning.
+        The layer of a torch module or skorch net that gets the offsets.
+
+        - str: its name in `named_modules()`.
+        - Module: the layer itself.
+        - None: the last ``Linear`` or convolution whose bias shifts the outputs of the probe by what is added to it.
+    X : input of the model, default=None
+        A few samples for the probe, as :func:`net_logits` or `predict` takes them. None draws a random probe.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
-        The scores of a linear classifier that the offsets were fitted on. ``"auto"`` requires that the decisions agree
-        for each of the methods that it has. Pass ``"decision_function"`` for offsets of `kind="logits"` for a
-        classifier whose probabilities are no softmax, such as a multiclass ``SGDClassifier``.
+        The scores of a linear classifier that the offsets were fitted on.
+
+        - ``"auto"``: the decisions must agree for each of these methods of the classifier.
+        - ``"predict_proba"``: probabilities.
+        - ``"decision_function"``: margins. It is necessary for a classifier whose probabilities are no softmax of
+          them, such as a multiclass ``SGDClassifier``.
 
     Returns
     -------
@@ -84,7 +80,19 @@ def fold_offsets(
     Warns
     -----
     SkimbalanceWarning
-        If no random input could be made for a module, so that the result is not verified.
+        If no random input fits a module, so that the result is not verified.
+
+    Notes
+    -----
+    The result is verified on the probe: its decisions are compared with the argmax of the scores of `model` plus
+    offsets. Differences within rounding are allowed. A random probe of a linear classifier is near its decision
+    boundaries; that of a module has the input sizes of its layers.
+
+    A missing bias is created. A bias that another layer shares is replaced by a new one. Only softmax, sigmoid or an
+    average may follow the layer.
+
+    The plain argmax, or the sign of a single output, predicts the first of two classes at an exact tie; tuners predict
+    the second.
 
     Examples
     --------
@@ -129,7 +137,7 @@ def fold_offsets(
 
 
 def _last_step(model: Any) -> Any:
-    """Return the estimator or module that a pipeline, a search or a frozen estimator decides by."""
+    """Return the estimator or module inside pipelines, searches and frozen estimators."""
     while True:
         if hasattr(model, "steps"):
             model = model.steps[-1][1]
@@ -219,7 +227,7 @@ def _tuned(
 
 
 def _agreement(tuned: npt.NDArray[np.float64], rounding: npt.NDArray[np.float64], decided: Any, classes: Any) -> float:
-    """Return on which share of the samples the decisions are those of the scores, ties and rounding apart."""
+    """Return the proportion of samples whose decisions agree with the scores, except for ties and rounding."""
     if np.ndim(decided) == 2:  # a label for each column
         return float(((np.asarray(decided) > 0) == (tuned > 0))[np.abs(tuned) > rounding[:, None]].mean())
     codes = (np.asarray(decided)[:, None] == np.asarray(classes)).argmax(axis=1)
@@ -247,6 +255,6 @@ def _without_names(classifier: Any) -> Any:
 
 
 def _per_output(offsets: ArrayLike, n_outputs: int) -> npt.NDArray[np.float64]:
-    """Return what is to be added to each output."""
+    """Return the number to add to each output."""
     values = check_numbers("offsets", offsets, n_classes=max(2, n_outputs))
     return values[1:] - values[:1] if n_outputs == 1 else values

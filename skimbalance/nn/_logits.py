@@ -1,4 +1,4 @@
-"""The logits of a net, whatever it ends in."""
+"""The logits of a net, also if it ends in softmax or sigmoid."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,10 +20,10 @@ __all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_pr
 Ending: TypeAlias = Literal["auto"] | Kind
 
 _BATCH = 1024
-"""Rows of a tensor that a module without a loader gets at once."""
+"""Batch size for modules without a loader."""
 
 _SUM_TOLERANCE = 1e-3
-"""How far from one the sum of a row may be that looks like probabilities."""
+"""Rows look like probabilities if their sums differ from one by less than this."""
 
 _CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba of each"}
 
@@ -32,32 +32,33 @@ _CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELo
 def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     r"""Return the logits of a net: its scores before softmax or sigmoid.
 
-    Taking the logarithm of a float32 softmax or sigmoid loses whatever is beyond rounding: a sigmoid of 17 is one.
-    Where the last thing that the net does is a softmax, log-softmax or sigmoid, what went into it is returned; where
-    that cannot be seen, as in a compiled module, the logarithm, or the log-odds, of what came out.
+    If the last operation of the net is a softmax, log-softmax or sigmoid, its input is returned.
 
     Parameters
     ----------
     net : skorch.NeuralNetClassifier, skorch.NeuralNetBinaryClassifier or torch.nn.Module
-        The net, initialised. It is in evaluation mode during the call; afterwards each of its modules is in the mode
-        that it was in, once no call in another thread needs it. Train a net in no other thread meanwhile.
-    X : what the net takes
-        A tensor, an array, a data frame, a list of rows, or a mapping of these, whose names are arguments of the
-        module. Floats are converted to the precision of the net. A list of matrices, a DataLoader or any other iterable
-        holds batches: tensors, tuples of which the first is the input, or mappings. A skorch net takes what its
-        `predict_proba` takes, too, and batches rows by its own iterator. Of several outputs the one named `logits` is
-        taken: a key of a mapping, or an attribute; else the first.
+        An initialised net.
+    X : input of the net
+        Samples, or batches of samples.
+
+        - tensor, array, data frame or list of rows: samples.
+        - mapping of these: samples, by the names of arguments of the module.
+        - DataLoader, list of matrices or other iterable: batches. A batch is a tensor, a mapping, or a tuple whose
+          first entry is the input.
+        - input of `predict_proba`: samples, for a skorch net.
     kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
-        What the net returns. ``"auto"`` asks the criterion of a skorch net: logits for ``CrossEntropyLoss`` and
-        ``BCEWithLogitsLoss``, probabilities for ``BCELoss``, probabilities or their logarithms, which have another
-        sign, for ``NLLLoss``. Modules without a criterion, or with another one, are taken to return logits, unless
-        they are seen to end in one of the functions above.
+        Kind of the outputs of the net.
+
+        - ``"auto"``: determined by the criterion of a skorch net; see Notes.
+        - ``"logits"``: logits.
+        - ``"proba"``: probabilities.
+        - ``"log_proba"``: logarithms of probabilities.
 
     Returns
     -------
     torch.Tensor of shape (n, K), or (n,) for a net of one output
-        Logits, on the device of the net, in float32 or float64; (n,) are the log-odds of the second class, and of a net
-        for several labels a row, trained with ``BCEWithLogitsLoss`` or ``BCELoss``, (n, K) are those of each label.
+        Logits, on the device of the net, in float32 or float64. (n,) are the log-odds of the second class. A
+        multilabel net, trained with ``BCEWithLogitsLoss`` or ``BCELoss``, returns the log-odds (n, K) of each label.
 
     Raises
     ------
@@ -68,6 +69,23 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
         `logits`, or outputs look like probabilities where nothing says that they are.
     TypeError
         If `X` is none of the above.
+
+    Notes
+    -----
+    The logarithm of a float32 softmax or sigmoid loses large logits: a sigmoid of 17 is rounded to one. The input of
+    the last operation is exact. It is not visible in some nets, such as compiled modules. Then the logarithm, or the
+    log-odds, of the output is returned.
+
+    With ``kind="auto"``, ``CrossEntropyLoss`` and ``BCEWithLogitsLoss`` mean logits and ``BCELoss`` means
+    probabilities. ``NLLLoss`` means log-probabilities if no output is positive, otherwise probabilities. Other outputs
+    are treated as logits.
+
+    Of several outputs the one named `logits`, a key of a mapping or an attribute, is used, otherwise the first.
+
+    Floats are converted to the precision of the net. A skorch net makes batches by its own iterator.
+
+    The net is in evaluation mode during the call. Afterwards each of its modules returns to its mode, as soon as no
+    call in another thread uses it. Do not train the net in another thread meanwhile.
 
     Examples
     --------
@@ -94,7 +112,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
 
 
 def batch_logits(net: Any, batch: Any, output: Any, *, known: str | None) -> Array:
-    """Return the logits of a batch for which a skorch net has returned `output`, or returns it again if need be."""
+    """Return the logits of a batch from the `output` of a skorch net, or from another call of the net."""
     if known == "logits":
         logits = _of_scores(output)
     else:
@@ -105,7 +123,7 @@ def batch_logits(net: Any, batch: Any, output: Any, *, known: str | None) -> Arr
 
 @contextmanager
 def _watching() -> Iterator[Any]:
-    """Watch what nets end in, and keep no gradients."""
+    """Store the last operation of nets, without gradients."""
     from skimbalance.nn._endings import Endings
 
     with Endings() as endings, _torch().no_grad():
@@ -113,7 +131,7 @@ def _watching() -> Iterator[Any]:
 
 
 def _read(outcome: Any, known: str | None, endings: Any, n_samples: int | None = None) -> Any:
-    """Return the logits of a batch, whose outcome is of a known kind or the latest that was watched."""
+    """Return the logits of a batch, from its outcome or from the input of the last operation."""
     output = _of_scores(outcome)
     require_rows(output, n_samples, of="a batch")
     before = None if known == "logits" else endings.before(output)
@@ -129,7 +147,7 @@ def _torch() -> Any:
 
 
 def kind_of_outputs(net: Any, kind: Ending) -> str | None:
-    """Return `kind`, or what the criterion of a skorch net says; None where there is none or it says nothing."""
+    """Return `kind`, or the kind that the criterion of a skorch net implies; None if unknown."""
     if kind != "auto":
         return kind
     criterion = getattr(net, "criterion_", None)
@@ -141,13 +159,13 @@ def kind_of_outputs(net: Any, kind: Ending) -> str | None:
 
 
 def require_rows(output: Any, n_samples: int | None, *, of: str) -> None:
-    """Raise where a net has not returned a row for each of the `n_samples` that it was given; None where unknown."""
+    """Raise unless the net has returned a row for each of `n_samples`; None if their number is unknown."""
     if n_samples not in (None, output.shape[0]):
         raise ValueError(f"net must return a row for each row of {of}, {n_samples}; got shape {tuple(output.shape)}")
 
 
 def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
-    """Yield the outcome of each batch, and of how many rows it is where that is known."""
+    """Yield the outcome of each batch, and its number of samples, None if unknown."""
     if is_net(net) and not isinstance(X, _torch().utils.data.DataLoader):
         # No device, so that skorch does not copy outputs of a type that it does not know.
         for outcome in net.forward_iter(_for_skorch(net, X), training=False, device=None):
@@ -173,7 +191,7 @@ def _for_skorch(net: Any, X: Any) -> Any:
 
 
 def _takes(module: Any, names: Iterable[Any]) -> bool:
-    """Tell whether the module takes arguments of these names: skorch passes it the columns of a data frame so."""
+    """Return whether the module takes arguments of these names, as skorch passes columns of a data frame."""
     try:
         signature(module.forward).bind(**{str(name): None for name in names})
     except TypeError:
@@ -182,7 +200,7 @@ def _takes(module: Any, names: Iterable[Any]) -> bool:
 
 
 def _first_parameter(module: Any) -> Any:
-    """Return a parameter or buffer that has the device and the precision of the module, None if it has none."""
+    """Return a floating parameter or buffer of the module, None if it has none."""
     return next((p for p in chain(module.parameters(), module.buffers()) if p.is_floating_point()), None)
 
 
@@ -213,7 +231,7 @@ def _batches(X: Any) -> Iterable[Any]:
 
 
 def _is_list_of_rows(X: Any) -> bool:
-    """Tell whether a list holds rows, as lists of numbers or as vectors, rather than batches."""
+    """Return whether a list holds rows, as lists of numbers or as vectors, rather than batches."""
     if not isinstance(X, list | tuple) or not X:
         return False
     first = X[0]
@@ -296,13 +314,13 @@ def _to_logits(output: Any, known: str | None) -> Any:
         return output
     eps, tiny = torch.finfo(output.dtype).eps, torch.finfo(output.dtype).tiny
     proba = output.double().exp() if known == "log_proba" else output.double()
-    # What rounding has made zero or one is somewhere beyond; as near as possible is the least that can be said.
+    # Probabilities that were rounded to zero or one become the nearest probability with finite log-odds.
     logits = torch.logit(proba.clamp(tiny, 1 - eps / 4)) if each else torch.log(proba.clamp_min(tiny))
     return logits.to(torch.promote_types(output.dtype, torch.float32))
 
 
 def refuse_proba(logits: Array) -> None:
-    """Raise if these look like probabilities, which nothing has said that they are."""
+    """Raise if outputs of unknown kind look like probabilities."""
     if logits.ndim == 1 or bool((logits < 0).any()):
         return
     if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):

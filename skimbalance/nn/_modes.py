@@ -1,4 +1,4 @@
-"""Evaluation mode for as long as somebody needs it: every submodule gets back the mode that it was in."""
+"""Evaluation mode, shared by threads: each submodule returns to its mode when its last evaluation ends."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ __all__ = ["evaluating"]
 _LOCK = Lock()
 
 _IN_USE: dict[int, tuple[int, bool, Any]] = {}
-"""By the identity of a submodule: how many evaluations use it, the mode that it was in before them, and itself."""
+"""By the identity of a submodule: its number of evaluations, its mode before them, and the submodule."""
 
 
 @contextmanager
@@ -41,20 +41,20 @@ def _modules_of(net: Any) -> list[Any]:
 
 
 def _released(part: Any) -> bool:
-    """Count one use less, and tell whether it was the last."""
+    """Decrease the number of evaluations, and return whether this was the last."""
     uses, training, _ = _IN_USE[id(part)]
     _IN_USE[id(part)] = (uses - 1, training, part)
     return uses == 1
 
 
 def _restore(parts: Iterable[Any]) -> None:
-    """Give parts that nobody uses any more their modes back, outer ones first."""
+    """Restore the modes of submodules without evaluations, outer ones first."""
     import torch
 
     modes = [(part, _IN_USE.pop(id(part))[1]) for part in parts]
     for part, training in modes:
         if part.training != training and type(part).train is not torch.nn.Module.train:
-            part.train(training)  # does more than to set modes: some take merged weights apart
+            part.train(training)  # some `train` methods do more, such as splitting merged weights
             for inner in part.modules():
                 if id(inner) in _IN_USE:
                     inner.eval()

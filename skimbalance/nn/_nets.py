@@ -1,4 +1,4 @@
-"""Nets among estimators: recognised by what they can do, so that skorch need not be there."""
+"""Nets of skorch, recognised by their attributes, so that skorch need not be installed."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ _ONE_OUTPUT = {"BCELoss", "BCEWithLogitsLoss"}
 
 
 def is_net(estimator: Any) -> bool:
-    """Tell whether this is a net of skorch."""
+    """Return whether this is a net of skorch."""
     return hasattr(estimator, "forward_iter") and hasattr(estimator, "module")
 
 
 def ends_in_net(estimator: Any) -> bool:
-    """Tell whether this is a net of skorch, perhaps frozen, found by a search, or at the end of a pipeline."""
+    """Return whether this is a net of skorch, also within a frozen estimator, a search or a pipeline."""
     return is_net(_inner(estimator))
 
 
 def net_within(estimator: Any, X: Any) -> tuple[Any, Any] | None:
-    """Return the fitted net that an estimator ends in, and `X` as it gets it; None where there is none."""
+    """Return the fitted net at the end of an estimator, and `X` transformed for it; None for other estimators."""
     if not ends_in_net(estimator):
         return None
     while not is_net(estimator):
@@ -33,7 +33,7 @@ def net_within(estimator: Any, X: Any) -> tuple[Any, Any] | None:
 
 
 def targets_for(estimator: Any, codes: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Return what a net is trained on: the number of the column, as a float where it has one output alone."""
+    """Return the targets of a net: column numbers, as floats if it has a single output."""
     net = _inner(estimator)
     of_net = {kind.__name__ for kind in type(net).__mro__}
     of_criterion = {kind.__name__ for kind in getattr(net.criterion, "__mro__", ())}
@@ -42,7 +42,7 @@ def targets_for(estimator: Any, codes: npt.NDArray[np.int64]) -> npt.NDArray[Any
 
 
 def _inner(estimator: Any) -> Any:
-    """Return what the estimator is, or was made to be, at its heart."""
+    """Return the innermost unfitted estimator."""
     while not is_net(estimator):
         inner = _next(estimator, fitted=False)
         if inner is None:
@@ -52,7 +52,7 @@ def _inner(estimator: Any) -> Any:
 
 
 def _next(estimator: Any, *, fitted: bool) -> Any:
-    """Return the last step of a pipeline, the best of a search, what is frozen; None for any other estimator."""
+    """Return the estimator inside a pipeline, search or frozen estimator; None for other estimators."""
     if hasattr(estimator, "steps"):
         return estimator.steps[-1][1]
     if hasattr(estimator, "param_grid") or hasattr(estimator, "param_distributions"):

@@ -1,4 +1,4 @@
-"""Each class before and after, drawn."""
+"""Display of recall and precision of each class, without and with offsets."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -21,35 +21,36 @@ _Floats = npt.NDArray[np.float64]
 
 
 class ClassProfileDisplay:
-    r"""Recall and precision of every class, before offsets and after.
+    r"""Recall and precision of each class, without and with offsets.
 
     .. math:: \text{recall}_k = \frac{h_k}{n_k} \qquad \text{precision}_k = \frac{h_k}{q_k}
 
-    for the rows :math:`n_k` of class k, the rows :math:`q_k` predicted as it, and the hits :math:`h_k` that are both.
-    Up to 40 classes get a row each, the frequent ones above; more are drawn by their rank, with running means. What is
-    undefined, for want of rows or of predictions, is left out.
+    for the number of samples :math:`n_k` of class k, of predictions :math:`q_k`, and of true positives :math:`h_k`.
+
+    Up to 40 classes have a row each, with the most frequent at the top. More classes are drawn by rank, with running
+    means. Undefined values, of classes without samples or predictions, are left out.
 
     Parameters
     ----------
     profile : ClassProfile
-        What is drawn, such as the `class_profile_` of an :class:`~skimbalance.OffsetTuner`.
+        The values, such as `class_profile_` of an :class:`~skimbalance.OffsetTuner`.
 
     Attributes
     ----------
     ax_ : ndarray of two Axes
-        Those of recall and of precision.
+        The axes of recall and of precision.
     figure_ : Figure
-        The figure that holds them.
+        The figure of the axes.
     before_, after_ : list of Line2D
-        The points of either axes without offsets and with them; with many classes their running means.
+        The points of both axes, without and with offsets; with more than 40 classes the running means.
     changes_ : list of LineCollection
-        What leads from one to the other for each class.
+        The lines from one point to the other of each class.
     legend_ : Legend
         The legend.
 
     See Also
     --------
-    OffsetIntervalDisplay : The offsets that make the difference.
+    OffsetIntervalDisplay : The offsets.
 
     Examples
     --------
@@ -81,19 +82,19 @@ class ClassProfileDisplay:
         ax: Any = None,
         **plot_options: Any,
     ) -> Self:
-        """Draw what a fitted classifier or tuner makes of each class.
+        """Draw the class profile of a fitted classifier or tuner.
 
         Parameters
         ----------
         estimator : TunedOffsetClassifierCV or OffsetTuner
             Fitted.
         X : array-like, default=None
-            Rows to judge it on; for a tuner their scores. None takes the rows of the fit, each of them decided with
-            offsets fitted without it where the tuner has cross-fitted.
+            Samples to evaluate; for a tuner their scores. None draws `class_profile_` of the fit, which is
+            cross-fitted unless ``confidence_level=None``.
         y : array-like of shape (n,), default=None
-            Their labels.
+            Labels of `X`.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         ax : array of two Axes, default=None
             Where to draw recall and precision; None makes a figure.
         **plot_options : dict
@@ -102,7 +103,7 @@ class ClassProfileDisplay:
         Returns
         -------
         ClassProfileDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
@@ -124,20 +125,20 @@ class ClassProfileDisplay:
         ax: Any = None,
         **plot_options: Any,
     ) -> Self:
-        """Draw what two predictions of the same rows make of each class.
+        """Draw two predictions for the same samples.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The label of each row.
+            The label of each sample.
         y_pred : array-like of shape (n,)
-            What is predicted with offsets.
+            Predictions with offsets.
         y_pred_before : array-like of shape (n,)
-            What is predicted without.
+            Predictions without offsets.
         classes : array-like of shape (K,), default=None
-            The labels; None takes all that occur.
+            The labels; None takes all labels in the data.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         ax : array of two Axes, default=None
             Where to draw recall and precision; None makes a figure.
         **plot_options : dict
@@ -146,7 +147,7 @@ class ClassProfileDisplay:
         Returns
         -------
         ClassProfileDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         truth, after = check_label_pair(y_true, y_pred)
         before = check_label_pair(y_true, y_pred_before)[1]
@@ -171,7 +172,7 @@ class ClassProfileDisplay:
         Parameters
         ----------
         ax : array of two Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         before_kwargs, after_kwargs : dict, default=None
             Passed on to the `plot` of matplotlib for the points without offsets and with them.
         legend_kwargs : dict, default=None
@@ -228,7 +229,7 @@ class ClassProfileDisplay:
         ax.grid(visible=True, axis="x", alpha=0.3)
 
     def _draw_many(self, ax: Axes, before: _Floats, after: _Floats, first: Options, second: Options) -> None:
-        """Draw what rises and what falls as thin lines, and running means."""
+        """Draw rising and falling classes as thin lines, and running means."""
         places, names, palette = np.arange(len(before)), self._names(), colours()
         for risen, colour, name in ((after > before, palette[0], "rises"), (after < before, palette[1], "falls")):
             self.changes_.append(

@@ -1,4 +1,4 @@
-"""How classes are laid out: a row for each where they are few, by rank from frequent to rare where they are many."""
+"""Layout of classes: a row for each of up to 40 classes, by rank from frequent to rare for more."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from skimbalance.plotting._axes import Axes
 __all__ = ["MANY", "by_objective_value", "by_row", "frequent_first", "running_mean"]
 
 MANY = 40
-"""More classes than that have no row of their own."""
+"""Up to this number of classes, each class has its own row."""
 
 _LONGEST = 24
-"""Longer names are cut."""
+"""Maximal length of a class name; longer names are cut."""
 
 _Floats = npt.NDArray[np.float64]
 
 
 def frequent_first(support: _Floats | None, *, n_classes: int) -> npt.NDArray[np.int64]:
-    """Return the places of the classes from the frequent to the rare; as they come where no support is known."""
+    """Return the order of the classes by decreasing support, or the given order if support is None."""
     return np.arange(n_classes) if support is None else np.argsort(-support, kind="stable")
 
 
 def by_row(ax: Axes, classes: npt.NDArray[Any], support: _Floats | None) -> None:
-    """Give each class a row from above, with its name and how many rows it has."""
+    """Label a row for each class, from the top, with its name and number of samples."""
     counts = [""] * len(classes) if support is None else [f" ({_number(count)})" for count in support]
     names = [_short(str(label)) + count for label, count in zip(classes.tolist(), counts, strict=True)]
     ax.set_yticks(range(len(names)), names)
@@ -33,7 +33,7 @@ def by_row(ax: Axes, classes: npt.NDArray[Any], support: _Floats | None) -> None
 
 
 def by_objective_value(ax: Axes, support: _Floats | None, *, n_classes: int) -> None:
-    """Give classes their ranks along x, with how many rows those at the ticks have."""
+    """Label ranks of classes along x, with the number of samples of those at the ticks."""
     places = np.unique(np.linspace(0, n_classes - 1, 6).round().astype(np.int64))
     counts = [""] * len(places) if support is None else [f"\n{_number(count)}" for count in support[places]]
     ax.set_xticks(places, [f"{place + 1}{count}" for place, count in zip(places, counts, strict=True)])
@@ -42,7 +42,7 @@ def by_objective_value(ax: Axes, support: _Floats | None, *, n_classes: int) -> 
 
 
 def running_mean(values: _Floats) -> _Floats:
-    """Return the mean of each value and its neighbours, a tenth of all; those that are NaN are left out."""
+    """Return the running mean over a tenth of all values, without NaN."""
     reach = max(2, len(values) // 20)
     window = np.ones(2 * reach + 1)
     known = np.isfinite(values)
@@ -51,7 +51,7 @@ def running_mean(values: _Floats) -> _Floats:
 
 
 def _number(count: float) -> str:
-    """Return a count of rows, or of their weights, as short text."""
+    """Return a number of samples, or a sum of weights, as short text."""
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:.3g}"
 
 

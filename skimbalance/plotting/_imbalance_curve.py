@@ -1,4 +1,4 @@
-"""Metrics along the path from the frequent classes to the rare ones, drawn."""
+"""Display of metrics along a path of offsets from the majority to the minority classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Along = Literal["prior", "state"]
 Place = Literal["degree", "tau"]
 
 _BESIDE = ("balanced_accuracy", "f1_macro")
-"""What is drawn beside the objective of a tuner."""
+"""Metrics that are drawn in addition to the objective of a tuner."""
 
 _AXIS = {
     "degree": "imbalance degree\n" r"$\leftarrow$ towards rare classes    towards frequent classes $\rightarrow$",
@@ -43,10 +43,22 @@ _AXIS = {
 
 @dataclass(frozen=True, eq=False)
 class ChosenPoint:
-    """What decisions with the chosen offsets come to, and those without, on the rows of a curve.
+    """The decisions with the chosen offsets and without offsets, on the samples of a curve.
 
-    `degree` and `untuned_degree` are their imbalance degrees, `values` and `untuned_values` metrics by name. Of the
-    metric `objective` `score` is expected on new rows, within `score_interval` with probability `confidence_level`.
+    Attributes
+    ----------
+    degree, untuned_degree : float
+        Imbalance degree of the decisions with and without offsets.
+    values, untuned_values : dict of str to float
+        Metrics of these decisions, by name.
+    objective : str or None
+        Name of the objective of the tuner.
+    score : float or None
+        Its expected value on unseen data.
+    score_interval : tuple of float or None
+        Its interval on unseen data.
+    confidence_level : float or None
+        Level of the interval.
     """
 
     degree: float
@@ -60,40 +72,45 @@ class ChosenPoint:
 
 
 class ImbalanceCurveDisplay:
-    r"""Metrics along a path of offsets from the frequent classes to the rare ones.
+    r"""Metrics along a path of offsets from the majority to the minority classes.
 
     The path is that of :func:`~skimbalance.imbalance_curve`: multiples :math:`-\tau \log \pi` of the closed form, or
-    imbalance states. It follows the class prior of the rows given, which should be as imbalanced as those that
-    decisions will be made on: rows of a balanced test set have no such path. Decisions with the chosen offsets and
-    decisions without are marked at their own imbalance degree and their own value of each metric; with more than two
-    classes they need not lie on the path. The value of the objective that is expected on new rows, `score_` of the
-    tuner, stands there with its interval.
+    imbalance states. Markers show the decisions with the chosen offsets and without offsets, and `score_` of the tuner
+    with its interval.
 
     Parameters
     ----------
     curve : ImbalanceCurve
         From :func:`~skimbalance.imbalance_curve`.
     chosen : ChosenPoint, default=None
-        What is marked.
+        The marked decisions.
 
     Attributes
     ----------
     ax_ : Axes
-        What was drawn on.
+        The axes.
     figure_ : Figure
-        The figure that holds it.
+        The figure of the axes.
     lines_ : list of Line2D
         A curve for each metric.
     chosen_, untuned_ : list of Line2D
-        The marks of each metric with the chosen offsets and without; empty where there are none.
+        The markers of each metric with the chosen offsets and without offsets; empty without `chosen`.
     expected_ : ErrorbarContainer or None
-        The objective on new rows.
+        The expected objective on unseen data.
     legend_ : Legend
         The legend.
 
     See Also
     --------
-    ThresholdCurveDisplay : Two classes, against the threshold.
+    ThresholdCurveDisplay : Binary metrics against the threshold.
+
+    Notes
+    -----
+    The path depends on the class prior of the given samples. They should be as imbalanced as unseen data: the samples
+    of a balanced test set have no such path.
+
+    Markers are at the imbalance degree and metric of the decisions. With more than two classes these need not lie on
+    the path.
 
     Examples
     --------
@@ -130,35 +147,38 @@ class ImbalanceCurveDisplay:
         ax: Axes = None,
         **plot_options: Any,
     ) -> Self:
-        """Draw the path for the scores of a fitted classifier, and where its tuner has chosen to be.
+        """Draw the path for the scores of a fitted classifier, and the decisions of its tuner.
 
         Parameters
         ----------
         estimator : TunedOffsetClassifierCV or OffsetTuner
             Fitted.
         X : array-like
-            Rows that the estimator was not fitted on; for a tuner their scores.
+            Samples that the estimator was not fitted on; for a tuner their scores.
         y : array-like of shape (n,)
-            Their labels.
+            Labels of `X`.
         metrics : sequence of str or metric, default=None
-            What to draw; None takes the objective, balanced accuracy and macro-F1.
+            Metrics to draw; None draws the objective, balanced accuracy and macro-F1.
         along : {"prior", "state"}, default="prior"
             The path; see :func:`~skimbalance.imbalance_curve`.
         points : int or array-like of shape (points,), default=51
-            How many points the path has, or their values of tau.
+            Number of points of the path, or their values of tau.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         x : {"degree", "tau"}, default="degree"
-            What runs along x: the imbalance degree of the decisions, or the place on the path.
+            Quantity on the x axis.
+
+            - ``"degree"``: the imbalance degree of the decisions.
+            - ``"tau"``: the position on the path.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         ImbalanceCurveDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         require_one_label(estimator, cls.__name__)
         source = source_of(estimator, X)
@@ -205,9 +225,9 @@ class ImbalanceCurveDisplay:
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The label of each row.
+            The label of each sample.
         scores : array-like of shape (n, K), or (n,) for two classes
-            Scores of rows that the classifier was not trained on.
+            Scores of samples that the classifier was not trained on.
         metrics : sequence of str or metric, default=("balanced_accuracy", "f1_macro")
             What to draw.
         kind : {"proba", "log_proba", "logits"}, default="proba"
@@ -215,26 +235,29 @@ class ImbalanceCurveDisplay:
         classes : array-like of shape (K,), default=None
             The label of each column; None takes the sorted labels of `y_true`.
         pos_label : label, default=None
-            The positive class of two-class metrics; None takes the second.
+            The positive class of binary metrics; None takes the second.
         offsets : array-like of shape (K,), default=None
-            Offsets to be marked, and with them decisions without; None marks nothing.
+            Offsets whose decisions are marked, together with those without offsets; None marks nothing.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         along : {"prior", "state"}, default="prior"
             The path; see :func:`~skimbalance.imbalance_curve`.
         points : int or array-like of shape (points,), default=51
-            How many points the path has, or their values of tau.
+            Number of points of the path, or their values of tau.
         x : {"degree", "tau"}, default="degree"
-            What runs along x: the imbalance degree of the decisions, or the place on the path.
+            Quantity on the x axis.
+
+            - ``"degree"``: the imbalance degree of the decisions.
+            - ``"tau"``: the position on the path.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         ImbalanceCurveDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         names = ("scores", "y_true")
         rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight, names=names)
@@ -271,10 +294,12 @@ class ImbalanceCurveDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         x : {"degree", "tau"}, default="degree"
-            What runs along x: the imbalance degree of the decisions, or the place on the path. On the latter a mark
-            stands where the path has its degree.
+            Quantity on the x axis.
+
+            - ``"degree"``: the imbalance degree of the decisions.
+            - ``"tau"``: the position on the path. Markers are where the path has the same degree.
         curve_kwargs : dict, default=None
             Passed on to the `plot` of matplotlib for each curve.
         chosen_kwargs : dict, default=None
@@ -308,7 +333,7 @@ class ImbalanceCurveDisplay:
         return self
 
     def _place(self, degree: float, x: Place) -> float:
-        """Return where decisions of this degree stand along x; of several places the one nearest to no offsets."""
+        """Return the x position of decisions of this degree; of several positions the one nearest to no offsets."""
         if x == "degree":
             return degree
         near = np.argsort(np.abs(self.curve.tau), kind="stable")
@@ -334,7 +359,7 @@ class ImbalanceCurveDisplay:
             artists[0].set_label("with the chosen offsets" if more else "without offsets")
 
     def _expect(self, chosen: ChosenPoint, x: Place, given: Options) -> None:
-        """Draw what the objective is expected to be on new rows."""
+        """Draw the expected objective on unseen data."""
         drawn = {line.get_label(): line for line in self.lines_}
         if chosen.score is None or chosen.objective not in drawn:
             return
@@ -369,7 +394,7 @@ def _chosen(rows: Rows, rule: DecisionRule, metrics: Mapping[str, Metric], **exp
 
 
 def _expected(tuner: OffsetTuner, objective: str) -> dict[str, Any]:
-    """Return what a tuner expects of its objective on new rows; the score of a state is no metric."""
+    """Return the expected objective of a tuner, empty for an imbalance state, whose score is no metric."""
     if isinstance(tuner.objective, ImbalanceState):
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Offsets and how sure they are, drawn over the closed form."""
+"""Display of offsets with their confidence intervals and the closed form."""
 
 from typing import Any, Self
 
@@ -18,52 +18,52 @@ __all__ = ["OffsetIntervalDisplay"]
 _Floats = npt.NDArray[np.float64]
 
 _TAUS = ((0.0, "-"), (0.5, ":"), (1.0, "-."))
-"""Multiples of the closed form that are always drawn, and their lines."""
+"""Multiples of the closed form that are always drawn, and their line styles."""
 
 
 class OffsetIntervalDisplay:
-    r"""The offset of every class with its interval, and the closed form behind them.
+    r"""The offset of each class with its interval, and the closed form.
 
     .. math:: b_k = -\tau \left(\log \pi_k - \frac{1}{K} \sum_j \log \pi_j\right)
 
     for the class prior :math:`\pi` is drawn for :math:`\tau` of 0, 0.5, 1 and the one that fits the offsets best by
-    least squares. Up to 40 classes get a row each, the frequent ones above; more are drawn by their rank.
+    least squares. Up to 40 classes have a row each, with the most frequent at the top. More classes are drawn by rank.
 
     Parameters
     ----------
     offsets : ndarray of shape (K,)
         The offsets, which sum to zero.
     interval : ndarray of shape (2, K), default=None
-        Their lower and upper ends.
+        Lower and upper bounds of the offsets.
     support : ndarray of shape (K,), default=None
-        How many rows each class has.
+        Number of samples of each class.
     prior_offsets : ndarray of shape (K,), default=None
-        The closed form for :math:`\tau = 1`, NaN where a class has no rows.
+        The closed form for :math:`\tau = 1`, NaN for classes without samples.
     tau : float, default=None
-        Which multiple of it fits best.
+        The multiple of the closed form that fits best.
     classes : ndarray of shape (K,), default=None
         The labels.
 
     Attributes
     ----------
     ax_ : Axes
-        What was drawn on.
+        The axes.
     figure_ : Figure
-        The figure that holds it.
+        The figure of the axes.
     points_ : Line2D
         The offsets.
     intervals_ : LineCollection or None
-        Their intervals.
+        The intervals.
     paths_ : list of Line2D
         Multiples of the closed form, for each value of `taus_`.
     taus_ : list of float
-        These values.
+        The values of :math:`\tau`.
     legend_ : Legend
         The legend.
 
     See Also
     --------
-    ClassProfileDisplay : What the offsets make of each class.
+    ClassProfileDisplay : Recall and precision of each class.
 
     Examples
     --------
@@ -101,14 +101,14 @@ class OffsetIntervalDisplay:
         estimator : TunedOffsetClassifierCV or OffsetTuner
             Fitted, with intervals.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         OffsetIntervalDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         tuner = tuner_of(estimator)
         if not hasattr(tuner, "offsets_interval_"):
@@ -145,22 +145,22 @@ class OffsetIntervalDisplay:
         Parameters
         ----------
         offsets : array-like of shape (K,)
-            The offsets; what they have in common is taken off.
+            The offsets; their mean is subtracted.
         interval : array-like of shape (2, K), default=None
-            Their lower and upper ends.
+            Lower and upper bounds of the offsets.
         support : array-like of shape (K,), default=None
-            How many rows each class has; None draws no closed form.
+            Number of samples of each class; None draws no closed form.
         classes : array-like of shape (K,), default=None
             The labels; None numbers the classes.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         OffsetIntervalDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         given = to_numpy(offsets)
         if given.ndim != 1 or len(given) < 2:
@@ -196,7 +196,7 @@ class OffsetIntervalDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         point_kwargs : dict, default=None
             Passed on to the `plot` of matplotlib for the offsets.
         interval_kwargs : dict, default=None
@@ -270,7 +270,7 @@ def _ends(interval: ArrayLike, offsets: _Floats) -> _Floats:
 
 
 def _closed_form(offsets: _Floats, support: _Floats) -> tuple[_Floats, float | None]:
-    """Return `-log prior`, centred, and by which multiple of it the offsets are fitted best."""
+    """Return the centred `-log prior`, and its multiple that fits the offsets best."""
     occurring = support > 0
     if not occurring.any() or (support < 0).any():
         raise ValueError(f"support must not be negative, and positive somewhere; got {support.tolist()}")

@@ -1,4 +1,4 @@
-"""What is drawn of an estimator: its tuner, and the scores of rows with their labels."""
+"""Data of displays: the tuner of an estimator, and scores with their labels."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ __all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "sou
 
 
 class Source(NamedTuple):
-    """A fitted tuner, and scores for it of which kind."""
+    """A fitted tuner, and scores with their kind."""
 
     tuner: OffsetTuner
     scores: ArrayLike
@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 
 def tuner_of(estimator: Any) -> OffsetTuner:
-    """Return the fitted tuner that an estimator has, or is."""
+    """Return the fitted tuner of an estimator, or the estimator if it is a tuner."""
     check_is_fitted(estimator)
     tuner = getattr(estimator, "tuner_", estimator)
     if not isinstance(tuner, OffsetTuner):
@@ -45,17 +45,17 @@ def tuner_of(estimator: Any) -> OffsetTuner:
 
 
 def require_one_label(estimator: Any, display: str) -> None:
-    """Raise where an estimator was fitted on several labels a row, of which `display` knows nothing."""
+    """Raise if an estimator is multilabel, which `display` does not support."""
     tuner = tuner_of(estimator)
     if tuner.multilabel_:
         raise ValueError(
-            f"{display} is for one label a row; estimator was fitted on several, {abridged(tuner.classes_)}. "
+            f"{display} supports one label per sample; estimator was fitted on several, {abridged(tuner.classes_)}. "
             "OffsetIntervalDisplay and ClassProfileDisplay draw these"
         )
 
 
 def source_of(estimator: Any, X: Any) -> Source:
-    """Return the tuner and the scores of `X`: what the classifier says of the rows, or for a bare tuner `X` itself."""
+    """Return the tuner and the scores of `X`; for a tuner `X` itself are the scores."""
     tuner = tuner_of(estimator)
     if tuner is estimator:
         return Source(tuner, X, tuner.kind)
@@ -81,7 +81,7 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
 
 @dataclass(frozen=True)
 class Rows:
-    """Checked scores on the host and of which kind, the truth of the rows, and the labels of the columns."""
+    """Checked scores on the host, their kind, the truth, and the labels of the columns."""
 
     given: npt.NDArray[np.floating[Any]]
     kind: Kind
@@ -95,7 +95,7 @@ class Rows:
 
     @property
     def proba(self) -> npt.NDArray[np.float64]:
-        """Two classes only: the probability (n,) of the second that is compared with a threshold."""
+        """Binary only: the probability (n,) of the second class, which is compared with a threshold."""
         if self.kind == "logits":
             own = expit(self.scores[:, 1] - self.scores[:, 0])
         else:
@@ -116,7 +116,7 @@ def labelled(
     sample_weight: ArrayLike | None = None,
     names: tuple[str, str] = ("X", "y"),
 ) -> Rows:
-    """Check scores and labels, which the user knows by these names, and return them as rows."""
+    """Check scores and labels, whose arguments have these `names`."""
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     x = to_numpy(check_scores(scores, kind=kind, name=names[0]))

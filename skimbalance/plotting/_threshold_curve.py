@@ -1,4 +1,4 @@
-"""Two classes: metrics against the threshold, drawn."""
+"""Display of binary metrics against the threshold."""
 
 import math
 from collections.abc import Sequence
@@ -35,43 +35,38 @@ __all__ = ["ThresholdCurveDisplay"]
 Scale = Literal["probability", "logit"]
 
 _BESIDE = ("precision", "recall")
-"""What is drawn beside the objective of a tuner."""
+"""Metrics that are drawn in addition to the objective of a tuner."""
 
 _HATCHES = ("//", "\\\\", "..", "xx")
 _SMALLEST = 1e-6
-"""A logit scale ends there, as it never comes to zero."""
+"""Lower end of a logit scale, which has no zero; its upper end is one minus this."""
 
 
 class ThresholdCurveDisplay:
-    r"""Metrics of two classes against the threshold on the probability of the positive class.
+    r"""Binary metrics against the threshold on the probability of the positive class.
 
-    The positive class is `pos_label`, by default ``classes_[1]``, which is predicted where its probability is at least
-    the threshold t, that is for offsets of
+    A threshold t on the probability of ``classes_[1]`` corresponds to the offsets
 
     .. math:: b_1 - b_0 = -\log \frac{t}{1 - t}
 
-    Where ``classes_[0]`` is positive, t is on its probability, and it is predicted where that is greater than t, for a
-    tie goes to ``classes_[1]``; t is then one minus `threshold_`, and :math:`b_0 - b_1` the right-hand side.
-
-    The curves are exact: steps at every threshold that decides differently, some 2,000 of them drawn where there are
-    more, the best of each metric among them. Thresholds that violate a constraint are shaded.
+    Thresholds that violate a constraint are shaded.
 
     Parameters
     ----------
     curve : ThresholdCurve
-        Arrays `thresholds` and by name `values` and `violations`, and `label`, the class whose probability it is, or of
-        logits the logistic function of whose score.
+        Arrays `thresholds`, mappings `values` and `violations` by name, and `label`, the positive class. For logits
+        thresholds are on the logistic function of its score.
     threshold : float, default=None
         The chosen threshold, which is marked.
     threshold_interval : tuple of float, default=None
-        Its interval.
+        Interval of the chosen threshold.
 
     Attributes
     ----------
     ax_ : Axes
-        What was drawn on.
+        The axes.
     figure_ : Figure
-        The figure that holds it.
+        The figure of the axes.
     lines_ : list of Line2D
         A curve for each metric.
     threshold_, interval_ : Line2D or None
@@ -79,13 +74,22 @@ class ThresholdCurveDisplay:
     chosen_ : list of Line2D
         The metrics at the chosen threshold.
     shades_ : list of Patch
-        What violates constraints.
+        The thresholds that violate constraints.
     legend_ : Legend
         The legend.
 
     See Also
     --------
     ImbalanceCurveDisplay : Any number of classes, along a path of offsets.
+
+    Notes
+    -----
+    The positive class is `pos_label`, by default ``classes_[1]``. It is predicted where its probability is at least t.
+    If ``classes_[0]`` is positive, it is predicted where its probability is greater than t: a tie goes to
+    ``classes_[1]``. Then t is ``1 - threshold_``, and the formula gives :math:`b_0 - b_1`.
+
+    The curves are exact, with a step at each threshold that changes a decision. Of more than about 2,000 steps a
+    selection is drawn, which includes the maximum of each metric.
 
     Examples
     --------
@@ -125,31 +129,31 @@ class ThresholdCurveDisplay:
         ax: Axes = None,
         **plot_options: Any,
     ) -> Self:
-        """Draw the curves for the scores of a fitted classifier, and the threshold that its tuner has chosen.
+        """Draw the curves for the scores of a fitted classifier, and the threshold of its tuner.
 
         Parameters
         ----------
         estimator : TunedOffsetClassifierCV or OffsetTuner
             Fitted, for two classes.
         X : array-like
-            Rows that the estimator was not fitted on; for a tuner their scores.
+            Samples that the estimator was not fitted on; for a tuner their scores.
         y : array-like of shape (n,)
-            Their labels.
+            Labels of `X`.
         metrics : sequence of str or metric, default=None
-            What to draw; None takes the objective, precision and recall.
+            Metrics to draw; None draws the objective, precision and recall.
         constraints : sequence of AtLeast, AtMost or Near, default=None
-            What is shaded where it is violated; None takes the constraints of the estimator.
+            Constraints whose violations are shaded; None takes those of the estimator.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         ThresholdCurveDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         require_one_label(estimator, cls.__name__)
         source = source_of(estimator, X)
@@ -194,28 +198,28 @@ class ThresholdCurveDisplay:
         y_true : array-like of shape (n,)
             The label of each row, of two.
         y_score : array-like of shape (n,) or (n, 2)
-            Scores of rows that the classifier was not trained on.
+            Scores of samples that the classifier was not trained on.
         metrics : sequence of str or metric, default=("f1", "precision", "recall")
             What to draw.
         constraints : sequence of AtLeast, AtMost or Near, default=()
-            What is shaded where it is violated.
+            Constraints whose violations are shaded.
         kind : {"proba", "log_proba", "logits"}, default="proba"
             What the scores are.
         pos_label : label, default=None
-            The positive class of two-class metrics, on whose probability the threshold is; None takes the second.
+            The positive class of binary metrics, on whose probability the threshold is; None takes the second.
         threshold : float, default=None
-            A threshold to be marked; infinity where nothing is predicted as the positive class.
+            Threshold to mark; infinity if no sample is predicted as the positive class.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each row.
+            Weight of each sample.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         ThresholdCurveDisplay
-            What was computed and drawn.
+            The drawn display.
         """
         shape = to_numpy(y_score, name="y_score").shape
         _require_two("y_score", shape[1] if len(shape) == 2 else 2)
@@ -241,9 +245,12 @@ class ThresholdCurveDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         scale : {"probability", "logit"}, default="probability"
-            How thresholds are spaced: evenly, or by their log-odds, which gives room to those near zero and one.
+            Scale of the thresholds.
+
+            - ``"probability"``: linear.
+            - ``"logit"``: linear in the log-odds, which enlarges the ends near zero and one.
         curve_kwargs : dict, default=None
             Passed on to the `step` of matplotlib for each curve.
         threshold_kwargs : dict, default=None
@@ -277,7 +284,7 @@ class ThresholdCurveDisplay:
         return self
 
     def _set_scale(self, scale: Scale) -> tuple[float, float]:
-        """Set the scale, and return which thresholds it shows."""
+        """Set the scale, and return its lowest and highest threshold."""
         if scale == "probability":
             self.ax_.set_xlim(-0.02, 1.02)
             return 0.0, 1.0
@@ -337,7 +344,7 @@ class ThresholdCurveDisplay:
 
 
 def _probabilities(low: float, high: float) -> list[float]:
-    """Return round probabilities between two, for the ticks of a logit scale; no more than nine."""
+    """Return at most nine round probabilities as ticks of a logit scale."""
     tails = [10.0**-power for power in range(1, 7)]
     step = 1 + (sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)) // 9
     below, above = ([tail for tail in tails[::step] if tail >= edge] for edge in (low, 1 - high))
@@ -371,12 +378,12 @@ def _computed(
         of=positive,
         kept=[0.5] if threshold is None else [0.5, threshold],
     )
-    # Of logits, such as margins of a `decision_function`, it is no probability.
+    # Logits, such as margins of a `decision_function`, need not be calibrated.
     return replace(curve, quantity="logistic function of the score" if kind == "logits" else "probability")
 
 
 def _interval(tuner: OffsetTuner) -> tuple[float, float] | None:
-    """Return between which thresholds the offsets of the interval decide."""
+    """Return the thresholds that correspond to the interval of the offsets."""
     if not hasattr(tuner, "offsets_interval_"):
         return None
     low, high = to_numpy(tuner.offsets_interval_)

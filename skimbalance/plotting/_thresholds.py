@@ -1,4 +1,4 @@
-"""Two classes: metrics and requirements at every threshold that decides differently."""
+"""Binary metrics and constraints at every threshold that changes a decision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = ["ThresholdCurve", "threshold_curve"]
 _Floats = npt.NDArray[np.float64]
 
 _DRAWN = 700
-"""Where there are more cuts, about so many are kept, evenly by each of rank, probability and log-odds."""
+"""With more than three times as many cuts, this many are drawn evenly by rank, by probability and by log-odds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class _Cuts:
         return np.broadcast_to(values, self._line.hits.shape)[self._places]
 
     def one_by_one(self, metric: Metric, which: npt.NDArray[np.int64]) -> _Floats:
-        """Return a metric of which nothing but values is known after some cuts."""
+        """Return a black-box metric after some cuts."""
         between = np.append((self.log_odds[1:] + self.log_odds[:-1]) / 2, self.log_odds[-1] + 1)[which]
         scores, of = self._problem.scores.astype(np.float64), self._of
         margins = scores[:, of] - scores[:, 1 - of]
@@ -135,7 +135,7 @@ def _thinned(log_odds: _Floats, thresholds: _Floats, kept: list[int]) -> npt.NDA
 
 
 def _stretches(thresholds: _Floats, where: npt.NDArray[np.bool_]) -> _Floats:
-    """Return from where to where the cuts `where` reach, (r, 2)."""
+    """Return the intervals (r, 2) of the thresholds where `where` is True."""
     edges = np.diff(np.concatenate([[0], where.astype(np.int8), [0]]))
     ends = np.append(thresholds, 1.0)
     return np.column_stack([ends[np.flatnonzero(edges > 0)], ends[np.flatnonzero(edges < 0)]])

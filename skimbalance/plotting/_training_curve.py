@@ -1,4 +1,4 @@
-"""Epochs of a net before and after adjustment, drawn."""
+"""Display of the epochs of a net, without and with offsets."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,28 +20,28 @@ _BEFORE, _AFTER = "valid_{}_untuned", "valid_{}_tuned"
 
 
 class TrainingCurveDisplay:
-    """A metric on the validation rows after each epoch, without offsets and with them.
+    """A metric on the validation samples after each epoch, without and with offsets.
 
-    The epoch that either would choose is marked: of the values without offsets the best, and of those with offsets,
-    which are cross-fitted, the one that :class:`~skimbalance.callbacks.TunedOffsetCheckpoint` has kept.
+    The best epoch of each curve is marked. The values with offsets are cross-fitted; their best epoch is that of
+    :class:`~skimbalance.callbacks.TunedOffsetCheckpoint`.
 
     Parameters
     ----------
     epochs : ndarray of shape (n_epochs,)
-        Their numbers.
+        Numbers of the epochs.
     untuned, tuned : ndarray of shape (n_epochs,)
-        The metric without offsets and with them; NaN for an epoch whose logits were not finite.
+        The metric without and with offsets; NaN for an epoch with infinite or missing logits.
     objective : str
         The name of the metric.
     best_untuned, best_tuned : int or None
-        The numbers of the epochs that either would choose, None if there is none.
+        The best epoch of each curve, None if all values are NaN.
 
     Attributes
     ----------
     ax_ : Axes
-        What was drawn on.
+        The axes.
     figure_ : Figure
-        The figure that holds it.
+        The figure of the axes.
     untuned_, tuned_ : Line2D
         The two curves.
     marks_ : list of Line2D
@@ -96,16 +96,16 @@ class TrainingCurveDisplay:
         net : skorch.NeuralNet
             Fitted with a :class:`~skimbalance.callbacks.TunedOffsetCheckpoint` among its callbacks.
         objective : str or metric, default=None
-            Which objective to draw, where the history holds several.
+            Objective to draw if the history has several.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         TrainingCurveDisplay
-            What was read and drawn.
+            The drawn display.
         """
         history = getattr(net, "history", None)
         if history is None:
@@ -126,19 +126,18 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         history : skorch.history.History, or sequence of dict
-            What was recorded of each epoch.
+            The records of each epoch.
         objective : str or metric, default=None
-            Which objective to draw, where the history holds several. A metric also says which values are better, where
-            its name alone does not tell.
+            Objective to draw if the history has several. A metric also defines whether higher values are better.
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         **plot_options : dict
             Passed on to :meth:`plot`.
 
         Returns
         -------
         TrainingCurveDisplay
-            What was read and drawn.
+            The drawn display.
         """
         rows = list(history)
         name = _objective_in(rows, objective)
@@ -169,7 +168,7 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None makes a figure.
         untuned_kwargs, tuned_kwargs : dict, default=None
             Passed on to the `plot` of matplotlib for either curve.
         legend_kwargs : dict, default=None
@@ -216,7 +215,7 @@ class TrainingCurveDisplay:
 
 
 def _objective_in(rows: Sequence[Mapping[str, Any]], objective: str | Metric | None) -> str:
-    """Return the name of the objective that is to be drawn."""
+    """Return the name of the objective to draw."""
     head, tail = _AFTER.split("{}")
     keys = {key for row in rows for key in row}
     known = sorted(
@@ -243,7 +242,7 @@ def _recorded(rows: Sequence[Mapping[str, Any]], key: str) -> _Floats:
 
 
 def _metric_named(name: str) -> Metric:
-    """Return a metric that says which values are better; more is, of all that have no name of their own but costs."""
+    """Return a metric that defines which values are better; of unknown metrics except costs, higher values."""
     cost = Cost([[0, 1], [1, 0]])
     return cost if name == cost.name else METRICS.get(name, METRICS["accuracy"])
 

@@ -223,7 +223,7 @@ class TestGoingOn:
             net.module_.layer.weight.fill_(0)
             net.module_.layer.bias.fill_(0)
         net.set_params(lr=0.0)
-        with pytest.warns(SkimbalanceWarning, match="its best epoch is forgotten"):
+        with pytest.warns(SkimbalanceWarning, match="its best epoch is discarded"):
             net.partial_fit(X, y)
         assert all((value == 0).all() for value in parts(net)["diary"].params_[-1].values())
 
@@ -244,12 +244,12 @@ class TestGoingOn:
         assert parts(second)["best"].best_epoch_ == parts(straight)["best"].best_epoch_
         np.testing.assert_array_equal(parts(second)["best"].offsets_, parts(straight)["best"].offsets_)
 
-    def test_without_a_folder_it_says_so(self, tmp_path):
+    def test_without_a_folder_it_warns(self, tmp_path):
         saved = TrainEndCheckpoint(dirname=tmp_path)
         first, X, y = trained(epochs=2, fit=False)
         first.set_params(callbacks=[("saved", saved), *first.callbacks]).fit(X, y)
         second, *_ = trained(epochs=2, fit=False, more=[("load", LoadInitState(saved))])
-        with pytest.warns(SkimbalanceWarning, match="Give TunedOffsetCheckpoint a dirname"):
+        with pytest.warns(SkimbalanceWarning, match="Pass dirname to TunedOffsetCheckpoint"):
             second.fit(X, y)
 
     def test_a_bias_made_for_offsets(self):
@@ -360,8 +360,8 @@ class TestWrongUse:
         net.set_params(callbacks=[("best", TunedOffsetCheckpoint(kind="proba"))]).fit(X, y)
         assert parts(net)["best"].best_epoch_ in (1, 2)
 
-    def test_a_state_says_nothing_of_epochs(self):
-        with pytest.raises(ValueError, match="every epoch can reach an ImbalanceState"):
+    def test_an_imbalance_state_is_refused(self):
+        with pytest.raises(ValueError, match="every epoch can achieve an ImbalanceState"):
             trained(objective=ImbalanceState("uniform"))
 
     def test_an_unknown_objective(self):
@@ -374,8 +374,8 @@ class TestWrongUse:
         assert "skimbalance.callbacks needs skorch and torch: pip install 'skimbalance[skorch]'" in done.stderr
 
 
-def test_the_hand_written_loop_of_the_documentation():
-    notes = TunedOffsetCheckpoint.__doc__.split("A hand-written loop")[1].split("References")[0]
+def test_the_training_loop_of_the_documentation():
+    notes = TunedOffsetCheckpoint.__doc__.split("training loop without skorch")[1].split("References")[0]
     loop = textwrap.dedent(notes.split("::", 1)[1])
     X, y = features(n_samples=600)
     module = Head()

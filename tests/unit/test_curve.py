@@ -106,7 +106,7 @@ class TestPoints:
         ({"metrics": ["f1_macr"]}, "did you mean"),
         ({"y": [0, 1] * 20}, "undefined where all classes are equally frequent"),
         ({"classes": ["a", "b"]}, "which is none of"),
-        ({"y": [[0, 1]] * 40}, "for one label a row; got an indicator"),
+        ({"y": [[0, 1]] * 40}, "supports one label per sample; got an indicator"),
         ({"y": [0] * 40}, "at least two classes"),
         ({"y": [0, 1] * 10}, "equally many rows"),
         ({"sample_weight": [1.0]}, "sample_weight must have shape"),

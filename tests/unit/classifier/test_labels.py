@@ -275,7 +275,7 @@ def test_scikit_learns_checks_of_several_labels(check):
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="FixedOffsetClassifier is for one label a row"):
+    with pytest.raises(ValueError, match="FixedOffsetClassifier supports one label per sample"):
         FixedOffsetClassifier(ONE_VS_REST).fit(X, Y)
     fitted = []
 

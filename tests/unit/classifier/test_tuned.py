@@ -97,9 +97,9 @@ class TestTuned:
     def test_a_frozen_model_must_know_the_labels(self, cv):
         X, y = draw()
         frozen = FrozenEstimator(logistic().fit(X, y))
-        with pytest.raises(ValueError, match="does not know: its classes are"):
+        with pytest.raises(ValueError, match="not among the classes of the fitted estimator"):
             TunedOffsetClassifierCV(frozen, cv=cv).fit(X, np.char.upper(y))
-        with pytest.raises(ValueError, match="does not know: its classes are"):
+        with pytest.raises(ValueError, match="not among the classes of the fitted estimator"):
             FixedOffsetClassifier(frozen).fit(X, np.char.upper(y))
         with pytest.raises(ValueError, match="offsets='prior' needs rows"):
             FixedOffsetClassifier(frozen).fit(X[y != "blue"], y[y != "blue"])

@@ -63,5 +63,5 @@ def test_a_classifier_of_skorch():
 
 def test_the_callback_is_of_one_label_a_row():
     net = made().set_params(callbacks=[TunedOffsetCheckpoint("f1_macro")])
-    with pytest.raises(ValueError, match="TunedOffsetCheckpoint is for one label a row; got targets of several"):
+    with pytest.raises(ValueError, match="TunedOffsetCheckpoint supports one label per sample; got targets of shape"):
         net.fit(X, Y.astype(np.float32))

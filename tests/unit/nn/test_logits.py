@@ -197,7 +197,7 @@ class TestInClassifiers:
             logits = net_logits(pipe[-1], pipe[0].transform(X))
             again = OffsetTuner(kind="logits").fit(logits, y)
             np.testing.assert_allclose(clf.offsets_, again.offsets_, rtol=1e-5)
-        with pytest.raises(ValueError, match=r"which the fitted estimator does not know: its classes are \[0, 1, 2\]"):
+        with pytest.raises(ValueError, match=r"not among the classes of the fitted estimator, \[0, 1, 2\]"):
             TunedOffsetClassifierCV(pipe, cv="prefit").fit(X, NAMES[y])
 
     def test_in_and_around_a_search(self):

@@ -58,5 +58,7 @@ def test_a_classifier():
 
 @pytest.mark.parametrize("display", [ImbalanceCurveDisplay, ThresholdCurveDisplay])
 def test_curves_are_of_one_label_a_row(display):
-    with pytest.raises(ValueError, match=f"{display.__name__} is for one label a row; estimator was fitted on several"):
+    with pytest.raises(
+        ValueError, match=f"{display.__name__} supports one label per sample; estimator was fitted on several"
+    ):
         display.from_estimator(TUNER, expit(ODDS), INDICATOR)
