@@ -41,7 +41,7 @@ class Agreement(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class MatthewsCorrelation(Agreement):
-    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` of `n` samples correct; zero where undefined."""
+    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` of `n` samples correct; zero if undefined."""
 
     name: ClassVar[str] = "matthews_corrcoef"
 
@@ -59,7 +59,7 @@ class MatthewsCorrelation(Agreement):
 
 @dataclass(frozen=True, kw_only=True)
 class CohenKappa(Agreement):
-    """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero where undefined."""
+    """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero if undefined."""
 
     name: ClassVar[str] = "cohen_kappa"
 
