@@ -24,7 +24,7 @@ ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall
 
 
 @pytest.mark.parametrize("name", sorted(TWO))
-def test_two_classes_reach_the_optimum_of_every_cut(name):
+def test_binary_is_the_best_of_all_thresholds(name):
     """A thousand problems, most of them with heavy ties, hard, soft and weighted."""
     for seed in range(1000):
         drawn = problem(
@@ -55,7 +55,7 @@ def drawn_with_decisions(seed):
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "matthews_corrcoef", "worst_recall"])
-def test_more_climbs_keep_what_the_first_have_reached(name):
+def test_more_restarts_are_never_worse(name):
     """Which `solved_up_to` relies on."""
     for seed in range(15):
         setting = problem(seed, n_samples=10 + seed % 9, metric=name)
@@ -66,7 +66,7 @@ def test_more_climbs_keep_what_the_first_have_reached(name):
 
 
 @pytest.mark.parametrize("name", THREE)
-def test_three_classes_reach_the_optimum_of_every_cell(name):
+def test_three_classes_are_the_best_of_all_cells(name):
     """At least 95% of 200 problems exactly, 99.5% of the value on average, and never below a start."""
     exact, shares = 0, []
     for seed in range(20 if name in ALIKE else 200):
