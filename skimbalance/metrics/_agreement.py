@@ -28,7 +28,7 @@ class Accuracy(LinearMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement(PooledMetric):
-    """Functions of the number of correct decisions `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
+    """Functions of the number correct `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     is_extreme_at_corners: ClassVar[bool] = True
