@@ -28,7 +28,7 @@ class Accuracy(LinearMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement(PooledMetric):
-    """Functions of the number of correct decisions `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
+    """Functions of the number correct `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     is_extreme_at_corners: ClassVar[bool] = True
@@ -41,7 +41,7 @@ class Agreement(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class MatthewsCorrelation(Agreement):
-    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` of `n` samples correct; zero where undefined."""
+    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` of `n` samples correct; zero if undefined."""
 
     name: ClassVar[str] = "matthews_corrcoef"
 
@@ -59,7 +59,7 @@ class MatthewsCorrelation(Agreement):
 
 @dataclass(frozen=True, kw_only=True)
 class CohenKappa(Agreement):
-    """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero where undefined."""
+    """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero if undefined."""
 
     name: ClassVar[str] = "cohen_kappa"
 

@@ -1,4 +1,4 @@
-"""Functions of the recalls: balanced accuracy, recall of one class, geometric mean, worst recall, false positive rate."""
+"""Functions of the recalls: balanced accuracy, one recall, geometric mean, worst recall, false positive rate."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -25,7 +25,7 @@ ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall
 
 
 @pytest.mark.parametrize("name", sorted(TWO))
-def test_two_classes_reach_the_optimum_of_every_cut(name):
+def test_binary_is_the_best_of_all_thresholds(name):
     """A thousand problems, most of them with heavy ties, hard, soft and weighted."""
     for seed in seeds(1000, quick=105):
         drawn = problem(
@@ -56,7 +56,7 @@ def drawn_with_decisions(seed):
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "matthews_corrcoef", "worst_recall"])
-def test_more_climbs_keep_what_the_first_have_reached(name):
+def test_more_restarts_are_never_worse(name):
     """Which `solved_up_to` relies on."""
     for seed in seeds(15, quick=3):
         setting = problem(seed, n_samples=10 + seed % 9, metric=name)
@@ -67,7 +67,7 @@ def test_more_climbs_keep_what_the_first_have_reached(name):
 
 
 @pytest.mark.parametrize("name", THREE)
-def test_three_classes_reach_the_optimum_of_every_cell(name):
+def test_three_classes_are_the_best_of_all_cells(name):
     """At least 95% of 200 problems exactly, 99.5% of the value on average, and never below a start."""
     exact, shares = 0, []  # by default 18 of 20 and 99%
     for seed in seeds(20, quick=4) if name in ALIKE else seeds(200, quick=20):

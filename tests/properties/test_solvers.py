@@ -42,7 +42,7 @@ def test_offsets_sum_to_zero_and_achieve_what_is_reported(name, seed, n_classes)
 
 @settings(deadline=None, max_examples=40)
 @given(names, seeds, sizes)
-def test_a_constant_in_a_row_changes_nothing(name, seed, n_classes):
+def test_a_constant_in_a_sample_changes_nothing(name, seed, n_classes):
     setting = drawn(name, seed, n_classes)
     shift = np.random.default_rng(seed).normal(size=(len(setting.scores), 1)).round(2)
     moved = dataclasses.replace(setting, scores=setting.scores + shift)
@@ -108,8 +108,8 @@ def test_float32_stays_float32(n_classes, soft):
     assert solution.objective_value == pytest.approx(solve(base).objective_value, abs=0.02)
 
 
-def test_near_rows_are_enough_for_many(monkeypatch):
-    """Ascents over near rows end as high as ascents over all rows, but for local optima of either."""
+def test_near_samples_are_enough_for_many(monkeypatch):
+    """Ascents over near samples end as high as ascents over all samples, apart from local optima."""
     settings = [problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4)]
     near = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 10**9)
@@ -126,7 +126,7 @@ def test_ten_thousand_ties():
 
 
 @pytest.mark.parametrize("metric", ["f1_macro", "geometric_mean", "accuracy"])
-def test_near_rows_in_every_library(xp, metric, monkeypatch):
+def test_near_samples_in_every_library(xp, metric, monkeypatch):
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
     monkeypatch.setattr(array_api, "_BLOCK_CELLS", 40)
     here = problem(6, n_classes=5, n_samples=400, metric=metric)
@@ -163,8 +163,8 @@ def test_near_decisions_are_decisions_in_float32(scale, rng, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_two_classes_of_many_rows(dtype, rng):
-    """The best F1 over all cuts of 150,000 rows, some of whose gaps are nearer to each other than rounding."""
+def test_binary_with_many_samples(dtype, rng):
+    """The best F1 over all thresholds of 150,000 samples, some of whose margins differ by less than rounding."""
     scores = rng.normal(-4, 2, 150_000).astype(dtype)
     y = (rng.random(scores.size) < 1 / (1 + np.exp(-scores))).astype(np.int64)
     scores[:2000] = np.nextafter(scores[2000:4000], dtype(0))

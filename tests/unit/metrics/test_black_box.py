@@ -74,7 +74,7 @@ def counts_of(truth, decided, weights=None, *, n_classes=4):
 @pytest.mark.parametrize("name", sorted(TWINS))
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("labels", [NAMES, np.array([7, 3, 11, -1]), None])
-def test_values_are_those_of_our_metric_and_of_all_rows(name, weighted, labels):
+def test_values_equal_those_of_our_metric_and_of_all_samples(name, weighted, labels):
     for seed in range(10):
         truth, decided, weights = draw(seed)
         weights = weights if weighted else None
@@ -94,7 +94,7 @@ def test_soft_labels_are_fractional_cells():
     assert BlackBox(cohen_kappa_score).value(counts) == pytest.approx(METRICS["cohen_kappa"].value(counts))
 
 
-def test_one_row_a_cell_and_labels_of_their_own_type():
+def test_one_sample_for_each_cell_with_labels_of_their_own_type():
     seen = []
 
     def spy(y_true, y_pred, *, sample_weight):
@@ -112,7 +112,7 @@ def test_one_row_a_cell_and_labels_of_their_own_type():
 class TestWithoutWeights:
     """A function that takes no sample_weight."""
 
-    def test_rows_are_repeated(self):
+    def test_samples_are_repeated(self):
         truth, decided, _ = draw(1)
         times = np.random.default_rng(0).integers(1, 4, size=len(truth))
         counts = counts_of(truth, decided, times.astype(float))
@@ -170,7 +170,7 @@ def test_answers_must_be_numbers():
 
 
 @pytest.mark.parametrize("value", [-1e300, -1e9, -1e7, -2e6, -1e6, -5.0, 0.0, 1e6, 1e300])
-def test_ranks_keep_the_order_above_a_floor(value):
+def test_objective_values_keep_the_order_above_a_lower_bound(value):
     counts = counts_of(*draw(0)[:2])
     here, above = (BlackBox(Always(v)).objective_value(counts) for v in (value, value + max(1.0, 1e-3 * abs(value))))
     floor = BlackBox(share_right).worst_objective_value(4)

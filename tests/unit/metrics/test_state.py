@@ -46,7 +46,7 @@ def test_two_classes_as_a_vector():
         )
 
 
-def test_classes_without_rows_are_left_out_of_the_mean():
+def test_classes_without_samples_are_left_out_of_the_mean():
     proba, y, _ = drawn(3)
     kept = y != 2
     got = imbalance_state(proba[kept], y=y[kept], classes=[0, 1, 2], class_balanced=True)

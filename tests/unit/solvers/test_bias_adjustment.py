@@ -124,7 +124,7 @@ class TestAnyProblem:
 
 
 class TestThroughTheTuner:
-    def test_it_is_empirical_whatever_the_estimate_and_judged_on_held_out_rows(self):
+    def test_it_ignores_the_estimate_and_is_scored_on_validation_folds(self):
         here = problem(5, n_classes=2, n_samples=200, metric="f1")
         y = here.truth.codes
         tuners = [

@@ -1,4 +1,4 @@
-"""The walk sees, at every cut, what counting afresh sees."""
+"""The sorted sweep gives the same value after every step as counting again."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def metric_of(name):
 
 
 def walked(setting, start, classes):
-    """The walks of some classes side by side, and the ranks along them."""
+    """The sorted sweeps of some classes, and the objective values along them."""
     place = around(setting, start)
     sorted_sweeps = place.sorted_sweeps(np.asarray(classes))
     return place, sorted_sweeps, sweep_objective(sorted_sweeps, setting, setting.count(place.first))
@@ -46,8 +46,8 @@ def test_ranks_along_equals_counting_afresh(name, truth):
 
 @pytest.mark.parametrize("name", ["f1_macro", "geometric_mean", "worst_recall", "matthews_corrcoef", "cost"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_walks_over_near_rows_miss_nothing_within_bounds(name, weighted, monkeypatch):
-    """Whatever offset a class is given within its bounds, the walk over near rows knows its rank."""
+def test_sweeps_over_near_samples_are_exact_within_bounds(name, weighted, monkeypatch):
+    """For every offset within the bounds of a class, the sweep over near samples gives the objective value."""
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
     monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
     monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 1)
@@ -69,7 +69,7 @@ def test_walks_over_near_rows_miss_nothing_within_bounds(name, weighted, monkeyp
             assert along[np.searchsorted(margins, cut)] == pytest.approx(setting.objective_value(offsets), abs=1e-9)
 
 
-def test_the_walk_is_the_same_in_every_array_library(xp):
+def test_the_sweep_is_the_same_in_every_array_library(xp):
     for name in METRICS:
         here = problem(2, n_classes=4, n_samples=25, metric=name, weighted=True)
         there = in_namespace(here, xp)
@@ -174,7 +174,7 @@ class TestBestCut:
         assert self.objective_value([1, 2, 4], [0, 1, 0, 9], bounds=bounds) == [1]
         assert self.objective_value([0, 2, 4], [9, 1, 0, 0], bounds=bounds) == [1]
 
-    def test_each_walk_has_its_own(self):
+    def test_each_sweep_has_its_own(self):
         most = np.finfo(float).max
         margins, objective_values = [[1, 2, 3], [10, 20, most], [1, 2, 3]], [[0, 1, 0, 0], [0, 0, 2, 9], [0, 0, 0, 0]]
         found = self.cuts(margins, objective_values, above=0.0)

@@ -1,4 +1,4 @@
-"""Requirements in the line search: met wherever offsets can meet them, and the objective best among those."""
+"""Constraints in the line search: satisfied if offsets can satisfy them, with the best objective among those."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def required(rng, n_classes):
 
 
 def lowest_met(setting):
-    """What no rank falls below that meets the requirements."""
+    """A lower bound of the objective values that satisfy the constraints."""
     return setting.metric.worst_objective_value(setting.n_classes)
 
 
@@ -58,7 +58,7 @@ def test_two_classes_are_exact(objective, soft):
     assert 10 < met < 100
 
 
-def test_three_classes_meet_what_can_be_met():
+def test_three_classes_satisfy_achievable_constraints():
     met, shares = 0, []
     for seed in seeds(200, quick=24):
         name = ("f1_macro", "accuracy", "geometric_mean", "precision_macro")[seed % 4]
@@ -85,7 +85,7 @@ def test_what_is_reported_is_what_is_achieved():
         )
 
 
-def test_missing_by_less_is_better_and_meeting_is_best():
+def test_a_smaller_violation_is_better_and_none_is_best():
     setting = replace(problem(0), requirements=(BoundConstraint(METRICS["accuracy"], low=0.9),))
     truth = to_numpy(setting.truth.codes).astype(np.int64)
     objective_values = []
@@ -97,7 +97,7 @@ def test_missing_by_less_is_better_and_meeting_is_best():
 
 
 @pytest.mark.parametrize("objective", ["f1", "accuracy", "geometric_mean"])
-def test_of_those_that_miss_alike_the_best_is_taken(objective):
+def test_of_equal_violations_the_best_objective_is_chosen(objective):
     tied = 0
     for seed in seeds(800, quick=240):
         drawn = problem(seed, n_classes=2, n_samples=14, metric=objective, decimals=1)
@@ -115,7 +115,7 @@ def test_of_those_that_miss_alike_the_best_is_taken(objective):
     assert tied > (5 if exhaustive else 1)
 
 
-def test_a_cost_of_any_size_never_outweighs_a_requirement():
+def test_a_cost_of_any_size_never_outweighs_a_constraint():
     matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
     for seed in seeds(20, quick=5):
         drawn = problem(seed, n_samples=30)
@@ -124,7 +124,7 @@ def test_a_cost_of_any_size_never_outweighs_a_requirement():
         assert setting.missed(solve(setting).counts) == 0
 
 
-def test_classes_that_are_left_out_take_their_requirements_along():
+def test_constraints_on_classes_that_are_left_out_are_dropped():
     setting = replace(
         problem(0), requirements=tuple(BoundConstraint(METRICS["recall"].bind(c), low=0.5) for c in range(3))
     )
@@ -158,8 +158,8 @@ def test_every_library(xp):
     )
 
 
-def test_what_can_be_met_is_met_in_near_mode(monkeypatch):
-    """What is missed by a requirement is no measure of gains: the search goes on until nothing is missed."""
+def test_achievable_constraints_are_satisfied_in_near_mode(monkeypatch):
+    """A violation is no reference for relative gains: the search goes on until the constraint is satisfied."""
     monkeypatch.setattr(_coordinate_ascent, "_CELLS_TO_THE_END", 0)
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
     rng = np.random.default_rng(4)

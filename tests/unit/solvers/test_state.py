@@ -106,7 +106,7 @@ def test_balanced_and_calibrated_the_uniform_target_gives_minus_log_prior():
 
 @settings(deadline=None, max_examples=40)
 @given(seeds, sizes)
-def test_a_constant_in_a_row_changes_nothing(seed, n_classes):
+def test_a_constant_in_a_sample_changes_nothing(seed, n_classes):
     scores, weights, target = drawn(seed, n_classes=n_classes)
     shift = np.random.default_rng(seed).normal(size=(len(scores), 1)) * 100
     one, other = (solve_state(x, target, weights=weights) for x in (scores, scores + shift))
@@ -187,7 +187,7 @@ def test_targets_at_the_border_are_met_in_proportion(least):
 
 
 def test_the_treads_of_a_staircase():
-    """Rows that are one-hot make a step function of the state: on a tread it stays, between them it climbs a riser."""
+    """With one-hot samples the state is nearly a step function of the offsets."""
     scores = np.log(np.maximum(np.eye(4)[np.arange(40) % 4], np.finfo(np.float64).tiny))
     assert solve_state(scores, np.full(4, 0.25)).n_hessians == 0
     for target in ([0.5, 0.25, 0.125, 0.125], [0.25 + 1e-7, 0.25 - 1e-7, 0.25, 0.25], [0.97, 0.01, 0.01, 0.01]):
@@ -196,13 +196,13 @@ def test_the_treads_of_a_staircase():
         np.testing.assert_allclose(state_by_hand(scores, found.offsets), target, atol=1e-8)
 
 
-def test_one_row_is_solved_in_closed_form():
+def test_one_sample_is_solved_in_closed_form():
     scores = np.array([[3.0, -50.0, 0.0]])
     offsets = np.log([0.2, 0.3, 0.5]) - scores[0]
     np.testing.assert_allclose(solve_state(scores, [0.2, 0.3, 0.5]).offsets, offsets - offsets.mean(), atol=1e-6)
 
 
-def test_what_rounding_hides_is_not_said_to_be_reached():
+def test_a_target_lost_to_rounding_has_not_converged():
     scores = np.random.default_rng(0).normal(size=(301, 4)) * 1e15
     found = solve_state(scores, [0.4, 0.3, 0.2, 0.1])
     assert not found.converged
@@ -228,7 +228,7 @@ def test_products_and_matrices_agree(monkeypatch):
     np.testing.assert_allclose(products.offsets, dense.offsets, atol=1e-6)
 
 
-def test_a_start_from_some_of_the_rows_ends_at_the_same(monkeypatch):
+def test_a_start_from_a_subsample_gives_the_same_result(monkeypatch):
     scores, weights, target = drawn(0, n_samples=5000, scale=3.0)
     full = solve_state(scores, target, weights=weights)
     monkeypatch.setattr(_state, "_START_CELLS", 1000)
