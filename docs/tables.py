@@ -72,7 +72,7 @@ def quality() -> str:
 
 
 def _order(group: str, metric: str) -> tuple[bool, int]:
-    return group != "two classes", list(METRICS).index(metric)
+    return group != "binary", list(METRICS).index(metric)
 
 
 def _verdicts(rows: Iterable[dict[str, str]]) -> tuple[int, int, int]:
@@ -97,18 +97,18 @@ def labels() -> str:
 
 
 def _averaged(rows: Iterable[dict[str, str]], metric: str) -> str:
-    """Return a line for each data set, a column for each method, and our distance to the best rival."""
+    """Return a line for each data set and a column for each method; the last column is the best baseline's difference."""
     sets: dict[str, dict[str, dict[str, str]]] = {}
     for row in rows:
         if row["metric"] == metric:
             sets.setdefault(row["data"], {})[row["method"]] = row
     lines = []
     for data, methods in sets.items():
-        rivals = [row for method, row in methods.items() if not method.startswith("skimbalance")]
-        best = max(rivals, key=lambda row: float(row["score"]))
+        others = [row for method, row in methods.items() if not method.startswith("skimbalance")]
+        best = max(others, key=lambda row: float(row["score"]))
         lines.append([data, *(_marked(methods[method]) for method in LABELS), _ahead(best)])
     name = metric.removeprefix("f1_")
-    return _table([f"{name}-F1", *LABELS.values(), "default ahead of best rival by"], lines)
+    return _table([f"{name}-F1", *LABELS.values(), "default minus best baseline"], lines)
 
 
 def _end_to_end(rows: Iterable[dict[str, str]]) -> str:
@@ -123,12 +123,12 @@ def _end_to_end(rows: Iterable[dict[str, str]]) -> str:
         for row in rows
         if row["data"].endswith(END_TO_END)
     ]
-    head = ["training and tuning, macro-F1", "method", "score", "default ahead by", "seconds"]
+    head = ["training and tuning, macro-F1", "method", "score", "default minus method", "seconds"]
     return _table(head, lines, text=["method"])
 
 
 def _marked(row: dict[str, str]) -> str:
-    """Return a score, and whether its difference to our default may be chance, or is one that we are behind by."""
+    """Return a score, marked where it is significantly better than the default (▲) or does not differ (=)."""
     if not row["low"] or float(row["low"]) > 0:
         return f"{float(row['score']):.4f}"
     return f"{float(row['score']):.4f} {'=' if float(row['high']) >= 0 else '▲'}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from skimbalance._core.sklearn import forget_fit
 from skimbalance._core.typing import Array, Label
+from skimbalance.estimation import FitSpec
 from skimbalance.exceptions import (
     SkimbalanceWarning,
     UnreachableGoalWarning,
@@ -225,7 +226,7 @@ class TunedOffsetCheckpoint(Callback):
                 f"{len(changing)} callbacks want to change the net as training ends, and one can: pass "
                 "restore_best=False and fold=False to the other TunedOffsetCheckpoints"
             )
-        check_objective(self.objective, self.constraints)
+        check_objective(FitSpec(objective=self.objective, constraints=self.constraints))
         self._batches_, self._begins_ = [], self._ended_ is None
         if self._ended_ is not None and not self._ended_.undo(net.module_):
             self._best_ = None

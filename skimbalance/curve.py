@@ -1,4 +1,4 @@
-"""How metrics change as decisions are turned from the frequent classes to the rare ones."""
+"""Metrics along a path of offsets from the majority to the minority classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,39 +9,47 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, block_samples, device, namespace, to_numpy
+from skimbalance._core.columns import by_label
 from skimbalance._core.decision import decide, softmax
+from skimbalance._core.labels import check_labels
 from skimbalance._core.scores import KINDS, log_scores
+from skimbalance._core.text import abridged
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import (
-    abridged,
-    by_label,
-    check_labels,
-    check_lengths,
-    check_sample_weight,
-    check_scores,
-)
+from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
 from skimbalance.exceptions import names_page
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, solve_state
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import resolve_metric
 
-__all__ = ["ImbalanceCurve", "imbalance_curve"]
+__all__ = ["ImbalanceCurve", "imbalance_curve", "named_metrics"]
 
 _Floats = npt.NDArray[np.float64]
 
 _FIRST, _LAST = -0.5, 2.0
+"""Ends of the default grid of tau: from beyond no offsets (0) to the reversed prior (2)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImbalanceCurve:
     """Metrics along a path of offsets, as NumPy arrays with an entry for each point.
 
-    `tau` (points,) is the place on the path, `offsets` (points, K) sum to zero, `state` (points, K) is the mean
-    predicted distribution under them, `degree` (points,) the imbalance degree of the decisions, and `values` the
-    metrics of these (points,) by name. `classes` (K,) are the labels of the columns.
+    Attributes
+    ----------
+    tau : ndarray of shape (points,)
+        Positions on the path.
+    offsets : ndarray of shape (points, K)
+        Offsets, which sum to zero at each point.
+    state : ndarray of shape (points, K)
+        Mean predicted distribution with these offsets.
+    degree : ndarray of shape (points,)
+        Imbalance degree of the decisions.
+    values : dict of str to ndarray of shape (points,)
+        Metrics of the decisions, by name.
+    classes : ndarray of shape (K,)
+        Label of each column.
     """
 
     tau: _Floats
@@ -65,7 +73,7 @@ def imbalance_curve(
     along: Literal["prior", "state"] = "prior",
     points: int | ArrayLike = 51,
 ) -> ImbalanceCurve:
-    r"""Evaluate metrics along a path of offsets from the frequent classes to the rare ones.
+    r"""Evaluate metrics along a path of offsets from the majority to the minority classes.
 
     .. math:: b = -\tau \log \pi \quad\text{or}\quad
         \frac{1}{n} \sum_i \operatorname{softmax}(s_i + b)_k = r_k \propto \pi_k^{1 - \tau}
@@ -135,18 +143,26 @@ def imbalance_curve(
     check_lengths(scores=x, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
     x = by_label(x, scores, labels)
-    bound = (resolve_metric(each, labels, pos_label, argument="metrics") for each in _several(metrics))
-    named = {metric.name: metric for metric in bound}
+    named = named_metrics(metrics, labels, pos_label)
     xp = namespace(x)
     codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
     truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
-    _check_support(truth, labels)
+    support = to_numpy(truth.support)
+    if not support.min() > 0:
+        raise ValueError(
+            f"y must hold rows of every class, whose prior the path follows; none of {abridged(labels[support == 0])}"
+        )
+    ImbalanceDegree().check_support(truth.support)
     return _evaluated(log_scores(x, kind=kind), truth, labels, named, along=along, taus=_places(points))
 
 
-def _several(metrics: Sequence[str | Metric]) -> Sequence[str | Metric]:
-    """Return metrics as a sequence, where one came alone."""
-    return (metrics,) if isinstance(metrics, str | Metric) else metrics
+def named_metrics(
+    metrics: str | Metric | Sequence[str | Metric], labels: npt.NDArray[Any], pos_label: Label
+) -> dict[str, Metric]:
+    """Return one or several metrics by name, resolved for these labels."""
+    several = (metrics,) if isinstance(metrics, str | Metric) else metrics
+    resolved = (resolve_metric(each, labels, pos_label, argument="metrics") for each in several)
+    return {metric.name: metric for metric in resolved}
 
 
 def _places(points: int | ArrayLike) -> _Floats:
@@ -161,16 +177,6 @@ def _places(points: int | ArrayLike) -> _Floats:
     return taus.astype(np.float64)
 
 
-def _check_support(truth: Truth, labels: npt.NDArray[Any]) -> None:
-    """Raise where the path is not defined."""
-    support = to_numpy(truth.support)
-    if not support.min() > 0:
-        raise ValueError(
-            f"y must hold rows of every class, whose prior the path follows; none of {abridged(labels[support == 0])}"
-        )
-    ImbalanceDegree().check_support(truth.support)
-
-
 def _evaluated(
     scores: Array,
     truth: Truth,
@@ -180,18 +186,19 @@ def _evaluated(
     along: str,
     taus: _Floats,
 ) -> ImbalanceCurve:
-    """Count the decisions at each point."""
+    """Evaluate the decisions at each point."""
     host = to_numpy(scores).astype(np.float64)
-    support = to_numpy(truth.support)
     weights = None if truth.weights is None else to_numpy(truth.weights)
     mass = np.full(len(host), 1 / len(host)) if weights is None else weights / weights.sum()
+    prior = to_numpy(truth.support)
+    prior = prior / prior.sum()
     if along == "prior":
-        offsets = [prior_offsets(support / support.sum(), tau=tau) for tau in taus]
+        offsets = [prior_offsets(prior, tau=tau) for tau in taus]
     else:
-        states = [path_state(support / support.sum(), tau) for tau in taus]
-        offsets = [solve_state(host, state, weights=weights).offsets for state in states]
-    judges: list[Metric] = [ImbalanceDegree(), *metrics.values()]
-    degree, *values = np.asarray([_judged(scores, truth, shift, judges) for shift in offsets]).T
+        offsets = [solve_state(host, path_state(prior, tau), weights=weights).offsets for tau in taus]
+    every: list[Metric] = [ImbalanceDegree(), *metrics.values()]
+    counts = [truth.count(decide(scores, shift), confusion=True) for shift in offsets]
+    degree, *values = np.asarray([[metric.value(each) for metric in every] for each in counts]).T
     return ImbalanceCurve(
         tau=taus,
         offsets=np.stack(offsets),
@@ -202,13 +209,8 @@ def _evaluated(
     )
 
 
-def _judged(scores: Array, truth: Truth, offsets: Array, metrics: Sequence[Metric]) -> list[float]:
-    """Return what the decisions that `offsets` make are worth by each metric."""
-    counts = truth.count(decide(scores, offsets), confusion=True)
-    return [metric.value(counts) for metric in metrics]
-
-
 def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
+    """Return the weighted mean (K,) of the softmax of shifted scores, computed in blocks."""
     total = np.zeros(len(offsets))
     for samples in block_samples(scores.shape):
         total += mass[samples] @ softmax(scores[samples] + offsets)

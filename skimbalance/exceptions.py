@@ -1,4 +1,4 @@
-"""Warnings that skimbalance issues; its errors are `ValueError` and `TypeError`. All name the page about them."""
+"""Warnings of skimbalance. Its errors are `ValueError` and `TypeError`; all refer to a page of the documentation."""
 
 import sys
 import warnings
@@ -25,6 +25,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PAGE = "See 'Messages' in the documentation of skimbalance."
 
 _INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
+"""Warnings are issued at the first line outside these packages."""
 
 _CAUGHT: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("_CAUGHT", default=None)
 _SILENT: ContextVar[bool] = ContextVar("_SILENT", default=False)
@@ -35,35 +36,34 @@ class SkimbalanceWarning(UserWarning):
 
 
 class FewRowsWarning(SkimbalanceWarning):
-    """A class has too few rows to tune on for its offset, or a score that depends on it, to say much."""
+    """A class has too few samples for a reliable offset or score."""
 
 
 class UncertainShiftWarning(SkimbalanceWarning):
-    """The shares of the classes in rows without labels cannot be told from those that offsets are for."""
+    """The change of the class prior in unlabelled samples is not significant."""
 
 
 class UnreachableGoalWarning(SkimbalanceWarning):
-    """No offsets meet the constraints on the rows tuned on; those that miss them by the least were taken."""
+    """No offsets satisfy the constraints on the tuning samples; those with the smallest violation are used."""
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn at the line of the user that led here."""
+    """Issue a warning at the line of user code that called skimbalance."""
     if (caught := _CAUGHT.get()) is not None:
         caught.append((message, category))
         return
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         level, frame = level + 1, frame.f_back
-    told = message if message.endswith(_PAGE) else f"{message.rstrip('.')}. {_PAGE}"
-    warnings.warn(told, category, stacklevel=level)
+    text = message if message.endswith(_PAGE) else f"{message.rstrip('.')}. {_PAGE}"
+    warnings.warn(text, category, stacklevel=level)
 
 
 @contextmanager
 def caught_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
-    """Collect the messages and categories that `warn_user` gets in this thread, and do not issue these warnings.
+    """Collect the warnings of `warn_user` in this thread instead of issuing them.
 
-    `warnings.catch_warnings` changes the filters of the process. Two threads that enter and leave it in turn leave the
-    filters of one thread behind.
+    `warnings.catch_warnings` is not safe in threads: it changes the filters of the process.
     """
     caught: list[tuple[str, type[Warning]]] = []
     token = _CAUGHT.set(caught)
@@ -74,9 +74,9 @@ def caught_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
 
 
 class _WhereSilent:
-    """Stands for the regular expression of a warning filter; it matches every message in a silenced thread only."""
+    """Pattern of a warning filter that matches all messages, but in silenced threads only."""
 
-    pattern = "(?!)"  # what scikit-learn passes to its workers instead: it matches nothing
+    pattern = "(?!)"  # scikit-learn passes this to its workers; it matches nothing
 
     def match(self, message: str) -> bool:
         return _SILENT.get()
@@ -86,13 +86,13 @@ _FILTER: Any = ("ignore", _WhereSilent(), Warning, None, 0)
 
 
 def is_silent() -> bool:
-    """Tell whether this thread ignores warnings."""
+    """Return whether this thread ignores warnings."""
     return _SILENT.get()
 
 
 @contextmanager
 def silenced(silent: bool = True) -> Iterator[None]:
-    """Ignore all warnings of this thread, and leave those of other threads alone."""
+    """Ignore all warnings of this thread only."""
     if not silent:
         yield
         return
@@ -103,12 +103,12 @@ def silenced(silent: bool = True) -> Iterator[None]:
         yield
     finally:
         _SILENT.reset(token)
-        with suppress(ValueError):  # somebody has reset the filters
+        with suppress(ValueError):  # the filters were reset meanwhile
             filters.remove(_FILTER)
 
 
 def names_page(function: _Function) -> _Function:
-    """Let errors that skimbalance raises inside `function` name the page about them."""
+    """Add the name of the documentation page to errors that skimbalance raises inside `function`."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -123,7 +123,7 @@ def names_page(function: _Function) -> _Function:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell whether it was raised in skimbalance, and not in what it calls."""
+    """Return whether the error was raised in skimbalance itself, not in a library that it calls."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

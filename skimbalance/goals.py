@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.labels import check_per_class
+from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import ArrayLike, Label
-from skimbalance._core.validation import abridged, check_distribution, check_per_class, shown
+from skimbalance._core.validation import check_distribution
 from skimbalance.exceptions import names_page
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import get_metric
@@ -31,10 +33,10 @@ class Constraint(ABC):
 
     @names_page
     def __post_init__(self) -> None:
-        if callable(self.metric) or getattr(self.metric, "trait", None) == "general":
+        if callable(self.metric) or (isinstance(self.metric, Metric) and not self.metric.is_constrainable):
             raise ValueError(
-                "constraints need a metric with a trait, such as those of skimbalance.metrics, whose bounds the search "
-                f"can find; {self.metric!r} may be the objective only"
+                "constraints need a metric of skimbalance.metrics, for which a solver can search bounds; "
+                f"{self.metric!r} can be the objective only"
             )
         if not isinstance(self.metric, str | Metric):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
@@ -78,7 +80,7 @@ class AtLeast(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------
@@ -117,7 +119,7 @@ class AtMost(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------
@@ -158,7 +160,7 @@ class Near(Constraint):
     Raises
     ------
     TypeError, ValueError
-        If the metric is neither a name nor a metric with a trait, or a number is not one, or out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
 
     See Also
     --------

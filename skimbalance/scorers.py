@@ -1,8 +1,8 @@
 """Scorers for scikit-learn's `cross_validate` and searches, `scorer(estimator, X, y)`.
 
-`imbalance_degree_scorer` is minus the absolute imbalance degree of the predictions: zero at best, so that a search
-prefers the degree nearest to zero. Show it beside a score of quality, for random decisions have a degree of zero too.
-It is undefined, NaN in a search, where all classes of a fold are equally frequent.
+`imbalance_degree_scorer` is minus the absolute imbalance degree of the predictions. Its maximum is zero, so that a
+search prefers the degree nearest to zero. Use it together with a metric of quality: random decisions have a degree of
+zero, too. If all classes of a fold are equally frequent, it is undefined, and NaN in a search.
 
 >>> from sklearn.datasets import make_classification
 >>> from sklearn.linear_model import LogisticRegression
@@ -27,7 +27,7 @@ __all__ = ["imbalance_degree_scorer", "imbalance_state_scorer"]
 
 
 def _nearness(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-    """Return minus the distance of the imbalance degree to zero."""
+    """Return minus the absolute imbalance degree."""
     return -abs(imbalance_degree_score(y_true, y_pred, sample_weight=sample_weight))
 
 
@@ -37,8 +37,8 @@ imbalance_degree_scorer = make_scorer(_nearness)
 def imbalance_state_scorer(estimator: Any, X: Any, y: ArrayLike | None = None, /) -> dict[str, float]:  # noqa: ARG001
     """Score a fitted classifier by its imbalance state, the mean probability of each class.
 
-    A scorer of several values, for `cross_validate` to report; there is no best among them, so that a search needs
-    another scorer to refit by.
+    It returns several values, which `cross_validate` reports. None of them has a best value: a search needs another
+    scorer for `refit`.
 
     Parameters
     ----------

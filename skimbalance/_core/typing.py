@@ -1,17 +1,19 @@
-"""Names for the types that recur in annotations."""
+"""Types of annotations."""
 
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+__all__ = ["Array", "ArrayLike", "Kind", "Label", "Namespace", "Progress", "Run"]
+
 Array: TypeAlias = Any
 """An array of any library that follows the array API standard."""
 
 ArrayLike: TypeAlias = Any
-"""An `Array`, or what NumPy turns into one: lists, data frames, series."""
+"""An `Array`, or anything that NumPy converts to one: lists, data frames, series."""
 
 Namespace: TypeAlias = ModuleType | Any
-"""The array library, as `array_api_compat` hands it out."""
+"""The array library, as `array_api_compat` returns it."""
 
 Kind: TypeAlias = Literal["proba", "log_proba", "logits"]
 Label: TypeAlias = Any

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import date, timedelta
 from numbers import Integral, Number
 from typing import Any
 
@@ -10,25 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, bring, flat, namespace, to_numpy
-from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.typing import Array, ArrayLike, Kind
 
 __all__ = [
-    "abridged",
-    "abridged_list",
-    "by_label",
-    "check_codes",
-    "check_column_labels",
-    "check_columns",
     "check_distribution",
     "check_groups",
-    "check_label",
-    "check_label_pair",
     "check_label_scores",
-    "check_label_vector",
-    "check_labels",
     "check_lengths",
     "check_numbers",
-    "check_per_class",
     "check_positive",
     "check_present",
     "check_proba",
@@ -36,16 +24,11 @@ __all__ = [
     "check_sample_weight",
     "check_scores",
     "check_weights",
-    "column_names",
-    "column_order",
     "count_samples",
-    "label_values",
+    "is_missing",
     "numbered",
-    "plain",
     "require_several_groups",
     "rescaled",
-    "shown",
-    "with_few_samples",
 ]
 
 _SUM_TOLERANCE = 0.01
@@ -54,9 +37,6 @@ _SUM_TOLERANCE = 0.01
 _LARGEST_LOGIT = 1e100
 _LARGEST_SINGLE = 1e18
 """Logits beyond this are taken to double precision: in single precision their squares overflow."""
-
-_FEW_ROWS = 10
-"""What has fewer samples to tune on is warned about."""
 
 _LARGEST_EXPONENT = 64
 """Weights beyond two to this power, either way, are scaled."""
@@ -107,8 +87,9 @@ def check_weights(sample_weight: ArrayLike, *, n_samples: int) -> Array:
 
 
 def check_groups(groups: ArrayLike | None, *, n_samples: int) -> npt.NDArray[np.int64] | None:
-    """Return the code of the group of each sample, in the order of their first samples; None where each sample has its
-    own.
+    """Return the group of each sample as a code, or None if each sample is its own group.
+
+    Codes are in the order of the first samples of the groups.
     """
     if groups is None:
         return None
@@ -204,74 +185,6 @@ def _floating(x: Array) -> Array:
         return xp.astype(x, xp.float32 if bits < 32 else xp.float64)
 
 
-def by_label(x: Array, given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> Array:
-    """Return `x`, the array of `given`, with its columns in the order of `labels` where a data frame names them."""
-    order = column_order(given, labels, name=name) if x.ndim in (1, 2) else None
-    return x if order is None else x[:, order]
-
-
-def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> list[int] | None:
-    """Return the column of each of `labels` in a data frame whose columns are named after them; None elsewhere.
-
-    A column is named after the label that its name equals, or whose text it is. Columns that are named after none, or
-    by the default numbers from zero, go by position. Where only some are named after labels, it raises.
-    """
-    names = column_names(given)
-    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
-        _check_series_name(given.name, labels, name=name)
-    if len(names) != len(labels):
-        return None
-    numbered = type(getattr(given, "columns", None)).__name__ == "RangeIndex"
-    return _order_of(names, labels, of=f"{name} has the columns", numbered=numbered, instead=f"{name}.to_numpy()")
-
-
-def column_names(x: ArrayLike) -> list[Any]:
-    """Return the names of the columns of a data frame, none for anything else."""
-    arrow = type(x).__module__.split(".")[0] == "pyarrow"
-    return list(getattr(x, "column_names" if arrow else "columns", ()))
-
-
-def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
-    """Raise where one column of scores is named after the first of two labels, and would be taken for the second's."""
-    first, second = label_values(labels)
-    if isinstance(name_of_series, str) and name_of_series == str(first):
-        raise ValueError(
-            f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {name_of_series!r}, "
-            "the first class. Pass the column of the second class, or both columns"
-        )
-
-
-def _order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
-    """Return the place among `names` of each of `labels`, None where the names say nothing."""
-    values, numbers = label_values(labels), list(range(len(names)))
-    place = {str(value): k for k, value in enumerate(values)}
-    place |= {str(int(value)): k for k, value in enumerate(values) if isinstance(value, float) and value.is_integer()}
-    place |= {value: k for k, value in enumerate(values)}
-    places = [place.get(each) for each in names]
-    known = {k for k in places if k is not None}
-    if places == numbers or not known:
-        return None
-    if len(known) == len(numbers):
-        if not (numbered and names == numbers):
-            return [places.index(k) for k in numbers]
-        why = "which may be default numbers, and are, in another order,"
-    elif [str(each) for each in names] == [str(number) for number in numbers]:
-        return None
-    else:
-        why = "of which some but not all are"
-    raise ValueError(
-        f"{of} {abridged_list(names)}, {why} the labels {abridged(labels)}: name each column after its label, or pass "
-        f"{instead}, which goes by position"
-    )
-
-
-def label_values(labels: npt.NDArray[Any]) -> list[Any]:
-    """Return labels as Python objects, dates and times among them."""
-    kind = labels.dtype.kind
-    values: list[Any] = (labels.astype(f"{kind}8[us]") if kind in "mM" else labels).tolist()
-    return values
-
-
 def count_samples(X: Any) -> int | None:
     """Return the number of samples of what an estimator takes, None where its type does not tell."""
     shape = getattr(X, "shape", None)
@@ -325,7 +238,7 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
     if kind in "fmM":
         missing = np.isnan(values) if kind == "f" else np.isnat(values)
     elif kind in "OT":
-        missing = np.asarray([_is_missing(each) for each in values.reshape(-1).tolist()], dtype=bool)
+        missing = np.asarray([is_missing(each) for each in values.reshape(-1).tolist()], dtype=bool)
     else:
         return
     if missing.any():
@@ -337,7 +250,7 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
         )
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     if type(value).__name__ in {"NoneType", "NAType", "NaTType", "MaskedConstant"}:
         return True
     return isinstance(value, Number | np.generic) and bool(value != value)
@@ -404,71 +317,6 @@ def _check_logits(x: Array, name: str) -> Array:
 _CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}
 
 
-def check_labels(
-    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
-    found, codes = _encode(check_label_vector(name, y), name)
-    if classes is None:
-        if len(found) < 2:
-            raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
-        if len(found) != n_classes:
-            raise ValueError(
-                f"scores have {n_classes} columns but {name} holds {len(found)} classes, {abridged(found)}; if it "
-                "lacks some, pass classes=, the label of each column"
-            )
-        return codes, found
-    return _recode(found, codes, classes=classes, n_classes=n_classes, name=name)
-
-
-def _recode(
-    found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, classes: ArrayLike, n_classes: int, name: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    columns = check_columns(classes, n_columns=n_classes)
-    place = {label: column for column, label in enumerate(label_values(columns))}
-    unknown = [label for label in label_values(found) if label not in place]
-    if unknown:
-        raise ValueError(f"{name} holds {abridged_list(unknown)}, which classes lacks: {abridged(columns)}")
-    if len(found) < 2:
-        raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
-    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes], columns
-
-
-def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
-    """Return `classes`, a label for each column."""
-    columns = to_numpy(classes, name="classes")
-    check_present("classes", columns)
-    if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
-        raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
-    return columns
-
-
-def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Return the sorted distinct labels, and the position of each label among them."""
-    if labels.dtype.kind in "bui" and labels.size > 0:
-        low, high = int(labels.min()), int(labels.max())
-        if high - low < 1 << 16:  # counting is several times faster than sorting
-            shifted = labels.astype(np.int64) - low
-            occurs = np.bincount(shifted, minlength=high - low + 1) > 0
-            found = (np.flatnonzero(occurs) + low).astype(labels.dtype)
-            return found, shifted if occurs.all() else (np.cumsum(occurs) - 1)[shifted]
-    try:
-        found, codes = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise ValueError(f"{name} must hold labels of one type, all numbers or all strings; got a mixture") from error
-    return found, codes.reshape(-1).astype(np.int64, copy=False)
-
-
-def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
-    """Return the position of `label` in `classes`."""
-    if np.ndim(label) > 0:
-        raise ValueError(f"{name} must be one label; got {shown(label)}")
-    matches = [] if _is_missing(label) else [k for k, known in enumerate(label_values(classes)) if known == label]
-    if not matches:
-        raise ValueError(f"{name}={shown(label)} is not a class; the classes are {abridged(classes)}")
-    return matches[0]
-
-
 def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
     """Return `values` as (K,) finite float64."""
     numbers = to_numpy(values, name=name)
@@ -479,27 +327,6 @@ def check_numbers(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArra
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} must be finite; got NaN or infinite values")
     return numbers.astype(np.float64)
-
-
-def check_per_class(
-    name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None = None
-) -> npt.NDArray[np.float64]:
-    """Return a number for each class, from a vector or from a mapping of labels."""
-    if not isinstance(values, Mapping):
-        return check_numbers(name, _indexed_by_label(name, values, classes), n_classes=len(classes))
-    places = {check_label(name, label, classes): value for label, value in values.items()}
-    if missing is None and len(places) < len(classes):
-        raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
-    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
-
-
-def _indexed_by_label(name: str, values: ArrayLike, classes: npt.NDArray[Any]) -> ArrayLike:
-    """Return `values`, those of a series in the order of `classes` where its index names them."""
-    if not (hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes)):
-        return values
-    names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
-    order = _order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
-    return values if order is None else to_numpy(values, name=name)[order]
 
 
 def check_positive(name: str, values: ArrayLike, *, n_classes: int) -> npt.NDArray[np.float64]:
@@ -538,98 +365,3 @@ def check_proba(name: str, values: ArrayLike) -> Array:
         return xp.stack([1 - x, x], axis=1)
     _check_sums(xp.sum(x, axis=1), f"as probabilities, {name}", "sum to one", name)
     return x
-
-
-def check_column_labels(
-    labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
-) -> npt.NDArray[Any]:
-    """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
-    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
-    check_present(of if labels is not None else y_name, given)
-    if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
-        raise ValueError(
-            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
-        )
-    if n_columns is not None and len(given) != n_columns:
-        source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
-        raise ValueError(
-            f"{columns} has {n_columns} columns but {source}, {abridged(given)}; pass {of}=, the label of each column"
-        )
-    return given
-
-
-def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the position among `labels` of each of `values`."""
-    found, codes = _encode(check_label_vector(name, values), name)
-    place = {label: column for column, label in enumerate(label_values(labels))}
-    unknown = [label for label in label_values(found) if label not in place]
-    if unknown:
-        raise ValueError(f"{name} holds {abridged_list(unknown)}, which is none of {abridged(labels)}")
-    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes]
-
-
-def check_label_vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
-    """Return labels as a vector without missing values."""
-    vector = to_numpy(labels, name=name)
-    if vector.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), one label for each row; got {vector.shape}")
-    if vector.dtype.kind == "c":
-        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {vector.dtype}")
-    check_present(name, vector)
-    if vector.dtype.kind == "f" and not np.isfinite(vector).all():
-        raise ValueError(f"{name} must not contain infinity")
-    return vector
-
-
-def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return two vectors of labels of the same type and length."""
-    vectors = {name: check_label_vector(name, each) for name, each in (("y_true", y_true), ("y_pred", y_pred))}
-    check_lengths(**vectors)
-    if len({labels.dtype.kind in "biuf" for labels in vectors.values()}) > 1:
-        kinds = ", ".join(f"{name} has dtype {labels.dtype}" for name, labels in vectors.items())
-        raise ValueError(f"y_true and y_pred must hold labels of the same type; {kinds}")
-    return vectors["y_true"], vectors["y_pred"]
-
-
-def plain(value: Any) -> Any:
-    """Return a scalar of NumPy as the Python value it stands for, dates as text, and containers of plain values."""
-    if isinstance(value, np.datetime64 | np.timedelta64 | date | timedelta):
-        return str(value)
-    if isinstance(value, np.ndarray):
-        return list(map(plain, value)) if value.ndim else plain(value[()])
-    if isinstance(value, Mapping):
-        return {plain(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def shown(value: Any) -> str:
-    """Return a value as a user would write it: `'b'`, and not `np.str_('b')`."""
-    return repr(plain(value))
-
-
-def abridged(labels: npt.NDArray[Any]) -> str:
-    """Return the labels as text, the first eight of them where there are more."""
-    return abridged_list(label_values(labels))
-
-
-def abridged_list(labels: list[Any]) -> str:
-    """Return labels as `abridged` does, which may be of several types."""
-    first = ", ".join(map(shown, labels[:8]))
-    return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
-
-
-def with_few_samples(
-    labels: npt.NDArray[Any], n_samples: npt.NDArray[np.int64], *, noun: str, grouped: bool = False
-) -> str:
-    """Return which labels have so few samples that they say little, those with the fewest first; nothing where none.
-
-    Of samples that are `grouped` those of one group were counted once.
-    """
-    few = np.flatnonzero((n_samples > 0) & (n_samples < _FEW_ROWS))
-    order = few[np.argsort(n_samples[few], kind="stable")]
-    named = ", ".join(f"{shown(labels[k])} has {n_samples[k]}" for k in order[:5])
-    more = f" and {few.size - 5} more {noun} fewer than {_FEW_ROWS}" if few.size > 5 else ""
-    once = ", where rows of one group, or repeats of one row, count once" if grouped and few.size else ""
-    return named + more + once

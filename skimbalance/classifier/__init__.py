@@ -1,4 +1,4 @@
-"""Classifiers that decide by the shifted scores of another one."""
+"""Classifiers that add an offset per class to the scores of another classifier."""
 
 from skimbalance.classifier._fixed import FixedOffsetClassifier
 from skimbalance.classifier._tuned import TunedOffsetClassifierCV

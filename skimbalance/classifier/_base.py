@@ -1,4 +1,4 @@
-"""What all offset classifiers share: decisions by the shifted scores of another classifier."""
+"""Base class of offset classifiers, and their checks of targets and fit parameters."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -12,13 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._core.array_api import on_host, to_numpy
-from skimbalance._core.decision import decide_scores, log_logistic, log_softmax, shifted, softmax
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.sklearn import HasMethods, take_rows
+from skimbalance._core.text import abridged
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import abridged, check_present, check_sample_weight, check_scores
-from skimbalance.classifier.label_response import respond_labels
-from skimbalance.classifier.response import Response, ask, respond
+from skimbalance._core.validation import check_present, check_sample_weight
+from skimbalance.classifier.response import Response, ask, respond, respond_labels
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for
 
@@ -35,7 +34,7 @@ __all__ = [
 
 
 class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """What both classifiers share: `argmax(log-scores of estimator_ + offsets_)`, and all that agrees with it."""
+    """Base class: decisions by the decision rule on the scores of `estimator_`."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "decision_function"])],
@@ -47,7 +46,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     offsets_: Array
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Predict the class whose shifted score is highest.
+        """Predict the class with the highest shifted score, or each label whose shifted log-odds are positive.
 
         Parameters
         ----------
@@ -56,17 +55,15 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Labels.
+        ndarray of shape (n_samples,), or (n_samples, K) with several labels
+            Labels, or the indicator of the predicted labels.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return to_numpy(self.tuner_.predict(response_of(self, X).scores))
-        labels: npt.NDArray[Any] = self.classes_[to_numpy(self._codes(*self._checked(X)))]
+        rule, scores = self._rule_and_scores(X)
+        labels: npt.NDArray[Any] = rule.to_labels(to_numpy(rule.decide(scores)), self.classes_)
         return labels
 
     def decision_function(self, X: Any) -> Array:
-        """Return the shifted log-scores, or for two classes their difference.
+        """Return the shifted log-scores.
 
         Parameters
         ----------
@@ -75,15 +72,14 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, K), or (n_samples,) for two classes
-            The prediction is the argmax, or for two classes ``classes_[1]`` where it is positive. It is never zero: a
-            tie, which goes to ``classes_[1]``, is the smallest difference that rounding leaves.
+        ndarray of shape (n_samples, K), or (n_samples,) in the binary case
+            - Binary: the difference of the two shifted log-scores, positive where ``classes_[1]`` is predicted. It is
+              never zero: at a tie it is the smallest positive difference beyond rounding.
+            - Multiclass: the shifted log-scores. Their argmax is predicted.
+            - Multilabel: the shifted log-odds, positive for the predicted labels.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return self.tuner_.transform(response_of(self, X).scores)
-        columns = self._shifted(X)
-        return columns if columns.shape[1] > 2 else columns[:, 1] - columns[:, 0]
+        rule, scores = self._rule_and_scores(X)
+        return rule.margins(scores)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the softmax of the shifted log-scores: proportional to the probability times ``exp(offsets_)``.
@@ -96,12 +92,11 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, K)
-            Probabilities whose argmax is the prediction, but where two differ by less than rounding.
+            Probabilities. Their argmax is the prediction, except where the largest two differ by rounding only. With
+            several labels each is the probability of a label, above one half where the label is predicted.
         """
-        check_is_fitted(self)
-        if self.multilabel_:
-            return self.tuner_.predict_proba(response_of(self, X).scores)
-        return softmax(self._shifted(X))
+        rule, scores = self._rule_and_scores(X)
+        return rule.proba(scores)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of :meth:`predict_proba`.
@@ -116,27 +111,22 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, K)
             Log-probabilities.
         """
+        rule, scores = self._rule_and_scores(X)
+        return rule.log_proba(scores)
+
+    def _rule_and_scores(self, X: Any) -> tuple[DecisionRule, Array]:
+        """Return the decision rule, and the checked scores of the wrapped classifier."""
         check_is_fitted(self)
-        if self.multilabel_:
-            return log_logistic(self.decision_function(X))
-        return log_softmax(self._shifted(X))
+        response = response_of(self, X)
+        rule = self._rule(response.kind)
+        return rule, rule.check(response.scores, response.classes)
 
-    def _shifted(self, X: Any) -> Array:
-        """Return the shifted log-scores, (n, K), whose argmax is the prediction."""
-        scores, kind = self._checked(X)
-        return shifted(log_scores(scores, kind=kind), self.offsets_, decisions=self._codes(scores, kind))
-
-    def _checked(self, X: Any) -> tuple[Array, Kind]:
-        """Return the scores of the wrapped classifier, and what they are."""
-        scores, kind = response_of(self, X)[:2]
-        return check_scores(scores, kind=kind, n_classes=len(self.classes_)), kind
-
-    def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each sample."""
-        return decide_scores(scores, self.offsets_, kind=kind, threshold=getattr(self, "threshold_", None))
+    def _rule(self, kind: Kind) -> DecisionRule:
+        """Return the decision rule for scores of this kind."""
+        return rule_of(self, kind=kind)
 
     def _adopt(self, estimator: Any, classes: npt.NDArray[Any], *, multilabel: bool = False) -> None:
-        """Take over the fitted `estimator` of these classes, and what it knows of its input."""
+        """Store the fitted `estimator`, its classes and the names of its features."""
         self.estimator_ = estimator
         self.multilabel_ = multilabel
         self.classes_ = np.arange(len(classes)) if multilabel else classes
@@ -162,20 +152,19 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 
 def response_of(classifier: Any, X: Any) -> Response:
-    """Return what the model within a fitted classifier says of samples."""
-    model, method = classifier.estimator_, classifier.response_method
-    if classifier.multilabel_:
-        return respond_labels(model, X, response_method=method, labels=classifier.tuner_.classes_)
-    return respond(model, X, response_method=method, classes=classifier.classes_)
+    """Return the scores of the model within a fitted classifier."""
+    classes = getattr(classifier, "tuner_", classifier).classes_  # of several labels the tuner has the names
+    ask_for = respond_labels if classifier.multilabel_ else respond
+    return ask_for(classifier.estimator_, X, response_method=classifier.response_method, classes=classes)
 
 
 def check_targets(
     y: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64] | None]:
-    """Return the labels as a vector, the sorted distinct ones, and the weights; two classes must have some weight."""
+    """Return the labels, the sorted distinct labels and the weights; at least two classes must have positive weight."""
     y = on_host(y)
     values = to_numpy(y, name="y")
-    if values.ndim > 0:  # that there is no y at all is said below
+    if values.ndim > 0:  # scalars and None raise below
         check_present("y", values)
     if values.dtype.kind == "f":
         assert_all_finite(values, input_name="y")
@@ -191,15 +180,12 @@ def check_targets(
 
 
 def classes_for(estimator: Any, present: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """Return the labels of the columns of an estimator that is to be fitted, None where it will know them itself.
-
-    A net is trained on the numbers of its columns.
-    """
+    """Return the labels of the columns of an unfitted net, which is trained on column numbers; None for others."""
     return present if ends_in_net(estimator) else None
 
 
 def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None, **params: Any) -> Any:
-    """Fit `estimator` on labels, or on their places in `classes` where these are given."""
+    """Fit `estimator` on labels, or on their positions in `classes` if given."""
     return estimator.fit(
         X, labels if classes is None else targets_for(estimator, classes.searchsorted(labels)), **params
     )
@@ -208,7 +194,7 @@ def fitted(estimator: Any, X: Any, labels: npt.NDArray[Any], classes: npt.NDArra
 def fit_parameters(
     estimator: Any, params: Mapping[str, Any], sample_weight: ArrayLike | None, *, weighs: str
 ) -> dict[str, Any]:
-    """Return the parameters for the `fit` of `estimator`, without weights it cannot take; metadata routing is off."""
+    """Return the parameters for the `fit` of `estimator`; warn if it takes no weights. Metadata routing is off."""
     passed = dict(params)
     if sample_weight is None or isinstance(estimator, FrozenEstimator):
         return passed
@@ -225,9 +211,9 @@ def fit_parameters(
 def classes_by_columns(
     estimator: Any, X: Any, present: npt.NDArray[Any], *, response_method: str
 ) -> npt.NDArray[Any] | None:
-    """Return the labels of the columns of a fitted net without `classes_`, None where the estimator knows its labels.
+    """Return the labels of the columns of a fitted net without `classes_`; None for other estimators.
 
-    They are the sorted labels `present` in `y` where there are as many as columns, or else 0, ..., K - 1.
+    These are the labels `present` in `y` if there is one for each column, otherwise 0, ..., K - 1.
     """
     if not ends_in_net(estimator) or hasattr(estimator, "classes_"):
         return None
@@ -244,7 +230,7 @@ def classes_by_columns(
 
 
 def require_known(classes: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:
-    """Return the classes that the fitted `estimator` knows; those of `y` must be among them."""
+    """Return the `classes_` of the fitted `estimator`; raise if `y` has others."""
     known = to_numpy(estimator.classes_)
     names = set(known.tolist())
     unknown = classes[[label not in names for label in classes.tolist()]]

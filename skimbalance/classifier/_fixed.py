@@ -1,4 +1,4 @@
-"""Offsets that are known beforehand."""
+"""Offsets in closed form, or given by the user."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -13,6 +13,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from skimbalance._core.array_api import namespace, on_host, to_numpy
 from skimbalance._core.decision import centred, offsets_of, threshold_of
+from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule
+from skimbalance._core.labels import check_per_class
 from skimbalance._core.scores import as_proba, log_scores
 from skimbalance._core.sklearn import (
     Interval,
@@ -21,8 +23,8 @@ from skimbalance._core.sklearn import (
     routing_enabled,
     validates_parameters,
 )
+from skimbalance._core.text import shown
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import check_per_class, shown
 from skimbalance.classifier._base import (
     OffsetClassifier,
     check_targets,
@@ -33,39 +35,56 @@ from skimbalance.classifier._base import (
 )
 from skimbalance.classifier.response import kind_of
 from skimbalance.solvers import prior_offsets
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
 
 
+class _GivenThreshold(ArgmaxRule):
+    """Compare probabilities, or the logistic function of margins, with a given threshold."""
+
+    def decide(self, scores: Array) -> Array:
+        """Return the code (n,) of the predicted class of each sample."""
+        if self.kind == "logits":
+            columns = to_numpy(log_scores(scores, kind=self.kind))
+            proba = expit(columns[:, 1] - columns[:, 0])
+        else:
+            proba = as_proba(scores, kind=self.kind)
+        xp = namespace(proba)
+        return xp.astype(proba >= self.threshold, xp.int64)
+
+
 class FixedOffsetClassifier(OffsetClassifier):
-    r"""Shift the scores of a classifier by offsets that are known beforehand.
+    r"""Add fixed offsets to the scores of a classifier.
 
     With ``offsets="prior"`` the offsets are
 
     .. math:: b_k = -\tau \log \pi_k + \log \pi^*_k
 
-    where :math:`\pi` is the class prior of the training samples and :math:`\pi^*` the `target_prior`: for a calibrated
-    classifier and
-    :math:`\tau = 1` the Bayes decision under that prior, by default under equal priors, which is the one of best
-    balanced accuracy.
+    where :math:`\pi` is the class prior of the training samples and :math:`\pi^*` the `target_prior`.
 
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`, fitted by :meth:`fit` on all samples; a fitted one
-        inside :class:`~sklearn.frozen.FrozenEstimator` is left alone.
+        A classifier with `predict_proba` or `decision_function`. :meth:`fit` fits a clone on all samples; a
+        :class:`~sklearn.frozen.FrozenEstimator` stays as it is.
     offsets : "prior", array-like of shape (K,) or dict, default="prior"
-        The closed form above; or an offset for each class in the order of `classes_`; or a mapping of labels to
-        offsets, zero for the labels it lacks.
+        The offsets.
+
+        - ``"prior"``: the closed form above.
+        - array-like: an offset for each class, in the order of `classes_`.
+        - dict: offsets by label; missing labels get zero.
     threshold : float, default=None
-        Binary only, in place of `offsets`: the probability of ``classes_[1]`` from which on it is predicted, from zero
-        to one. Where the classifier has no `predict_proba`, it is compared with the logistic function of the margin.
+        Binary only, instead of `offsets`: ``classes_[1]`` is predicted where its probability is at least `threshold`,
+        a number from zero to one.
     tau : float, default=1.0
-        Strength of the correction; used with ``offsets="prior"`` only.
+        Factor of the log-prior; used with ``offsets="prior"`` only.
     target_prior : array-like of shape (K,) or dict, default=None
-        Class prior of the samples to be predicted, all positive; used with ``offsets="prior"`` only. None takes equal
-        priors.
+        Class prior of unseen data; used with ``offsets="prior"`` only.
+
+        - array-like: a positive number for each class, in the order of `classes_`.
+        - dict: positive numbers by label.
+        - None: equal priors.
 
     Attributes
     ----------
@@ -78,10 +97,8 @@ class FixedOffsetClassifier(OffsetClassifier):
     offsets_ : ndarray of shape (K,)
         The offsets.
     threshold_ : float
-        Binary only: ``classes_[1]`` is predicted where its probability is at least this, ``predict_proba(X)[:, 1] >=
-        threshold_`` of `estimator_`; zero where even zero is enough, infinity where not even one is. Where the
-        classifier has margins alone it is compared with their logistic function. See the notes of
-        :class:`OffsetTuner`.
+        Binary only: ``classes_[1]`` is predicted where ``estimator_.predict_proba(X)[:, 1] >= threshold_``. It is zero
+        if every probability is enough, and infinity if none is.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -90,12 +107,20 @@ class FixedOffsetClassifier(OffsetClassifier):
     Raises
     ------
     ValueError
-        From :meth:`fit`, if offsets or priors do not match the classes, or are not finite or not positive; or if
-        `threshold` meets more than two classes, or `offsets`, `tau` or `target_prior` beside it.
+        From :meth:`fit`, if offsets or priors do not match the classes, offsets are not finite, or priors are not
+        positive. Also if `threshold` is used with more than two classes, or with `offsets`, `tau` or `target_prior`.
 
     See Also
     --------
-    TunedOffsetClassifierCV : Finds the offsets that are best by a metric.
+    TunedOffsetClassifierCV : Tunes the offsets for a metric.
+
+    Notes
+    -----
+    For a calibrated classifier and :math:`\tau = 1` the decision is the Bayes decision under the target prior. Under
+    equal priors it maximises balanced accuracy.
+
+    If the classifier has no `predict_proba`, thresholds are compared with the logistic function of its margins. See
+    the notes of :class:`OffsetTuner`.
 
     References
     ----------
@@ -111,7 +136,7 @@ class FixedOffsetClassifier(OffsetClassifier):
     >>> round(clf.threshold_, 2), round(float((y == 1).mean()), 2)
     (0.09, 0.09)
 
-    A cut that is known, on the probability of ``classes_[1]``:
+    A given threshold on the probability of ``classes_[1]``:
 
     >>> clf = FixedOffsetClassifier(LogisticRegression(), threshold=0.055).fit(X, y)
     >>> bool(((clf.predict(X) == 1) == (clf.estimator_.predict_proba(X)[:, 1] >= 0.055)).all())
@@ -143,7 +168,7 @@ class FixedOffsetClassifier(OffsetClassifier):
 
     @validates_parameters
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
-        """Fit the classifier, and take the offsets from the prior of `y` or as given.
+        """Fit the classifier and compute the offsets.
 
         Parameters
         ----------
@@ -191,7 +216,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         return self
 
     def _check_threshold(self, classes: npt.NDArray[Any]) -> None:
-        """Raise where a threshold is given that these classes, or the other parameters, leave no room for."""
+        """Raise if a threshold is given for other than two classes, or with other parameters."""
         if self.threshold is None:
             return
         if len(classes) != 2:
@@ -206,21 +231,15 @@ class FixedOffsetClassifier(OffsetClassifier):
                 "it. Leave either out"
             )
 
-    def _codes(self, scores: Array, kind: Kind) -> Array:
-        """Return the code of the class that is predicted for each sample; a given threshold is compared as it is."""
+    def _rule(self, kind: Kind) -> DecisionRule:
+        """Return the decision rule for scores of this kind; a given threshold is used without rounding."""
         if self.threshold is None:
-            return super()._codes(scores, kind)
-        if kind == "logits":
-            columns = to_numpy(log_scores(scores, kind=kind))
-            proba = expit(columns[:, 1] - columns[:, 0])
-        else:
-            proba = as_proba(scores, kind=kind)
-        xp = namespace(proba)
-        return xp.astype(proba >= self.threshold_, xp.int64)
+            return super()._rule(kind)
+        return _GivenThreshold(self.offsets_, self.threshold_, kind)
 
     def _closed_form(self, support: npt.NDArray[np.float64], classes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         if self.threshold is not None:
-            self._check_threshold(classes)  # a fitted estimator may know more of them than y holds
+            self._check_threshold(classes)  # a fitted estimator may have more classes than y
             return offsets_of(self.threshold)
         if not isinstance(self.offsets, str):
             return check_per_class("offsets", self.offsets, classes, missing=0.0)

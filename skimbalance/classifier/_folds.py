@@ -1,4 +1,4 @@
-"""The folds of a tuned classifier: models fitted on some samples, and what they say of others."""
+"""Folds of a tuned classifier: models, and their scores of validation samples."""
 
 from collections.abc import Mapping
 from time import perf_counter
@@ -29,7 +29,7 @@ Split = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 class Fold(NamedTuple):
-    """A classifier fitted on one part, and what it says of the samples of another."""
+    """A fitted classifier, and its response on validation samples."""
 
     estimator: Any
     response: Response
@@ -46,7 +46,7 @@ def fit_fold(
     response_method: str,
     announce: str | None,
 ) -> Fold:
-    """Fit on the first samples of `split`, and score the others."""
+    """Fit on the training samples of `split`, and score the validation samples."""
     train, test = split
     begin = perf_counter()
     targets.fit(estimator, take_rows(X, train), train, **take_params(X, fit_params, train))
@@ -60,17 +60,16 @@ def fit_fold(
 
 
 def is_frozen(estimator: Any) -> bool:
-    """Tell whether `fit` leaves the classifier, perhaps the last step of a pipeline, as it is."""
+    """Return whether the classifier, or the last step of a pipeline, is frozen."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return isinstance(last, FrozenEstimator)
 
 
 def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:
-    """Split samples into `cv` folds, five where None, or hold out such a share; each stratum is spread evenly.
+    """Split samples into `cv` folds (None: five), or hold out a proportion; each stratum is spread evenly.
 
-    Strata may be of a single sample: samples are put into the order of their strata, and every so manieth is taken.
-    Folds take as many samples of each stratum as this gives them, one run after the other, so that neighbours stay
-    together.
+    Samples are sorted by stratum, and fold i gets every `cv`-th of them. A stratum may have a single sample. Within a
+    stratum the samples of a fold are consecutive, as in `StratifiedKFold`.
     """
     every = np.arange(len(strata))
     if isinstance(cv, float):
@@ -94,7 +93,7 @@ def judged_samples(
     weights: npt.NDArray[np.float64] | None,
     classes: npt.NDArray[Any],
 ) -> dict[str, Any]:
-    """Return the scored samples, but those of a class that the model of their fold had never seen."""
+    """Return the scored samples, without those of a class that the model of their fold had not seen."""
     seen = np.array([np.isin(classes, fold.response.classes[fold.response.known_columns()]) for fold in folds])
     places = {label: column for column, label in enumerate(classes.tolist())}
     own = [[places[label] for label in labels[fold.samples].tolist()] for fold in folds]
@@ -120,10 +119,10 @@ def known_scores(seen: npt.NDArray[np.bool_], sizes: list[int]) -> npt.NDArray[n
 
 
 def samples_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], *, every: bool) -> dict[str, Any]:
-    """Return the samples whose model had seen all classes to be tuned: those that have judged samples, or `every` one.
+    """Return the samples whose model had seen all tuned classes: those with judged samples, or `every` class.
 
-    A sample cannot be taken for a class that its model had not seen, so that the false alarms of the class would be too
-    few. Where no model had seen all of these classes, the rarest are given up.
+    A model cannot predict a class that it has not seen, so its samples would add no false positives of the class. If
+    no model had seen all of these classes, the classes with the fewest samples are dropped.
     """
     known, weights = judged["known"], judged["sample_weight"]
     if known is None or known.all():
@@ -145,9 +144,9 @@ def samples_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], 
 
 
 def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]:
-    """Return what a tuner is to be fitted on, so that a sample counts once that several models have scored.
+    """Return the arguments of the tuner's fit, so that a sample with several scores counts once.
 
-    The scores of a sample share its weight, and are of one group. Without `weighing` the first of them stands for all.
+    The scores of a sample share its weight and are one group. Without `weighing` only its first score is used.
     """
     chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups", "known")}
     samples, weights = judged["rows"], judged["sample_weight"]
@@ -163,7 +162,7 @@ def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]
 
 
 def notes_on_samples(*, n_scored: int, samples: npt.NDArray[np.intp]) -> list[str]:
-    """Return what is to be said of scored `samples` that were not judged, or that several models have scored."""
+    """Return notes on samples that were left out, and on samples with several scores."""
     notes, n_distinct = [], len(np.unique(samples))
     if n_scored > len(samples):
         n_left = n_scored - len(samples)

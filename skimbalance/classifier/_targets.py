@@ -1,4 +1,4 @@
-"""What a classifier is fitted on: one label a sample or several, and what is done differently for each."""
+"""Targets of a classifier: one class or several labels per sample, behind one interface."""
 
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -14,12 +14,12 @@ from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_sample_weight
 from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_samples, known_scores, systematic_splits
-from skimbalance.classifier.label_response import respond_labels, sure_of
-from skimbalance.classifier.response import Response, respond
+from skimbalance.classifier.response import Response, respond, respond_labels, sure_of
+from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net
-from skimbalance.tuner.label_objective import check_label_goals, is_multilabel, label_names
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
-from skimbalance.tuner.objective import check_goals
+from skimbalance.tuner.labels.objective import check_label_spec, is_multilabel, label_names
+from skimbalance.tuner.objective import check_spec
 
 __all__ = ["ClassTargets", "LabelTargets", "Targets", "require_alike", "targets_of"]
 
@@ -31,16 +31,16 @@ class Targets(Protocol):
 
     @property
     def y(self) -> Any:
-        """What estimators are trained on."""
+        """The targets that estimators are trained on."""
 
     def check_goals(self, classifier: Any) -> None:
-        """Raise where the goals of the classifier do not fit these targets."""
+        """Raise if objective or constraints of the classifier are invalid for these targets."""
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> Self:
-        """Return the targets as an estimator that is trained already knows them."""
+        """Return the targets with the classes of an estimator that is already trained."""
 
     def learnt_by(self, estimator: Any) -> Self:
-        """Return the targets as an estimator that is to be trained will learn them."""
+        """Return the targets in the form that an unfitted estimator is trained on."""
 
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
         """Return the samples to fit on and the samples to score, for each fold."""
@@ -51,10 +51,10 @@ class Targets(Protocol):
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
-        """Ask a fitted estimator for its scores."""
+        """Return the scores of a fitted estimator."""
 
     def seen(self) -> npt.NDArray[np.bool_] | None:
-        """Return of which columns a model that is trained on all samples knows anything, None where of each."""
+        """Return which columns a model of all samples can learn, None if all."""
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
         """Return the name of each column of scores."""
@@ -64,7 +64,7 @@ class Targets(Protocol):
 
 
 def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
-    """Return targets of one label a sample, or of several."""
+    """Return the targets for labels (n,) or an indicator (n, L)."""
     if not is_multilabel(y):
         labels, present, weights = check_targets(y, sample_weight)
         return ClassTargets(labels, present, weights)
@@ -75,7 +75,7 @@ def targets_of(y: ArrayLike, sample_weight: ArrayLike | None) -> Targets:
 
 
 def require_alike(y: Any, *, n_labels: int | None) -> None:
-    """Raise where `y` is no indicator of so many labels, or where it is one and None are expected."""
+    """Raise unless `y` is an indicator of `n_labels` labels, or one label per sample if None."""
     if is_multilabel(y) != (n_labels is not None):
         one, several = "labels (n,)", "an indicator (n, L)"
         expected, got = (one, several) if n_labels is None else (several, one)
@@ -85,10 +85,15 @@ def require_alike(y: Any, *, n_labels: int | None) -> None:
         raise ValueError(f"y must have {n_labels} columns, one for each label of fit; got shape {shape}")
 
 
+def _spec(classifier: Any, *names: str) -> FitSpec:
+    return FitSpec(**{name: getattr(classifier, name) for name in ("objective", "constraints", *names)})
+
+
 @dataclass(frozen=True, eq=False)
 class ClassTargets:
-    """One label a sample: `present` are the sorted labels, `named` those of the columns where the estimator has
-    others.
+    """One label per sample.
+
+    `present` are the sorted labels. `named` are the labels of the columns if the estimator has others.
     """
 
     y: npt.NDArray[Any]
@@ -97,18 +102,18 @@ class ClassTargets:
     named: npt.NDArray[Any] | None = None
 
     def check_goals(self, classifier: Any) -> None:
-        """Raise where the goals of the classifier do not fit these classes."""
-        check_goals(classifier.objective, classifier.constraints, labels=self.present, pos_label=classifier.pos_label)
+        """Raise if objective or constraints of the classifier are invalid for these classes."""
+        check_spec(_spec(classifier, "pos_label"), self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
-        """Return the targets with the classes that the estimator knows, or that its columns on `X` must be."""
+        """Return the targets with the classes of the estimator, or of the columns of a net."""
         named = classes_by_columns(estimator, X, self.present, response_method=response_method)
         if named is not None:
             return replace(self, present=named, named=named)
         return replace(self, present=require_known(self.present, estimator))
 
     def learnt_by(self, estimator: Any) -> "ClassTargets":
-        """Return the targets with names of the columns, if the estimator will not know them."""
+        """Return the targets with names of the columns, if the estimator is a net."""
         return replace(self, named=classes_for(estimator, self.present))
 
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
@@ -126,7 +131,7 @@ class ClassTargets:
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
-        """Ask for a score of each class that the estimator knows."""
+        """Return a score for each class of the estimator."""
         response = respond(estimator, X, response_method=response_method, classes=self.named)
         if trained_on is None:
             return response
@@ -141,13 +146,13 @@ class ClassTargets:
         return require_known(self.present, estimator) if self.named is None else self.named
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return the scored samples whose class the model of their fold knew."""
+        """Return the scored samples whose class the model of their fold had seen."""
         return judged_samples(folds, self.y, self.weights, columns)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelTargets:
-    """Several labels a sample: `y` (n, L), dense or sparse, is what estimators get; `names` are those of the labels."""
+    """Several labels per sample: estimators get `y` (n, L), dense or sparse; `names` are those of the labels."""
 
     y: Any
     indicator: Indicator
@@ -155,17 +160,15 @@ class LabelTargets:
     weights: _Floats | None
 
     def check_goals(self, classifier: Any) -> None:
-        """Raise where the goals of the classifier do not fit several labels."""
-        goals = ("pos_label", "class_prior", "solver")
-        asked = {name: getattr(classifier, name) for name in goals}
-        check_label_goals(classifier.objective, classifier.constraints, labels=self.names, **asked)
+        """Raise if objective or constraints of the classifier are invalid for these labels."""
+        check_label_spec(_spec(classifier, "pos_label", "class_prior", "solver"), self.names)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "LabelTargets":
         """Return the targets: a label is its column."""
         return self
 
     def learnt_by(self, estimator: Any) -> "LabelTargets":
-        """Return the targets in the type that the estimator can be trained on: a net compares them with its logits."""
+        """Return the targets as floats for a net, whose loss compares them with logits."""
         return replace(self, y=self.indicator.astype(np.float32)) if ends_in_net(estimator) else self
 
     def splits(self, cv: Any, X: Any, *, seed: Any, **params: Any) -> list[Split]:
@@ -181,18 +184,18 @@ class LabelTargets:
     def respond(
         self, estimator: Any, X: Any, *, response_method: str, trained_on: npt.NDArray[np.intp] | None = None
     ) -> Response:
-        """Ask for a score of each label."""
-        response = respond_labels(estimator, X, response_method=response_method, labels=self.names)
+        """Return a score for each label."""
+        response = respond_labels(estimator, X, response_method=response_method, classes=self.names)
         return response if trained_on is None else sure_of(response, known=self._learnt_on(trained_on))
 
     def seen(self) -> npt.NDArray[np.bool_]:
-        """Return of which labels a model of all samples learns samples with it and samples without it."""
+        """Return the labels that some training samples have and others lack."""
         learnt = self._learnt_on(np.arange(len(self.indicator)))
         both: npt.NDArray[np.bool_] = learnt.any(axis=0) > learnt.all(axis=0)
         return both
 
     def _learnt_on(self, samples: npt.NDArray[np.intp]) -> Indicator:
-        """Return the labels of `samples`, without those samples that weigh nothing."""
+        """Return the labels of the `samples` with positive weight."""
         return self.indicator[samples if self.weights is None else samples[self.weights[samples] > 0]]
 
     def columns(self, estimator: Any) -> npt.NDArray[Any]:
@@ -200,7 +203,7 @@ class LabelTargets:
         return self.names
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
-        """Return all scored samples, and which scores are of labels that their model had seen both values of."""
+        """Return all scored samples, and which scores are of labels that their model could learn."""
         samples, sizes = np.concatenate([fold.samples for fold in folds]), [len(fold.samples) for fold in folds]
         return {
             "scores": np.concatenate([to_numpy(fold.response.scores) for fold in folds]),

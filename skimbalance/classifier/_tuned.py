@@ -42,7 +42,7 @@ from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.label_objective import is_multilabel
+from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
@@ -56,10 +56,8 @@ _UNTRAINED = (
 class TunedOffsetClassifierCV(OffsetClassifier):
     r"""Tune one offset per class for a metric of your choice, on scores of samples the classifier was not trained on.
 
-    The classifier is cross-validated, :class:`OffsetTuner` fits the offsets on the pooled out-of-fold scores, and
-    predictions are :math:`\operatorname{argmax}_k (s_k + b_k)`. `predict`, `predict_proba`, `predict_log_proba` and
-    `decision_function` all carry the offsets, so that voting, stacking, one-vs-rest and calibration around it
-    honour them.
+    The classifier is cross-validated. :class:`OffsetTuner` fits the offsets on the pooled scores of the validation
+    folds. Predictions are :math:`\operatorname{argmax}_k (s_k + b_k)`.
 
     Parameters
     ----------
@@ -67,36 +65,60 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         A classifier with `predict_proba` or `decision_function`. For several labels a sample one that takes an
         indicator and returns a score for each label, (n, K) or a list of K arrays (n, 2).
     objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
-        What to optimise: a name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as
-        ``FBeta(2.0)`` or ``Cost(matrix)``. Or an imbalance state to be reached; see :class:`OffsetTuner`.
+        What to optimise; see :class:`OffsetTuner` for all types.
+
+        - str: a name from :func:`skimbalance.metrics.get_metric_names`.
+        - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``.
+        - :class:`~skimbalance.goals.ImbalanceState`: the target of the mean predicted distribution.
+        - scorer or function ``f(y_true, y_pred)``: a black-box metric.
+        - list: a metric for each of several labels.
     constraints : sequence of AtLeast, AtMost or Near, default=()
-        What must hold besides; see :class:`OffsetTuner`.
+        Constraints on the decisions; see :class:`OffsetTuner`.
     pos_label : label, default=None
-        The positive class of two-class metrics; see :class:`OffsetTuner`.
+        Positive class of binary metrics; see :class:`OffsetTuner`.
     class_prior : array-like of shape (K,) or dict, default=None
-        Share of each class among the samples to be predicted; see :class:`OffsetTuner`.
+        Class prior of unseen data, if it differs from that of the training samples; see :class:`OffsetTuner`.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
-        See :class:`OffsetTuner`.
+        How the tuner fits the offsets; see :class:`OffsetTuner`.
+
+        - ``"robust"``: offsets for unseen data, from bootstraps and calibrated soft labels.
+        - ``"empirical"``: the best offsets on the given scores.
+        - ``"plugin"``: the best offsets for calibrated soft labels.
     solver : str or Search, default="auto"
-        See :class:`OffsetTuner`.
+        Search algorithm; see :class:`OffsetTuner`.
+    n_bootstraps : int, default=8
+        Number of bootstraps of the robust estimate, at least two; see :class:`OffsetTuner`.
+    confidence_level : float or None, default=0.9
+        Level of `score_interval_` and of the `offsets_interval_` of `tuner_`. None computes no interval; see
+        :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
-        Where the scores come from; ``"auto"`` takes probabilities where there are any.
+        Method that returns the scores.
+
+        - ``"auto"``: `predict_proba` if the classifier has it, otherwise `decision_function`. A net of skorch is
+          evaluated for its logits.
+        - ``"predict_proba"``: probabilities.
+        - ``"decision_function"``: margins.
     cv : int, splitter, iterable, float, "prefit" or None, default=None
-        Which samples the scores are computed on: the folds of a stratified k-fold (None is five), of a splitter or of
-        an iterable of splits; a stratified share of the samples, for a float in (0, 1); with several labels both are
-        spread evenly by the rarest label of each sample; or, for ``"prefit"``, all samples, by the estimator as it is,
-        which must not have been trained on them.
+        Samples that the scores are computed on; see Notes for several labels.
+
+        - None: the validation folds of a stratified 5-fold.
+        - int: the validation folds of a stratified k-fold.
+        - float in (0, 1): one stratified hold-out of this proportion.
+        - splitter or iterable of splits: its validation folds.
+        - ``"prefit"``: all samples. The estimator is used as it is, and must not have been trained on them.
     refit : bool, default=True
-        Whether to fit the classifier on all samples afterwards. False returns the very model whose scores were used,
-        and needs a single split.
+        Whether to fit the classifier on all samples afterwards.
+
+        - True: `estimator_` is a new fit on all samples.
+        - False: `estimator_` is the model whose scores were used; `cv` must make a single split.
     n_jobs : int, default=None
-        How many folds are fitted in parallel, and how many threads the tuner takes.
+        Number of folds fitted in parallel, and number of threads of the tuner.
     verbose : int, default=0
-        Positive prints a line for each fold and each ascent.
+        If positive, print a line for each fold and each ascent.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out split and of the tuner; None is the seed 0.
     store_cv_results : bool, default=False
-        Whether to keep the scores that the offsets were fitted on.
+        Whether to store the scores in `cv_results_`, which :meth:`retune` can use later.
 
     Attributes
     ----------
@@ -115,14 +137,20 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     multilabel_ : bool
         Whether samples carry several labels each; K is then the number of labels.
     score_ : float
-        What the objective is expected to be on new samples; see :class:`OffsetTuner`.
+        Expected value of the objective on unseen data; see :class:`OffsetTuner`. Missing if the tuner has none.
     score_interval_ : tuple of float
-        Within which bounds it is expected to be on as many new samples, with probability 0.9.
+        Interval of the objective on as many unseen samples, with probability `confidence_level`. Missing if
+        `confidence_level` is None.
     cv_results_ : dict
-        If stored: `scores`, `y`, `sample_weight`, `rows` (their position in X), `fold` and `groups` (their codes,
-        None without), one entry for each scored sample; and `known` (n, K), False where the model of the fold had not
-        seen the class in training, or of several labels had seen samples with the label alone, or samples without it
-        alone. Such a score is filled in and is no evidence: it is left out of all that is fitted and estimated.
+        Stored with ``store_cv_results=True``, one entry per scored sample:
+
+        - `scores`, `y`, `sample_weight`: what the tuner was fitted on.
+        - `rows`: the position of each sample in `X`.
+        - `fold`: the number of its validation fold.
+        - `groups`: the code of its group, None without groups.
+        - `known`, of shape (n, K): False where the model of the fold had seen no sample of the class in training.
+          With several labels it needs samples with the label and samples without it. Other scores are placeholders,
+          which no fit or estimate uses.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -131,13 +159,22 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     Raises
     ------
     ValueError
-        From :meth:`fit`, if fewer than two classes occur, ``refit=False`` meets several splits, or the tuner refuses
-        scores or objective.
+        From :meth:`fit`, if `y` has fewer than two classes, ``refit=False`` is used with several splits, or scores,
+        objective or constraints are invalid.
 
     See Also
     --------
-    OffsetTuner : Fits offsets on scores you have.
-    FixedOffsetClassifier : Offsets in closed form.
+    OffsetTuner : Fits offsets on given scores.
+    FixedOffsetClassifier : Offsets in closed form, or a given threshold.
+
+    Notes
+    -----
+    `predict`, `predict_proba`, `predict_log_proba` and `decision_function` all include the offsets. Voting, stacking,
+    one-vs-rest and calibration around the classifier therefore use them.
+
+    With several labels an int or float `cv` spreads samples evenly by the rarest label of each sample.
+
+    A sample that several models score, as with repeated splits, counts once: its scores share its weight.
 
     Examples
     --------
@@ -156,7 +193,16 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         **OffsetClassifier._parameter_constraints,
         **{
             name: OffsetTuner._parameter_constraints[name]
-            for name in ("objective", "constraints", "pos_label", "class_prior", "estimate", "solver")
+            for name in (
+                "objective",
+                "constraints",
+                "pos_label",
+                "class_prior",
+                "estimate",
+                "solver",
+                "n_bootstraps",
+                "confidence_level",
+            )
         },
         "response_method": [StrOptions(set(RESPONSE_METHODS))],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
@@ -177,6 +223,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
         solver: str | Search = "auto",
+        n_bootstraps: int = 8,
+        confidence_level: float | None = 0.9,
         response_method: str = "auto",
         cv: Any = None,
         refit: bool = True,
@@ -192,6 +240,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.class_prior = class_prior
         self.estimate = estimate
         self.solver = solver
+        self.n_bootstraps = n_bootstraps
+        self.confidence_level = confidence_level
         self.response_method = response_method
         self.cv = cv
         self.refit = refit
@@ -252,21 +302,21 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Give the same fitted model another goal: fit nothing but offsets, and leave this classifier as it is.
+        """Return a copy with the same fitted model and offsets for another objective.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features), default=None
-            Samples that the model was not trained on, to tune on. None takes the out-of-fold scores of :meth:`fit`,
-            which ``store_cv_results=True`` has kept.
+            Samples that the model was not trained on. None uses the scores of :meth:`fit`, which
+            ``store_cv_results=True`` stores.
         y : array-like of shape (n_samples,), default=None
             Their labels.
         objective : str, metric, ImbalanceState, scorer or function, default=None
             What to optimise; None keeps the objective.
         constraints : sequence of AtLeast, AtMost or Near, default=None
-            What must hold besides; None keeps the constraints, ``()`` drops them.
+            Constraints on the decisions; None keeps those of the classifier, ``()`` removes them.
         class_prior : array-like of shape (K,) or dict, default=None
-            Share of each class among the samples to be predicted; None keeps what was set.
+            Class prior of unseen data; None keeps that of the classifier.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples of `X`.
         groups : array-like of shape (n_samples,), default=None
@@ -275,12 +325,13 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Returns
         -------
         TunedOffsetClassifierCV
-            Another classifier, fitted: with this one's model, and offsets for the goal.
+            Another fitted classifier with the same `estimator_`; this one is unchanged.
 
         Raises
         ------
         ValueError
-            If there are no samples to tune on, only one of `X` and `y` is given, or the tuner refuses the goal.
+            If there are no samples to tune on, only one of `X` and `y` is given, or objective and constraints are
+            invalid.
         """
         check_is_fitted(self)
         other = copy(self)
@@ -296,24 +347,23 @@ class TunedOffsetClassifierCV(OffsetClassifier):
 
     @names_page
     def adapt_to(self, X: Any) -> Self:
-        """Fit offsets for samples whose classes are more or less frequent, without their labels; see
-        :class:`OffsetTuner`.
+        """Fit offsets for another class prior, which is estimated from samples without labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Samples to be predicted, ten at the least. Their shares of the classes are estimated.
+            Samples to be predicted, at least ten.
 
         Returns
         -------
         TunedOffsetClassifierCV
-            Another classifier, fitted: with this one's model, offsets for the shares of `X`, and a `tuner_` that tells
-            what these are, see :meth:`OffsetTuner.adapt_to`.
+            Another fitted classifier with the same `estimator_`. Its offsets are for the class prior of `X`, which the
+            `prior_shift_` of its `tuner_` describes; see :meth:`OffsetTuner.adapt_to`.
 
         Warns
         -----
         UncertainShiftWarning
-            If the shares of the classes cannot be told from those that the offsets are for; these stay as they are.
+            If the change of the class prior is not significant; the offsets are then unchanged.
         """
         check_is_fitted(self)
         response = response_of(self, X)
@@ -355,9 +405,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     def _scored(
         self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
     ) -> tuple[Targets, list[Fold], Any]:
-        """Return the targets as the model knows them, scores of samples that none was trained on, and the final
-        model.
-        """
+        """Return the targets with the model's classes, the scored folds and the final model."""
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
@@ -373,17 +421,16 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         return targets, folds, final
 
     def _take_offsets(self, tuner: OffsetTuner) -> None:
-        self.tuner_ = tuner
-        self.offsets_ = tuner.offsets_
-        self.score_ = tuner.score_
-        self.score_interval_ = tuner.score_interval_
-        if hasattr(tuner, "threshold_"):
-            self.threshold_ = tuner.threshold_
+        self.tuner_, self.offsets_ = tuner, tuner.offsets_
+        for name in ("threshold_", "score_", "score_interval_"):
+            self.__dict__.pop(name, None)  # an earlier tuner may have had it
+            if hasattr(tuner, name):
+                setattr(self, name, getattr(tuner, name))
 
     def _tuned_on(
         self, samples: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int
     ) -> OffsetTuner:
-        """Return a tuner that is fitted on the scores that are known; of several labels it is told which these are."""
+        """Return a tuner fitted on the scores of models that had seen the class, or the label."""
         several = is_multilabel(samples["y"])
         if not several:
             every = isinstance(self.objective, ImbalanceState)
@@ -402,6 +449,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             class_prior=self.class_prior,
             estimate=self.estimate,
             solver=self.solver,
+            n_bootstraps=self.n_bootstraps,
+            confidence_level=self.confidence_level,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
             random_state=self.random_state,

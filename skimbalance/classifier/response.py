@@ -1,28 +1,33 @@
-"""What a fitted classifier says of samples: its probabilities or margins, a column for each class."""
+"""Scores that fitted classifiers return: a probability or margin for each class, or for each label."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance._core.array_api import as_array, to_numpy
-from skimbalance._core.typing import Array, Kind
-from skimbalance._core.validation import by_label, check_response, count_samples
+from skimbalance._core.columns import by_label
+from skimbalance._core.sklearn import is_constant
+from skimbalance._core.text import abridged_list
+from skimbalance._core.typing import Array, ArrayLike, Kind
+from skimbalance._core.validation import check_response, count_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
+from skimbalance.tuner.labels import Indicator
 
-__all__ = ["BELOW", "RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond"]
+__all__ = ["RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond", "respond_labels", "sure_of"]
 
 RESPONSE_METHODS = ("auto", "predict_proba", "decision_function")
 
-BELOW = 36.0
-"""How far below all its scores a class comes that a model has never seen: a probability of float64's precision."""
+_BELOW = 36.0
+"""Classes that a model has not seen get its lowest logit minus this: a probability of about 2e-16."""
 
 
 class Response(NamedTuple):
-    """Scores (n, K), or (n,) for two classes, of which kind they are, and the class of each column.
+    """Scores (n, K), or binary (n,), their kind, and the class of each column.
 
-    `seen` (K,) tells of which columns the model can know anything: it was trained on samples with and without them.
-    None stands for all.
+    `seen` (K,) is False for classes and labels that the model cannot have learnt. None stands for all True.
     """
 
     scores: Array
@@ -31,12 +36,12 @@ class Response(NamedTuple):
     seen: npt.NDArray[np.bool_] | None = None
 
     def known_columns(self) -> npt.NDArray[np.bool_]:
-        """Return of which columns (K,) the model can know anything."""
+        """Return `seen`, as an array."""
         return np.ones(len(self.classes), dtype=bool) if self.seen is None else self.seen
 
 
 def _method_of(estimator: Any, response_method: str) -> str:
-    """Return the method to ask: probabilities where `"auto"` may choose, margins where there are none."""
+    """Return the name of the method to call; `"auto"` prefers `predict_proba`."""
     candidates = RESPONSE_METHODS[1:] if response_method == "auto" else (response_method,)
     for method in candidates:
         if hasattr(estimator, method):
@@ -47,14 +52,14 @@ def _method_of(estimator: Any, response_method: str) -> str:
 
 
 def kind_of(estimator: Any) -> Kind:
-    """Return what the scores of a classifier are that may choose what it is asked for."""
+    """Return the kind of scores of a classifier with `response_method="auto"`."""
     return "logits" if ends_in_net(estimator) or _method_of(estimator, "auto") != "predict_proba" else "proba"
 
 
 def respond(
     estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
 ) -> Response:
-    """Ask a fitted classifier for its scores of `X`; `classes` are the labels of the columns where it has others."""
+    """Return the scores of `X` by a fitted classifier; `classes` replaces its `classes_`."""
     method, outcome = ask(estimator, X, response_method)
     name = f"{method} of estimator {type(estimator).__name__}"
     scores = as_array(outcome, name=name)
@@ -80,7 +85,7 @@ def respond(
 
 
 def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
-    """Return what was asked, and what came back: of a net its logits, unless something else is named."""
+    """Return the name of the called method and its result; of a net the logits, unless a method is named."""
     within = net_within(estimator, X) if response_method == "auto" else None
     if within is not None:
         return "net_logits", to_numpy(net_logits(*within))
@@ -99,20 +104,86 @@ def _compares_pairs(estimator: Any) -> bool:
     return getattr(last, "decision_function_shape", None) == "ovo"
 
 
+def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any]) -> Response:
+    """Return the scores (n, L) of `X` by a fitted multilabel classifier, for the labels `classes`.
+
+    Of a list of arrays (n, 2), the format of forests and `MultiOutputClassifier`, it takes the second columns.
+    """
+    method, outcome = ask(estimator, X, response_method)
+    name, n_samples = f"{method} of estimator {type(estimator).__name__}", count_samples(X)
+    if isinstance(outcome, list | tuple):
+        seen: npt.NDArray[np.bool_] | None = np.array([np.shape(pair)[1:] == (2,) for pair in outcome])
+        scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
+    else:
+        seen = _seen_by_each(estimator)
+        scores = by_label(as_array(outcome, name=name), outcome, classes, name=name)
+    if scores.ndim != 2 or scores.shape[1] != len(classes) or n_samples not in (None, scores.shape[0]):
+        n = "n" if n_samples is None else n_samples
+        raise ValueError(
+            f"{name} must return a score for each of {len(classes)} labels and each row of X, ({n}, {len(classes)}) "
+            f"or a list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
+        )
+    kind: Kind = "proba" if method == "predict_proba" else "logits"
+    check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
+    return Response(scores, kind, classes, seen)
+
+
+def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArray[Any]:
+    """Return the probabilities (n, L) of labels being there, of a list of arrays (n, 2)."""
+    classes = known if isinstance(known, list) and len(known) == len(pairs) else [None] * len(pairs)
+    arrays = [by_label(to_numpy(pair, name=name), pair, np.arange(2), name=name) for pair in pairs]
+    shapes = [array.shape for array in arrays]
+    alike = len({shape[:1] for shape in shapes}) == 1 and all(len(shape) == 2 for shape in shapes)
+    one_value = [shape[1:] == (1,) and own is not None for shape, own in zip(shapes, classes, strict=True)]
+    if not alike or not all(one or shape[1] == 2 for one, shape in zip(one_value, shapes, strict=True)):
+        raise ValueError(
+            f"the list that {name} returns must hold an array (n, 2) for each label, for absent and "
+            f"present; got shapes {abridged_list(shapes)}"
+        )
+    return np.stack([_present(array, own) for array, own in zip(arrays, classes, strict=True)], axis=1)
+
+
+def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[Any]:
+    """Return the probability (n,) of a label; zero or one if the model was trained on one value only."""
+    if pair.shape[1] == 2 or classes is None:
+        return pair[:, -1]
+    return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
+
+
+def _seen_by_each(estimator: Any) -> npt.NDArray[np.bool_] | None:
+    """Return the labels for which one-vs-rest, or a pipeline ending in it, has a model; None for other classifiers."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    models = last.estimators_ if isinstance(last, OneVsRestClassifier) else []
+    return np.array([not is_constant(model) for model in models]) if models else None
+
+
+def sure_of(response: Response, *, known: Indicator) -> Response:
+    """Return the response with certain scores for labels that all or none of the training samples `known` (n, L) have.
+
+    Classifiers treat such labels in different ways. `seen` excludes their scores from all fits.
+    """
+    scores = to_numpy(response.scores).copy()
+    largest = 1.0 if response.kind == "proba" else float(np.abs(scores).max()) + _BELOW
+    scores[:, known.all(axis=0)] = largest
+    scores[:, ~known.any(axis=0)] = 0.0 if response.kind == "proba" else -largest
+    both: npt.NDArray[np.bool_] = known.any(axis=0) > known.all(axis=0)
+    return response._replace(scores=scores, seen=both)
+
+
 def pooled(responses: list[Response], classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
-    """Stack the scores of models, each for the classes it knows, over all `classes`."""
+    """Stack the scores of models with different classes, with a column for each of `classes`."""
     if all(np.array_equal(response.classes, classes) for response in responses):
         return np.concatenate([to_numpy(response.scores) for response in responses])
     return np.concatenate([_spread(response, classes) for response in responses])
 
 
 def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
-    """Return (n, K) scores over all `classes`: zero, or far below, for those that the model has never seen."""
+    """Return scores (n, K) for all `classes`; classes that the model has not seen get the lowest scores."""
     scores = to_numpy(response.scores)
     if scores.ndim == 1:
         other = 1 - scores if response.kind == "proba" else np.zeros_like(scores)
         scores = np.stack([other, scores], axis=1)
-    fill = 0.0 if response.kind == "proba" else float(scores.min()) - BELOW
+    fill = 0.0 if response.kind == "proba" else float(scores.min()) - _BELOW
     full = np.full((len(scores), len(classes)), fill, dtype=scores.dtype)
     place = {label: column for column, label in enumerate(classes.tolist())}
     full[:, [place[label] for label in response.classes.tolist()]] = scores

@@ -1,32 +1,35 @@
-"""From the samples at hand to samples not seen: offsets that hold, and how good they will be."""
+"""Offsets for unseen data, and the score to expect there: cross-fitting, calibration, bootstraps, prior shift."""
 
 from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import (
+    ClassCrossFit,
     CrossFit,
     cross_fit,
-    factor_for_gain,
+    fit_folds,
     folds_along,
     folds_of,
     jackknife_error,
-    shrinkage_factor_for,
-    widened,
+    prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
-from skimbalance.estimation._groups import held_by, independent_counts, independent_weights
+from skimbalance.estimation._estimate import ESTIMATES, estimate, fit_of, tighten
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
-from skimbalance.estimation._robust import plugin, robust
-from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
+from skimbalance.estimation._redraw import held_by, independent_counts, independent_weights
+from skimbalance.estimation._state_estimate import StateProblem
+from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, in_turn
 
 __all__ = [
     "ESTIMATES",
+    "ClassCrossFit",
     "CrossFit",
-    "Estimated",
-    "Estimation",
+    "CrossFitResult",
+    "FitResult",
+    "FitSpec",
     "KeptRows",
-    "StateEstimate",
     "StateProblem",
     "cross_fit",
-    "factor_for_gain",
+    "estimate",
+    "fit_folds",
+    "fit_of",
     "folds_along",
     "folds_of",
     "held_by",
@@ -35,10 +38,8 @@ __all__ = [
     "independent_weights",
     "jackknife_error",
     "notes_on_shift",
-    "plugin",
-    "robust",
+    "prediction_interval",
     "sampling_rates",
     "shift_to",
-    "shrinkage_factor_for",
-    "widened",
+    "tighten",
 ]

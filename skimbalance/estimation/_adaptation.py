@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, device, namespace, without_copy
 from skimbalance._core.scores import log_scores
+from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import Array, Kind, Run
-from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._kept_rows import KeptRows
 from skimbalance.estimation._prior_shift import PriorShift, estimated_shift, rows_to_estimate_from
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
@@ -45,16 +45,17 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
     """Return what is to be said of the estimate, and warn where offsets are not to follow it."""
     absent = labels[shift.before == 0]
     notes = [
-        f"Shares of the classes were estimated on {shift.n_samples} rows without labels: {_listed(shift, labels, level)}.",
+        f"Shares of the classes were estimated on {shift.n_samples} rows without labels: "
+        f"{_listed(shift, labels, level)}.",
     ]
     if absent.size:
         notes.append(f"Nothing is known of {abridged(absent)}, which had no rows: they were taken to have no share.")
     if shift.is_significant:
         return [*notes, f"The offsets are for {shift.kept:.0%} of that shift; the rest may be chance."]
     notes.append(
-        f"The shares of the classes in {shift.n_samples} rows without labels cannot be told from those that the offsets "
-        "are for, and the offsets were left as they are. More rows tell more; if you know the shares, fit with "
-        "class_prior."
+        f"The shares of the classes in {shift.n_samples} rows without labels cannot be told from those that the "
+        f"offsets are for, and the offsets were left as they are. More rows tell more; if you know the shares, fit "
+        f"with class_prior."
     )
     warn_user(notes[-1], UncertainShiftWarning)
     return notes

@@ -1,84 +1,77 @@
-"""How good offsets will be on samples not seen, and how much of them to believe.
+"""Cross-fitting: how well offsets do on unseen data, and how much of them to keep.
 
-Offsets are fitted on all folds but one and judged on that one, for each fold in turn: no sample is judged by offsets it
-helped to fit.
+Offsets are fitted on all folds but one and decide that one, the validation fold, for each fold in turn. No sample is
+decided by offsets that it helped to fit.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.stats import t as student
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.decision import decide
-from skimbalance._core.typing import Progress, Run
-from skimbalance.estimation._groups import deal_groups, independent_counts
-from skimbalance.estimation._redraw import Codes, Floats, posterior_predictive
+from skimbalance._core.typing import Run
+from skimbalance.estimation._redraw import Codes, Floats, independent_counts, posterior_predictive
+from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, fit_present_classes
 
 __all__ = [
+    "ClassCrossFit",
     "CrossFit",
     "cross_fit",
-    "factor_for_gain",
+    "fit_folds",
     "folds_along",
     "folds_of",
     "jackknife_error",
-    "shrinkage_factor_for",
-    "widened",
+    "prediction_interval",
     "width_of",
 ]
 
+_Fitted = TypeVar("_Fitted")
+
 _FOLDS = 5
 _FEW_FOLDS = 3
-_ROWS_FOR_ALL_FOLDS = 50_000
+_SAMPLES_FOR_ALL_FOLDS = 50_000
 _CELLS_FOR_ALL_FOLDS = 1_000_000
-"""Beyond so many samples or scores few folds tell as much as more do of few samples."""
+"""Five folds; three beyond 50,000 samples or a million scores."""
 
 _WIDTH = np.sqrt(2.0)
-"""By how much intervals are wider than new samples alone make them: model and offsets vary about as much again, which a
-redraw of judged samples does not see (Bates, Hastie and Tibshirani 2021). Measured in `benchmarks/leaderboard.py`."""
+"""Intervals are wider by this factor than unseen samples alone make them. The model and the offsets vary about as much
+again, which a redraw of judged samples does not show (Bates, Hastie and Tibshirani 2021). Measured in
+`benchmarks/leaderboard`."""
 
 _GROUP_WIDTH = 1.2
-"""The same where samples are in groups, of which a redraw varies more, and the model adds less. Measured in
-`benchmarks/groups.py`."""
-
+"""The factor for grouped samples: a redraw of groups varies more, and the model adds less. Measured in
+`benchmarks/studies/groups.py`."""
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
-"""Of a share of the offsets that loses too much, the largest of these parts that does not is kept."""
-
-
-def cross_fit(problem: Problem, fit: Fit, *, seed: int, run: Run, progress: Progress | None = None) -> "CrossFit":
-    """Fit the samples outside each fold; a class that they lack is left as `fit_present_classes` leaves it."""
-    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
-    fold_of = folds_along(problem, seed=seed)
-    n_folds = int(fold_of.max()) + 1
-    offsets = run(partial(_fit_outside, problem, fit, fold_of != fold) for fold in range(n_folds))
-    if progress is not None:
-        progress(f"{problem.metric.name}: fitted without each of {n_folds} folds of the rows")
-    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return CrossFit(problem, codes, weights, fold_of, np.stack(offsets), seed)
+"""If offsets times the shrinkage factor still lose one standard error, the largest of these parts that does not is
+taken."""
 
 
 def folds_along(problem: Problem, *, seed: int) -> Codes:
     """Return the fold of each sample of a problem, which does not depend on the order of its classes."""
     codes = to_numpy(problem.truth.likeliest).astype(np.int64)
-    rank = np.argsort(problem.class_order)
-    return folds_of(rank[codes], problem.groups, n_classes=problem.n_classes, seed=seed)
+    place = np.argsort(problem.class_order)
+    return folds_of(place[codes], problem.groups, n_classes=problem.n_classes, seed=seed)
 
 
 def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed: int, at_most: int = _FOLDS) -> Codes:
-    """Return the fold of each sample, every class spread evenly over the folds, and every group whole."""
-    few = codes.size > _ROWS_FOR_ALL_FOLDS or codes.size * n_classes > _CELLS_FOR_ALL_FOLDS
+    """Return the fold of each sample: folds are stratified by class, and no group is split."""
+    few = codes.size > _SAMPLES_FOR_ALL_FOLDS or codes.size * n_classes > _CELLS_FOR_ALL_FOLDS
     n_independent = codes.size if groups is None else len(np.unique(groups))
     n_folds = min(_FEW_FOLDS if few else _FOLDS, at_most, n_independent)
     if groups is not None:
-        return deal_groups(codes, groups, n_folds=n_folds, seed=seed)
+        return _deal_groups(codes, groups, n_folds=n_folds, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
@@ -86,9 +79,9 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
     return fold_of
 
 
-def _fit_outside(problem: Problem, fit: Fit, outside: npt.NDArray[np.bool_]) -> Floats:
-    samples = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
-    return to_numpy(fit_present_classes(problem, fit, samples=samples).offsets).astype(np.float64)
+def fit_folds(fold_of: Codes, fit_outside: Callable[[npt.NDArray[np.bool_]], _Fitted], *, run: Run) -> list[_Fitted]:
+    """Call `fit_outside` for each fold, with a mask (n,) of the samples outside it."""
+    return run(partial(fit_outside, fold_of != fold) for fold in range(int(fold_of.max()) + 1))
 
 
 def jackknife_error(offsets: Floats, *, level: float) -> Floats:
@@ -99,59 +92,68 @@ def jackknife_error(offsets: Floats, *, level: float) -> Floats:
     return width
 
 
-def factor_for_gain(gain: float, posterior_predictive: Iterable[float]) -> float:
-    """Return how much to believe of offsets, by their `gain` over none and what it is where the samples are redrawn.
-
-    All of a gain, none of a loss of one standard error or more, and a part in between.
-    """
-    if gain >= 0:
-        return 1.0
-    error = float(np.std(list(posterior_predictive)))
-    return max(0.0, 1 + gain / error) if error > 0 else 0.0
-
-
-def shrinkage_factor_for(factor_for: Callable[[float], float]) -> float:
-    """Return the share of the offsets to keep; `factor_for` returns `factor_for_gain` of the offsets times a factor.
-
-    It is what is believed of all of them. If offsets scaled by it lose a standard error themselves, it is reduced.
-    """
-    share = factor_for(1.0)
-    if share == 1:
-        return 1.0
-    return next((part * share for part in _PARTS if factor_for(part * share) > 0), 0.0)
-
-
 def width_of(groups: Codes | None) -> float:
-    """Return by how much intervals are wider than a redraw of the samples, or of their groups, makes them."""
+    """Return the factor by which intervals are wider than a redraw of the samples, or of their groups, makes them."""
     return float(_WIDTH) if groups is None else _GROUP_WIDTH
 
 
-def widened(
-    score: float,
-    posterior_predictive: Sequence[float],
-    *,
-    tail: float,
-    bounds: tuple[float, float],
-    groups: Codes | None = None,
+def prediction_interval(
+    score: float, drawn: list[float], *, tail: float, bounds: tuple[float, float], groups: Codes | None
 ) -> tuple[float, float]:
-    """Return an interval about `score` from what it is for redrawn samples, and within what the metric can be.
+    """Return the interval about `score` from draws of the posterior predictive distribution, within `bounds`.
 
-    Redrawn samples for which the metric is not finite are left out; without any others the interval is all that it can
-    be.
+    Draws for which the metric is not finite are left out. Without any other draw the interval is `bounds`.
     """
-    posterior_predictive = [value for value in posterior_predictive if math.isfinite(value)]
-    if not posterior_predictive or not math.isfinite(score):
+    drawn = [value for value in drawn if math.isfinite(value)]
+    if not drawn or not math.isfinite(score):
         return bounds
-    low, middle, high = np.quantile(posterior_predictive, [tail, 0.5, 1 - tail])
-    least, most = bounds
+    low, middle, high = np.quantile(drawn, [tail, 0.5, 1 - tail])
     width = width_of(groups)
-    below, above = score - width * (middle - low), score + width * (high - middle)
-    return float(max(least, below)), float(min(most, above))
+    return float(max(bounds[0], score - width * (middle - low))), float(min(bounds[1], score + width * (high - middle)))
 
 
-@dataclass(frozen=True)
-class CrossFit:
-    """Offsets (folds, K) fitted without each fold, and the samples of a problem by fold, on the host."""
+class CrossFit(ABC):
+    """Offsets (folds, K) fitted without each fold, and the decisions that they make in the validation folds."""
+
+    offsets: Floats
+
+    @abstractmethod
+    def decisions(self, factor: float = 1.0) -> npt.NDArray[Any]:
+        """Return the decision about each sample by `factor` times the offsets fitted without its fold."""
+
+    @abstractmethod
+    def merit(self, decisions: npt.NDArray[Any]) -> float:
+        """Return the objective value of `decisions`, of which more is better."""
+
+    @abstractmethod
+    def redrawn_merits(self, *decisions: npt.NDArray[Any]) -> Iterator[tuple[float, ...]]:
+        """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
+
+    def shrinkage_factor(self) -> float:
+        """Return the factor for the offsets, from zero to one.
+
+        With z the gain over no offsets in standard errors, it is one for a gain, 1 + z for a smaller loss than one
+        standard error, and zero below. If offsets times the factor lose a standard error themselves, it is reduced.
+        """
+        none = self.decisions(0.0)
+
+        def factor_for(factor: float) -> float:
+            scaled = self.decisions(factor)
+            gain = self.merit(scaled) - self.merit(none)
+            if gain >= 0:
+                return 1.0
+            error = float(np.std([after - before for before, after in self.redrawn_merits(none, scaled)]))
+            return max(0.0, 1 + gain / error) if error > 0 else 0.0
+
+        factor = factor_for(1.0)
+        if factor == 1:
+            return 1.0
+        return next((part * factor for part in _PARTS if factor_for(part * factor) > 0), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCrossFit(CrossFit):
+    """Cross-fitted offsets of a binary or multiclass problem; `codes` and `weights` are on the host."""
 
     problem: Problem
     codes: Codes
@@ -160,69 +162,53 @@ class CrossFit:
     offsets: Floats
     seed: int
 
-    def decisions(self, *, shrinkage_factor: float = 1.0) -> Codes:
-        """Decide each sample by `shrinkage_factor` times the offsets fitted without its fold."""
+    def decisions(self, factor: float = 1.0) -> Codes:
+        """Return the class code (n,) that is decided for each sample."""
         scores = self.problem.scores
-        if shrinkage_factor == 0:  # no fold has a say
+        if factor == 0:
             return to_numpy(decide(scores, np.zeros(scores.shape[1])))
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)
         for fold, offsets in enumerate(self.offsets):
             samples = np.flatnonzero(self.fold_of == fold)
-            held_out = xp.take(scores, bring(samples, to=scores, dtype=xp.int64), axis=0)
-            decided[samples] = to_numpy(decide(held_out, shrinkage_factor * offsets))
+            validation = xp.take(scores, bring(samples, to=scores, dtype=xp.int64), axis=0)
+            decided[samples] = to_numpy(decide(validation, factor * offsets))
         return decided
-
-    def shrinkage_factor(self) -> float:
-        """Return the share of the offsets to keep, from zero to one.
-
-        With z the gain over no offsets in units of its standard error, it is one for a gain, and falls to zero at a
-        loss of one standard error. What is kept loses less than one standard error on held-out samples.
-        """
-        objective_value, none = self.problem.metric.objective_value, self.decisions(shrinkage_factor=0.0)
-
-        def factor_for(shrinkage_factor: float) -> float:
-            scaled = self.decisions(shrinkage_factor=shrinkage_factor)
-            gain = objective_value(self.count(scaled)) - objective_value(self.count(none))
-            redrawn = self._posterior_predictive(none, scaled)
-            return factor_for_gain(
-                gain, (objective_value(after) - objective_value(before) for before, after in redrawn)
-            )
-
-        return shrinkage_factor_for(factor_for)
-
-    def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
-        """Return the score of held-out `decisions`, and within which bounds that of as many new samples should be."""
-        metric = self.problem.metric
-        counts = self.count(decisions)
-        score = metric.value(self._with_half_hits(counts) if metric.zero_if_class_missed else counts)
-        if level is None:
-            return score, None
-        tail = (1 - level) / 2
-        drawn = [metric.value(counts) for (counts,) in self._posterior_predictive(decisions, anew=True, tail=tail)]
-        return score, widened(score, drawn, tail=tail, bounds=metric.bounds, groups=self.problem.groups)
-
-    def offsets_error(self, *, level: float) -> Floats:
-        """Return half the width (K,) of an interval for the offsets."""
-        return jackknife_error(self.offsets, level=level)
 
     def count(self, decisions: Codes) -> Counts:
         """Count what `decisions` achieve, on the host."""
         truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
         return truth.count(decisions, confusion=self.problem.needs_confusion)
 
-    def _with_half_hits(self, counts: Counts) -> Counts:
-        """Turn half a sample of each class without a hit into one: that no sample was hit does not say that none will
-        be.
-        """
-        n_samples = independent_counts(self.codes, self.problem.groups, n_classes=self.problem.n_classes)
-        missed = (counts.hits == 0) & (n_samples > 0)
-        half = np.where(missed, counts.support / np.maximum(2 * n_samples, 1), 0.0)
-        return Counts(counts.hits + half, counts.predicted, counts.support)
+    def merit(self, decisions: Codes) -> float:
+        """Return the objective value of `decisions`."""
+        return self.problem.metric.objective_value(self.count(decisions))
 
-    def _posterior_predictive(
-        self, *decisions: Codes, anew: bool = False, tail: float = 0.05
-    ) -> Iterator[list[Counts]]:
+    def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
+        """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
+        for each in self._redrawn(*decisions):
+            yield tuple(map(self.problem.metric.objective_value, each))
+
+    def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
+        """Return the score expected on unseen data, and its prediction interval for as many unseen samples.
+
+        Where a class without true positives makes the metric zero, it counts half a sample as a true positive: on few
+        samples the metric would be zero whatever the true recall is.
+        """
+        metric, counts = self.problem.metric, self.count(decisions)
+        if metric.zero_if_class_missed:
+            n_samples = independent_counts(self.codes, self.problem.groups, n_classes=self.problem.n_classes)
+            missed = (counts.hits == 0) & (n_samples > 0)
+            half = np.where(missed, counts.support / np.maximum(2 * n_samples, 1), 0.0)
+            counts = Counts(counts.hits + half, counts.predicted, counts.support)
+        score = metric.value(counts)
+        if level is None:
+            return score, None
+        tail = (1 - level) / 2
+        drawn = [metric.value(each) for (each,) in self._redrawn(decisions, anew=True, tail=tail)]
+        return score, prediction_interval(score, drawn, tail=tail, bounds=metric.bounds, groups=self.problem.groups)
+
+    def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
         return posterior_predictive(
             self.codes,
             self.weights,
@@ -234,3 +220,66 @@ class CrossFit:
             anew=anew,
             tail=tail,
         )
+
+
+def cross_fit(problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes) -> ClassCrossFit:
+    """Fit the samples outside each fold; a class that they lack is left as `fit_present_classes` leaves it."""
+
+    def fit_outside(outside: npt.NDArray[np.bool_]) -> Floats:
+        samples = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
+        return to_numpy(fit_present_classes(problem, fit, samples=samples).offsets).astype(np.float64)
+
+    offsets = fit_folds(fold_of, fit_outside, run=spec.run)
+    spec.progress(f"{problem.metric.name}: fitted without each of {len(offsets)} folds")
+    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
+    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
+    return ClassCrossFit(problem, codes, weights, fold_of, np.stack(offsets), spec.seed)
+
+
+def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:
+    """Return the fold of each sample: every group is whole, and classes are spread as evenly as that allows.
+
+    Of groups that hold the same number of samples of each class every fold takes equally many. The others follow one by
+    one, as in scikit-learn's `StratifiedGroupKFold`.
+    """
+    present, codes = np.unique(codes, return_inverse=True)
+    distinct, groups = np.unique(groups, return_inverse=True)
+    n_classes, n_groups, rng = len(present), len(distinct), np.random.default_rng(seed)
+    # Sums of random integers, which may overflow, differ between groups of different content.
+    content = np.zeros(n_groups, dtype=np.uint64)
+    np.add.at(content, groups, rng.integers(1 << 64, size=n_classes, dtype=np.uint64)[codes])
+    shuffled = rng.permutation(n_groups)
+    order = shuffled[np.argsort(content[shuffled], kind="stable")]
+    _, first, alike = np.unique(content[order], return_index=True, return_counts=True)
+    turn = np.arange(n_groups) - np.repeat(first, alike)
+    fold_of_group = np.empty(n_groups, dtype=np.int64)
+    fold_of_group[order] = turn % n_folds
+    left = np.zeros(n_groups, dtype=np.bool_)
+    left[order] = turn >= np.repeat(alike - alike % n_folds, alike)
+    if left.any():
+        held = csr_array((np.ones(len(codes)), (groups, codes)), shape=(n_groups, n_classes))
+        rest = shuffled[left[shuffled]]
+        fold_of_group[rest] = _one_by_one(held[rest], np.bincount(codes), n_folds=n_folds)
+    fold_of: Codes = fold_of_group[groups]
+    return fold_of
+
+
+def _one_by_one(held: Any, n_samples: Codes, *, n_folds: int) -> Codes:
+    """Return the fold of each group of `held` (groups, classes), those first that hold the largest part of a class.
+
+    A group goes where it adds the least to the squared share of each class in each fold, summed; where several folds
+    are as good, to the one with the fewest samples.
+    """
+    scale = 1 / n_samples.astype(np.float64) ** 2
+    size = held.power(2) @ scale
+    fold_of = np.empty(held.shape[0], dtype=np.int64)
+    in_fold, totals = np.zeros((n_folds, len(n_samples))), np.zeros(n_folds)
+    for group in np.argsort(-size, kind="stable").tolist():
+        part = slice(*held.indptr[group : group + 2])
+        classes, counts = held.indices[part], held.data[part]
+        added = in_fold[:, classes] @ (counts * scale[classes])
+        fold = int(np.lexsort((totals, added))[0])
+        in_fold[fold, classes] += counts
+        totals[fold] += counts.sum()
+        fold_of[group] = fold
+    return fold_of

@@ -1,4 +1,4 @@
-"""The samples of a fit, kept so that offsets can be fitted anew once the shares of the classes have changed."""
+"""The samples of a fit, kept so that offsets can be fitted again for another class prior."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -54,7 +54,7 @@ class KeptRows:
 def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.float64]:
     """Return with which probability a sample of each class (K,) is drawn, for `limit` samples, or one and more for all.
 
-    Half of them is shared out evenly among the classes, half as these are frequent: rare classes are kept whole.
+    Half of them are divided evenly among the classes, half by class frequency: minority classes are kept whole.
     """
     rates: npt.NDArray[np.float64] = limit / (2 * len(counts) * np.maximum(counts, 1)) + limit / (2 * counts.sum())
     return rates

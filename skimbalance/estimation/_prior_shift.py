@@ -16,11 +16,10 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.typing import Array, Run
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import Calibration
-from skimbalance.estimation._condense import Sample, condensed
+from skimbalance.estimation._calibration import Calibration, Sample, condensed
 from skimbalance.estimation._kept_rows import thinned
 from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
+from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem
 

@@ -1,23 +1,25 @@
-"""Offsets for samples not seen: the variance of the optimum on the samples at hand is what costs most, so reduce it.
+"""Offsets for unseen data: most of the loss there comes from the variance of the optimum, which is reduced here.
 
-Two estimates err in different ways and are averaged: the optimum for calibrated soft labels, which has no noise of
-single labels but trusts the calibration, and the median optimum over Bayesian bootstraps of labels half soft, which has
-little of either. With several classes the mean is drawn towards the best multiple of `-log prior`, which is one number.
+Two estimates with different errors are averaged. The optimum for calibrated soft labels has no noise of single labels,
+but the errors of the calibration. The median optimum over Bayesian bootstraps of half-soft labels has little of either.
+Multiclass offsets are shrunk towards the best multiple of `-log prior`, which is one number.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
-from skimbalance._core.array_api import bring, device, flat, namespace, put, smallest_normal
+import numpy as np
+
+from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
-from skimbalance._core.typing import Array, Progress, Run
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample, condensed
+from skimbalance._core.typing import Array
+from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
+from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem, Solution, ascend, prior_offsets
 
-__all__ = ["plugin", "robust"]
+__all__ = ["bootstrap_weights", "plugin", "robust"]
 
 _TAUS = tuple(tau / 8 for tau in range(17))
 
@@ -28,27 +30,26 @@ _LEAST_GAIN = 0.01
 """The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
 
 
-def plugin(problem: Problem, *, progress: Progress | None = None) -> Solution:
+def plugin(problem: Problem, spec: FitSpec) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample)), progress=progress, least_gain=_LEAST_GAIN)
+    found = _optimum(_soft(sample, calibrated_shares(sample)), spec, least_gain=_LEAST_GAIN)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 
-def robust(problem: Problem, *, n_bootstraps: int, seed: int, run: Run, progress: Progress | None = None) -> Solution:
+def robust(problem: Problem, spec: FitSpec) -> Solution:
     """Return the mean of the plug-in and the bootstrapped optimum, shrunk to the best multiple of `-log prior`."""
     sample = condensed(problem)
     shares = calibrated_shares(sample)
-    plug = _optimum(_soft(sample, shares), progress=progress)
+    plug = _optimum(_soft(sample, shares), spec)
     mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
     # Two classes have no other offsets than the multiples of -log prior, and one search finds the best of them.
     several = problem.n_classes > 2
     multiple = _best_multiple(mixed) if several else plug.offsets
     start = ascend(mixed, multiple).offsets if several else multiple
-    weights = bootstrap_weights(sample, count=_affordable(problem, n_bootstraps), seed=seed)
-    drawn = run(partial(_reweighted, mixed, w, start) for w in weights)
-    if progress is not None:
-        progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
+    weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
+    drawn = spec.run(partial(_reweighted, mixed, w, start) for w in weights)
+    spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
     offsets = (centred(plug.offsets) + _median(drawn)) / 2
     if several:
         offsets = _shrunk(offsets, towards=centred(multiple), drawn=drawn)
@@ -69,13 +70,12 @@ def _half_soft(shares: Array, sample: Sample) -> Array:
     return xp.reshape(values, shares.shape)
 
 
-def _optimum(problem: Problem, *, progress: Progress | None, least_gain: float = 0.0) -> Solution:
+def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float = 0.0) -> Solution:
     """Return the optimum that the best multiple of `-log prior` leads to."""
     none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
     start = none if problem.n_classes == 2 else _best_multiple(problem)
     found = ascend(problem, start, least_gain=least_gain)
-    if progress is not None:
-        progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, rank {found.objective_value:.6g}")
+    spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
     return found
 
 
@@ -116,3 +116,30 @@ def _best_multiple(problem: Problem) -> Array:
     support = problem.truth.support
     offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
     return max(offsets, key=problem.objective_value)
+
+
+def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
+    """Yield random weights (n,): exponential for each sample that a sample of the sample stands for (Rubin, 1981).
+
+    Samples of one group have the same weight.
+    """
+    xp = namespace(sample.problem.scores)
+    truth, rng = sample.truth, np.random.default_rng(seed)
+    codes = xp.astype(truth.codes, xp.int64)
+    for _ in range(count):
+        weights = bring(_draw(sample, rng), to=sample.problem.scores, dtype=xp.float64)
+        if truth.weights is not None:
+            weights = weights * truth.weights
+        totals = count_codes(codes, weights, truth.n_classes)
+        yield weights * (truth.support / totals)[codes]
+
+
+def _draw(sample: Sample, rng: np.random.Generator) -> Array:
+    """Return the mean of as many standard exponentials as each sample of the sample stands for."""
+    groups = sample.problem.groups
+    if groups is not None:
+        return rng.exponential(size=int(groups.max()) + 1)[groups]
+    if sample.sizes is None:
+        return rng.exponential(size=sample.problem.scores.shape[0])
+    sizes = to_numpy(sample.sizes)
+    return rng.gamma(sizes) / sizes

@@ -1,8 +1,7 @@
-"""Offsets for an imbalance state, and how far from it they will be on new samples."""
+"""Offsets for an imbalance state, and the distance from it to expect on unseen data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -10,33 +9,19 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import block_samples, to_numpy
 from skimbalance._core.decision import softmax
-from skimbalance._core.typing import Run
-from skimbalance.estimation._cross_fit import folds_of, jackknife_error
-from skimbalance.estimation._groups import independent_counts
-from skimbalance.estimation._redraw import Codes, Floats
+from skimbalance.estimation._cross_fit import fit_folds, folds_of, jackknife_error
+from skimbalance.estimation._redraw import Codes, Floats, independent_counts
+from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.state import balanced_weights
 from skimbalance.solvers import Problem, solve_state
 
-__all__ = ["StateEstimate", "StateProblem"]
+__all__ = ["StateProblem"]
 
 _LEAST_FOLDS = 2
 _GROUPS = 1000
 _DRAWS = 1000
-"""Samples are drawn anew so often, in so many random groups of them."""
-
-
-@dataclass(frozen=True)
-class StateEstimate:
-    """Offsets, how far from the target their state is, on these samples and on new ones, and what it took."""
-
-    offsets: Floats
-    distance: float
-    converged: bool
-    n_iter: int
-    score: float | None = None
-    score_interval: tuple[float, float] | None = None
-    offsets_error: Floats | None = None
+"""The interval is from 1,000 redraws of 1,000 random groups of samples."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +59,20 @@ class StateProblem:
             problem.class_order,
         )
 
-    def estimate(self, *, level: float | None, seed: int, run: Run) -> StateEstimate:
-        """Fit the offsets and, unless `level` is None, foretell their state on new samples."""
+    def estimate(self, spec: FitSpec) -> CrossFitResult:
+        """Fit the offsets and, unless no confidence level is given, estimate the distance of unseen data."""
         found = solve_state(self.scores, self.target, weights=self.mass)
-        offsets = found.offsets.astype(self.dtype).astype(np.float64)
-        distance = self.distance(offsets)
+        offsets, level = found.offsets.astype(self.dtype).astype(np.float64), spec.confidence_level
+        result = CrossFitResult(offsets, found.n_hessians, achievable=found.converged)
         if level is None:
-            return StateEstimate(offsets, distance, found.converged, found.n_hessians)
-        fold_of = self._folds(seed)
-        n_folds = int(fold_of.max()) + 1
-        pairs = run(partial(self._outside, fold_of == fold) for fold in range(n_folds))
-        # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold): as many new samples as there are vary less.
-        score = np.sqrt(2 * (n_folds - 1)) / n_folds * float(np.mean([away for _, away in pairs]))
-        error = jackknife_error(np.stack([shifts for shifts, _ in pairs]), level=level)
-        interval = self._interval(offsets, level=level, seed=seed)
-        return StateEstimate(offsets, distance, found.converged, found.n_hessians, score, interval, error)
+            return result
+        each = fit_folds(self._folds(spec.seed), self._fit_outside, run=spec.run)
+        shifts, distances = zip(*each, strict=True)
+        # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold); that of n unseen samples varies less.
+        score = np.sqrt(2 * (len(each) - 1)) / len(each) * float(np.mean(distances))
+        error = jackknife_error(np.stack(shifts), level=level)
+        interval = self._interval(offsets, level=level, seed=spec.seed)
+        return replace(result, score=score, score_interval=interval, offsets_error=error)
 
     @property
     def mass(self) -> Floats:
@@ -116,13 +100,11 @@ class StateProblem:
         codes = self.codes if self.class_order is None else np.argsort(self.class_order)[self.codes]
         return folds_of(codes, self.groups, n_classes=n_classes, seed=seed, at_most=max(_LEAST_FOLDS, least))
 
-    def _outside(self, fold: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
-        """Return the offsets of the samples that are not of the fold, and how far from the target they take the
-        fold.
-        """
-        rest = self._take(~fold)
+    def _fit_outside(self, outside: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+        """Return the offsets of the samples outside a fold, and the distance of the fold from the target with them."""
+        rest = self._take(outside)
         offsets = solve_state(rest.scores, self.target, weights=rest.mass).offsets
-        return offsets, self._take(fold).distance(offsets)
+        return offsets, self._take(~outside).distance(offsets)
 
     def _take(self, samples: npt.NDArray[np.bool_]) -> "StateProblem":
         weights = None if self.weights is None else self.weights[samples]
@@ -132,7 +114,7 @@ class StateProblem:
         )
 
     def _interval(self, offsets: Floats, *, level: float, seed: int) -> tuple[float, float]:
-        """Return quantiles of the distance where both these samples and as many new ones are drawn at random."""
+        """Return quantiles of the distance where these samples and as many unseen ones are random."""
         rng = np.random.default_rng(seed)
         sums = self._deviations(offsets, rng)
         drawn = np.sqrt(2) * np.abs(rng.standard_normal((_DRAWS, len(sums))) @ sums).max(axis=1)

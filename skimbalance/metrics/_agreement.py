@@ -1,6 +1,7 @@
 """Agreement over all classes at once: accuracy, Matthews' correlation, Cohen's kappa."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from skimbalance._core.array_api import namespace
 from skimbalance._core.typing import Array
@@ -15,6 +16,8 @@ _ROUNDING = 1e-14
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(LinearMetric):
     """The share of samples that are hits."""
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
     def name(self) -> str:
@@ -31,10 +34,8 @@ class Accuracy(LinearMetric):
 class Agreement(PooledMetric):
     """Functions of the hits `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """From disagreement to agreement."""
-        return -1.0, 1.0
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return `c_k`, `p_k s_k`, `p_k^2`, `s_k^2` and `s_k`."""

@@ -20,6 +20,8 @@ def _occurring(support: Array) -> Array:
 class BalancedAccuracy(LinearMetric):
     """The mean recall of the classes that have samples."""
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
     @property
     def name(self) -> str:
         """The name that messages use."""
@@ -34,6 +36,8 @@ class BalancedAccuracy(LinearMetric):
 @dataclass(frozen=True, kw_only=True)
 class ClassRecall(LinearMetric):
     """The recall of one class; zero where it has no samples."""
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,8 @@ class ClassRecall(LinearMetric):
 class GeometricMean(PooledMetric):
     """The geometric mean of the recalls of the classes that have samples."""
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     zero_if_class_missed: ClassVar[bool] = True
 
     @property
@@ -89,6 +95,8 @@ class GeometricMean(PooledMetric):
 class WorstRecall(PooledMetric):
     """The lowest recall of the classes that have samples."""
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
 
     @property
@@ -114,6 +122,9 @@ class WorstRecall(PooledMetric):
 class FalsePositiveRate(PooledMetric):
     """The share of the samples of other classes that are predicted as the positive one; less is better."""
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
+    ignores_other_classes: ClassVar[bool] = True
     direction: ClassVar[Direction] = "minimize"
 
     @property

@@ -1,4 +1,4 @@
-"""What a metric tells a solver about itself."""
+"""Base classes of the metrics, and what each metric declares for the solvers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from skimbalance.metrics.counts import Counts
 __all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
 
 Decomposition = Literal["linear", "sum", "minimum", "general"]
-"""What a line search sums along its way; nothing for `general`, of which values alone are known."""
+"""How a line search updates the metric; it cannot for "general", a black-box metric."""
 
 Direction = Literal["maximize", "minimize", "zero"]
 
@@ -29,10 +29,16 @@ def safe_ratio(numerator: Array, denominator: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(ABC):
-    """A number computed from what decisions achieve, and what a solver may assume of it.
+    """A number computed from the counts of decisions, and what a solver may assume of it.
 
-    A metric is a frozen value. `label` is the code of the one class it is about, None for all; metrics of one
-    positive class are given it by `bind`.
+    `label` is the code of the class that the metric is about, None for all classes; `bind` sets it for metrics of one
+    positive class. A subclass must declare its `decomposition` and its `bounds`. The other declarations default to
+    what is true of every metric:
+
+    - `zero_if_class_missed`: the metric is zero as soon as one class has no true positive.
+    - `is_constrainable`: a solver can search for values of the metric between two bounds.
+    - `is_extreme_at_corners`: for two classes, over a rectangle of true positives and false positives, the metric is
+      lowest at one corner and highest at another.
     """
 
     label: int | None = field(default=None, init=False)
@@ -40,7 +46,9 @@ class Metric(ABC):
     decomposition: ClassVar[Decomposition]
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
-    zero_if_class_missed: ClassVar[bool] = False  # whether it is zero as soon as one class has no hit
+    zero_if_class_missed: ClassVar[bool] = False
+    is_constrainable: ClassVar[bool] = False
+    is_extreme_at_corners: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -48,9 +56,9 @@ class Metric(ABC):
         """The name that messages use."""
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest value that there can be."""
-        return 0.0, 1.0
+        """The lowest and the highest possible value; intervals are clipped to them."""
 
     @property
     def is_binary(self) -> bool:
@@ -123,6 +131,8 @@ class LinearMetric(Metric):
     """`sum_ck confusion[c, k] * utilities[c, k]`: each sample adds its own, whatever the others do."""
 
     decomposition: ClassVar[Decomposition] = "linear"
+    is_constrainable: ClassVar[bool] = True
+    is_extreme_at_corners: ClassVar[bool] = True
 
     @abstractmethod
     def utilities(self, support: Array) -> Array:
@@ -139,11 +149,14 @@ class LinearMetric(Metric):
 class PooledMetric(Metric):
     """`pool(sum_k terms(hits_k, predicted_k, support_k))`, or the minimum over k in place of the sum.
 
-    Each of `terms` is a function of one class alone. For the trait "minimum" there is one term, which grows
-    with the hits of its class and does not depend on `predicted`.
+    Each of `terms` is a function of one class alone. For the decomposition "minimum" there is one term, which grows
+    with the hits of its class and does not depend on `predicted`. `ignores_other_classes` declares that the terms of
+    the classes other than `label` depend on their support alone.
     """
 
     decomposition: ClassVar[Decomposition] = "sum"
+    is_constrainable: ClassVar[bool] = True
+    ignores_other_classes: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:

@@ -24,16 +24,12 @@ class ImbalanceDegree(LinearMetric):
 
     direction: ClassVar[Direction] = "zero"
     needs_confusion: ClassVar[bool] = True
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)  # no less than 1 - K for K classes
 
     @property
     def name(self) -> str:
         """The name that messages use."""
         return "imbalance_degree"
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """One, and for K classes no less than `1 - K`."""
-        return -math.inf, 1.0
 
     def check_support(self, support: Array) -> None:
         """Raise where all classes are equally frequent."""

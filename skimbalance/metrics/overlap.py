@@ -1,10 +1,11 @@
 """Ratios of hits to predictions and support: precision, F-beta, Jaccard, and recall as scikit-learn averages it."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
+from skimbalance._core.text import shown
 from skimbalance._core.typing import Array
-from skimbalance._core.validation import shown
 from skimbalance.exceptions import names_page
 from skimbalance.metrics.base import PooledMetric, safe_ratio
 
@@ -28,13 +29,17 @@ class Overlap(PooledMetric):
 
     average: Average = "binary"
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
+    ignores_other_classes: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.average not in get_args(Average):
             raise ValueError(f"average must be one of {', '.join(map(repr, get_args(Average)))}; got {self.average!r}")
 
+    @abstractmethod
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
         """Return numerator and denominator of the ratio of one class."""
-        raise NotImplementedError
 
     @property
     def stem(self) -> str:

@@ -1,4 +1,4 @@
-"""The only door to matplotlib: axes, colours that suit the style in use, and legends beside the data."""
+"""The only module that imports matplotlib: axes, colours, line styles and legends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -14,12 +14,12 @@ except ImportError as error:
     raise ImportError("skimbalance.plotting needs matplotlib: pip install 'skimbalance[plot]'") from error
 
 __all__ = [
-    "DASHES",
-    "MARKERS",
     "Axes",
     "Options",
     "colours",
     "ink",
+    "line_style",
+    "marker",
     "one_axes",
     "options",
     "place_legend",
@@ -32,9 +32,9 @@ Axes: TypeAlias = Any
 Options: TypeAlias = Mapping[str, Any] | None
 """What a user passes on to an artist."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P")
-DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
-"""Lines and marks that can be told apart without their colours."""
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""Markers and lines that differ without colours, too; they repeat after six metrics."""
 
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito, *Color universal design*, 2008."""
@@ -48,16 +48,27 @@ def colours() -> Sequence[str]:
     return [str(colour) for colour in cycle.by_key()["color"]]
 
 
+def line_style(number: int) -> dict[str, Any]:
+    """Return the colour and the dashes of a line by its number."""
+    palette = colours()
+    return {"color": palette[number % len(palette)], "linestyle": _DASHES[number % len(_DASHES)]}
+
+
+def marker(number: int) -> str:
+    """Return the marker of a line by its number."""
+    return _MARKERS[number % len(_MARKERS)]
+
+
 def ink(strength: float = 1.0) -> tuple[float, float, float, float]:
-    """Return the colour of labels, so strong that it reads as a neutral line on any background."""
+    """Return the colour of axis labels with this opacity: a neutral line on any background."""
     return (*to_rgb(mpl.rcParams["axes.labelcolor"]), strength)
 
 
 def options(given: Options, **defaults: Any) -> dict[str, Any]:
-    """Return the options of an artist: ours, and over them the user's, whichever of two names these have."""
+    """Return the options of an artist: the defaults, overridden by the user's under their long or short names."""
     mine = {} if given is None else dict(given)
     short = {"c": "color", "lw": "linewidth", "ls": "linestyle", "ms": "markersize"}
-    if "color" in mine:  # it stands for both of these, and matplotlib warns where it meets them
+    if "color" in mine:  # it replaces both; matplotlib warns if all are given
         defaults = {name: value for name, value in defaults.items() if name not in {"facecolor", "edgecolor"}}
     return {**defaults, **{short.get(name, name): value for name, value in mine.items()}}
 

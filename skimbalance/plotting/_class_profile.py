@@ -6,8 +6,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._core.labels import check_codes, check_column_labels, check_label_pair
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
+from skimbalance._core.validation import check_sample_weight
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
@@ -198,22 +199,17 @@ class ClassProfileDisplay:
             draw = self._draw_many if many else self._draw_few
             draw(axes, before[order], after[order], before_kwargs, after_kwargs)
             (axes.set_ylabel if many else axes.set_xlabel)(name)
-        self._lay_out(order, many=many, new=new)
+        recall, precision = self.ax_
+        if many:
+            by_objective_value(precision, profile.support[order], n_classes=n_classes)
+        else:
+            by_row(recall, profile.classes[order], profile.support[order])
+            if not new:
+                precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
         self.legend_ = place_legend(
             self.ax_[0], new=new, beside=self.ax_[1], loc="outside upper center", ncols=4, given=legend_kwargs
         )
         return self
-
-    def _lay_out(self, order: npt.NDArray[np.int64], *, many: bool, new: bool) -> None:
-        """Give the classes their ticks."""
-        recall, precision = self.ax_
-        support = self.profile.support[order]
-        if many:
-            by_objective_value(precision, support, n_classes=len(order))
-            return
-        by_row(recall, self.profile.classes[order], support)
-        if not new:
-            precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
 
     def _names(self) -> Sequence[str]:
         return "without offsets", "with offsets" + (", held-out rows" if self.profile.held_out else "")

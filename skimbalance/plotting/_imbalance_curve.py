@@ -6,20 +6,19 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule, rule_of
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import check_numbers
-from skimbalance.curve import ImbalanceCurve, imbalance_curve
+from skimbalance.curve import ImbalanceCurve, imbalance_curve, named_metrics
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.plotting._axes import (
-    DASHES,
-    MARKERS,
     Axes,
     Options,
-    colours,
     ink,
+    line_style,
+    marker,
     one_axes,
     options,
     place_legend,
@@ -167,7 +166,7 @@ class ImbalanceCurveDisplay:
         rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
         objective = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label)
         positive = positive_label(tuner.objective, tuner.classes_, tuner.pos_label)
-        drawn = _named((objective, *_BESIDE) if metrics is None else metrics, rows, positive)
+        drawn = named_metrics((objective, *_BESIDE) if metrics is None else metrics, rows.classes, positive)
         curve = imbalance_curve(
             source.scores,
             y,
@@ -179,8 +178,8 @@ class ImbalanceCurveDisplay:
             along=along,
             points=points,
         )
-        threshold = getattr(tuner, "threshold_", None)
-        chosen = _chosen(rows, tuner.offsets_, drawn, threshold, **_expected(tuner, objective.name))
+        rule = rule_of(tuner, kind=source.kind)
+        chosen = _chosen(rows, rule, drawn, **_expected(tuner, objective.name))
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     @classmethod
@@ -239,7 +238,7 @@ class ImbalanceCurveDisplay:
         """
         names = ("scores", "y_true")
         rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight, names=names)
-        drawn = _named(metrics, rows, pos_label)
+        drawn = named_metrics(metrics, rows.classes, pos_label)
         curve = imbalance_curve(
             scores,
             y_true,
@@ -253,7 +252,8 @@ class ImbalanceCurveDisplay:
         )
         chosen = None
         if offsets is not None:
-            chosen = _chosen(rows, check_numbers("offsets", offsets, n_classes=len(rows.classes)), drawn)
+            rule = ArgmaxRule(check_numbers("offsets", offsets, n_classes=len(rows.classes)), None, kind)
+            chosen = _chosen(rows, rule, drawn)
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     def plot(
@@ -297,11 +297,9 @@ class ImbalanceCurveDisplay:
         self.chosen_: list[Any] = []
         self.untuned_: list[Any] = []
         self.expected_ = None
-        palette = colours()
         places = self.curve.degree if x == "degree" else self.curve.tau
         for number, (name, values) in enumerate(self.curve.values.items()):
-            style = {"color": palette[number % len(palette)], "linestyle": DASHES[number % len(DASHES)]}
-            self.lines_ += self.ax_.plot(places, values, label=name, **options(curve_kwargs, **style))
+            self.lines_ += self.ax_.plot(places, values, label=name, **options(curve_kwargs, **line_style(number)))
         if self.chosen is not None:
             self._mark(self.chosen, x, chosen_kwargs)
             self._expect(self.chosen, x, expected_kwargs)
@@ -328,7 +326,7 @@ class ImbalanceCurveDisplay:
             for number, line in enumerate(self.lines_):
                 colour = line.get_color()
                 fill = colour if more else self.ax_.get_facecolor()
-                look = {"color": colour, "markerfacecolor": fill, "marker": MARKERS[number % len(MARKERS)], **more}
+                look = {"color": colour, "markerfacecolor": fill, "marker": marker(number), **more}
                 value = values[line.get_label()]
                 artists += self.ax_.plot(
                     [place], [value], **options(style, linestyle="none", markersize=8, zorder=3, **look)
@@ -357,19 +355,9 @@ class ImbalanceCurveDisplay:
         )
 
 
-def _named(metrics: Sequence[str | Metric], rows: Rows, pos_label: Label) -> dict[str, Metric]:
-    """Return the metrics by name, bound to the classes."""
-    several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = (resolve_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several)
-    return {metric.name: metric for metric in bound}
-
-
-def _chosen(
-    rows: Rows, offsets: ArrayLike, metrics: Mapping[str, Metric], threshold: float | None = None, **expected: Any
-) -> ChosenPoint:
-    """Count the decisions with the offsets and without."""
-    host = to_numpy(offsets)
-    tuned, untuned = rows.decided(host, threshold), rows.decided(0 * host)
+def _chosen(rows: Rows, rule: DecisionRule, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
+    """Evaluate the decisions with offsets and without."""
+    tuned, untuned = rows.decided(rule), rows.decided(rule.untuned())
     degree = ImbalanceDegree()
     return ChosenPoint(
         degree=degree.value(tuned),

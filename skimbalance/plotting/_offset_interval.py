@@ -116,8 +116,10 @@ class OffsetIntervalDisplay:
                 "estimator has no offsets_interval_, for confidence_level=None computes none; fit it with a level, or "
                 "draw from_offsets(estimator.offsets_)"
             )
-        if tuner.multilabel_:
-            return cls._of_labels(tuner).plot(ax, **plot_options)
+        if tuner.multilabel_:  # offsets of labels are independent: they need not sum to zero, and have no closed form
+            offsets, interval = (to_numpy(x).astype(np.float64) for x in (tuner.offsets_, tuner.offsets_interval_))
+            support = tuner.class_profile_.support
+            return cls(offsets, interval=interval, support=support, classes=tuner.classes_).plot(ax, **plot_options)
         return cls.from_offsets(
             tuner.offsets_,
             interval=tuner.offsets_interval_,
@@ -126,13 +128,6 @@ class OffsetIntervalDisplay:
             ax=ax,
             **plot_options,
         )
-
-    @classmethod
-    def _of_labels(cls, tuner: Any) -> Self:
-        """Take the offsets of several labels as they are: each is by itself, and has no part in a closed form."""
-        offsets, interval = (to_numpy(x).astype(np.float64) for x in (tuner.offsets_, tuner.offsets_interval_))
-        support = tuner.class_profile_.support
-        return cls(offsets, interval=interval, support=support, classes=tuner.classes_)
 
     @classmethod
     def from_offsets(

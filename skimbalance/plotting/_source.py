@@ -9,22 +9,18 @@ from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import as_array, to_numpy
-from skimbalance._core.decision import decide_scores
+from skimbalance._core.columns import by_label
+from skimbalance._core.decision_rule import DecisionRule, rule_of
+from skimbalance._core.labels import check_labels
 from skimbalance._core.scores import KINDS, as_proba, log_scores
+from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import (
-    abridged,
-    by_label,
-    check_labels,
-    check_lengths,
-    check_sample_weight,
-    check_scores,
-)
+from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
 from skimbalance.classifier._base import response_of
 from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.labels import check_indicator, decide_label_scores, label_columns, profile_of
+from skimbalance.tuner.labels import check_indicator, profile_of
 
 __all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "source_of", "tuner_of"]
 
@@ -68,20 +64,17 @@ def source_of(estimator: Any, X: Any) -> Source:
 
 
 def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> ClassProfile:
-    """Return what offsets make of each class, or label, on the rows given."""
+    """Return recall and precision of each class, or label, on the given samples."""
     tuner, scores, kind = source_of(estimator, X)
-    offsets = to_numpy(tuner.offsets_)
+    rule = rule_of(tuner, kind=kind)
     if not tuner.multilabel_:
         rows = labelled(scores, y, kind=kind, classes=tuner.classes_, sample_weight=sample_weight)
-        before, after = rows.decided(0 * offsets), rows.decided(offsets, getattr(tuner, "threshold_", None))
+        before, after = rows.decided(rule.untuned()), rows.decided(rule)
         return ClassProfile.from_counts(tuner.classes_, before=before, after=after)
-    columns = to_numpy(label_columns(scores, kind=kind, labels=tuner.classes_))
+    columns = to_numpy(rule.check(scores, tuner.classes_))
     indicator = by_label(check_indicator(y), y, tuner.classes_, name="y")
     check_lengths(X=columns, y=indicator)
-    undone, done = (
-        decide_label_scores(columns, shift, thresholds, kind=kind)
-        for shift, thresholds in ((0 * offsets, np.full(len(offsets), 0.5)), (offsets, to_numpy(tuner.threshold_)))
-    )
+    undone, done = (each.decide(columns).astype(bool) for each in (rule.untuned(), rule))
     weights = check_sample_weight(sample_weight, like=columns)
     return profile_of(tuner.classes_, indicator, weights, before=undone, after=done)
 
@@ -109,10 +102,9 @@ class Rows:
             own = as_proba(self.given, kind=self.kind)
         return np.asarray(own, dtype=np.float64)
 
-    def decided(self, offsets: ArrayLike, threshold: float | None = None) -> Counts:
-        """Count what the decisions under these offsets achieve, of two classes by their `threshold` if it is known."""
-        decisions = decide_scores(self.given, offsets, kind=self.kind, threshold=threshold)
-        return self.truth.count(decisions, confusion=True)
+    def decided(self, rule: DecisionRule) -> Counts:
+        """Count the decisions of a rule."""
+        return self.truth.count(rule.decide(self.given), confusion=True)
 
 
 def labelled(

@@ -9,17 +9,18 @@ import numpy as np
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import threshold_of
+from skimbalance._core.labels import check_label, check_label_vector
+from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_label, check_label_vector, shown
+from skimbalance.curve import named_metrics
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.plotting._axes import (
-    DASHES,
-    MARKERS,
     Axes,
     Options,
-    colours,
     ink,
+    line_style,
+    marker,
     one_axes,
     options,
     place_legend,
@@ -27,7 +28,7 @@ from skimbalance.plotting._axes import (
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import requirements_of, resolve_metric
+from skimbalance.tuner.objective import bounds_of, resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 
@@ -291,13 +292,10 @@ class ThresholdCurveDisplay:
         return low, high
 
     def _draw_curves(self, given: Options, *, low: float, high: float) -> None:
-        palette = colours()
         edges = np.clip(np.append(self.curve.thresholds, 1.0), low, high)
         for number, (name, values) in enumerate(self.curve.values.items()):
-            style = {"color": palette[number % len(palette)], "linestyle": DASHES[number % len(DASHES)]}
-            self.lines_ += self.ax_.step(
-                edges, np.append(values, values[-1]), where="post", label=name, **options(given, **style)
-            )
+            style = options(given, **line_style(number))
+            self.lines_ += self.ax_.step(edges, np.append(values, values[-1]), where="post", label=name, **style)
         drawn = np.concatenate(list(self.curve.values.values()))
         if drawn.min() >= 0 and drawn.max() <= 1:
             self.ax_.set_ylim(-0.03, 1.03)
@@ -311,7 +309,7 @@ class ThresholdCurveDisplay:
         style = options(given, color=ink(), linewidth=1.4, zorder=2)
         self.threshold_ = self.ax_.axvline(place, label=f"chosen: {self.threshold:.3g}", **style)
         for number, (line, value) in enumerate(zip(self.lines_, self.curve.at(self.threshold).values(), strict=True)):
-            look = {"color": line.get_color(), "markeredgecolor": ink(), "marker": MARKERS[number % len(MARKERS)]}
+            look = {"color": line.get_color(), "markeredgecolor": ink(), "marker": marker(number)}
             self.chosen_ += self.ax_.plot([place], [value], linestyle="none", markersize=7, zorder=3, **look)
         if self.threshold_interval is not None:
             ends = np.clip(self.threshold_interval, low, high)
@@ -364,13 +362,11 @@ def _computed(
     kind: Kind,
 ) -> ThresholdCurve:
     """Evaluate metrics and constraints along all thresholds."""
-    several = (metrics,) if isinstance(metrics, str | Metric) else metrics
-    bound = [resolve_metric(metric, rows.classes, pos_label, argument="metrics") for metric in several]
-    required = requirements_of(constraints, rows.classes, pos_label)
+    required = bounds_of(constraints, rows.classes, pos_label)
     positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
     curve = threshold_curve(
         rows,
-        {metric.name: metric for metric in bound},
+        named_metrics(metrics, rows.classes, pos_label),
         {str(constraint): requirement for constraint, requirement in zip(constraints, required, strict=True)},
         of=positive,
         kept=[0.5] if threshold is None else [0.5, threshold],

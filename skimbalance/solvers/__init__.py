@@ -14,9 +14,11 @@ from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, solve_state
 from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along
 from skimbalance.solvers.cuts import Bounds, Cuts, Margins, best_cuts
+from skimbalance.solvers.registry import SOLVERS, Solver, get_solver
 
 __all__ = [
     "OPTIMISERS",
+    "SOLVERS",
     "Bounds",
     "Cuts",
     "Fit",
@@ -25,6 +27,7 @@ __all__ = [
     "Problem",
     "Search",
     "Solution",
+    "Solver",
     "SortedSweeps",
     "StateSolution",
     "adjust_biases",
@@ -33,6 +36,7 @@ __all__ = [
     "default_budget",
     "demanding",
     "fit_present_classes",
+    "get_solver",
     "improves",
     "is_ordered",
     "line_of",

@@ -126,6 +126,13 @@ class Problem:
         groups = None if self.groups is None else numbered(self.groups[to_numpy(samples)])
         return replace(self, scores=scores, truth=self.truth.take(samples), groups=groups)
 
+    def with_positive_weight(self) -> "Problem":
+        """Return the problem without the samples of zero weight."""
+        weights = self.truth.weights
+        if weights is None or bool(namespace(weights).all(weights > 0)):
+            return self
+        return self.take(namespace(weights).nonzero(weights > 0)[0])
+
     @property
     def sample_order(self) -> npt.NDArray[np.int64]:
         """The samples in an order that depends on what they are; where scores are many, as they come."""

@@ -104,7 +104,7 @@ def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ..
     pooled = cast("PooledMetric", metric)
     chosen = pooled.chosen(support)
     mine = pooled.terms(hits, predicted, support[k], chosen[k])
-    if metric.label == k:  # it asks no more of the other class than its support
+    if metric.label == k and pooled.ignores_other_classes:
         hits, predicted = hits[:1], predicted[:1]
     left = (truth.cleared(support[rest] - (predicted - hits)), truth.cleared(xp.sum(support) - predicted))
     others = pooled.terms(*left, support[rest], chosen[rest])

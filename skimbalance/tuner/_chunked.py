@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from skimbalance._core.decision import centred, decide_scores, threshold_of
 from skimbalance._core.typing import ArrayLike, Kind
+from skimbalance.estimation import FitResult, FitSpec
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Problem, solve_state
 from skimbalance.tuner._chunked_samples import Reading, Rows, counted, in_logs, sample_of
-from skimbalance.tuner._goal import FitResult, FitSpec
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner.chunks import (
     Block,
@@ -27,8 +27,8 @@ from skimbalance.tuner.chunks import (
     reached_by_all,
     state_of,
 )
-from skimbalance.tuner.label_objective import is_multilabel
-from skimbalance.tuner.objective import check_objective, positive_label, requirements_of, resolve_metric, resolve_solver
+from skimbalance.tuner.labels.objective import is_multilabel
+from skimbalance.tuner.objective import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
 
 __all__ = ["fit_chunks"]
 
@@ -53,7 +53,7 @@ def fit_chunks(
             "scores of several labels a row must be in memory, where y is an indicator; got a Dask array. Pass "
             "scores.compute(), of some of the rows if there are too many; what is fitted predicts Dask arrays"
         )
-    check_objective(goal.objective, goal.constraints)
+    check_objective(goal)
     samples = counted(goal, scores, y, classes=classes, sample_weight=sample_weight)
     goal = replace(goal, pos_label=positive_label(goal.objective, samples.labels, goal.pos_label))
     metric = resolve_metric(goal.objective, samples.labels, goal.pos_label)
@@ -78,10 +78,10 @@ def _metric_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitRes
     """Fit the offsets to all samples where that is asked for, and count what they achieve on all samples."""
     metric = resolve_metric(goal.objective, samples.labels, goal.pos_label)
     truth = HardTruth(np.zeros(0) if samples.weighted else None, samples.masses, np.zeros(0, dtype=np.int64))
-    requirements = requirements_of(goal.constraints, samples.labels, goal.pos_label)
+    requirements = bounds_of(goal.constraints, samples.labels, goal.pos_label)
     problem = Problem(np.zeros((0, len(samples.labels)), dtype=sample.scores.dtype), truth, metric, requirements)
-    chosen = resolve_solver(metric, n_classes=len(samples.labels), estimate=goal.estimate, solver=goal.solver)
-    exactly = chosen.estimate == "empirical" and chosen.solver in {"auto", "coordinate_ascent"}
+    chosen, _ = resolve_solver(metric, goal, n_classes=len(samples.labels))
+    exactly = chosen.estimate == "empirical" and chosen.solver == "coordinate_ascent"
     exactly = exactly and not any(constraint.confidence for constraint in goal.constraints)
     candidates = [0 * fitted.offsets, fitted.offsets]
     if exactly:
@@ -104,12 +104,12 @@ def _metric_over_all(goal: FitSpec, samples: Rows, sample: Block, fitted: FitRes
 
 
 _FITTED_TO_ALL = (
-    "The offsets were fitted to all {n_samples:,} rows, from where those of a sample of {n_drawn:,} rows led to; what is "
-    "said of new rows comes from the sample."
+    "The offsets were fitted to all {n_samples:,} rows, from where those of a sample of {n_drawn:,} rows led to; what "
+    "is said of new rows comes from the sample."
 )
 _JUDGED_BY_SAMPLE = (
-    "The objective takes no sample_weight: {n_drawn:,} of {n_samples:,} rows were drawn as they are, and all that is told "
-    "of the rows of the fit is told of these."
+    "The objective takes no sample_weight: {n_drawn:,} of {n_samples:,} rows were drawn as they are, and all that is "
+    "told of the rows of the fit is told of these."
 )
 _REACHED = 1e-6
 _NOT_REACHED = "All rows together do not reach the state, of which they miss {distance:.2g}: a sample of them did."

@@ -9,22 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.columns import column_order
+from skimbalance._core.labels import check_codes, check_label_vector, check_labels, check_per_class
 from skimbalance._core.scores import log_scores
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import (
-    check_codes,
-    check_label_vector,
-    check_labels,
-    check_per_class,
-    check_scores,
-    check_weights,
-    column_order,
-    rescaled,
-)
+from skimbalance._core.validation import check_scores, check_weights, rescaled
+from skimbalance.estimation import FitSpec
 from skimbalance.tuner._dask import chunks_of, n_columns
-from skimbalance.tuner._goal import FitSpec
 from skimbalance.tuner.chunks import Block, Chunks, Floats, drawn, drawn_evenly, gathered_samples, weigh_classes
-from skimbalance.tuner.objective import deployed_factors, positive_label, requirements_of, resolve_metric
+from skimbalance.tuner.objective import bounds_of, deployed_factors, positive_label, resolve_metric
 
 __all__ = ["Reading", "Rows", "counted", "in_logs", "sample_of"]
 
@@ -80,7 +73,7 @@ def counted(
     order = column_order(scores, labels)
     positive = positive_label(goal.objective, labels, goal.pos_label)
     resolve_metric(goal.objective, labels, positive)  # a wrong goal fails before the scores are read
-    requirements_of(goal.constraints, labels, positive)
+    bounds_of(goal.constraints, labels, positive)
     heaviest = 1.0 if given.weights is None else given.weights.total(_heaviest, max)
     if heaviest == 0:
         raise ValueError("sample_weight must be positive somewhere; got zeros only")

@@ -3,19 +3,15 @@
 from copy import copy
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._core.array_api import bring, namespace, smallest_normal, to_numpy
-from skimbalance._core.decision import decide_scores, shifted, softmax
-from skimbalance._core.scores import log_scores
+from skimbalance._core.columns import by_label
+from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import by_label, check_scores
 from skimbalance.exceptions import names_page
 from skimbalance.tuner._dask import array_of, floating_of, is_chunked, map_rows, n_columns
 from skimbalance.tuner._report import Report
-from skimbalance.tuner.labels import decide_label_scores, label_columns, label_proba, moved_log_odds
 
 __all__ = ["TunedDecisions"]
 
@@ -47,17 +43,10 @@ class TunedDecisions:
         """
         check_is_fitted(self)
         if is_chunked(scores):
-            columns, dtype = (len(self.classes_), np.int64) if self.multilabel_ else (None, self.classes_.dtype)
+            columns, dtype = self._rule.prediction_type(self.classes_)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
-        if self.multilabel_:
-            given = label_columns(scores, kind=self.kind, labels=self.classes_)
-            shifts = to_numpy(self.offsets_), to_numpy(self.threshold_)
-            return bring(decide_label_scores(given, *shifts, kind=self.kind), to=given, dtype=namespace(given).int64)
-        x = self._checked(scores)
-        codes = self._codes(x)
-        if self.classes_.dtype.kind in "biuf":
-            return bring(self.classes_, to=x)[codes]
-        return self.classes_[to_numpy(codes)]
+        rule = self._rule
+        return rule.to_labels(rule.decide(rule.check(scores, self.classes_)), self.classes_)
 
     @names_page
     def predict_proba(self, scores: ArrayLike) -> Array:
@@ -78,13 +67,7 @@ class TunedDecisions:
         check_is_fitted(self)
         if is_chunked(scores):
             return self._lazily("predict_proba", scores, columns=len(self.classes_), dtype=floating_of(scores))
-        if self.multilabel_:
-            given, moved = self._moved(scores)
-            proba = bring(label_proba(moved), to=given, dtype=given.dtype)
-            # Neither is certain: zero and one are what rounding has made of them.
-            most = 1 - float(namespace(proba).finfo(proba.dtype).eps) / 2
-            return namespace(proba).clip(proba, smallest_normal(proba), most)
-        return softmax(self.transform(scores))
+        return self._rule.proba(self._rule.check(scores, self.classes_))
 
     @names_page
     def transform(self, scores: ArrayLike) -> Array:
@@ -105,11 +88,7 @@ class TunedDecisions:
         check_is_fitted(self)
         if is_chunked(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
-        if self.multilabel_:
-            given, moved = self._moved(scores)
-            return bring(moved, to=given, dtype=given.dtype)
-        x = self._checked(scores)
-        return shifted(log_scores(x, kind=self.kind), self.offsets_, decisions=self._codes(x))
+        return self._rule.shifted(self._rule.check(scores, self.classes_))
 
     def report(self) -> Report:
         """Report what was asked for and what was reached, each class before and after, and the notes.
@@ -122,26 +101,18 @@ class TunedDecisions:
         check_is_fitted(self)
         return Report.of(self)
 
+    @property
+    def _rule(self) -> DecisionRule:
+        """The rule that `offsets_` and `threshold_` make."""
+        return rule_of(self, kind=self.kind)
+
     def _lazily(self, method: str, scores: Array, *, columns: int | None, dtype: npt.DTypeLike) -> Array:
-        """Return what a method makes of scores that lie in chunks, once it is asked for."""
+        """Apply a method lazily to each chunk of scores."""
         if n_columns(scores) != len(self.classes_):
             raise ValueError(
                 f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
             )
         decides = copy(self)
-        decides._kept = None  # these samples need not travel
+        decides._kept = None  # workers do not need the samples of the fit
         ordered = by_label(array_of(scores), scores, self.classes_)
         return map_rows(getattr(decides, method), ordered, columns=columns, dtype=dtype)
-
-    def _moved(self, scores: ArrayLike) -> tuple[Array, npt.NDArray[np.float64]]:
-        """Return the scores of several labels as an array, and their log-odds with the offsets on the host."""
-        given = label_columns(scores, kind=self.kind, labels=self.classes_)
-        return given, moved_log_odds(given, to_numpy(self.offsets_), to_numpy(self.threshold_), kind=self.kind)
-
-    def _checked(self, scores: ArrayLike) -> Array:
-        x = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
-        return by_label(x, scores, self.classes_)
-
-    def _codes(self, x: Array) -> Array:
-        """Return the code of the class that is predicted for each sample of checked scores."""
-        return decide_scores(x, self.offsets_, kind=self.kind, threshold=getattr(self, "threshold_", None))

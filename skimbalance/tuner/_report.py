@@ -1,4 +1,4 @@
-"""What a tuner was asked, what it reached, and what became of each class: as text, and as HTML in a notebook."""
+"""The report of a fit: objective, scores, each class before and after, and notes, as text and as HTML."""
 
 from dataclasses import dataclass
 from html import escape
@@ -31,7 +31,7 @@ _STYLE = (
 class Report:
     """A title, facts by name, a table of the classes with its header and what it is about, and notes.
 
-    `print` shows it as text, with the rarest classes alone where there are many; a notebook shows all of them.
+    `print` shows text, with the smallest classes alone where there are many; a notebook shows all classes.
     """
 
     title: str
@@ -55,14 +55,16 @@ class Report:
         classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]
-        samples = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} rows"
-        where = "on held-out rows, by offsets fitted without them" if profile.held_out else "on the rows of the fit"
+        samples = "" if tuner.multilabel_ else f", {_count(profile.support.sum())} samples"
+        where = (
+            "on validation folds, by offsets fitted without them" if profile.held_out else "on the samples of the fit"
+        )
         return cls(
             title=f"{type(tuner).__name__}, {len(profile.classes)} {several}{samples}",
             facts=tuple(_facts(tuner)),
             header=header,
             classes=tuple(classes),
-            about=f"Recall and precision without offsets and with them, {where}; the rarest {one} first.",
+            about=f"Recall and precision without offsets and with them, {where}; the smallest {one} first.",
             notes=tuple(tuner.notes_),
             noun=several,
         )
@@ -74,7 +76,7 @@ class Report:
         parts = [self.title, "\n".join(f"{name:<{width}}  {value}" for name, value in self.facts)]
         parts.append("\n".join(_aligned([self.header, *shown])))
         left_out = len(self.classes) - len(shown)
-        more = f" {left_out} {self.noun} with more rows are left out." if left_out else ""
+        more = f" {left_out} {self.noun} with more samples are left out." if left_out else ""
         parts.append(fill(self.about + more, _WIDTH))
         notes = (fill(note, _WIDTH, initial_indent="- ", subsequent_indent="  ") for note in self.notes)
         parts += ["\n".join(notes)] if self.notes else []
@@ -94,19 +96,21 @@ class Report:
 
 
 def _facts(tuner: Any) -> list[tuple[str, str]]:
-    """Return what was asked and what was reached, a line each."""
-    asked = [("Asked for", _named(tuner.objective)), *(("and", _bound(constraint)) for constraint in tuner.constraints)]
+    """Return the objective and the scores, a line each."""
+    facts = [
+        ("Objective", _named(tuner.objective)),
+        *(("constraint", _bound(constraint)) for constraint in tuner.constraints),
+    ]
     if len(tuner.classes_) == 2 and not tuner.multilabel_:
-        asked += [("positive class", str(tuner.pos_label_))]
+        facts += [("positive class", str(tuner.pos_label_))]
     away = " from the target" if isinstance(tuner.objective, ImbalanceState) else ""
-    reached = []
     if hasattr(tuner, "score_"):
-        reached.append(("Expected on new rows", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
-    reached.append(("on the rows of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
-    reached.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same rows"))
+        facts.append(("Expected on unseen data", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
+    facts.append(("on the samples of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
+    facts.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same samples"))
     if hasattr(tuner, "threshold_") and not tuner.multilabel_:
-        reached.append(("Threshold", _threshold(tuner)))
-    return asked + reached
+        facts.append(("Threshold", _threshold(tuner)))
+    return facts
 
 
 def _threshold(tuner: Any) -> str:

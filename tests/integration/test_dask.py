@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pytest
 from joblib import parallel_config
-from skimbalance.tuner import _chunked, _chunked_samples
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
@@ -17,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import imbalance_state
+from skimbalance.tuner import _chunked, _chunked_samples
 from skimbalance.tuner._dask import DaskChunks
 
 da = pytest.importorskip("dask.array")
@@ -395,7 +395,7 @@ class TestData:
             ({"sample_weight": -np.ones(100)}, "sample_weight must not be negative"),
             ({"sample_weight": np.zeros(100)}, "sample_weight must be positive somewhere"),
             ({"sample_weight": np.ones(7)}, "equally many rows"),
-            ({"classes": [0, 5]}, "which classes lacks"),
+            ({"classes": [0, 5]}, "which is none of"),
         ],
     )
     def test_bad_input_is_named(self, change, message):

@@ -31,7 +31,7 @@ def peak_of(act):
 @pytest.mark.parametrize(("estimate", "most"), [("empirical", 0.5), ("plugin", 1.5), ("robust", 1.7)])
 def test_a_thousand_classes_need_no_second_and_third_copy(logits, estimate, most, monkeypatch):
     # The robust estimate holds the scores of a fold and its soft labels, two thirds each; what else it needs grows less
-    # than with the rows: in all 1.6 here, and 1.5 at 50,000 rows (benchmarks/speed.py).
+    # than with the rows: in all 1.6 here, and 1.5 at 50,000 rows (benchmarks/speed/run.py).
     scores, y = logits
     monkeypatch.setattr(_calibration, "_CELLS", 2_000_000)  # a tenth of the scores, as of 50,000 rows
     tuner = OffsetTuner("f1_macro", kind="logits", estimate=estimate, confidence_level=None)

@@ -99,11 +99,11 @@ def test_a_constraint_on_one_class_of_several_asks_for_its_label(fit):
 
 def test_a_metric_of_two_classes_is_blamed_on_the_argument_it_came_by():
     scores = np.random.default_rng(0).dirichlet(np.ones(3), size=len(Y))
-    with pytest.raises(ValueError, match=r"^metrics 'f1' is about two classes; y holds 3"):
+    with pytest.raises(ValueError, match=r"^metrics 'f1' is binary; y holds 3"):
         imbalance_curve(scores, Y, metrics=["f1"])
     with pytest.raises(ValueError, match=r"^metrics='f11' is not a known metric"):
         imbalance_curve(scores, Y, metrics=["f11"])
-    with pytest.raises(ValueError, match=r"^objective 'f1' is about two classes; y holds 3"):
+    with pytest.raises(ValueError, match=r"^objective 'f1' is binary; y holds 3"):
         OffsetTuner("f1").fit(scores, Y)
 
 
@@ -146,11 +146,11 @@ class TestOutOfReach:
     def test_with_a_confidence_it_says_what_that_takes(self):
         said = self.said("precision", [AtLeast("recall", 0.99, confidence=0.95)])
         assert said.startswith(
-            "No offsets meet the constraint on new rows with the confidence asked for, though some do on these rows: "
-            "recall at least 0.99 with confidence 0.95 takes at least 1."
+            "No offsets satisfy the constraint on unseen data with the requested confidence, though some do on these samples: "
+            "recall at least 0.99 with confidence 0.95 needs at least 1."
         )
         assert re.search(
-            r"takes at least 1\.\d+, beyond any value it can take, on these rows, where offsets reach from 0 to 1\.",
+            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 1\.",
             said,
         )
         assert "Use more samples or a lower confidence." in said
@@ -158,8 +158,8 @@ class TestOutOfReach:
     def test_on_these_rows_it_says_how_far_offsets_reach(self):
         said = self.said("accuracy", [AtLeast("accuracy", 0.99)])
         found = re.match(
-            r"No offsets meet the constraint on these rows: accuracy at least 0\.99, where offsets reach from "
-            r"0\.25 to (0\.\d+)\. Those that miss by the least were taken\.",
+            r"No offsets satisfy the constraint on these samples: accuracy at least 0\.99, achievable from "
+            r"0\.25 to (0\.\d+)\. Those that miss by the least are used\.",
             said,
         )
         assert float(found.group(1)) < 0.99
@@ -167,13 +167,13 @@ class TestOutOfReach:
     def test_constraints_that_exclude_each_other(self):
         said = self.said("accuracy", [AtLeast("recall", 0.9), AtMost("recall", 0.5)])
         assert said.startswith(
-            "No offsets meet all constraints together on these rows: recall at least 0.9, where offsets reach from 0 "
-            "to 1; recall at most 0.5, where offsets reach from 0 to 1; the bounds exclude each other."
+            "No offsets satisfy all constraints together on these samples: recall at least 0.9, achievable from 0 "
+            "to 1; recall at most 0.5, achievable from 0 to 1; the bounds exclude each other."
         )
 
     def test_no_value_between_bounds(self):
         said = self.said("accuracy", [Near("recall", 0.5, tol=0.001)], data=([0.1, 0.2, 0.9, 0.9], [0, 0, 1, 1]))
-        assert "where offsets reach from 0 to 1; there is no value between these bounds." in said
+        assert "achievable from 0 to 1; there is no value between these bounds." in said
 
 
 LABELS = {

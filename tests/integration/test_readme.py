@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 COMPARISON = README.split("## How it compares")[1].split("## ")[0]
-COLUMNS = [("two classes", metric) for metric in ("f1", "geometric_mean", "matthews_corrcoef")]
-COLUMNS += [("several classes", metric) for metric in ("f1_macro", "geometric_mean", "matthews_corrcoef")]
+COLUMNS = [("binary", metric) for metric in ("f1", "geometric_mean", "matthews_corrcoef")]
+COLUMNS += [("multiclass", metric) for metric in ("f1_macro", "geometric_mean", "matthews_corrcoef")]
 COMPARED = ["untuned", "prior", "tau", "sklearn", "tunethresholds", "optimal_cutoffs", "xcolumns_prior", "evolution"]
 COMPARED += ["bias_adjustment", "empirical", "robust"]
 """Columns and rows of the comparison, as the leaderboard calls them."""

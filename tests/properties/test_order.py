@@ -55,7 +55,7 @@ def test_the_order_of_samples_has_no_influence(estimate, n_classes, decimals, rn
     ],
     ids=["constraint", "state", "function"],
 )
-@pytest.mark.filterwarnings("ignore:No offsets meet")
+@pytest.mark.filterwarnings("ignore:No offsets satisfy")
 def test_the_order_of_samples_has_no_influence_whatever_the_goal(asked, rng):
     proba, y = draw(6, n_samples=120)
     order, weights = rng.permutation(120), rng.random(120)
@@ -146,7 +146,7 @@ def worst_recall(y_true, y_pred, *, sample_weight):
     ],
     ids=["search", "powell", "state", "states", "constraint"],
 )
-@pytest.mark.filterwarnings("ignore:No offsets meet")
+@pytest.mark.filterwarnings("ignore:No offsets satisfy")
 def test_the_order_of_classes_has_no_influence_whatever_the_goal(asked, n_classes):
     proba, y = draw(0, n_classes, n_samples=60)
     labels, order = np.unique(y), np.arange(n_classes)[::-1]

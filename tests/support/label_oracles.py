@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from skimbalance.tuner.labels import decide_labels
+from skimbalance._core.decision_rule import decide_labels
 from support.oracles import between
 
 

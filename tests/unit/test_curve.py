@@ -105,7 +105,7 @@ class TestPoints:
         ({"metrics": ["roc_auc"]}, "judges scores, not decisions"),
         ({"metrics": ["f1_macr"]}, "did you mean"),
         ({"y": [0, 1] * 20}, "undefined where all classes are equally frequent"),
-        ({"classes": ["a", "b"]}, "which classes lacks"),
+        ({"classes": ["a", "b"]}, "which is none of"),
         ({"y": [[0, 1]] * 40}, "for one label a row; got an indicator"),
         ({"y": [0] * 40}, "at least two classes"),
         ({"y": [0, 1] * 10}, "equally many rows"),

@@ -66,7 +66,7 @@ class TestFloors:
         ).fit(X, y)
         scores, labels = clf.cv_results_["scores"], clf.cv_results_["y"]
         assert recalls(labels, clf.tuner_.predict(scores), "coral") == pytest.approx(0.8, abs=0.05)
-        assert "Asked for recall of 'coral' at least 0.8" in clf.tuner_.notes_[-1]
+        assert "Constraint recall of 'coral' at least 0.8" in clf.tuner_.notes_[-1]
 
     def test_several_at_once(self):
         X, y = draw(3, n_samples=600)
@@ -104,10 +104,10 @@ class TestOutOfReach:
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
         with pytest.warns(
             UnreachableGoalWarning,
-            match=r"No offsets meet all constraints together on these rows: precision at least 0\.95",
+            match=r"No offsets satisfy all constraints together on these samples: precision at least 0\.95",
         ):
             tuner = OffsetTuner("f1", constraints=goals).fit(proba, y)
-        assert any("recall at least 0.95, where offsets reach from 0 to 1" in note for note in tuner.notes_)
+        assert any("recall at least 0.95, achievable from 0 to 1" in note for note in tuner.notes_)
         predicted = tuner.predict(proba) == "yes"
 
         def missed(decided):
@@ -119,7 +119,7 @@ class TestOutOfReach:
     def test_a_promise_that_cannot_be_made(self):
         proba, y = margins(2, n_samples=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
-        with pytest.warns(UnreachableGoalWarning, match=r"confidence asked for.*beyond any value it can take"):
+        with pytest.warns(UnreachableGoalWarning, match=r"requested confidence.*beyond any value it can take"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
     def test_a_promise_that_the_next_row_would_exceed_is_kept(self):
@@ -137,7 +137,7 @@ class TestOutOfReach:
 
         proba = np.random.default_rng(0).dirichlet(np.ones(3), size=60)
         tuner = OffsetTuner(share_right, constraints=[AtLeast("recall", 0.5, label=2)])
-        with pytest.warns(UnreachableGoalWarning, match="offsets reach from 0 to 0"):
+        with pytest.warns(UnreachableGoalWarning, match="achievable from 0 to 0"):
             tuner.fit(proba, np.arange(60) % 2, classes=[0, 1, 2])
 
     def test_a_class_without_rows(self):
@@ -299,7 +299,7 @@ class TestImbalanceState:
     def test_scores_so_sure_that_rounding_hides_the_state(self):
         scores = 1e17 * np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
         tuner = OffsetTuner(ImbalanceState((0.6, 0.4)), kind="logits", confidence_level=None).fit(scores, [0, 0, 1, 0])
-        assert "so sure of their classes that the state was not reached" in tuner.notes_[1]
+        assert "The state was not reached to 1e-8" in tuner.notes_[1]
         assert tuner.in_sample_score_ > 0.1
 
 
@@ -343,7 +343,7 @@ class TestStatesOfFewRows:
         goal = ImbalanceState("uniform", class_balanced=class_balanced)
         tuner = OffsetTuner(goal, kind="logits").fit(scores, y, classes=[0, 1, 2])
         assert tuner.in_sample_score_ <= 1e-8
-        assert "No row of [2] to tune on: the share asked for" in tuner.notes_[0]
+        assert "No sample of [2] to tune on: they get the requested share" in tuner.notes_[0]
         with pytest.raises(ValueError, match=r"target='prior' needs rows of every class; there are none of \[2\]"):
             OffsetTuner(ImbalanceState("prior"), kind="logits").fit(scores, y, classes=[0, 1, 2])
 

@@ -142,7 +142,8 @@ def _ascended_nearby(
         near = chunks.total(partial(_near, offsets=best.offsets, margin=margin), _Rows.joined)
         solution = _ascended(near, problem, best.offsets, margin)
         progress(
-            f"{problem.metric.name}, ascent {number}: {len(near.codes):,} rows looked at, rank {solution.objective_value:.6g}"
+            f"{problem.metric.name}, ascent {number}: {len(near.codes):,} rows looked at, rank "
+            f"{solution.objective_value:.6g}"
         )
         if not improves(solution.objective_value, best.objective_value):
             break

@@ -118,6 +118,7 @@ def _highest(problem: Problem, candidates: Marks) -> Floats:
     (_, hits), (_, mass) = candidates.won, candidates.mass
     others = mass - hits
     low, high = (hits[:-1], others[:-1]), (candidates.won[0, 1:], candidates.mass[0, 1:] - candidates.won[0, 1:])
+    assert all(m.is_extreme_at_corners for m in (problem.metric, *(r.metric for r in problem.requirements)))
     corners = [_line(candidates.at[1:], won, lost) for won in (low[0], high[0]) for lost in (low[1], high[1])]
     objective_values = _merit_within(problem, corners)
     if not problem.requirements:

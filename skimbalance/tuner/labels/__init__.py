@@ -1,43 +1,19 @@
-"""Several labels a sample: an offset for each, added to its log-odds."""
+"""Multilabel targets: an offset for each label, added to its log-odds."""
 
 from skimbalance.tuner.labels._counts import profile_of
-from skimbalance.tuner.labels._fit import MultilabelFit, fit_multilabel
-from skimbalance.tuner.labels._labels import (
-    Indicator,
-    check_indicator,
-    decide_label_scores,
-    decide_labels,
-    label_columns,
-    label_log_odds,
-    label_proba,
-    label_threshold,
-    moved_log_odds,
-    rarities,
-    side_columns,
-)
+from skimbalance.tuner.labels._labels import Indicator, check_indicator, rarities
 from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
-from skimbalance.tuner.labels._registry import check_constraints, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels.objective import get_multilabel_metric, get_multilabel_metric_names
 
 __all__ = [
     "Indicator",
     "LabelMean",
     "MicroRatio",
-    "MultilabelFit",
     "MultilabelMetric",
     "SamplesMean",
-    "check_constraints",
     "check_indicator",
-    "decide_label_scores",
-    "decide_labels",
-    "fit_multilabel",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
-    "label_columns",
-    "label_log_odds",
-    "label_proba",
-    "label_threshold",
-    "moved_log_odds",
     "profile_of",
     "rarities",
-    "side_columns",
 ]

@@ -26,7 +26,7 @@ class LabelCounts:
     total: Floats
 
     def of(self, label: int) -> Counts:
-        """Return the counts of one label as two classes, absent and present."""
+        """Return the counts of one label as a binary problem, absent and present."""
         hits, predicted, support, total = (
             float(sums[label]) for sums in (self.hits, self.predicted, self.support, self.total)
         )

@@ -1,6 +1,6 @@
-"""What decisions about several labels are worth, with scikit-learn's names and averages.
+"""Multilabel metrics, with scikit-learn's names and averages.
 
-`"macro"` is the mean of a two-class metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
+`"macro"` is the mean of a binary metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
 ratio of sums over the labels, `"samples"` the mean over samples of the ratio within each. A ratio of nothing to nothing
 is zero.
 
@@ -26,7 +26,7 @@ __all__ = ["LabelMean", "MicroRatio", "MultilabelMetric", "OfCounts", "SamplesMe
 
 @dataclass(frozen=True)
 class MultilabelMetric(ABC):
-    """A number computed from decisions about several labels, and how it can be solved for."""
+    """A number computed from an indicator of decisions, and how it can be optimised."""
 
     decomposition: ClassVar[Literal["labels", "ratio", "rows"]]
     """Whether labels can be tuned one by one, or the metric is a ratio of sums over labels, or a mean over samples."""
@@ -56,7 +56,7 @@ class MultilabelMetric(ABC):
         *,
         n_positive: npt.NDArray[np.int64],
     ) -> float:
-        """Return the metric of `decisions` on held-out samples as it is expected on new ones.
+        """Return the metric expected on unseen data, from the decisions of validation folds.
 
         `n_positive` (L,) is how many independent samples carry each label, of those that are known.
         """
@@ -90,8 +90,8 @@ class MultilabelMetric(ABC):
         return True
 
     @abstractmethod
-    def is_binary(self, label: int) -> Metric:
-        """Return the metric of one label alone, as two classes, that is nearest to this one."""
+    def of_label(self, label: int) -> Metric:
+        """Return the binary metric of one label alone that is nearest to this one."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class OfCounts(MultilabelMetric):
 
 @dataclass(frozen=True)
 class LabelMean(OfCounts):
-    """The mean over labels of two-class metrics, of one for all labels or of one each; or weighted by support."""
+    """The mean over labels of binary metrics, of one for all labels or of one each; or weighted by support."""
 
     title: str
     metrics: tuple[Metric, ...]
@@ -156,13 +156,13 @@ class LabelMean(OfCounts):
         """Whether every label is judged alike."""
         return len(set(self.metrics)) == 1
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the metric of one label."""
         return self.metrics[label % len(self.metrics)]
 
     def of_labels(self, order: Sequence[int]) -> Self:
         """Return the metric of the labels in another order."""
-        return self if self.alike else replace(self, metrics=tuple(self.is_binary(j) for j in order))
+        return self if self.alike else replace(self, metrics=tuple(self.of_label(j) for j in order))
 
     def merit(self, value: float) -> float:
         """Turn a value of the metric into one of which more is better."""
@@ -171,7 +171,7 @@ class LabelMean(OfCounts):
     def of_counts(self, counts: LabelCounts) -> float:
         """Return the mean over the labels that have samples."""
         judged = np.flatnonzero(counts.total > 0)
-        values = np.array([self.is_binary(j).value(counts.of(j)) for j in judged.tolist()])
+        values = np.array([self.of_label(j).value(counts.of(j)) for j in judged.tolist()])
         if not self.by_support:
             return float(values.mean()) if judged.size else 0.0
         support = counts.support[judged]
@@ -188,7 +188,7 @@ class LabelMean(OfCounts):
     ) -> float:
         """Count half a sample as a hit where a label has none and its metric would be zero for that."""
         counts = count_labels(indicator, decisions, weights, known)
-        zero_if_missed = np.array([self.is_binary(j).zero_if_class_missed for j in range(len(counts.hits))])
+        zero_if_missed = np.array([self.of_label(j).zero_if_class_missed for j in range(len(counts.hits))])
         missed = zero_if_missed & (counts.hits == 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
         return self.of_counts(replace(counts, hits=counts.hits + half, predicted=counts.predicted + half))
@@ -207,7 +207,7 @@ class MicroRatio(OfCounts):
         """The name that messages use."""
         return f"{self.ratio.stem}_micro"
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the ratio of one label alone."""
         return self.ratio
 
@@ -235,7 +235,7 @@ class SamplesMean(MultilabelMetric):
         """The name that messages use."""
         return f"{self.ratio.stem}_samples"
 
-    def is_binary(self, label: int) -> Metric:
+    def of_label(self, label: int) -> Metric:
         """Return the ratio of one label over samples."""
         return self.ratio
 
@@ -254,10 +254,9 @@ class SamplesMean(MultilabelMetric):
         return self.each(*(np.count_nonzero(part, axis=1).astype(np.float64) for part in parts))
 
     def judged(self, indicator: Indicator, known: Indicator) -> Floats:
-        """Return zero for samples that carry labels, none of them known, and one for the others; one for all if none
-        is.
+        """Return the share (n,) with which samples count: zero where a sample has labels, but none that is known.
 
-        What such a sample is worth depends on the decisions that are not known.
+        The ratio of such a sample depends on the decisions that are not known. If there are no others, all count.
         """
         some = (indicator & known).any(axis=1) | ~indicator.any(axis=1)
         judged: Floats = np.where(some if some.any() else ~some, 1.0, 0.0)

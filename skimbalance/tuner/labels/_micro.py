@@ -22,7 +22,7 @@ _ROUNDING = 1e-12
 
 
 class BestRatio(NamedTuple):
-    """The offset of each walk, the ratio they reach, and in how many steps."""
+    """The offset of each sorted sweep, their ratio, and the number of steps."""
 
     offsets: Floats
     ratio: float
@@ -44,7 +44,7 @@ def best_ratio(sorted_sweeps: Sequence[RatioSweep], *, fixed: tuple[float, float
 
 
 def _choice(sorted_sweeps: Sequence[RatioSweep], ratio: float) -> list[int]:
-    """Return the best place of each walk for a ratio, of equals the one with the fewest predicted."""
+    """Return the best place of each sorted sweep for a ratio, of equals the one with the fewest predicted."""
     return [int(np.argmax(sorted_sweep.parts[0] - ratio * sorted_sweep.parts[1])) for sorted_sweep in sorted_sweeps]
 
 

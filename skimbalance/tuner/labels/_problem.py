@@ -1,4 +1,4 @@
-"""What is to be solved: an offset for each label."""
+"""The multilabel problem: find an offset for each label."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,13 +6,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from skimbalance._core.decision_rule import decide_labels
 from skimbalance._core.validation import numbered
 from skimbalance.estimation import independent_counts
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, is_ordered
 from skimbalance.tuner.labels._counts import LabelCounts, count_labels
-from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
+from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import MultilabelMetric
 
 __all__ = ["MultilabelProblem"]
@@ -27,8 +28,8 @@ _DIGITS = 9
 class MultilabelProblem:
     """Find offsets (L,) for which `log_odds + offsets >= 0` (n, L) does best by `metric`.
 
-    `requirements` holds what each label must meet by itself; of decisions that miss them those are better that miss
-    by less. Samples of one of `groups` (n,) are not independent. `known` (n, L) is False where a score carries no
+    `requirements` holds the bounds of each label. Of decisions that miss them those are better that miss by
+    less. Samples of one of `groups` (n,) are not independent. `known` (n, L) is False where a score carries no
     evidence, None where all do: such cells are left out of whatever is fitted or counted.
     """
 
@@ -65,9 +66,7 @@ class MultilabelProblem:
 
     @cached_property
     def n_independent(self) -> npt.NDArray[np.int64]:
-        """How many samples (2, L) lack each label and how many carry it; those of one group that do alike count
-        once.
-        """
+        """How many samples (2, L) are without each label and with it; those of one group count once."""
         each = (
             (self.indicator[samples, j], self._groups_of(samples))
             for j in range(self.n_labels)
@@ -79,7 +78,7 @@ class MultilabelProblem:
 
     @cached_property
     def tunable(self) -> list[int]:
-        """The labels that some samples carry and some do not: the others tell nothing, and keep an offset of zero."""
+        """The labels that some samples carry and some do not: the others keep an offset of zero."""
         return np.flatnonzero((self.n_positive > 0) & (self.n_negative > 0)).tolist()
 
     def samples(self, label: int) -> _Rows | slice:
@@ -87,13 +86,13 @@ class MultilabelProblem:
         return slice(None) if self.known is None else np.flatnonzero(self.known[:, label])
 
     def label(self, label: int) -> Problem:
-        """Return the two-class problem of one label: its log-odds against zero, in the samples where it is known."""
+        """Return the binary problem of one label: its log-odds against zero, in the samples where it is known."""
         samples = self.samples(label)
         column, weights = self.log_odds[samples, label], None if self.weights is None else self.weights[samples]
         truth = Truth.from_codes(self.indicator[samples, label].astype(np.int64), n_classes=2, weights=weights)
         scores = np.stack([np.zeros_like(column), column]).T
         groups = self.groups if self.known is None else self._groups_of(samples)
-        return Problem(scores, truth, self.metric.is_binary(label), self.requirements[label], groups)
+        return Problem(scores, truth, self.metric.of_label(label), self.requirements[label], groups)
 
     def take(self, samples: _Rows) -> "MultilabelProblem":
         """Return the problem of `samples` alone."""

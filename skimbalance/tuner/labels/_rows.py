@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skimbalance._core.decision_rule import decide_labels
 from skimbalance.solvers._base import improves
-from skimbalance.tuner.labels._labels import Floats, Indicator, decide_labels
+from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._walks import SampleSweep
 
@@ -25,7 +26,7 @@ class Ascent(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The value that was reached."""
+        """The final value."""
         return self.values[-1]
 
     @property
@@ -36,7 +37,7 @@ class Ascent(NamedTuple):
 
 @dataclass
 class _Standing:
-    """What an ascent stands at: offsets, decisions, and each sample's hits and predicted labels."""
+    """The state of an ascent: offsets, decisions, and the true positives and predicted labels of each sample."""
 
     offsets: Floats
     decided: Indicator
@@ -49,7 +50,7 @@ class _Standing:
 class RowSearch:
     """Find offsets of the labels in `sorted_sweeps` for the mean over samples of what their labels are worth.
 
-    Sample i carries label l by `shares[i, l]`, from zero to one; labels without a walk keep an offset of zero.
+    Sample i carries label l by `shares[i, l]`, from zero to one; labels without a sorted sweep keep an offset of zero.
     """
 
     metric: SamplesMean
@@ -68,7 +69,7 @@ class RowSearch:
         return best
 
     def ascend(self, start: Floats) -> Ascent:
-        """Climb until a sweep over the labels gains nothing."""
+        """Ascend until a sweep over the labels gains nothing."""
         offsets = np.zeros(self.shares.shape[1])
         for label, sorted_sweep in self.sorted_sweeps.items():
             offsets[label] = sorted_sweep.nearest(float(start[label]))

@@ -1,4 +1,4 @@
-"""The cuts of one label: what it wins at each, and which it may take."""
+"""Sorted sweeps of one label: the sums at each cut, and the permitted cuts."""
 
 from dataclasses import dataclass, field
 
@@ -43,7 +43,7 @@ class SortedSweep:
 
 @dataclass(frozen=True, eq=False)
 class RatioSweep(SortedSweep):
-    """A walk with numerator and denominator (n + 1,) of a ratio, and both where the label may be cut."""
+    """A sorted sweep with numerator and denominator (n + 1,) of a ratio, and both where the label may be cut."""
 
     numerator: Floats
     denominator: Floats
@@ -57,13 +57,13 @@ class RatioSweep(SortedSweep):
 
 @dataclass(frozen=True, eq=False)
 class SampleSweep(SortedSweep):
-    """A walk that knows its samples, in the order of their margins."""
+    """A sorted sweep with its samples, in the order of their margins."""
 
     samples: _Places
 
 
 def ratio_sweep(problem: Problem, ratio: Overlap) -> RatioSweep:
-    """Return the walk of a two-class problem, whose labels may be soft."""
+    """Return the sorted sweep of a binary problem, whose labels may be soft."""
     line = line_of(problem)
     parts = ratio.fraction(line.hits, line.predicted, problem.truth.support[1])
     numerator, denominator = (np.broadcast_to(part, line.predicted.shape) for part in parts)
@@ -71,7 +71,7 @@ def ratio_sweep(problem: Problem, ratio: Overlap) -> RatioSweep:
 
 
 def sample_sweep(problem: Problem) -> SampleSweep:
-    """Return the walk of a two-class problem over its samples."""
+    """Return the sorted sweep of a binary problem over its samples."""
     samples, truth = problem.sorted_margins[0], problem.truth
     weights = truth.weight(samples)
     sums = truth.mass(1, samples), np.ones(len(samples)) if weights is None else weights

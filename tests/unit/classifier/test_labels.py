@@ -295,7 +295,7 @@ def test_what_is_refused():
     assert not fitted
     with pytest.raises(ValueError, match="zeros and ones alone"):
         tuned().fit(X, Y + 1)
-    with pytest.raises(ValueError, match="adapt_to is for one label a row"):
+    with pytest.raises(ValueError, match="adapt_to is for binary and multiclass targets"):
         tuned().fit(X, Y).adapt_to(X)
 
 

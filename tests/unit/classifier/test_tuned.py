@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -232,3 +233,40 @@ class TestTuned:
         a, b, c = (TunedOffsetClassifierCV(logistic(), cv=0.3, random_state=s).fit(X, y).offsets_ for s in (None, 0, 7))
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
+
+
+class TestParametersOfTheTuner:
+    """`n_bootstraps` and `confidence_level` have the meaning, defaults and checks that they have in the tuner."""
+
+    def test_defaults_and_constraints_are_those_of_the_tuner(self):
+        clf, tuner = TunedOffsetClassifierCV(logistic()), OffsetTuner()
+        for name in ("n_bootstraps", "confidence_level"):
+            assert clf.get_params()[name] == tuner.get_params()[name]
+            assert clf._parameter_constraints[name] is tuner._parameter_constraints[name]
+
+    @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+    def test_the_tuner_gets_them(self):
+        X, y = draw(2, n_samples=300)
+        clf = clone(TunedOffsetClassifierCV(logistic(), n_bootstraps=3, confidence_level=0.5, store_cv_results=True))
+        clf.fit(X, y)
+        found = clf.cv_results_
+        tuner = OffsetTuner(n_bootstraps=3, confidence_level=0.5).fit(found["scores"], found["y"])
+        np.testing.assert_array_equal(clf.offsets_, tuner.offsets_)
+        assert clf.score_interval_ == tuner.score_interval_
+        wide = TunedOffsetClassifierCV(logistic(), n_bootstraps=3, confidence_level=0.99).fit(X, y)
+        assert wide.score_interval_[0] < clf.score_interval_[0] < clf.score_interval_[1] < wide.score_interval_[1]
+        for other in (clf.retune(objective="f1"), clf.adapt_to(X)):
+            assert (other.tuner_.n_bootstraps, other.tuner_.confidence_level) == (3, 0.5)
+
+    def test_without_a_level_there_are_no_intervals(self):
+        X, y = draw(2, n_samples=300)
+        clf = TunedOffsetClassifierCV(logistic(), estimate="empirical", confidence_level=None).fit(X, y)
+        assert not hasattr(clf, "score_")
+        assert not hasattr(clf, "score_interval_")
+        assert not hasattr(clf.tuner_, "offsets_interval_")
+        assert clf.predict(X).shape == y.shape
+
+    @pytest.mark.parametrize("options", [{"n_bootstraps": 1}, {"confidence_level": 1.0}])
+    def test_invalid_values_are_refused(self, options):
+        with pytest.raises(ValueError, match=f"The '{next(iter(options))}' parameter of TunedOffsetClassifierCV"):
+            TunedOffsetClassifierCV(logistic(), **options).fit(*draw(2))

@@ -7,8 +7,7 @@ from scipy.special import expit, log_softmax, softmax
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample
+from skimbalance.estimation._calibration import Sample, calibrated_shares
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from support.problems import problem as drawn_problem
 
 from skimbalance import TunedOffsetClassifierCV
-from skimbalance.estimation import _estimate, cross_fit
+from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, jackknife_error
 from skimbalance.estimation._redraw import posterior_predictive
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
@@ -17,11 +17,9 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
 
 
-def in_turn(jobs):
-    return [job() for job in jobs]
-
-
-cross_fitted = partial(cross_fit, seed=0, run=in_turn)
+def cross_fitted(problem, fit):
+    """Cross-fit with the settings of the tuner."""
+    return cross_fit(problem, fit, FitSpec(), folds_along(problem, seed=0))
 
 
 def fixed(offsets, problem):
@@ -31,10 +29,9 @@ def fixed(offsets, problem):
 
 def gain_in_errors(crossed, shrinkage_factor):
     """The gain of scaled offsets over none on held-out rows, in standard errors."""
-    rank = crossed.problem.metric.rank
-    none, scaled = (crossed.decisions(shrinkage_factor=each) for each in (0.0, shrinkage_factor))
-    redrawn_gains = [rank(after) - rank(before) for before, after in crossed._posterior_predictive(none, scaled)]
-    gain = rank(crossed.count(scaled)) - rank(crossed.count(none))
+    none, scaled = (crossed.decisions(each) for each in (0.0, shrinkage_factor))
+    redrawn_gains = [after - before for before, after in crossed.redrawn_merits(none, scaled)]
+    gain = crossed.merit(scaled) - crossed.merit(none)
     return gain / np.std(redrawn_gains) if gain else 0.0
 
 
@@ -176,7 +173,7 @@ class TestScore:
         thetas = crossed.offsets
         variance = (4 / 5) * ((thetas - thetas.mean(axis=0)) ** 2).sum(axis=0)
         # 2.132 is the 95% quantile of Student's t with four degrees of freedom.
-        np.testing.assert_allclose(crossed.offsets_error(level=0.9), 2.132 * np.sqrt(variance), rtol=1e-3)
+        np.testing.assert_allclose(jackknife_error(crossed.offsets, level=0.9), 2.132 * np.sqrt(variance), rtol=1e-3)
 
 
 class TestRedrawn:

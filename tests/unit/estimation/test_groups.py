@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skimbalance.estimation import cross_fit, folds_of, in_turn
-from skimbalance.estimation._bootstrap import bootstrap_weights
-from skimbalance.estimation._calibration import Calibration
-from skimbalance.estimation._condense import condensed
-from skimbalance.estimation._groups import independent_counts
-from skimbalance.estimation._redraw import posterior_predictive
+from skimbalance.estimation import FitSpec, cross_fit, folds_along, folds_of
+from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._redraw import independent_counts, posterior_predictive
+from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -207,7 +205,8 @@ class TestRepeats:
         scores = []
         for problem in pair:
             metric = METRICS["geometric_mean"]
-            crossed = cross_fit(replace(problem, metric=metric), nothing, seed=0, run=in_turn)
+            judged = replace(problem, metric=metric)
+            crossed = cross_fit(judged, nothing, FitSpec(), folds_along(judged, seed=0))
             decided = np.where(crossed.codes == 2, 1, crossed.codes)
             scores.append(crossed.score(decided, level=None)[0])
         n_missed = np.sum(pair[0].truth.codes == 2)

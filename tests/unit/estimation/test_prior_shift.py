@@ -7,8 +7,7 @@ from scipy.special import softmax
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
-from skimbalance.estimation._calibration import Calibration, calibrated_shares
-from skimbalance.estimation._condense import Sample
+from skimbalance.estimation._calibration import Calibration, Sample, calibrated_shares
 from skimbalance.estimation._kept_rows import KeptRows, thinned
 from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
 from skimbalance.estimation._prior_shift import estimated_shift, rows_to_estimate_from

@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.labels import fit_multilabel
 from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.estimation import Estimation
 from skimbalance.exceptions import UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import demanding, solve
-from skimbalance.tuner.labels import fit_multilabel
 
 pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("ignore")]
 
@@ -55,7 +54,7 @@ def one_more_row_than_classes(seed, n_classes):
 
 def reached_note(tuner):
     """The note that no offsets meet the constraints, None if there is no such note."""
-    return next((note for note in tuner.notes_ if note.startswith("No offsets meet")), None)
+    return next((note for note in tuner.notes_ if note.startswith("No offsets satisfy")), None)
 
 
 def test_a_score_takes_no_restarts(restarts):
@@ -147,7 +146,7 @@ def test_a_search_until_met_ends_there_and_gives_the_same_verdict():
 def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
     scores, y = one_more_row_than_classes(seed, n_classes)
     tuner = OffsetTuner("f1_macro", kind="logits", constraints=[OUT_OF_REACH], confidence_level=None).fit(scores, y)
-    low, high = map(float, re.search(r"reach from (\S+) to ([\d.]+\d)", reached_note(tuner)).groups())
+    low, high = map(float, re.search(r"achievable from (\S+) to ([\d.]+\d)", reached_note(tuner)).groups())
     recalls = [np.mean(tuner.predict(scores)[y == c] == c) for c in range(n_classes)]
     assert low - 1e-4 <= np.mean(recalls) <= high + 1e-4
 
@@ -158,7 +157,7 @@ def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bou
     """Also where the search for the constraint alone has found no offsets."""
     monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 48)  # as users have it
     if not found_alone:
-        monkeypatch.setattr(Estimation, "_reaches", lambda *_: False)
+        monkeypatch.setattr("skimbalance.estimation._estimate._is_achievable", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)
     goal = AtLeast("recall_macro", bound)
     with warnings.catch_warnings():

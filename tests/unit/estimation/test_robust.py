@@ -8,10 +8,9 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation import plugin, robust
-from skimbalance.estimation._calibration import calibrated_shares
-from skimbalance.estimation._condense import Sample
-from skimbalance.estimation._robust import _median, _shrunk
+from skimbalance.estimation import FitSpec
+from skimbalance.estimation._calibration import Sample, calibrated_shares
+from skimbalance.estimation._robust import _median, _shrunk, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
@@ -25,7 +24,7 @@ def in_turn(jobs):
     return [job() for job in jobs]
 
 
-robustly = partial(robust, n_bootstraps=8, seed=0, run=in_turn)
+robustly = partial(robust, spec=FitSpec())
 
 
 def skewed(seed, *, n_samples, n_classes, tail=0.4):
@@ -67,7 +66,7 @@ class TestParts:
             problem = drawn_problem(seed, n_classes=2, n_samples=80, metric="f1")
             shares = calibrated_shares(Sample(problem, None))
             soft = problem.with_truth(Truth.from_shares(shares))
-            assert soft.objective_value(plugin(problem).offsets) == pytest.approx(
+            assert soft.objective_value(plugin(problem, FitSpec()).offsets) == pytest.approx(
                 solve(soft).objective_value, abs=1e-12
             )
 
@@ -78,7 +77,7 @@ class TestParts:
             return [job() for job in list(jobs)[::-1]][::-1]
 
         problem = drawn_problem(0, n_samples=100)
-        one, two = (robust(problem, n_bootstraps=8, seed=0, run=run).offsets for run in (in_turn, backwards))
+        one, two = (robust(problem, FitSpec(run=run)).offsets for run in (in_turn, backwards))
         np.testing.assert_array_equal(one, two)
 
 
@@ -208,7 +207,7 @@ class TestFewRows:
         return OffsetTuner("f1_macro", kind="logits").fit(rng.normal(size=(len(y), len(sizes))), y)
 
     def test_a_rare_class_is_warned_about_with_its_count(self):
-        with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. So few say little") as caught:
+        with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. Their offsets, and scores") as caught:
             tuner = self.fit([40, 20, 3], ["a", "b", "rare"])
         assert str(caught[0].message).startswith(tuner.notes_[0])
         assert caught[0].filename == __file__

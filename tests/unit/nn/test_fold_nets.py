@@ -76,7 +76,7 @@ class TestModules:
 
     def test_another_threshold_of_skorch(self):
         pytest.importorskip("skorch")
-        from nets import single
+        from support.nets import single
 
         X, y = features(n_samples=100, n_classes=2)
         net = single(threshold=0.3).fit(X, y.astype(np.float32))
@@ -91,7 +91,7 @@ class TestModules:
 
     def test_a_net_of_skorch(self):
         pytest.importorskip("skorch")
-        from nets import several
+        from support.nets import several
 
         X, y = features(n_samples=400)
         net = several().fit(X, y)
@@ -337,9 +337,9 @@ class TestTheLayerOfTheOutputs:
     @pytest.mark.parametrize("given", [False, True])
     def test_a_pipeline_that_ends_in_a_net(self, given):
         pytest.importorskip("skorch")
-        from nets import several
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from support.nets import several
 
         X, y = features(n_samples=200)
         model = make_pipeline(StandardScaler(), several()).fit(X, y)

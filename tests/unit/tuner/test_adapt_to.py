@@ -260,7 +260,7 @@ def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
         fitted = OffsetTuner("accuracy", kind="logits").fit(SCORES[samples], Y[samples])
     adapted = fitted.adapt_to(NEW)  # a warning would be an error here
     assert adapted.class_prior is not None
-    assert any(note.startswith("Few rows to tune on: 'cat' has 8") for note in adapted.notes_)
+    assert any(note.startswith("Few samples to tune on: 'cat' has 8") for note in adapted.notes_)
 
 
 def test_a_doubt_is_said_once():
@@ -274,5 +274,5 @@ def test_a_doubt_is_said_once():
 
 def test_what_is_new_is_warned_of():
     fitted = tuner("accuracy", constraints=[AtLeast("jaccard", 0.75, label="ant")])  # less can be had of a rarer class
-    with pytest.warns(UnreachableGoalWarning, match="No offsets meet"):
+    with pytest.warns(UnreachableGoalWarning, match="No offsets satisfy"):
         fitted.adapt_to(NEW)

@@ -50,7 +50,7 @@ HOSTILE = {
         *GOOD,
         r"pos_label='yes' is not a class; .*\[0, 1\]",
     ),
-    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is about two classes; y holds 3"),
+    "two-class metric": ({"objective": "f1"}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "is binary; y holds 3"),
     "cost of wrong size": ({"objective": Cost([[0, 1], [1, 0]])}, [[0.5, 0.3, 0.2]] * 3, [0, 1, 2], "3 classes; got 2"),
 }
 
@@ -86,7 +86,7 @@ def test_hostile_weights(weights, message):
     [
         ([0, 1, 2], "classes must hold 2 distinct labels"),
         ([0, 0], "classes must hold 2 distinct labels"),
-        ([0, 5], r"y holds \[1\], which classes lacks: \[0, 5\]"),
+        ([0, 5], r"y holds \[1\], which is none of: \[0, 5\]"),
     ],
 )
 def test_hostile_classes(classes, message):

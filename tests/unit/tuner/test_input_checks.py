@@ -49,7 +49,7 @@ class TestOrder:
     def test_scores_of_the_other_class_are_doubted(self):
         log_odds, y = drawn()
         (message,) = said(OffsetTuner(kind="logits"), -log_odds, y)
-        assert message.startswith("The scores of 1 are lower in its own rows than in those of 0")
+        assert message.startswith("The scores of 1 are lower in its own samples than in those of 0")
 
     def test_not_where_the_user_has_named_the_columns(self):
         log_odds, y = drawn()
@@ -92,11 +92,11 @@ class TestDecisions:
     def test_a_model_without_an_error_may_have_seen_the_rows(self):
         y = np.repeat([0, 1], [60, 20])
         tuner = OffsetTuner("f1").fit(np.where(y == 1, 0.9, 0.1), y)
-        assert any("makes no error on these rows" in note for note in tuner.notes_)
+        assert any("makes no error on these samples" in note for note in tuner.notes_)
 
     def test_one_class_for_every_row(self):
         tuner = OffsetTuner("recall", kind="logits").fit(*drawn())
-        assert any(note.startswith("Every row is predicted as 1: recall alone") for note in tuner.notes_)
+        assert any(note.startswith("Every sample is predicted as 1: recall alone") for note in tuner.notes_)
 
     def test_nothing_is_said_of_an_ordinary_fit(self):
         assert OffsetTuner("f1", kind="logits").fit(*drawn()).notes_ == []

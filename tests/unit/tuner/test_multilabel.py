@@ -199,7 +199,7 @@ def test_constraints_of_one_label_and_of_all(samples):
     with pytest.raises(ValueError, match="label='cow' is not a class"):
         OffsetTuner("f1_macro", kind="logits", constraints=[AtLeast("recall", 0.9, label="cow")]).fit(odds, y)
     far = OffsetTuner("f1_macro", kind="logits", constraints=[AtLeast("f1", 0.99, label=1)])
-    with pytest.warns(UnreachableGoalWarning, match="No offset of label 1 meets f1"):
+    with pytest.warns(UnreachableGoalWarning, match="No offset of label 1 satisfies f1"):
         far.fit(odds, y)
 
 
@@ -216,20 +216,20 @@ def test_a_metric_for_each_label(samples):
     ("parameters", "message"),
     [
         ({"objective": "f1"}, "objective 'f1' needs an average over labels, such as 'f1_macro'"),
-        ({"objective": "f1_marco"}, "is not a known metric of several labels; there are 'balanced_accuracy'"),
-        ({"objective": "imbalance_degree"}, "is not defined for several labels a row; there are"),
+        ({"objective": "f1_marco"}, "is not a known multilabel metric; there are 'balanced_accuracy'"),
+        ({"objective": "imbalance_degree"}, "is not defined for multilabel targets; there are"),
         ({"objective": "roc_auc"}, "judges scores, not decisions"),
         ({"objective": "accuracy"}, "name 'hamming'"),
-        ({"objective": ImbalanceState("uniform")}, r"objective=ImbalanceState\(.*is for one label a row"),
-        ({"objective": make_scorer(f1_score)}, "objective=.*is for one label a row"),
-        ({"objective": f1_score}, "objective=.*is for one label a row"),
+        ({"objective": ImbalanceState("uniform")}, r"objective=ImbalanceState\(.*is for binary and multiclass targets"),
+        ({"objective": make_scorer(f1_score)}, "objective=.*is for binary and multiclass targets"),
+        ({"objective": f1_score}, "objective=.*is for binary and multiclass targets"),
         ({"objective": [FBeta(1.0)] * 3}, "a metric for each of 4 labels"),
         ({"objective": [FBeta(1.0, average="micro")] * 4}, "'f1_micro' is an average over them. Name 'f1'"),
         ({"objective": ["f1", "f1", "f1", Cost([[0, 1], [9, 0]])]}, "as of costs; got f1, f1, f1, "),
         ({"objective": FBeta(2.0)}, "'f2' needs an average over labels, such as one with average='macro'"),
-        ({"pos_label": 1}, "pos_label=1 is for one label a row"),
-        ({"class_prior": [0.5, 0.5]}, "class_prior=.*is for one label a row"),
-        ({"solver": "powell"}, "solver='powell' is for one label a row"),
+        ({"pos_label": 1}, "pos_label=1 is for binary targets"),
+        ({"class_prior": [0.5, 0.5]}, "class_prior=.*is for binary and multiclass targets"),
+        ({"solver": "powell"}, "solver='powell' is for binary and multiclass targets"),
     ],
 )
 def test_goals_that_do_not_fit_are_refused(samples, parameters, message):
@@ -285,7 +285,9 @@ def test_a_constraint_of_a_label_that_no_row_carries(samples):
     log_odds, y = samples[0].copy(), samples[1].copy()
     y[:, 0], log_odds[:, 0] = 0, 1
     ceiling = AtMost("false_positive_rate", 0.1, label=0)
-    with pytest.warns(UnreachableGoalWarning, match="Label 0 is carried by no row: .*does not hold on these rows"):
+    with pytest.warns(
+        UnreachableGoalWarning, match="Label 0 is carried by no sample: .*does not hold on these samples"
+    ):
         fit(scores=log_odds, y=y, constraints=[ceiling])
 
 
@@ -328,7 +330,7 @@ def test_labels_of_no_row_and_of_few(samples):
     with pytest.warns(FewRowsWarning, match="'bee' has 4"):
         tuner = OffsetTuner("f1_macro", kind="logits").fit(odds, y, classes=NAMES)
     assert tuner.offsets_[0] == 0
-    assert any(note.startswith("No row carries the labels of ['ant']") for note in tuner.notes_)
+    assert any(note.startswith("No sample carries the labels of ['ant']") for note in tuner.notes_)
 
 
 def test_what_is_hardly_meant_is_said(samples):
@@ -344,7 +346,7 @@ def test_classes_that_are_passed_as_labels(kind, rng):
     proba = rng.dirichlet(np.ones(3), 60)
     with pytest.warns(SkimbalanceWarning, match=r"pass y.argmax\(axis=1\)"):
         tuner = fit(scores=np.log(proba) if kind == "log_proba" else proba, y=one_hot, kind=kind)
-    assert any(note.startswith("Each row carries one label alone") for note in tuner.notes_)
+    assert any(note.startswith("Each sample carries one label alone") for note in tuner.notes_)
     fit(scores=rng.random((60, 3)), y=one_hot, kind="proba")  # of labels each by itself nothing is said
 
 
@@ -365,7 +367,7 @@ def test_a_tuner_forgets_what_it_was_fitted_on(samples):
     assert tuner.predict(odds[:, 0]).shape == (len(y),)
     assert isinstance(tuner.threshold_, float)
     tuner.fit(odds, y)
-    with pytest.raises(ValueError, match="adapt_to is for one label a row") as caught:
+    with pytest.raises(ValueError, match="adapt_to is for binary and multiclass targets") as caught:
         tuner.adapt_to(odds)
     assert caught.value.__notes__
 
@@ -377,13 +379,13 @@ def test_without_a_level_it_is_a_single_search(samples):
 
 def test_the_report(samples, capsys):
     tuner = OffsetTuner("f1_macro", kind="logits", verbose=1).fit(*samples, classes=NAMES)
-    assert "[OffsetTuner] f1_macro: 4 labels tuned" in capsys.readouterr().out
+    assert "[OffsetTuner] f1_macro: 4 labels fitted" in capsys.readouterr().out
     report = tuner.report()
     assert report.title == "OffsetTuner, 4 labels"
     assert report.header == ("label", "rows", "offset", "interval", "threshold", "recall", "precision")
     rarest = int(samples[1].sum(axis=0).argmin())
     assert report.classes[0][0] == NAMES[rarest]
     assert report.classes[0][4] == f"{tuner.threshold_[rarest]:#.3g}"
-    assert "the rarest label first" in str(report)
+    assert "the smallest label first" in str(report)
     two = fit(scores=samples[0][:, :2], y=samples[1][:, :2]).report()
     assert not {"positive class", "Threshold"} & dict(two.facts).keys()

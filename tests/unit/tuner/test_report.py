@@ -33,12 +33,12 @@ def test_it_tells_what_was_asked_and_what_was_reached():
     floor = AtLeast("recall", 0.6, confidence=0.8)
     tuner = fitted("f1", n_classes=2, pos_label="<001>", constraints=[floor])
     facts = dict(tuner.report().facts)
-    assert facts["Asked for"] == "f1"
-    assert facts["and"] == "recall at least 0.6, with a confidence of 80%"
+    assert facts["Objective"] == "f1"
+    assert facts["constraint"] == "recall at least 0.6, with a confidence of 80%"
     assert facts["positive class"] == "<001>"
     low, high = tuner.score_interval_
-    assert facts["Expected on new rows"].startswith(f"{tuner.score_:.4g}, between {low:.4g} and {high:.4g}")
-    assert facts["on the rows of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
+    assert facts["Expected on unseen data"].startswith(f"{tuner.score_:.4g}, between {low:.4g} and {high:.4g}")
+    assert facts["on the samples of the fit"].startswith(f"{tuner.in_sample_score_:.4g}")
     assert facts["without offsets"].startswith(f"{tuner.untuned_score_:.4g}")
     assert facts["Threshold"].startswith(f"{tuner.threshold_:.4g}")
 
@@ -113,26 +113,26 @@ def test_each_class_has_a_line_the_rarest_first():
 )
 def test_objectives_go_by_the_name_that_users_write(objective, name):
     tuner = fitted("f1_macro").set_params(objective=objective)
-    assert dict(tuner.report().facts)["Asked for"].startswith(name)
+    assert dict(tuner.report().facts)["Objective"].startswith(name)
 
 
 def test_what_was_not_computed_is_not_told():
     report = fitted("f1_macro", estimate="empirical", confidence_level=None).report()
-    assert "Expected on new rows" not in dict(report.facts)
+    assert "Expected on unseen data" not in dict(report.facts)
     assert "interval" not in report.header
     assert {len(line) for line in report.classes} == {len(report.header)}
-    assert "on the rows of the fit" in report.about
+    assert "on the samples of the fit" in report.about
 
 
 def test_a_state_is_told_by_its_distance():
     facts = dict(fitted(ImbalanceState("uniform")).report().facts)
-    assert "from the target" in facts["Expected on new rows"]
+    assert "from the target" in facts["Expected on unseen data"]
 
 
 def test_text_keeps_to_the_rarest_of_many_classes_and_html_has_all():
     with pytest.warns(FewRowsWarning):
         report = fitted("f1_macro", n_classes=40, estimate="plugin").report()
-    assert "10 classes with more rows are left out" in str(report)
+    assert "10 classes with more samples are left out" in " ".join(str(report).split())
     assert report._repr_html_().count("<tr><td>&lt;") == 40
     assert max(map(len, str(report).split("Recall")[0].splitlines())) < 100
 

@@ -17,7 +17,7 @@ from skimbalance.metrics.registry import METRICS
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 
-"""A single search for the optimum on the rows of the fit."""
+"""A single search for the optimum on the samples of the fit."""
 
 
 @pytest.mark.parametrize("decimals", [None, 1])

@@ -8,12 +8,13 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import f1_score, precision_score, recall_score
 from support.label_oracles import decided, drawn_problem
+from support.labels import fit_multilabel
 
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
-from skimbalance.tuner.labels import _tuned, fit_multilabel, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels import _cross_fit, get_multilabel_metric, get_multilabel_metric_names
 from skimbalance.tuner.labels._problem import MultilabelProblem
 from skimbalance.tuner.labels._redraw import predictive_values
 
@@ -39,7 +40,7 @@ def test_what_is_reported_is_reached(problem, name, estimate):
     assert (fit.offsets_interval[0] <= fit.offsets).all()
     if estimate == "empirical":
         assert metric.merit(fit.in_sample_score) >= metric.merit(fit.untuned_score)
-    assert fit.profile.held_out
+    assert fit.class_profile.held_out
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -124,7 +125,7 @@ def test_sparse_is_dense(problem):
 def test_no_folds_no_score(problem):
     fit = fit_multilabel(*problem, metric="f1_micro", estimate="plugin", confidence_level=None)
     assert fit.score is fit.score_interval is fit.offsets_interval is None
-    assert not fit.profile.held_out
+    assert not fit.class_profile.held_out
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -138,8 +139,8 @@ def test_floors_of_one_label_and_of_all(problem, name, estimate):
     slack = 0 if estimate == "empirical" else 0.1
     assert recall_score(indicator, found, average=None).min() >= 0.6 - slack
     assert precision_score(indicator[:, 2], found[:, 2]) >= 0.7 - slack
-    assert sum("Asked for recall" in note for note in fit.notes) == 4
-    assert sum("Asked for precision of 'c'" in note for note in fit.notes) == 1
+    assert sum("Constraint recall" in note for note in fit.notes) == 4
+    assert sum("Constraint precision of 'c'" in note for note in fit.notes) == 1
 
 
 def test_a_floor_with_confidence_is_raised(problem):
@@ -238,12 +239,15 @@ def test_what_is_kept_of_labels_together_loses_less_than_a_standard_error():
         offsets = rng.normal(size=(1, 3))
 
         def gain_in_errors(share, setting=setting, offsets=offsets):
-            decided = [_tuned._decided(setting, every, each) for each in (share * offsets, none)]
+            decided = [
+                _cross_fit.LabelCrossFit(setting, every, each, 0).decisions() for each in (share * offsets, none)
+            ]
             drawn = [after - before for after, before in predictive_values(setting, *decided, seed=0)]
             gain = setting.value(decided[0]) - setting.value(decided[1])
             return gain / np.std(drawn) if gain else 0.0
 
-        shrinkage_factor, share = _tuned._shrinkage_factor(setting, every, offsets, seed=0), 1 + gain_in_errors(1.0)
+        crossed = _cross_fit.LabelCrossFit(setting, every, offsets, 0)
+        shrinkage_factor, share = crossed.shrinkage_factor(), 1 + gain_in_errors(1.0)
         assert 0 < shrinkage_factor <= share < 1
         assert gain_in_errors(shrinkage_factor) > -1
         kept_whole += shrinkage_factor == pytest.approx(share)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from support.label_oracles import best_of_all, decided, drawn_problem
+from support.labels import fit_multilabel
 
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics.overlap import FBeta
-from skimbalance.tuner.labels import fit_multilabel
 from skimbalance.tuner.labels._metrics import MicroRatio
 from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
@@ -67,7 +67,7 @@ def test_reported_scores_are_those_of_known_cells(name, weighted, rng):
     low, high = fit.score_interval
     assert low <= fit.score <= high
     support = [weights[known[:, j]] @ indicator[known[:, j], j] for j in range(4)]
-    np.testing.assert_allclose(fit.profile.support, support)
+    np.testing.assert_allclose(fit.class_profile.support, support)
 
 
 CASES = [
@@ -90,7 +90,7 @@ def test_unknown_scores_change_nothing(name, estimate, grouped, rng):
     for part in ("in_sample_score", "untuned_score", "score", "score_interval", "notes"):
         assert getattr(again, part) == getattr(fit, part)
     for part in ("support", "recall_before", "precision_before", "recall_after", "precision_after"):
-        np.testing.assert_array_equal(getattr(again.profile, part), getattr(fit.profile, part))
+        np.testing.assert_array_equal(getattr(again.class_profile, part), getattr(fit.class_profile, part))
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)
@@ -142,7 +142,7 @@ def test_a_label_without_positives_or_negatives_left_counts_for_nothing(name, va
     np.testing.assert_allclose(fit.offsets, [*others.offsets, 0])
     assert fit.score == pytest.approx(others.score)
     assert fit.in_sample_score == pytest.approx(others.in_sample_score)
-    assert fit.profile.support[3] == 0
+    assert fit.class_profile.support[3] == 0
     assert sum("'d'" in note for note in fit.notes) == 1
     assert any(note.startswith("The labels ['d'] are not tuned") for note in fit.notes)
 
@@ -172,7 +172,7 @@ def test_a_floor_holds_on_known_rows(name, rng):
     known[samples, 0] = False
     with pytest.warns(UnreachableGoalWarning, match="Label 0 has no rows to tune on: .* recall"):
         fit = fit_multilabel(log_odds, indicator, metric=name, known=known, constraints=[floor])
-    assert not any(note.startswith("Asked for") for note in fit.notes)
+    assert not any(note.startswith("Constraint") for note in fit.notes)
 
 
 def test_nothing_known_at_all(rng):

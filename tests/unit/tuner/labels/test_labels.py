@@ -6,7 +6,8 @@ from scipy import sparse
 from scipy.special import expit
 
 from skimbalance import OffsetTuner
-from skimbalance.tuner.labels import check_indicator, decide_labels, label_log_odds, label_proba, side_columns
+from skimbalance._core.decision_rule import ThresholdRule, check_label_columns, decide_labels, label_log_odds
+from skimbalance.tuner.labels import check_indicator
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_array, np.ndarray.tolist])
@@ -57,15 +58,16 @@ def test_certainties_are_finite():
 def test_pairs_become_columns(rng):
     proba = rng.random((5, 3))
     pairs = [np.stack([1 - column, column], axis=1) for column in proba.T]
-    assert (side_columns(pairs) == proba).all()
+    assert (check_label_columns(pairs, kind="proba", labels=np.arange(3)) == proba).all()
     with pytest.raises(ValueError, match="entry 1 has shape"):
-        side_columns([pairs[0], pairs[1][:, :1]])
+        check_label_columns([pairs[0], pairs[1][:, :1]], kind="proba", labels=np.arange(2))
 
 
 def test_decisions_are_those_above_one_half(rng):
     odds, offsets = rng.normal(size=(50, 4)), rng.normal(size=4)
-    assert ((label_proba(odds, offsets) > 0.5) == decide_labels(odds, offsets)).all()
-    assert label_proba(np.array([[-1e4]]), np.zeros(1)) == 0
+    rule = ThresholdRule(offsets, np.full(4, 0.5), "logits")
+    assert ((rule.proba(odds) > 0.5) == decide_labels(odds, offsets)).all()
+    assert 0 < rule.proba(np.full((1, 4), -1e4)).max() < 1e-300
 
 
 def test_a_label_is_decided_as_two_classes_are(rng):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.label_oracles import best_of_all, drawn_problem
 
+from skimbalance.estimation import FitSpec
 from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.tuner.labels._joint import fit_jointly
 from skimbalance.tuner.labels._metrics import SamplesMean
@@ -30,7 +31,7 @@ def search_of(problem, shares=None):
 
 
 def fitted(problem):
-    return fit_jointly(problem, estimate="empirical", n_bootstraps=2, seed=0, run=lambda jobs: [job() for job in jobs])
+    return fit_jointly(problem, FitSpec(estimate="empirical"))
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from support.labels import fit_multilabel
 
 from skimbalance.goals import AtLeast
-from skimbalance.tuner.labels import fit_multilabel
 from skimbalance.tuner.labels._shrinkage import fold_noise, shrunk
 
 

@@ -1,0 +1,38 @@
+"""Methods that tune decisions, behind one interface; one file for each."""
+
+from benchmarks.baselines._base import Baseline, Fitted, ScoreEstimate
+from benchmarks.baselines._metrics import OBJECTIVES, value_of
+from benchmarks.baselines.ghost import Ghost
+from benchmarks.baselines.log_prior import LogPrior, TunedLogPrior
+from benchmarks.baselines.offset_tuner import BiasAdjustment, OffsetTunerEmpirical, OffsetTunerPlugin, OffsetTunerRobust
+from benchmarks.baselines.optimal_cutoffs import OptimalCutoffs, OptimalCutoffsAscent
+from benchmarks.baselines.scipy_differential_evolution import ScipyDifferentialEvolution
+from benchmarks.baselines.sklearn_precision_recall_curve import SklearnPrecisionRecallCurve
+from benchmarks.baselines.sklearn_tuned_threshold import SklearnTunedThreshold
+from benchmarks.baselines.tune_thresholds import TuneThresholds
+from benchmarks.baselines.untuned import Untuned
+from benchmarks.baselines.xcolumns_frank_wolfe import XColumnsFrankWolfe, XColumnsFrankWolfePrior
+
+__all__ = [
+    "OBJECTIVES",
+    "Baseline",
+    "BiasAdjustment",
+    "Fitted",
+    "Ghost",
+    "LogPrior",
+    "OffsetTunerEmpirical",
+    "OffsetTunerPlugin",
+    "OffsetTunerRobust",
+    "OptimalCutoffs",
+    "OptimalCutoffsAscent",
+    "ScipyDifferentialEvolution",
+    "ScoreEstimate",
+    "SklearnPrecisionRecallCurve",
+    "SklearnTunedThreshold",
+    "TuneThresholds",
+    "TunedLogPrior",
+    "Untuned",
+    "XColumnsFrankWolfe",
+    "XColumnsFrankWolfePrior",
+    "value_of",
+]

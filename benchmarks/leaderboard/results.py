@@ -1,0 +1,107 @@
+"""The result of each method on each problem, in one file per problem, so that an interrupted run can continue."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from benchmarks.baselines import ScoreEstimate
+from benchmarks.leaderboard.problems import TuningProblem
+from benchmarks.script import CACHE, write_csv, write_whole
+
+__all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
+
+FOLDER = CACHE / "leaderboard"
+
+RAN, FAILED, NOT_OFFERED = "ran", "failed", "not offered"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one problem for one metric: its test score, or the reason why there is none."""
+
+    state: str
+    version: str
+    note: str = ""
+    score: float | None = None
+    seconds: float | None = None
+    estimate: ScoreEstimate | None = None
+
+
+@dataclass
+class Results:
+    """All cells of a problem, by metric and method, and what the summary needs of the problem."""
+
+    data: str
+    model: str
+    seed: int
+    n_samples: int
+    n_classes: int
+    smallest_class: int
+    cells: dict[str, dict[str, Cell]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, problem: TuningProblem) -> "Results":
+        """Return what is stored of a problem, nothing if it is of other samples."""
+        smallest = min(int((problem.y == c).sum()) for c in range(problem.n_classes))
+        fresh = cls(problem.data, problem.model, problem.seed, len(problem.y), problem.n_classes, smallest)
+        if fresh.path.exists():
+            stored = cls.read(fresh.path)
+            if (stored.n_samples, stored.smallest_class) == (fresh.n_samples, fresh.smallest_class):
+                return stored
+        return fresh
+
+    @classmethod
+    def read(cls, path: Path) -> "Results":
+        """Return the content of a file."""
+        stored = json.loads(path.read_text())
+        for cells in stored["cells"].values():
+            for method, values in cells.items():
+                estimate = values.pop("estimate")
+                cells[method] = Cell(**values, estimate=None if estimate is None else ScoreEstimate(*estimate))
+        return cls(**stored)
+
+    @property
+    def path(self) -> Path:
+        """The problem's file."""
+        return FOLDER / f"{self.data}-{self.model}-{self.seed}.json"
+
+    def write(self) -> None:
+        """Store the results."""
+        write_whole(self.path, json.dumps(asdict(self)))
+
+    def missing(self, metrics: Sequence[str], methods: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield each metric and method without a cell."""
+        for metric in metrics_of(self.n_classes, metrics):
+            for method in methods:
+                if method not in self.cells.get(metric, {}):
+                    yield metric, method
+
+    def drop(self, metrics: Sequence[str], methods: Collection[str]) -> None:
+        """Remove the cells of these methods."""
+        for metric in metrics:
+            self.cells[metric] = {k: cell for k, cell in self.cells.get(metric, {}).items() if k not in methods}
+
+
+def metrics_of(n_classes: int, metrics: Sequence[str]) -> list[str]:
+    """Return the metrics of such a problem: only binary problems have F1, that of the minority class."""
+    return [metric for metric in metrics if n_classes == 2 or metric != "f1"]
+
+
+def load(*, seeds: int, sets: Collection[str] | None) -> list[Results]:
+    """Return the stored problems of these data sets and of the first `seeds` seeds."""
+    found = (Results.read(path) for path in sorted(FOLDER.glob("*.json")))
+    return [r for r in found if r.seed < seeds and (sets is None or r.data in sets)]
+
+
+def write_runs(path: Path, problems: Sequence[Results], metrics: Sequence[str], methods: Collection[str]) -> None:
+    """Write every score: a line for each problem and metric, a column for each method."""
+    lines = []
+    for problem in problems:
+        facts = {name: value for name, value in vars(problem).items() if name != "cells"}
+        for metric in metrics_of(problem.n_classes, metrics):
+            cells = problem.cells.get(metric, {})
+            scores = {method: cells[method].score if method in cells else None for method in methods}
+            shown = {method: "" if score is None else f"{score:.6f}" for method, score in scores.items()}
+            lines.append({**facts, "metric": metric, **shown})
+    write_csv(path, lines)

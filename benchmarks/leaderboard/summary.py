@@ -1,0 +1,300 @@
+"""A table for each group of problems and metric, with a line for each method: means, ranks, tests and coverage."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata, wilcoxon
+
+from benchmarks.baselines import Baseline
+from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results
+from benchmarks.script import read_csv, rounded, write_csv
+
+__all__ = [
+    "EXACT",
+    "LEVEL",
+    "SAME",
+    "SLACK",
+    "WELL_POPULATED",
+    "Line",
+    "Table",
+    "holm",
+    "read_summary",
+    "summarise",
+    "write_summary",
+]
+
+GROUPS = ("binary", "multiclass")
+SLACK = 0.005
+"""A score is worse than that of the untuned decisions if it is lower by more than this."""
+
+SAME = 1e-9
+"""Scores with a smaller difference are equal."""
+
+LEVEL = 0.05
+"""A difference is significant if its p-value, after Holm's correction, is smaller."""
+
+WELL_POPULATED = 20
+"""A problem is well populated if each class has so many tuning samples."""
+
+UNTUNED, EXACT = "untuned", "empirical"
+
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass
+class Line:
+    """One method in one table. Unknown values are NaN; `difference`, `wins` and so on are those of the default."""
+
+    method: str
+    name: str
+    versions: str
+    ran: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    not_offered: dict[str, int] = field(default_factory=dict)
+    stopped: dict[str, int] = field(default_factory=dict)
+    mean: float = math.nan
+    mean_common: float = math.nan
+    rank: float = math.nan
+    share_worse: float = math.nan
+    worst: float = math.nan
+    worst_well_populated: float = math.nan
+    seconds: float = math.nan
+    difference: float = math.nan
+    wins: int = 0
+    ties: int = 0
+    losses: int = 0
+    p: float = math.nan
+    p_holm: float = math.nan
+    intervals: int = 0
+    coverage: float = math.nan
+    bias: float = math.nan
+    width: float = math.nan
+    times_exact: float = math.nan
+
+    @property
+    def verdict(self) -> int:
+        """1 if the method is significantly better than the default, -1 if worse, 0 if the difference is not."""
+        return -int(np.sign(self.difference)) if self.p_holm < LEVEL else 0
+
+
+@dataclass
+class Table:
+    """The methods that ran on some problem of a group for a metric, and those that ran on none."""
+
+    group: str
+    metric: str
+    problems: int
+    sets: int
+    against: str
+    lines: list[Line]
+    absent: list[Line] = field(default_factory=list)
+
+    @property
+    def default(self) -> Line | None:
+        """The line that the others are compared with, if it is there."""
+        return next((line for line in self.lines if line.method == self.against), None)
+
+    @property
+    def others(self) -> list[Line]:
+        """The other lines."""
+        return [line for line in self.lines if line.method != self.against]
+
+
+def summarise(
+    problems: Sequence[Results], metrics: Sequence[str], methods: Mapping[str, Baseline], *, against: str
+) -> list[Table]:
+    """Return a table for each group and metric that has results."""
+    tables = []
+    for group in GROUPS:
+        members = [r for r in problems if (r.n_classes == 2) == (group == GROUPS[0])]
+        for metric in metrics:
+            of_metric = [r for r in members if r.cells.get(metric)]
+            table = _table(group, metric, of_metric, methods, against=against)
+            if table.lines:
+                tables.append(table)
+    return tables
+
+
+def _table(group: str, metric: str, problems: list[Results], methods: Mapping[str, Baseline], *, against: str) -> Table:
+    """Summarise the problems that were tried with each method that ran anywhere."""
+    found = {m: [r.cells[metric][m] for r in problems if m in r.cells[metric]] for m in methods}
+    shown = [m for m, cells in found.items() if any(cell.state == RAN for cell in cells)]
+    absent = [Line(m, methods[m].name, **_states(found[m])) for m in methods if found[m] and m not in shown]
+    complete = [r for r in problems if all(m in r.cells[metric] for m in shown)]
+    if not (complete and shown):
+        return Table(group, metric, 0, 0, against, [])
+    cells = {m: [r.cells[metric][m] for r in complete] for m in shown}
+    lines = _lines(complete, cells, methods)
+    if against in cells:
+        _compare(lines, cells, complete, against=against)
+    n_sets = len({results.data for results in complete})
+    return Table(group, metric, len(complete), n_sets, against, sorted(lines, key=lambda line: line.rank), absent)
+
+
+def _scores(cells: Sequence[Cell]) -> Vector:
+    return np.array([math.nan if cell.score is None else cell.score for cell in cells])
+
+
+def _seconds(cells: Sequence[Cell]) -> Vector:
+    return np.array([math.nan if cell.seconds is None else cell.seconds for cell in cells])
+
+
+def _lines(
+    problems: Sequence[Results], cells: Mapping[str, Sequence[Cell]], methods: Mapping[str, Baseline]
+) -> list[Line]:
+    scores = {method: _scores(of_method) for method, of_method in cells.items()}
+    matrix = np.array(list(scores.values()))
+    # Methods without a score on a problem share the last rank there.
+    ranks = rankdata(np.where(np.isnan(matrix), np.inf, -matrix.round(9)), axis=0).mean(1)
+    common = ~np.isnan(matrix).any(0)
+    populated = np.array([results.smallest_class >= WELL_POPULATED for results in problems])
+    untuned = scores.get(UNTUNED, np.full(len(problems), math.nan))
+    return [
+        Line(
+            method=method,
+            name=methods[method].name,
+            rank=float(rank),
+            mean_common=float(scores[method][common].mean()) if common.any() else math.nan,
+            times_exact=_times(of_method, cells.get(EXACT)),
+            **_states(of_method),
+            **_statistics(of_method, scores[method] - untuned, populated),
+            **_estimates(of_method),
+        )
+        for (method, of_method), rank in zip(cells.items(), ranks, strict=True)
+    ]
+
+
+def _states(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return on how many problems a method ran, why not on the others, and where it was stopped."""
+
+    def reasons(counts: Callable[[Cell], bool]) -> dict[str, int]:
+        return dict(Counter(cell.note for cell in cells if counts(cell)))
+
+    return {
+        "versions": ", ".join(sorted({cell.version for cell in cells})),
+        "ran": sum(cell.state == RAN for cell in cells),
+        "failed": {f"failed: {note}": n for note, n in reasons(lambda cell: cell.state == FAILED).items()},
+        "not_offered": reasons(lambda cell: cell.state == NOT_OFFERED),
+        "stopped": reasons(lambda cell: cell.state == RAN and cell.note.startswith("stopped")),
+    }
+
+
+def _statistics(cells: Sequence[Cell], gain: Vector, populated: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Return statistics of a method's scores and of its gains over the untuned decisions, where it ran."""
+    known = gain[~np.isnan(gain)]
+    return {
+        "mean": float(np.nanmean(_scores(cells))),
+        "share_worse": float((known < -SLACK).mean()) if len(known) else math.nan,
+        "worst": _least(gain),
+        "worst_well_populated": _least(gain[populated]),
+        "seconds": float(np.nanmedian(_seconds(cells))),
+    }
+
+
+def _least(values: Vector) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.min()) if len(known) else math.nan
+
+
+def _times(cells: Sequence[Cell], exact: Sequence[Cell] | None) -> float:
+    """Return how many times longer a fit takes than that of the in-sample optimum, the median over the problems."""
+    ratios = np.array([]) if exact is None else _seconds(cells) / _seconds(exact)
+    known = ratios[np.isfinite(ratios)]
+    return float(np.median(known)) if len(known) else math.nan
+
+
+def _estimates(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return how often the interval contains the test score, the mean error of the estimate, and the mean width."""
+    known = [(*cell.estimate, cell.score) for cell in cells if cell.estimate is not None]
+    if not known:
+        return {}
+    estimate, low, high, score = np.array(known).T
+    return {
+        "intervals": len(known),
+        "coverage": float(np.mean((low <= score) & (score <= high))),
+        "bias": float(np.mean(estimate - score)),
+        "width": float(np.mean(high - low)),
+    }
+
+
+def _compare(
+    lines: Sequence[Line], cells: Mapping[str, Sequence[Cell]], problems: Sequence[Results], *, against: str
+) -> None:
+    """Set how each method compares with the default on the problems where both ran."""
+    sets = np.array([results.data for results in problems])
+    default = _scores(cells[against])
+    others = [line for line in lines if line.method != against]
+    for line in others:
+        gap = default - _scores(cells[line.method])
+        both = ~np.isnan(gap)
+        if not both.any():
+            continue
+        line.difference = float(gap[both].mean())
+        line.wins, line.losses = int((gap[both] > SAME).sum()), int((gap[both] < -SAME).sum())
+        line.ties = int(both.sum()) - line.wins - line.losses
+        line.p = _p([gap[both & (sets == name)].mean() for name in np.unique(sets[both])])
+    for line, p in zip(others, holm([line.p for line in others]), strict=True):
+        line.p_holm = p
+
+
+def _p(differences: Sequence[float]) -> float:
+    """Return the p-value of the signed-rank test; each data set is one observation, whatever its models and seeds."""
+    digits = np.round(differences, 9)  # else rounding errors would break ties
+    return float(wilcoxon(digits).pvalue) if digits.any() else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number by Holm's step-down rule; NaN stays and does not count."""
+    p = np.asarray(p_values, dtype=float)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    corrected = np.full(len(p), math.nan)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return corrected.tolist()
+
+
+def write_summary(path: Path, tables: Sequence[Table]) -> None:
+    """Write a line for each table and method."""
+    lines = []
+    for table in tables:
+        about = {"group": table.group, "metric": table.metric, "problems": table.problems, "sets": table.sets}
+        lines += [about | {name: _shown(x) for name, x in rounded(vars(line)).items()} for line in _all_lines(table)]
+    write_csv(path, lines)
+
+
+def _all_lines(table: Table) -> list[Line]:
+    return [*table.lines, *table.absent]
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, dict):
+        return "; ".join(f"{count} x {reason}" for reason, count in value.items())
+    return "" if value == "nan" else value
+
+
+def read_summary(path: Path, *, against: str) -> list[Table]:
+    """Return the tables of a file that `write_summary` wrote."""
+    tables = []
+    for (group, metric), rows in groupby(read_csv(path), key=lambda row: (row["group"], row["metric"])):
+        found = list(rows)
+        lines = [Line(**{f.name: _parsed(row[f.name], f.type) for f in fields(Line)}) for row in found]
+        numbers = int(found[0]["problems"]), int(found[0]["sets"])
+        ran, absent = ([line for line in lines if bool(line.ran) is some] for some in (True, False))
+        tables.append(Table(group, metric, *numbers, against, ran, absent))
+    return tables
+
+
+def _parsed(text: str, kind: object) -> Any:
+    if kind is float:
+        return float(text or "nan")
+    if kind in (int, str):
+        return kind(text)
+    return {reason: int(count) for count, reason in re.findall(r"(\d+) x (.*?)(?=; \d+ x |$)", text)}

@@ -1,0 +1,168 @@
+"""Test scores after ``adapt_to`` on unlabeled samples with other class priors.
+
+Tuners are fitted on the out-of-fold scores of the leaderboard's problems. Unlabeled test samples are drawn with other
+class priors, and the tuner adapts to them. The score is that of all test samples, weighted to these priors.
+"""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import wilcoxon
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+
+from benchmarks.leaderboard.problems import (
+    MODELS,
+    NETS,
+    TuningProblem,
+    chest_problems,
+    net_problem,
+    tabular,
+    tabular_problem,
+)
+from benchmarks.script import CACHE, markdown, options, progress, read_csv, write_csv
+from skimbalance import OffsetTuner
+
+Floats = npt.NDArray[np.float64]
+
+STORED = CACHE / "prior_shift"
+N_SAMPLES = 1000
+SHIFTS = ("none", "mild", "strong", "reversed")
+LOSS = 0.005
+
+
+def problems(folder: Path, *, seeds: int, sets: list[str] | None) -> Iterator[TuningProblem]:
+    """Yield each data set with each seed, with one of the classifiers in turn."""
+    for seed in range(seeds):
+        for number, name in enumerate(tabular(folder)):
+            if sets is None or name in sets:
+                yield tabular_problem(folder, name, MODELS[(seed + number) % len(MODELS)], seed)
+        yield from (net_problem(folder, name, seed) for name in NETS if sets is None or name in sets)
+    yield from (problem for problem in chest_problems(folder) if sets is None or problem.data in sets)
+
+
+def shifted_priors(prior: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    """Return the class priors of each shift."""
+    rank = np.argsort(np.argsort(prior, kind="stable"), kind="stable")
+    mild = prior * np.exp(0.5 * rng.standard_normal(len(prior)))
+    shifts = (prior, mild / mild.sum(), np.full(len(prior), 1 / len(prior)), np.sort(prior)[::-1][rank])
+    return dict(zip(SHIFTS, shifts, strict=True))
+
+
+def distance(one: Floats, other: Floats) -> float:
+    """Return Hellinger's squared distance."""
+    return float(np.sum((np.sqrt(one) - np.sqrt(other)) ** 2))
+
+
+def value_of(metric: str, y: npt.NDArray[np.int64], decided: npt.NDArray[np.int64], weight: Floats) -> float:
+    """Return the metric of weighted samples."""
+    if metric == "f1_macro":
+        present = np.unique(y)
+        return f1_score(y, decided, labels=present, average="macro", sample_weight=weight, zero_division=0)
+    score = {"f1": f1_score, "accuracy": accuracy_score, "matthews_corrcoef": matthews_corrcoef}[metric]
+    return score(y, decided, sample_weight=weight)
+
+
+def fitted(problem: TuningProblem, metric: str, class_prior: Floats | None = None) -> OffsetTuner:
+    """Return the tuner of a problem, for other class priors if given."""
+    tuner = OffsetTuner(metric, kind="logits", confidence_level=None, class_prior=class_prior)
+    return tuner.fit(problem.scores, problem.y, classes=np.arange(problem.n_classes))
+
+
+def runs_of(problem: TuningProblem) -> Iterator[dict[str, object]]:
+    """Yield the scores for each shift and metric."""
+    n_classes, y_test = problem.n_classes, problem.y_test
+    prior, test_prior = (np.bincount(y, minlength=n_classes) / len(y) for y in (problem.y, y_test))
+    rng = np.random.default_rng(problem.seed)
+    metrics = ("f1" if n_classes == 2 else "f1_macro", "matthews_corrcoef", "accuracy")
+    tuners = {metric: fitted(problem, metric) for metric in metrics}
+    for shift, wanted in shifted_priors(prior, rng).items():
+        new_prior = np.where(test_prior > 0, wanted, 0) / wanted[test_prior > 0].sum()
+        weight = (new_prior / test_prior.clip(1 / len(y_test)))[y_test]
+        replace = shift != "none" or problem.model == "net"  # the test samples of nets have other priors
+        size = N_SAMPLES if replace else min(N_SAMPLES, len(y_test))
+        p = weight / weight.sum() if replace else None
+        scores = problem.scores_test[rng.choice(len(y_test), size, replace=replace, p=p)]
+        for metric, tuner in tuners.items():
+            begin = process_time()
+            adapted = tuner.adapt_to(scores)
+            seconds = process_time() - begin
+            methods = {"unadapted": tuner, "adapted": adapted, "oracle": fitted(problem, metric, new_prior)}
+            moved, estimated = adapted.class_prior is not None, adapted.prior_shift_
+            numbers = {
+                **{
+                    name: value_of(metric, y_test, method.predict(problem.scores_test), weight)
+                    for name, method in methods.items()
+                },
+                "moved": int(moved),
+                "distance": distance(prior, new_prior),
+                "error_em": distance(estimated.estimated, new_prior),
+                "error_bbse": distance(estimated.by_decisions, new_prior),
+                "error_used": distance(adapted.class_prior if moved else prior, new_prior),
+                "seconds": seconds,
+            }
+            facts = {"data": problem.data, "model": problem.model, "seed": problem.seed, "n_classes": n_classes}
+            rounded = {name: round(float(x), 6) for name, x in numbers.items()}
+            yield {**facts, "shift": shift, "metric": metric, **rounded}
+
+
+def stored(problem: TuningProblem) -> list[dict[str, str]]:
+    """Return the runs of a problem, computed unless they are stored."""
+    path = STORED / f"{problem.data}-{problem.model}-{problem.seed}.csv"
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        write_csv(unfinished, list(runs_of(problem)))
+        unfinished.replace(path)
+    return read_csv(path)
+
+
+def summary(runs: list[dict[str, str]]) -> str:
+    """Return a table with a line for each shift and metric, and for all metrics, the X-rays separate."""
+    rows = []
+    for shift in SHIFTS:
+        here = [run for run in runs if run["shift"] == shift]
+        rays, others = ([run for run in here if run["data"].startswith("chest_") is of] for of in (True, False))
+        parts = {
+            metric: [run for run in here if run["metric"] == metric]
+            for metric in dict.fromkeys(r["metric"] for r in here)
+        }
+        parts |= {"all, X-rays": rays, "all, other sets": others, "all": here}
+        rows += [[shift, name, *figures(part)] for name, part in parts.items() if part]
+    head = ["shift", "metric", "problems", "unadapted", "adapted", "oracle", "gain", "p", "moved", "worse by .005"]
+    return markdown([*head, "worst"], rows, text=2)
+
+
+def figures(runs: list[dict[str, str]]) -> list[object]:
+    """Return the figures of a line; in the test each data set is one observation."""
+    unadapted, adapted, oracle, moved = (
+        np.array([float(run[name]) for run in runs]) for name in ("unadapted", "adapted", "oracle", "moved")
+    )
+    gain = adapted - unadapted
+    names = np.array([run["data"] for run in runs])
+    per_set = np.array([gain[names == name].mean() for name in np.unique(names)])
+    p = wilcoxon(per_set).pvalue if np.any(per_set) else 1.0
+    means = [f"{unadapted.mean():.4f}", f"{adapted.mean():.4f}", f"{oracle.mean():.4f}", f"{gain.mean():+.4f}"]
+    return [len(runs), *means, f"{p:.2g}", f"{moved.mean():.0%}", f"{np.mean(gain < -LOSS):.0%}", f"{gain.min():+.3f}"]
+
+
+def main() -> None:
+    """Run what is not stored, print the table, write all runs."""
+    parser = options(__doc__, data="the data sets", seeds=3, sets=True, writes="all runs")
+    parser.add_argument("--redo", action="store_true", help="drop what is stored, after a change of the package")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    STORED.mkdir(parents=True, exist_ok=True)
+    for path in STORED.glob("*.csv") if asked.redo else ():
+        path.unlink()
+    found = problems(asked.data, seeds=asked.seeds, sets=asked.sets)
+    runs = [run for problem in progress(found, lambda problem: problem.label) for run in stored(problem)]
+    print(summary(runs))
+    if asked.csv:
+        write_csv(asked.csv, runs)
+
+
+if __name__ == "__main__":
+    main()

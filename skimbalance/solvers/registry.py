@@ -1,0 +1,79 @@
+"""Every solver that has a name: what it runs, and what it needs of a metric and of an estimate."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Literal, Protocol, get_args
+
+from skimbalance._core.typing import Progress
+from skimbalance.metrics.base import Decomposition
+from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._bias_adjustment import adjust_biases
+from skimbalance.solvers._black_box import search
+from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._search import OPTIMISERS, Search
+
+__all__ = ["SOLVERS", "Solver", "get_solver"]
+
+
+class _Run(Protocol):
+    def __call__(
+        self, problem: Problem, /, *, seed: int = ..., restarts: bool = ..., progress: Progress | None = ...
+    ) -> Solution: ...
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A solver, and what it needs.
+
+    `run` returns the best offsets for a problem whose classes all have support, constraints included.
+    `decompositions` lists the kinds of metric that it can optimise. `estimates` says how an estimate other than
+    "empirical" changes the samples that the solver sees: "ascents" stands for coordinate ascent on reweighted samples,
+    "soft_labels" for `run` on calibrated labels, and "none" for `run` on the samples as they are. `search` holds the
+    budget and the callback of a SciPy optimiser, None for any other solver.
+    """
+
+    name: str
+    run: _Run
+    decompositions: Collection[Decomposition] = get_args(Decomposition)
+    estimates: Literal["ascents", "soft_labels", "none"] = "none"
+    search: Search | None = None
+
+
+def _adjusted(
+    problem: Problem,
+    /,
+    *,
+    seed: int = 0,  # noqa: ARG001 - the interface of all solvers
+    restarts: bool = True,  # noqa: ARG001
+    progress: Progress | None = None,
+) -> Solution:
+    """Adjust biases, which draws nothing at random and has no restarts."""
+    return adjust_biases(problem, progress=progress)
+
+
+def _by_optimiser(how: Search) -> Solver:
+    return Solver(how.method, partial(search, how=how), estimates="soft_labels", search=how)
+
+
+SOLVERS = MappingProxyType(
+    {
+        solver.name: solver
+        for solver in (
+            Solver("coordinate_ascent", solve, decompositions=("linear", "sum", "minimum"), estimates="ascents"),
+            Solver("imbalance_state", _adjusted),
+            *(_by_optimiser(Search(method)) for method in OPTIMISERS),
+        )
+    }
+)
+"""The solvers by name. The choice of a solver for "auto" depends on the metric, and is the tuner's."""
+
+
+def get_solver(solver: str | Search) -> Solver:
+    """Return the solver of that name, or the optimiser with the budget and the callback of a `Search`."""
+    if isinstance(solver, Search):
+        return _by_optimiser(solver)
+    if solver not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))}; got {solver!r}")
+    return SOLVERS[solver]

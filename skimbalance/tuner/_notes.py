@@ -1,0 +1,242 @@
+"""Checks of input, and notes on a fit: unusual input, few samples, shrunk offsets, constraints, states."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.text import abridged, shown, with_few_samples
+from skimbalance._core.typing import Array, Kind, Label
+from skimbalance.estimation import CrossFitResult, independent_counts
+from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning, warn_user
+from skimbalance.goals import Constraint
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Counts, HardTruth
+from skimbalance.metrics.registry import get_metric
+from skimbalance.solvers import Problem, reachable
+from skimbalance.tuner.objective import METRICS_OF_STATES
+
+__all__ = [
+    "check_decisions",
+    "check_input",
+    "check_label_input",
+    "notes_on_estimate",
+    "notes_on_state",
+    "notes_on_support",
+]
+
+_NO_ERROR = (
+    "The classifier makes no error on these samples, which leaves nothing to tune. Was it trained on them? Offsets "
+    "need samples that it was not trained on."
+)
+
+_LOOKED_AT = 4096
+"""About 4,096 scores are checked."""
+
+_LEAST = 20
+"""Fewer than 20 samples are not checked."""
+
+_FREQUENT = 2.0
+"""A positive class that is twice as frequent as the other is probably not the intended one."""
+
+_ERRORS = 4.0
+"""Scores are reported as swapped where a class scores four standard errors lower in its own samples."""
+
+
+def check_input(
+    problem: Problem, labels: npt.NDArray[Any], *, given: Array, kind: Kind, ordered: bool, pos_label: Label
+) -> list[str]:
+    """Return, and warn of, a positive class, kind or order of columns that is probably not the intended one.
+
+    The order is not checked where the user has named the columns.
+    """
+    step = 1 + math.prod(given.shape) // _LOOKED_AT
+    if problem.scores.shape[0] < _LEAST:
+        return []
+    notes = [_of_kind(to_numpy(given[::step, ...]), kind)]
+    if len(labels) == 2:
+        scores = to_numpy(problem.scores[::step, :])
+        codes = to_numpy(cast(HardTruth, problem.truth).codes[::step])
+        notes += [] if ordered else [_of_order(scores[:, 1] - scores[:, 0], codes, labels)]
+        notes += [_of_positive(problem.metric, to_numpy(problem.truth.support), labels, pos_label)]
+    notes = [note for note in notes if note]
+    for note in notes:
+        warn_user(note, SkimbalanceWarning)
+    return notes
+
+
+def _of_kind(scores: npt.NDArray[Any], kind: Kind) -> str:
+    """Return a note on probabilities that are passed as logits."""
+    if kind != "logits" or scores.min() < 0 or scores.max() > 1:
+        return ""
+    if scores.ndim == 2 and not np.allclose(scores.sum(axis=1), 1, atol=1e-3):
+        return ""
+    return (
+        "The logits are all between 0 and 1: if they are probabilities, pass kind='proba' to OffsetTuner; a classifier "
+        "returns them from predict_proba."
+    )
+
+
+def _of_order(log_odds: npt.NDArray[Any], codes: npt.NDArray[Any], labels: npt.NDArray[Any]) -> str:
+    """Return a note on scores of the other class, which are higher in the samples of the first."""
+    own, others = log_odds[codes == 1], log_odds[codes == 0]
+    if min(len(own), len(others)) < 2:
+        return ""
+    error = np.sqrt(own.var() / len(own) + others.var() / len(others))
+    if own.mean() - others.mean() > -_ERRORS * error:
+        return ""
+    return (
+        f"The scores of {labels[1]} are lower in its own samples than in those of {labels[0]}: columns go by the "
+        f"sorted labels, or by `classes`, and one column alone is that of {labels[1]}."
+    )
+
+
+def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[Any], pos_label: Label) -> str:
+    """Return a note on a metric of the majority class that the user has not named."""
+    if not metric.is_binary or pos_label is not None or metric.label != 1 or support[1] < _FREQUENT * support[0]:
+        return ""
+    return (
+        f"{metric.name} is about {labels[1]}, the second label and the frequent one: {support[1]:g} of "
+        f"{support.sum():g} samples. Pass pos_label={shown(labels[0])} for the rare class, or "
+        f"pos_label={shown(labels[1])} if this is meant."
+    )
+
+
+def check_label_input(
+    scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind, *, wrong: npt.NDArray[np.bool_]
+) -> list[str]:
+    """Return, and warn of, scores and an indicator (n, L) that are probably of another kind, or of classes.
+
+    `wrong` (n, L) are the errors without offsets. Scores without any are probably those of the training samples.
+    """
+    if len(scores) < _LEAST:
+        return []
+    step = 1 + scores.size // _LOOKED_AT
+    notes = [_of_kind(scores[::step].reshape(-1), kind), _of_classes(scores[::step], indicator, kind)]
+    notes = [note for note in notes if note]
+    for note in notes:
+        warn_user(note, SkimbalanceWarning)
+    return notes if wrong.any() else [*notes, _NO_ERROR]
+
+
+def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind: Kind) -> str:
+    """Return a note on classes, one for each sample, that are passed as a multilabel indicator."""
+    if kind == "logits" or not (np.count_nonzero(indicator, axis=1) == 1).all():
+        return ""
+    sums = (scores if kind == "proba" else np.exp(scores)).sum(axis=1)
+    if not np.allclose(sums, 1, atol=1e-3):
+        return ""
+    return (
+        "Each sample carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
+        "to be predicted, pass y.argmax(axis=1)."
+    )
+
+
+def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts, after: Counts) -> list[str]:
+    """Return notes on decisions that suggest unintended samples or an unintended objective."""
+    notes = []
+    support = to_numpy(before.support)
+    if support.sum() >= _LEAST and np.array_equal(to_numpy(before.hits), support):
+        notes.append(_NO_ERROR)
+    chosen = np.flatnonzero(to_numpy(after.predicted))
+    if chosen.size == 1:
+        notes.append(
+            f"Every sample is predicted as {labels[chosen[0]]}: {metric.name} alone is best so on these samples. If "
+            f"that is not meant, weigh both errors, as FBeta or Cost do, or add a constraint."
+        )
+    return notes
+
+
+def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
+    """Return notes on offsets and constraints, and warn of constraints that cannot be satisfied."""
+    notes = []
+    if found.shrinkage_factor < 1:
+        left = " Their loss there is less than one standard error." if found.shrinkage_factor > 0 else ""
+        scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
+        notes.append(f"The offsets scored below the untuned classifier in cross-fitting: {scaled}{left}")
+    if not (found.achievable and found.achievable_with_confidence):
+        notes.append(_unsatisfied(found, problem, constraints))
+        warn_user(notes[-1], UnreachableGoalWarning)
+    if found.held_out is not None:
+        for constraint, required in zip(constraints, problem.requirements, strict=True):
+            value = required.metric.value(found.held_out)
+            notes.append(f"Constraint {constraint}: {value:.4g} on validation folds.")
+    return notes
+
+
+def _unsatisfied(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
+    """Return which constraints are not satisfied, what each needs on these samples, and what is achievable there."""
+    counts = found.counts
+    spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
+    each = "; ".join(map(_needs, constraints, problem.requirements, found.required, spans))
+    which = "the constraint" if len(spans) == 1 else "all constraints together"
+    if found.achievable:
+        return (
+            f"No offsets satisfy {which} on unseen data with the requested confidence, though some do on these "
+            f"samples: {each}. Those that miss by the least are used. Use more samples or a lower confidence."
+        )
+    within = all(
+        low <= given.high and given.low <= high for given, (low, high) in zip(problem.requirements, spans, strict=True)
+    )
+    why = ""
+    if within:
+        why = "; there is no value between these bounds" if len(spans) == 1 else "; the bounds exclude each other"
+    return f"No offsets satisfy {which} on these samples: {each}{why}. Those that miss by the least are used."
+
+
+def _needs(constraint: Constraint, given: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
+    """Return what a constraint needs on these samples to hold on unseen data, and the achievable values."""
+    span_text = f"achievable from {span[0]:.4g} to {span[1]:.4g}"
+    if given == needed:
+        return f"{constraint}, {span_text}"
+    bounds = (("at least", given.low, needed.low), ("at most", given.high, needed.high))
+    needs = " and ".join(f"{word} {bound:.4g}" for word, own, bound in bounds if own != bound)
+    beyond = ", beyond any value it can take," if needed.is_impossible else ""
+    sure = "" if constraint.confidence is None else f" with confidence {constraint.confidence:g}"
+    return f"{constraint}{sure} needs {needs}{beyond} on these samples, {span_text}"
+
+
+def notes_on_state(distance: float, *, converged: bool, before: Counts, after: Counts) -> list[str]:
+    """Return the notes on an imbalance state, which fixes no metric of the decisions."""
+    notes = []
+    if not converged:
+        notes.append(
+            "The state was not reached to 1e-8, since the probabilities are close to zero and one. The nearest offsets "
+            f"are used, which miss by {distance:.2g}."
+        )
+    for metric in map(get_metric, METRICS_OF_STATES):
+        with_offsets, without = metric.value(after), metric.value(before)
+        notes.append(
+            f"The objective is the state, not a metric: {metric.name} is {with_offsets:.4g} on these samples, "
+            f"{without:.4g} without offsets."
+        )
+    return notes
+
+
+def notes_on_support(problem: Problem, labels: npt.NDArray[Any], *, state: bool = False) -> list[str]:
+    """Return notes on classes without samples, and warn of those with few."""
+    codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
+    n_samples = independent_counts(codes, problem.groups, n_classes=len(labels))
+    if np.count_nonzero(n_samples) < 2:
+        one = abridged(labels[n_samples > 0])
+        raise ValueError(f"y must hold at least two classes of positive sample_weight; got one class, {one}")
+    notes = []
+    if n_samples.min() == 0:
+        done = (
+            "they get the requested share all the same."
+            if state
+            else "the other classes were tuned among themselves, and these are predicted for as many of the samples as "
+            "without offsets."
+        )
+        notes.append(f"No sample of {abridged(labels[n_samples == 0])} to tune on: {done}")
+    if few := with_few_samples(labels, n_samples, noun="classes", grouped=problem.groups is not None):
+        notes.append(
+            f"Few samples to tune on: {few}. Their offsets, and scores that depend on these, are uncertain; tune on "
+            "more samples of these classes if there are any."
+        )
+        warn_user(notes[-1], FewRowsWarning)
+    return notes

@@ -1,0 +1,105 @@
+"""What each metric declares is true of its values, as far as random data can show."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics.base import LinearMetric, PooledMetric
+from skimbalance.metrics.black_box import BlackBox
+from skimbalance.metrics.counts import Counts, Truth
+from skimbalance.metrics.registry import METRICS
+
+EVERY = {
+    **METRICS,
+    "f2_macro": FBeta(2.0, average="macro"),
+    "cost": Cost([[0.0, 1.0, 3.0], [2.0, -1.0, 1.0], [5.0, 0.0, 0.0]]),
+}
+
+
+def of_size(metric, n_classes):
+    return metric.restricted(range(n_classes)).bind(1)
+
+
+def drawn_counts(rng, n_classes):
+    codes = np.concatenate([[0], np.arange(n_classes), rng.integers(0, n_classes, size=rng.integers(1, 12))])
+    decisions = rng.choice([codes, np.roll(codes, 1), np.zeros_like(codes), rng.integers(0, n_classes, len(codes))])
+    return Truth.from_codes(codes, n_classes=n_classes).count(decisions, confusion=True)
+
+
+def of_two(won, wrong, support):
+    """Counts (m,) of two classes whose second class has these true and false positives."""
+    table = np.array([[support[0] - wrong, wrong], [support[1] - won, won]])
+    return Counts(np.diagonal(table).copy(), table.sum(axis=0), np.asarray(support), table)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", EVERY)
+def test_values_lie_within_the_bounds_and_come_near_them(name, n_classes):
+    metric, rng = of_size(EVERY[name], n_classes), np.random.default_rng(0)
+    values = [metric.value(drawn_counts(rng, n_classes)) for _ in range(400)]
+    low, high = metric.bounds
+    assert low - 1e-12 <= min(values)
+    assert max(values) <= high + 1e-12
+    assert max(values) > high - 0.4 * (high - low if np.isfinite(low) else 1)
+    assert np.isinf(low) or min(values) < low + 0.5 * (high - low)
+
+
+@pytest.mark.parametrize("name", [name for name, metric in EVERY.items() if metric.is_extreme_at_corners])
+def test_extremes_lie_at_corners(name):
+    metric, rng = of_size(EVERY[name], 2), np.random.default_rng(1)
+    for _ in range(300):
+        support = rng.choice(np.arange(1, 40), size=2, replace=False).astype(float)
+        (won, others), (wrong, more_wrong) = (np.sort(rng.integers(0, n + 1, 2)).astype(float) for n in support[::-1])
+        at_corners = [of_two(x, y, support) for x in (won, others) for y in (wrong, more_wrong)]
+        inside = of_two(rng.uniform(won, others), rng.uniform(wrong, more_wrong), support)
+        for what in (metric.value, metric.objective_value):
+            assert what(inside) <= max(map(what, at_corners)) + 1e-12 or metric.direction == "zero"
+        assert min(map(metric.value, at_corners)) - 1e-12 <= metric.value(inside)
+        assert metric.value(inside) <= max(map(metric.value, at_corners)) + 1e-12
+
+
+@pytest.mark.parametrize("name", [n for n, m in EVERY.items() if getattr(m, "ignores_other_classes", False)])
+def test_terms_of_other_classes_depend_on_their_support_alone(name):
+    metric, support = of_size(EVERY[name], 3), np.array([9.0, 7.0, 5.0])
+    rng = np.random.default_rng(2)
+    if metric.label is None:
+        return  # an average: no class is another
+    others = metric.chosen(support) == 0
+    first, second = (
+        metric.terms(hits, hits + rng.random(3), support, metric.chosen(support)) for hits in rng.random((2, 3)) * 5
+    )
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one[others], other[others])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_class_without_true_positives(name):
+    metric, rng = of_size(EVERY[name], 3), np.random.default_rng(3)
+    missed = [c for c in (drawn_counts(rng, 3) for _ in range(200)) if c.hits.min() == 0 < c.hits.max()]
+    assert metric.zero_if_class_missed <= all(metric.value(counts) == 0 for counts in missed)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_metric_of_the_registry_can_be_a_constraint(name):
+    assert EVERY[name].is_constrainable
+    assert not BlackBox(accuracy_score).is_constrainable
+
+
+@pytest.mark.parametrize("base", [LinearMetric, PooledMetric])
+def test_a_metric_without_bounds_cannot_be_made(base):
+    @dataclass(frozen=True, kw_only=True)
+    class Unbounded(base):
+        name: ClassVar[str] = "unbounded"
+
+        def utilities(self, support):
+            return support
+
+        def terms(self, hits, predicted, support, chosen):
+            return (hits,)
+
+    with pytest.raises(TypeError, match="bounds"):
+        Unbounded()
