@@ -1,4 +1,4 @@
-"""What a user asks for besides a metric, as frozen values."""
+"""Constraints and target states, as users write them."""
 
 import math
 from abc import ABC, abstractmethod
@@ -48,7 +48,7 @@ class Constraint(ABC):
 
     @abstractmethod
     def bounds(self) -> tuple[float, float]:
-        """Return the least and the greatest value allowed."""
+        """Return the lower and the upper bound."""
 
     def __str__(self) -> str:
         low, high = self.bounds()
@@ -61,21 +61,20 @@ class Constraint(ABC):
 
 @dataclass(frozen=True)
 class AtLeast(Constraint):
-    """The metric is to be `value` or more: a floor.
+    """A lower bound: the metric must be at least `value`.
 
     Parameters
     ----------
     metric : str or metric
         A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
     value : float
-        The least value allowed.
+        The lower bound.
     label : label, default=None
-        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
-        however many classes there are.
+        The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
+        ignored.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
-        time.
+        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
+        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
 
     Raises
     ------
@@ -84,7 +83,7 @@ class AtLeast(Constraint):
 
     See Also
     --------
-    skimbalance.OffsetTuner : Takes constraints beside its objective.
+    skimbalance.OffsetTuner : Its `constraints` parameter takes these.
 
     Examples
     --------
@@ -100,21 +99,20 @@ class AtLeast(Constraint):
 
 @dataclass(frozen=True)
 class AtMost(Constraint):
-    """The metric is to be `value` or less: a ceiling.
+    """An upper bound: the metric must be at most `value`.
 
     Parameters
     ----------
     metric : str or metric
         A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
     value : float
-        The greatest value allowed.
+        The upper bound.
     label : label, default=None
-        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
-        however many classes there are.
+        The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
+        ignored.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
-        time.
+        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
+        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
 
     Raises
     ------
@@ -123,7 +121,7 @@ class AtMost(Constraint):
 
     See Also
     --------
-    skimbalance.OffsetTuner : Takes constraints beside its objective.
+    skimbalance.OffsetTuner : Its `constraints` parameter takes these.
 
     Examples
     --------
@@ -139,23 +137,22 @@ class AtMost(Constraint):
 
 @dataclass(frozen=True)
 class Near(Constraint):
-    """The metric is to be within `tol` of `value`: a wanted degree.
+    """A target: the metric must be within `tol` of `value`.
 
     Parameters
     ----------
     metric : str or metric
         A name from :func:`skimbalance.metrics.get_metric_names`, or a metric such as ``FBeta(2.0)``.
     value : float
-        The value wanted.
+        The target value.
     label : label, default=None
-        Takes ``"recall"``, ``"precision"`` or another metric of one class for this class, whatever `pos_label` is and
-        however many classes there are.
+        The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
+        ignored.
     confidence : float in (0, 1), default=None
-        With which probability it is to hold on as many new samples; the bound is then tightened by what the decisions
-        may lose there. None asks for it in expectation: it then holds on new samples a little more than every other
-        time.
+        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
+        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
     tol : float, default=0.01
-        How far from it is near enough.
+        Maximum distance from the target.
 
     Raises
     ------
@@ -164,7 +161,7 @@ class Near(Constraint):
 
     See Also
     --------
-    skimbalance.OffsetTuner : Takes constraints beside its objective.
+    skimbalance.OffsetTuner : Its `constraints` parameter takes these.
 
     Examples
     --------
@@ -188,23 +185,23 @@ class Near(Constraint):
 
 @dataclass(frozen=True, repr=False)
 class ImbalanceState:
-    r"""The mean predicted distribution over the classes is to be `target`: an objective that fixes every offset.
+    r"""An objective: the mean predicted distribution over the classes must equal `target`.
 
     .. math:: \frac{\sum_i w_i\, \operatorname{softmax}(s_i + b)_k}{\sum_i w_i} = r_k
 
-    has one solution b up to a constant, whatever the scores, and it is a convex problem. A calibrated model has the
-    class prior as its state, whatever its bias in recall: on imbalanced samples ``"uniform"`` therefore favours rare
-    classes beyond measure. With ``class_balanced=True`` each class counts alike in the mean, and ``"uniform"`` gives a
-    calibrated model the offsets ``-log prior``.
+    is a convex problem, and has one solution b up to a constant for any scores. The state of a calibrated model is the
+    class prior. On imbalanced samples ``"uniform"`` therefore favours minority classes far too much. With
+    ``class_balanced=True`` each class has equal weight in the mean, and ``"uniform"`` gives a calibrated model the
+    offsets ``-log prior``.
 
     Parameters
     ----------
     target : {"uniform", "prior"}, array-like of shape (K,), dict or float
-        The share of each class, in the order of the classes or by label; ``"prior"`` are the shares among the samples
-        of the fit. For two classes a float: the share of the class with fewer of these samples, the second of equals.
-        No share may be zero, for no offsets reach it.
+        The proportion of each class, in the order of the classes or by label. ``"prior"`` is the class prior of the
+        samples of the fit. For two classes, a float is the proportion of the minority class, the second if both are
+        equal. No proportion may be zero, as no offsets give it.
     class_balanced : bool, default=False
-        Whether each class that has samples counts alike in the mean, rather than each sample.
+        Whether each class that has samples has equal weight in the mean, rather than each sample.
 
     Raises
     ------
@@ -241,7 +238,7 @@ class ImbalanceState:
         return f"ImbalanceState(target={shown(self.target)}, class_balanced={self.class_balanced})"
 
     def over(self, labels: npt.NDArray[Any], support: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the share (K,) of each of the classes, whose samples weigh `support`."""
+        """Return the proportion (K,) of each class, for samples with class weights `support`."""
         target = self.target
         if target == "prior":
             if not support.min() > 0:
@@ -260,9 +257,9 @@ class ImbalanceState:
 
 
 def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label, float]:
-    """Return the target of a state as plain Python values, if it can be one."""
+    """Return a valid target as plain Python values."""
     if hasattr(target, "iloc") and type(getattr(target, "index", None)).__name__ != "RangeIndex":
-        target = dict(target.items())  # of a series whose index are labels
+        target = dict(target.items())  # a series indexed by labels
     if isinstance(target, str):
         if target in {"uniform", "prior"}:
             return target

@@ -6,8 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import effort
 
 NAMESPACES = ("numpy", "array_api_strict", "torch")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--exhaustive", action="store_true", help="run every seed and every case of the enumerations")
+
+
+def pytest_configure(config):
+    """Set how much runs before test modules choose their seeds and parameters at import."""
+    effort.exhaustive = config.getoption("exhaustive")
+
+
+def pytest_collection_modifyitems(items):
+    if not effort.exhaustive:
+        for item in items:
+            if item.get_closest_marker("exhaustive"):
+                item.add_marker(pytest.mark.skip(reason="runs with --exhaustive"))
 
 
 class OnDevice:
@@ -49,7 +66,7 @@ def rng():
 def few_leaps():
     """Climb small problems again 4 times and not 48, where what is tested holds after any number of climbs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 4)
+        patch.setattr("skimbalance.solvers._multi_start._MAX_RESTARTS", 4)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Agreement over all classes at once: accuracy, Matthews' correlation, Cohen's kappa."""
+"""Metrics of agreement over all classes: accuracy, Matthews' correlation, Cohen's kappa."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,19 +10,15 @@ from skimbalance.metrics.base import LinearMetric, PooledMetric, safe_ratio
 __all__ = ["Accuracy", "Agreement", "CohenKappa", "MatthewsCorrelation"]
 
 _ROUNDING = 1e-14
-"""Differences of squared totals below this share of them are rounding: real ones are at least 2 / n."""
+"""Relative differences of squared totals below this are rounding errors: others are at least 2 / n."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(LinearMetric):
-    """The share of samples that are hits."""
+    """The proportion of correct decisions."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "accuracy"
+    name: ClassVar[str] = "accuracy"
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / n`."""
@@ -32,7 +28,7 @@ class Accuracy(LinearMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement(PooledMetric):
-    """Functions of the hits `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
+    """Functions of the number of correct decisions `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     is_extreme_at_corners: ClassVar[bool] = True
@@ -45,12 +41,9 @@ class Agreement(PooledMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class MatthewsCorrelation(Agreement):
-    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` hits of `n` samples; zero where undefined."""
+    """`(c n - sum p s) / sqrt((n^2 - sum p^2)(n^2 - sum s^2))` with `c` of `n` samples correct; zero where undefined."""
 
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "matthews_corrcoef"
+    name: ClassVar[str] = "matthews_corrcoef"
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the correlation."""
@@ -58,7 +51,7 @@ class MatthewsCorrelation(Agreement):
         xp = namespace(hits)
         square = total * total
         spreads = (square - predicted_squares, square - support_squares)
-        # With all samples in one class a spread is zero but for rounding.
+        # With all samples in one class a spread is zero up to rounding.
         defined = xp.astype((spreads[0] > _ROUNDING * square) & (spreads[1] > _ROUNDING * square), total.dtype)
         scale = xp.sqrt(defined * spreads[0]) * xp.sqrt(defined * spreads[1])
         return safe_ratio(defined * (hits * total - chance), scale)
@@ -66,15 +59,12 @@ class MatthewsCorrelation(Agreement):
 
 @dataclass(frozen=True, kw_only=True)
 class CohenKappa(Agreement):
-    """`(c n - sum p s) / (n^2 - sum p s)` with `c` hits of `n` samples; zero where undefined."""
+    """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero where undefined."""
 
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "cohen_kappa"
+    name: ClassVar[str] = "cohen_kappa"
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Return the agreement beyond chance."""
+        """Return the kappa."""
         hits, chance, _, _, total = pooled
         square = total * total
         defined = namespace(hits).astype(square - chance > _ROUNDING * square, hits.dtype)

@@ -1,4 +1,4 @@
-"""The mean cost of decisions, by a matrix of what each confusion costs."""
+"""The mean cost of decisions, from a matrix of the costs of confusion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class Cost(LinearMetric):
     Parameters
     ----------
     matrix : array-like of shape (K, K)
-        What it costs to predict class k (column) for a sample of class c (sample), classes in the order of `classes_`;
+        Cost of predicting class k (column) for a sample of class c (row), classes in the order of `classes_`;
         negative entries are gains.
 
     Raises
@@ -53,6 +53,7 @@ class Cost(LinearMetric):
 
     direction: ClassVar[Direction] = "minimize"
     needs_confusion: ClassVar[bool] = True
+    name: ClassVar[str] = "cost"
 
     @names_page
     def __post_init__(self) -> None:
@@ -76,7 +77,7 @@ class Cost(LinearMetric):
         return self._hash
 
     @cached_property
-    def _hash(self) -> int:  # of many numbers, and asked at every step of a search
+    def _hash(self) -> int:  # cached: it is needed at every step of a search
         return hash(self.matrix)
 
     @cached_property
@@ -84,17 +85,12 @@ class Cost(LinearMetric):
         return np.asarray(self.matrix)
 
     @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "cost"
-
-    @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest cost of a sample."""
         return float(self._cells.min()), float(self._cells.max())
 
     def check(self, n_classes: int) -> None:
-        """Raise where the matrix is not of `n_classes` classes."""
+        """Raise if the matrix is not of `n_classes` classes."""
         size = len(self.matrix)
         if size != n_classes:
             raise ValueError(f"matrix must have one row and column for each of {n_classes} classes; got {size}")
@@ -104,7 +100,7 @@ class Cost(LinearMetric):
         return replace(self, matrix=self._cells[np.ix_(kept, kept)])
 
     def worst_objective_value(self, n_classes: int) -> float:
-        """Return what no rank falls below."""
+        """Return a lower bound of all objective values."""
         return -float(np.abs(self._cells).max())
 
     def utilities(self, support: Array) -> Array:

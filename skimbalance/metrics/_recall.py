@@ -1,4 +1,4 @@
-"""Functions of the recalls alone: balanced accuracy, one recall, their geometric mean, the worst, the fall-out."""
+"""Functions of the recalls: balanced accuracy, recall of one class, geometric mean, worst recall, false positive rate."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,11 +21,7 @@ class BalancedAccuracy(LinearMetric):
     """The mean recall of the classes that have samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "balanced_accuracy"
+    name: ClassVar[str] = "balanced_accuracy"
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / (K support_k)`."""
@@ -38,16 +34,8 @@ class ClassRecall(LinearMetric):
     """The recall of one class; zero where it has no samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "recall"
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the metric is of one positive class against one other."""
-        return True
+    name: ClassVar[str] = "recall"
+    is_binary: ClassVar[bool] = True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
@@ -63,11 +51,7 @@ class GeometricMean(PooledMetric):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     is_extreme_at_corners: ClassVar[bool] = True
     zero_if_class_missed: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "geometric_mean"
+    name: ClassVar[str] = "geometric_mean"
 
     def counted(self, counts: Counts) -> Array:
         """Return the classes that have samples."""
@@ -80,13 +64,13 @@ class GeometricMean(PooledMetric):
         return xp.log(xp.where(missed > 0, xp.ones_like(hits), hits / support)), missed
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Return zero if a class is missed altogether, and the exponential of the mean log otherwise."""
+        """Return zero if some class has no true positive, otherwise the exponential of the mean log."""
         log_sum, missed = pooled
         xp = namespace(log_sum)
         return xp.where(missed > 0.5, xp.zeros_like(log_sum), xp.exp(log_sum / n_classes))
 
     def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Order the zeros too: by the number of missed classes, then by the recalls of the others."""
+        """Order zeros by the number of classes without true positives, then by the recalls of the others."""
         log_sum, missed = pooled
         return namespace(log_sum).exp(log_sum / n_classes) - missed
 
@@ -98,15 +82,11 @@ class WorstRecall(PooledMetric):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "worst_recall"
+    name: ClassVar[str] = "worst_recall"
 
     @property
     def tie_breaker(self) -> Metric:
-        """The geometric mean gains by every class, the worst recall by the worst alone."""
+        """The geometric mean, which every class can improve; only the worst class improves the worst recall."""
         return GeometricMean()
 
     def counted(self, counts: Counts) -> Array:
@@ -126,16 +106,8 @@ class FalsePositiveRate(PooledMetric):
     is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = True
     direction: ClassVar[Direction] = "minimize"
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "false_positive_rate"
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the metric is of one positive class against one other."""
-        return True
+    name: ClassVar[str] = "false_positive_rate"
+    is_binary: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""

@@ -19,7 +19,7 @@ Direction = Literal["maximize", "minimize", "zero"]
 
 
 def safe_ratio(numerator: Array, denominator: Array) -> Array:
-    """Return `numerator / denominator`, zero where both are; the caller sees to it that they are so together."""
+    """Return `numerator / denominator`, zero where the denominator is zero, which requires a numerator of zero."""
     xp = namespace(denominator)
     empty = denominator == 0
     if not bool(xp.any(empty)):
@@ -43,7 +43,6 @@ class Metric(ABC):
 
     label: int | None = field(default=None, init=False)
 
-    decomposition: ClassVar[Decomposition]
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
     zero_if_class_missed: ClassVar[bool] = False
@@ -57,6 +56,11 @@ class Metric(ABC):
 
     @property
     @abstractmethod
+    def decomposition(self) -> Decomposition:
+        """How a line search updates the metric."""
+
+    @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float]:
         """The lowest and the highest possible value; intervals are clipped to them."""
 
@@ -67,20 +71,20 @@ class Metric(ABC):
 
     @property
     def tie_breaker(self) -> "Metric | None":
-        """A metric whose optimum is a good place to start from, where the metric itself has wide plateaus."""
+        """A metric whose optimum is a good start for a metric with wide plateaus."""
         return None
 
     @property
     def takes_weights(self) -> bool:
-        """Whether it can be computed where samples weigh anything else than whole numbers."""
+        """Whether the metric can be computed for any sample weights."""
         return True
 
     def over(self, labels: Sequence[Label]) -> Self:
-        """Return the metric with the labels (K,) of the classes filled in, where it takes them."""
+        """Return the metric with the labels (K,) of the classes filled in, if it uses them."""
         return self
 
     def bind(self, positive: int) -> Self:
-        """Return the metric with the code of the positive class filled in, where it takes one."""
+        """Return the metric with the code of the positive class filled in, if it uses one."""
         return self._about(positive) if self.is_binary else self
 
     def _about(self, label: int) -> Self:
@@ -89,46 +93,46 @@ class Metric(ABC):
         return bound
 
     def check(self, n_classes: int) -> None:
-        """Raise where the metric cannot be computed for `n_classes` classes."""
+        """Raise if the metric cannot be computed for `n_classes` classes."""
 
     def check_support(self, support: Array) -> None:
-        """Raise where the metric is undefined for classes of these sizes (K,)."""
+        """Raise if the metric is undefined for classes of these sizes (K,)."""
 
     def restricted(self, kept: Sequence[int]) -> Self:
-        """Return the metric for the classes `kept` alone, by their codes."""
+        """Return the metric for the classes `kept` only, by their codes."""
         return self if self.label is None else self._about(list(kept).index(self.label))
 
     @abstractmethod
     def value(self, counts: Counts) -> float:
-        """Return the metric of the decisions that `counts` counts."""
+        """Return the value of the metric for `counts` of decisions."""
 
     def merit(self, value: Array) -> Array:
-        """Turn a value of the metric into one of which more is better."""
+        """Transform a value of the metric so that greater is better."""
         if self.direction == "zero":
             return -namespace(value).abs(value)
         return -value if self.direction == "minimize" else value
 
     def objective_value(self, counts: Counts) -> float:
-        """Return what a solver maximises: the merit, or a refinement that also orders equal merits."""
+        """Return the value that a solver maximises: the merit, or a refinement that also orders equal merits."""
         xp = namespace(counts.hits)
         return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the pooled terms of `n_classes` classes into the value of the metric."""
+        """Compute the value of the metric from the pooled terms of `n_classes` classes."""
         return pooled[0]
 
     def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the pooled terms into what a solver maximises; see `objective_value`."""
+        """Compute from the pooled terms the value that a solver maximises; see `objective_value`."""
         return self.merit(self.pool(pooled, n_classes))
 
     def worst_objective_value(self, n_classes: int) -> float:
-        """Return what no rank falls below."""
+        """Return a lower bound of all objective values."""
         return -float(n_classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearMetric(Metric):
-    """`sum_ck confusion[c, k] * utilities[c, k]`: each sample adds its own, whatever the others do."""
+    """`sum_ck confusion[c, k] * utilities[c, k]`: the sum of independent contributions of the samples."""
 
     decomposition: ClassVar[Decomposition] = "linear"
     is_constrainable: ClassVar[bool] = True
@@ -136,10 +140,10 @@ class LinearMetric(Metric):
 
     @abstractmethod
     def utilities(self, support: Array) -> Array:
-        """Return the worth of a sample of class c predicted as k: (K, K), or (K,) where only hits count."""
+        """Return the utility of predicting a sample of class c as k: (K, K), or (K,) for true positives only."""
 
     def value(self, counts: Counts) -> float:
-        """Return the metric of the decisions that `counts` counts."""
+        """Return the value of the metric for `counts` of decisions."""
         xp = namespace(counts.hits)
         cells = counts.confusion if self.needs_confusion else counts.hits
         return float(xp.sum(cells * self.utilities(counts.support)))
@@ -150,8 +154,8 @@ class PooledMetric(Metric):
     """`pool(sum_k terms(hits_k, predicted_k, support_k))`, or the minimum over k in place of the sum.
 
     Each of `terms` is a function of one class alone. For the decomposition "minimum" there is one term, which grows
-    with the hits of its class and does not depend on `predicted`. `ignores_other_classes` declares that the terms of
-    the classes other than `label` depend on their support alone.
+    with the true positives of its class and does not depend on `predicted`. `ignores_other_classes`
+    declares that the terms of the classes other than `label` depend on their support alone.
     """
 
     decomposition: ClassVar[Decomposition] = "sum"
@@ -160,7 +164,7 @@ class PooledMetric(Metric):
 
     @abstractmethod
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
-        """Return what each class contributes; `chosen` is one for the classes that the metric is about."""
+        """Return the contributions of each class; `chosen` is one for the classes that the metric is about."""
 
     def counted(self, counts: Counts) -> Array:
         """Return which classes the metric is about, as booleans: those that occur in truth or prediction."""
@@ -183,9 +187,9 @@ class PooledMetric(Metric):
         return tuple(reduce(term) for term in terms), int(terms[0].shape[0])
 
     def value(self, counts: Counts) -> float:
-        """Return the metric of the decisions that `counts` counts."""
+        """Return the value of the metric for `counts` of decisions."""
         return float(self.pool(*self.pooled(counts)))
 
     def objective_value(self, counts: Counts) -> float:
-        """Return what a solver maximises for the decisions that `counts` counts."""
+        """Return the value that a solver maximises, for `counts` of decisions."""
         return float(self.refine(*self.pooled(counts)))

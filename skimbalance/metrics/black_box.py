@@ -1,4 +1,4 @@
-"""Metrics of which nothing is known but what they return for labels."""
+"""Black-box metrics: functions of labels with unknown structure."""
 
 import inspect
 import math
@@ -18,17 +18,16 @@ from skimbalance.metrics.counts import Counts
 __all__ = ["BlackBox"]
 
 _FAR = 1e6
-"""Values below minus this are drawn together, so that no rank falls below minus twice this and all keep their order."""
+"""Values below minus this are compressed, in the same order, so that no objective value is below minus twice this."""
 
 
 @dataclass(frozen=True)
 class BlackBox(Metric):
-    """`sign * function(y_true, y_pred)`; more is better.
+    """`sign * function(y_true, y_pred)`; greater is better.
 
-    The order of samples cannot matter, so that the metric is a function of the weighted confusion matrix: `function`
-    sees one sample for each cell that is not empty, with the weight of the cell as `sample_weight`. If it takes no
-    weights it sees each sample as often as it is there. `labels` (K,) are what it sees for each class, codes where
-    None.
+    The order of samples must not matter, so the metric is a function of the weighted confusion matrix. `function` gets
+    one sample for each cell that is not empty, with the weight of the cell as `sample_weight`. A function without
+    `sample_weight` gets every sample. `labels` (K,) are the labels passed to it, None for codes.
     """
 
     function: Callable[..., float]
@@ -76,7 +75,7 @@ class BlackBox(Metric):
 
     @property
     def pos_label(self) -> Label:
-        """The positive class that the function has in mind, None where it has none: its own `pos_label`, if it is used.
+        """The `pos_label` of the function, None if it has none or does not use it.
 
         Averages over classes do not use it.
         """
@@ -91,11 +90,11 @@ class BlackBox(Metric):
         return replace(self, labels=tuple(labels))
 
     def restricted(self, kept: Sequence[int]) -> Self:
-        """Return the metric for the classes `kept` alone, by their codes."""
+        """Return the metric for the classes `kept` only, by their codes."""
         return replace(self, labels=tuple(kept if self.labels is None else (self.labels[k] for k in kept)))
 
     def value(self, counts: Counts) -> float:
-        """Return what the function makes of the decisions that `counts` counts, times the sign."""
+        """Return the result of the function for `counts` of decisions, times the sign."""
         table = to_numpy(counts.confusion).astype(np.float64)
         samples, columns = np.nonzero(table > 0)
         labels = np.arange(len(table)) if self.labels is None else np.asarray(self.labels)
@@ -111,7 +110,7 @@ class BlackBox(Metric):
             value = None
         if value is None:
             raise ValueError(f"objective {self.name!r} must return a number; got {returned!r}")
-        if value == math.inf:  # nothing could be better, and several such decisions could not be compared
+        if value == math.inf:  # nothing is better, and several such results cannot be compared
             raise ValueError(
                 f"objective {self.name!r} must return a finite number, or NaN where it is undefined; got {returned!r}"
             )
@@ -127,19 +126,19 @@ class BlackBox(Metric):
         return whole.astype(np.int64)
 
     def objective_value(self, counts: Counts) -> float:
-        """Return the value, or less where it is far below zero; the least of all where it is not a number."""
+        """Return the value, compressed if it is far below zero; the lowest of all for NaN."""
         value = self.value(counts)
         if math.isnan(value):
             return self.worst_objective_value(len(counts.hits))
         return value if value >= -_FAR else -2 * _FAR + _FAR * (_FAR / -value)
 
     def worst_objective_value(self, n_classes: int) -> float:
-        """Return what no rank falls below."""
+        """Return a lower bound of all objective values."""
         return -2 * _FAR
 
 
 def _parameters(function: Callable[..., float]) -> inspect.Signature | None:
-    """Return the signature, None where a function written in C hides it."""
+    """Return the signature, None if a function written in C has none."""
     try:
         return inspect.signature(function)
     except ValueError:

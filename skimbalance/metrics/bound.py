@@ -12,7 +12,7 @@ from skimbalance.metrics.counts import Counts
 __all__ = ["BoundConstraint"]
 
 _ROUNDING = 1e-12
-"""A bound missed by no more is met."""
+"""A bound counts as satisfied if the violation is not greater."""
 
 
 @dataclass(frozen=True)
@@ -25,29 +25,29 @@ class BoundConstraint:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether the bounds leave out every value that the metric can take."""
+        """Whether the bounds exclude every possible value of the metric."""
         least, most = self.metric.bounds
         return self.low > most + _ROUNDING or self.high < least - _ROUNDING
 
     def violation(self, value: Array) -> Array:
-        """Return by how much a value of the metric misses the bounds, zero where it does not."""
+        """Return the violation of the bounds by values of the metric, zero if they are satisfied."""
         xp = namespace(value)
         missed = xp.maximum(self.low - value, value - self.high)
         return xp.where(missed > _ROUNDING, missed, xp.zeros_like(missed))
 
     def missed(self, counts: Counts) -> float:
-        """Return by how much the decisions that `counts` counts miss the bounds."""
+        """Return the violation of the bounds by `counts` of decisions."""
         value = self.metric.value(counts)
         missed = max(self.low - value, value - self.high)
         return missed if missed > _ROUNDING else 0.0
 
     def tightened(self, below: float, above: float) -> "BoundConstraint":
-        """Return the requirement with so much to spare at either bound, as far as these leave room."""
+        """Return the constraint with bounds raised by `below` and lowered by `above`, less if these would cross."""
         room = self.high - self.low
         share = min(1.0, room / (below + above)) if below + above > 0 else 1.0
-        # Plain floats: an array on another device does not combine with a number of NumPy's.
+        # Plain floats: NumPy scalars do not combine with arrays on another device.
         return replace(self, low=float(self.low + share * below), high=float(self.high - share * above))
 
     def restricted(self, kept: Sequence[int]) -> "BoundConstraint":
-        """Return the requirement for the classes `kept` alone, by their codes."""
+        """Return the constraint for the classes `kept` only, by their codes."""
         return replace(self, metric=self.metric.restricted(kept))

@@ -1,4 +1,4 @@
-"""The sums that metrics are made of, and the truth they are summed over."""
+"""The counts from which metrics are computed, and the labels that are counted."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from skimbalance._core.typing import Array
 __all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
 
 _CELLS_AT_ONCE = 1 << 18
-"""A confusion matrix of soft labels is counted class by class where shares are more than that."""
+"""A confusion matrix of more soft labels than that is counted class by class."""
 
 
 _LEAST_OF_CLASS = 4
-"""Where samples are left out, so many of each class stay at the least, if it has them."""
+"""A subsample keeps at least so many samples of each class, if the class has them."""
 
 
 @dataclass(frozen=True)
 class Counts:
     """Weighted sample counts of each class, as three (K,) vectors.
 
-    `hits` are the samples of a class that were predicted as it, `predicted` all samples that were, `support` all
-    samples that are. `confusion` (K, K), samples by truth, is there only for metrics that ask for it.
+    `hits` are the true positives of each class, `predicted` the samples predicted as it, `support` the samples of it.
+    `confusion` (K, K), one row for each true class, is None unless a metric needs it.
     """
 
     hits: Array
@@ -32,20 +32,20 @@ class Counts:
 
 @dataclass(frozen=True)
 class Truth(ABC):
-    """To which class each sample belongs, and with what weight; `weights` (n,) is None for ones."""
+    """The true class of each sample, and its weight; `weights` (n,) is None for ones."""
 
     weights: Array | None
     support: Array
 
     @staticmethod
     def from_codes(codes: Array, *, n_classes: int, weights: Array | None = None) -> "Truth":
-        """Let sample i belong to class `codes[i]`, with weight `weights[i]`."""
+        """Take the true class `codes[i]` and the weight `weights[i]` of sample i."""
         support = count_codes(codes, weights, n_classes)
         return HardTruth(weights, support, small_codes(codes, n_classes))
 
     @staticmethod
     def from_shares(shares: Array, *, weights: Array | None = None) -> "Truth":
-        """Let sample i belong to class k by `shares[k, i]`, each sample summing to one, with weight `weights[i]`."""
+        """Take soft labels `shares[k, i]`, which sum to one over k, and the weight `weights[i]` of sample i."""
         return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     @property
@@ -56,7 +56,7 @@ class Truth(ABC):
     @property
     @abstractmethod
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of samples, free of rounding."""
+        """Whether all sums are whole numbers of samples, without rounding error."""
 
     @property
     @abstractmethod
@@ -65,17 +65,15 @@ class Truth(ABC):
 
     @abstractmethod
     def mass(self, k: int, samples: Array | None) -> Array:
-        """Return by how much each of `samples` (all where None) belongs to class `k`; booleans where samples weigh
-        one.
-        """
+        """Return the weight of class `k` in each of `samples` (all if None); booleans for hard labels of weight 1."""
 
     @abstractmethod
     def mass_at(self, classes: Array, samples: Array | None) -> Array:
-        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
+        """Return the weight of class `classes[j]` in sample `samples[j]` (all if None)."""
 
     @abstractmethod
     def rewards(self, utilities: Array) -> Array:
-        """Return what `reward` needs of `utilities`, the worth (K, K) of a sample of class c predicted as k."""
+        """Prepare for `reward` the `utilities` (K, K) of predicting a sample of class c as k."""
 
     @abstractmethod
     def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
@@ -83,33 +81,33 @@ class Truth(ABC):
 
     @abstractmethod
     def take(self, samples: Array) -> "Truth":
-        """Return the truth about `samples` alone."""
+        """Return the truth of `samples` only."""
 
     @abstractmethod
     def thinned(self, step: int) -> tuple[Array, "Truth"]:
-        """Return about one in `step` samples, some of each class, and the truth about them, that stands for all."""
+        """Return about one in `step` samples, some of each class, and their truth, weighted to represent all."""
 
     @abstractmethod
     def restricted(self, kept: Array) -> "Truth":
-        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
+        """Return the truth for the classes `kept` only; samples of other classes must have zero weight."""
 
     @abstractmethod
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
 
     def weight(self, samples: Array | None) -> Array | None:
         """Return the weight of each of `samples`, None for ones."""
         return self.weights if self.weights is None or samples is None else self.weights[samples]
 
     def cleared(self, sums: Array) -> Array:
-        """Return running sums of sample weights free of the rounding error they leave where they should be zero."""
+        """Set running sums of sample weights to zero where they differ from it only by rounding."""
         if self.is_counted:
             return sums
         xp = namespace(sums)
         return xp.where(sums > 1e-12 * xp.sum(self.support), sums, xp.zeros_like(sums))
 
     def count(self, decisions: Array, *, samples: Array | None = None, confusion: bool = False) -> Counts:
-        """Count what the class codes `decisions` achieve on `samples`, all of them where None."""
+        """Count the class codes `decisions` on `samples`, all if None."""
         return Counts(
             hits=count_codes(decisions, self.mass_at(decisions, samples), self.n_classes),
             predicted=count_codes(decisions, self.weight(samples), self.n_classes),
@@ -118,7 +116,7 @@ class Truth(ABC):
         )
 
     def recount(self, counts: Counts, *, out: Counts, into: Counts) -> Counts:
-        """Return the counts after some samples, counted as `out`, are decided anew and counted as `into`."""
+        """Return the counts after the decisions counted in `out` are replaced by those counted in `into`."""
         return Counts(
             hits=self.cleared(counts.hits - out.hits + into.hits),
             predicted=self.cleared(counts.predicted - out.predicted + into.predicted),
@@ -135,7 +133,7 @@ class HardTruth(Truth):
 
     @property
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of samples, free of rounding."""
+        """Whether all sums are whole numbers of samples, without rounding error."""
         return self.weights is None
 
     @property
@@ -144,14 +142,12 @@ class HardTruth(Truth):
         return namespace(self.codes).astype(self.codes, namespace(self.codes).int64)
 
     def mass(self, k: int, samples: Array | None) -> Array:
-        """Return by how much each of `samples` (all where None) belongs to class `k`; booleans where samples weigh
-        one.
-        """
+        """Return the weight of class `k` in each of `samples` (all if None); booleans for hard labels of weight 1."""
         owned = (self.codes if samples is None else self.codes[samples]) == k
         return owned if self.weights is None else self._weighted(owned, self.weight(samples))
 
     def mass_at(self, classes: Array, samples: Array | None) -> Array:
-        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
+        """Return the weight of class `classes[j]` in sample `samples[j]` (all if None)."""
         owned = (self.codes if samples is None else self.codes[samples]) == classes
         return owned if self.weights is None else self._weighted(owned, self.weight(samples))
 
@@ -172,11 +168,11 @@ class HardTruth(Truth):
         return gained if self.weights is None else gained * self.weights[samples]
 
     def take(self, samples: Array) -> Truth:
-        """Return the truth about `samples` alone."""
+        """Return the truth of `samples` only."""
         return Truth.from_codes(self.codes[samples], n_classes=self.n_classes, weights=self.weight(samples))
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
-        """Return about one in `step` samples, some of each class, and the truth about them, that stands for all."""
+        """Return about one in `step` samples, some of each class, and their truth, weighted to represent all."""
         xp = namespace(self.codes)
         samples = group_order(self.codes)
         classes = xp.astype(self.codes[samples], xp.int64)
@@ -192,16 +188,16 @@ class HardTruth(Truth):
         return samples, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 
     def restricted(self, kept: Array) -> Truth:
-        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
+        """Return the truth for the classes `kept` only; samples of other classes must have zero weight."""
         xp = namespace(kept)
-        # For samples that weigh nothing any class will do.
+        # Samples of zero weight may get any class.
         places = xp.zeros(self.n_classes, dtype=xp.int64, device=device(kept))
         places = put(places, kept, xp.arange(kept.shape[0], dtype=xp.int64, device=device(kept)))
         codes = small_codes(places[xp.astype(self.codes, xp.int64)], kept.shape[0])
         return HardTruth(self.weights, self.support[kept], codes)
 
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
         xp = namespace(decisions)
         size = self.n_classes
         codes = self.codes if samples is None else self.codes[samples]
@@ -211,17 +207,17 @@ class HardTruth(Truth):
 
 @dataclass(frozen=True)
 class SoftTruth(Truth):
-    """Each sample belongs to every class by a share, `shares` (K, n), of its weight."""
+    """Soft labels: the weight of each sample is divided among the classes by `shares` (K, n)."""
 
     shares: Array
 
     @property
     def is_counted(self) -> bool:
-        """Whether all sums are numbers of samples, free of rounding."""
+        """Whether all sums are whole numbers of samples, without rounding error."""
         return False
 
     def weighted(self, weights: Array) -> "SoftTruth":
-        """Return the same shares of other weights (n,)."""
+        """Return the same soft labels with other weights (n,)."""
         return SoftTruth(weights, _soft_support(self.shares, weights), self.shares)
 
     @property
@@ -230,12 +226,12 @@ class SoftTruth(Truth):
         return namespace(self.shares).argmax(self.shares, axis=0)
 
     def mass(self, k: int, samples: Array | None) -> Array:
-        """Return by how much each of `samples` (all where None) belongs to class `k`."""
+        """Return the weight of class `k` in each of `samples` (all if None)."""
         share = self.shares[k, :]
         return self._weigh(share if samples is None else share[samples], samples)
 
     def mass_at(self, classes: Array, samples: Array | None) -> Array:
-        """Return by how much sample `samples[j]` (all where None) belongs to class `classes[j]`."""
+        """Return the weight of class `classes[j]` in sample `samples[j]` (all if None)."""
         xp = namespace(classes)
         n_samples = self.shares.shape[1]
         if samples is None:
@@ -243,7 +239,7 @@ class SoftTruth(Truth):
         return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_samples + samples], samples)
 
     def rewards(self, utilities: Array) -> Array:
-        """Return the expected worth (K, n) of each sample if predicted as k."""
+        """Return the expected utility (K, n) of predicting each sample as k."""
         xp = namespace(self.shares)
         return utilities.T @ xp.astype(self.shares, utilities.dtype, copy=False)
 
@@ -254,21 +250,21 @@ class SoftTruth(Truth):
         return self._weigh(xp.reshape(rewards, (-1,))[places], samples)
 
     def take(self, samples: Array) -> Truth:
-        """Return the truth about `samples` alone."""
+        """Return the truth of `samples` only."""
         shares, weights = namespace(samples).take(self.shares, samples, axis=1), self.weight(samples)
         return SoftTruth(weights, _soft_support(shares, weights), shares)
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
-        """Return about one in `step` samples, some of each class, and the truth about them."""
+        """Return one in `step` samples, and their truth."""
         samples = namespace(self.shares).arange(0, self.shares.shape[1], step, device=device(self.shares))
         return samples, self.take(samples)
 
     def restricted(self, kept: Array) -> Truth:
-        """Return the truth about the classes `kept` alone; samples of the others must weigh nothing."""
+        """Return the truth for the classes `kept` only; samples of other classes must have zero weight."""
         return SoftTruth(self.weights, self.support[kept], namespace(kept).take(self.shares, kept, axis=0))
 
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
-        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all where None."""
+        """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
         xp = namespace(decisions)
         samples = xp.arange(self.shares.shape[1], device=device(decisions)) if samples is None else samples
         size = self.n_classes
@@ -286,7 +282,7 @@ class SoftTruth(Truth):
 
 
 def _soft_support(shares: Array, weights: Array | None) -> Array:
-    """Return the total of each class (K,), of shares (K, n), in float64."""
+    """Return the total weight of each class (K,) in float64."""
     xp = namespace(shares)
     if weights is None:
         return xp.sum(shares, axis=1, dtype=xp.float64)

@@ -16,7 +16,7 @@ _EQUAL = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class ImbalanceDegree(LinearMetric):
-    """The net flow of decisions towards the frequent classes; best at zero.
+    """The net flow of decisions towards the majority classes; best at zero.
 
     `sum_k (q_k - 1/K) log pi_k / (max_k log pi_k - mean_k log pi_k)`, with `pi` the class prior and `q` the mean
     over classes of how the samples of each are predicted.
@@ -25,14 +25,10 @@ class ImbalanceDegree(LinearMetric):
     direction: ClassVar[Direction] = "zero"
     needs_confusion: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)  # no less than 1 - K for K classes
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return "imbalance_degree"
+    name: ClassVar[str] = "imbalance_degree"
 
     def check_support(self, support: Array) -> None:
-        """Raise where all classes are equally frequent."""
+        """Raise if all classes are equally frequent."""
         require_imbalance(support)
 
     def utilities(self, support: Array) -> Array:
@@ -46,7 +42,7 @@ class ImbalanceDegree(LinearMetric):
 
 
 def require_imbalance(support: Array) -> None:
-    """Raise where all classes are equally frequent."""
+    """Raise if all classes are equally frequent."""
     if float(namespace(support).max(prevalence(support))) <= _EQUAL:
         raise ValueError("imbalance_degree is undefined where all classes are equally frequent")
 

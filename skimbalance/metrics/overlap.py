@@ -1,4 +1,4 @@
-"""Ratios of hits to predictions and support: precision, F-beta, Jaccard, and recall as scikit-learn averages it."""
+"""Ratios of true positives, averaged as in scikit-learn: precision, recall, F-beta, Jaccard."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Average = Literal["binary", "macro", "weighted", "micro"]
 
 
 _LARGEST_WEIGHT = 1e100
-"""Beyond this weight of recall, F-beta is recall to the last digit; larger ones would overflow."""
+"""With this weight of recall, F-beta equals recall to the last digit; larger ones would overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Overlap(PooledMetric):
         return (ratio * support, support + 0 * ratio) if self.average == "weighted" else (ratio * chosen,)
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
-        """Turn the summed terms into the average."""
+        """Compute the average from the summed terms."""
         if self.average == "macro":
             return pooled[0] / n_classes
         return pooled[0] if self.average == "binary" else safe_ratio(*pooled)
@@ -78,7 +78,7 @@ class Precision(Overlap):
     """`hits / predicted`."""
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
-        """Return hits and predicted."""
+        """Return true positives and predicted samples."""
         return hits, predicted
 
 
@@ -87,7 +87,7 @@ class Recall(Overlap):
     """`hits / support`; a class without samples that was predicted counts as zero, as in scikit-learn."""
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
-        """Return hits and support."""
+        """Return true positives and support."""
         return hits, support + 0 * hits
 
 
@@ -147,6 +147,6 @@ class FBeta(Overlap):
         return f"f{self.beta:g}"
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
-        """Return the weighted hits, and the weighted sum of predicted and support."""
+        """Return the weighted true positives, and the weighted sum of predicted and support."""
         squared = min(float(self.beta) * float(self.beta), _LARGEST_WEIGHT)
         return (1 + squared) * hits, predicted + squared * support

@@ -1,4 +1,4 @@
-"""Each class before and after: what is drawn and reported of it."""
+"""Recall and precision of each class, with offsets and without."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,8 +19,8 @@ class ClassProfile:
     """Recall and precision of every class, without offsets and with them, as NumPy arrays (K,).
 
     `classes` are the labels and `support` the weight of the samples of each; a recall is NaN where a class has no
-    samples, a precision where it is never predicted. `held_out` tells whether each sample was decided by offsets fitted
-    without it.
+    samples, a precision where it is never predicted. `held_out` says whether the offsets for each sample were
+    fitted without it.
     """
 
     classes: npt.NDArray[Any]
@@ -40,7 +40,7 @@ class ClassProfile:
 
 
 def _ratios(counts: Counts) -> tuple[_Floats, _Floats]:
-    """Return recall and precision, NaN where there is nothing to divide by."""
+    """Return recall and precision, NaN if the denominator is zero."""
     hits, support, predicted = (
         to_numpy(sums).astype(np.float64) for sums in (counts.hits, counts.support, counts.predicted)
     )

@@ -1,4 +1,4 @@
-"""From an objective's name to its metric."""
+"""The metrics by name."""
 
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -65,7 +65,7 @@ _OTHER_NAMES = MappingProxyType(
         "youden": "'balanced_accuracy', which is best where it is",
     }
 )
-"""What else metrics are called."""
+"""Other names of metrics."""
 
 
 def get_metric_names() -> list[str]:
@@ -86,7 +86,7 @@ def get_metric_names() -> list[str]:
 
 
 def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metric:
-    """Return the metric that `objective` names or is; errors speak of `argument`."""
+    """Return the metric that `objective` names or is; errors name `argument`."""
     if isinstance(objective, Metric):
         return objective
     if not isinstance(objective, str):
@@ -102,19 +102,19 @@ def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metri
 
 
 def judges_scores(name: str) -> bool:
-    """Tell whether this is the name of a metric of scores, which decisions do not change."""
+    """Whether this is the name of a metric of scores, which offsets do not change."""
     return name in _THRESHOLD_FREE
 
 
 def _hint(name: str) -> str:
-    """Return what may have been meant."""
+    """Return a suggestion for an unknown name."""
     near = " or ".join(map(repr, get_close_matches(name, METRICS, n=3, cutoff=0.5)))
     meant = _OTHER_NAMES.get(name.lower(), near)
     return f"did you mean {meant}?" if meant else "skimbalance.metrics.get_metric_names() lists all"
 
 
 def nothing_to_tune(objective: object, *, argument: str = "objective") -> str:
-    """Return why an objective that judges scores is refused."""
+    """Return the message for an objective that judges scores."""
     return (
         f"{argument}={objective!r} judges scores, not decisions: offsets change decisions alone, so there is "
         "nothing to tune. Name a metric of decisions instead, such as 'balanced_accuracy', 'f1_macro' or "

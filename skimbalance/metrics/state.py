@@ -1,4 +1,4 @@
-"""The mean predicted distribution, and the degree of imbalance it stands for."""
+"""The mean predicted distribution, and its imbalance degree."""
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,8 @@ def imbalance_state(
     .. math:: P_k = \frac{\sum_i w_i\, p_{ik}}{\sum_i w_i}
 
     or, with ``class_balanced=True``, the mean of that over the samples of each class, over all classes. A calibrated
-    model has the class prior as its state on samples like those it was trained on, whatever its bias in recall; only
-    the class-balanced state is uniform where it favours none.
+    model has the class prior as its state on samples like those it was trained on, whatever its bias in recall. Only
+    the class-balanced state of a model that favours no class is uniform.
 
     Parameters
     ----------
@@ -50,14 +50,14 @@ def imbalance_state(
     classes : array-like of shape (K,), optional
         Label of each column, by default the sorted labels of `y`. Classes without samples are left out of the mean.
     class_balanced : bool, default=False
-        Whether each class counts alike, rather than each sample.
+        Whether each class has equal weight, rather than each sample.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the samples.
 
     Returns
     -------
     array of shape (K,)
-        Shares that sum to one, float64, in the library and on the device of `proba`.
+        Proportions that sum to one, float64, in the library and on the device of `proba`.
 
     Raises
     ------

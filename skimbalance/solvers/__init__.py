@@ -6,10 +6,8 @@ from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend
 from skimbalance.solvers._line_search import SortedSweeps, sweep_objective
-from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._multi_start import demanding, prior_offsets, reachable, solve
 from skimbalance.solvers._order import is_ordered, order_classes, order_samples
-from skimbalance.solvers._prior import prior_offsets
-from skimbalance.solvers._reach import demanding, reachable
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, solve_state
 from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along

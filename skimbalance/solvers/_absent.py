@@ -1,4 +1,4 @@
-"""Classes without samples: nothing can be tuned for them, and nothing should be taken from them."""
+"""Classes without samples: their offsets keep the number of samples for which they are predicted."""
 
 from typing import Any
 
@@ -14,43 +14,33 @@ __all__ = ["fit_present_classes"]
 
 
 def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = None) -> Solution:
-    """Fit the classes that have samples among themselves, and let the others win as many samples as without offsets.
+    """Fit the classes that have samples, and predict each other class for as many samples as without offsets.
 
-    Every sample that an absent class wins counts as an error here, so that any search would push it out for good. With
-    `samples` all this is about them alone; they are copied twice, so as not to be there twice while `fit` is at work.
+    Every prediction of an absent class is an error on these samples, so that any search would rule it out. With
+    `samples` the fit uses these alone. They are copied twice, so that only one copy is in memory during `fit`.
     """
     here = problem if samples is None else problem.take(samples)
     kept = np.flatnonzero(to_numpy(here.truth.support) > 0)
     if kept.size == problem.n_classes:
         return fit(here)
-    none = here.solved(_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
+    xp, like = namespace(problem.scores), {"to": problem.scores, "dtype": problem.scores.dtype}
+    none = here.solved(bring(np.zeros(problem.n_classes), **like), n_iter=0)
     if kept.size < 2:
         return none
     absent = np.setdiff1d(np.arange(problem.n_classes), kept)
-    lead = _lead(here.scores, absent)
+    lead = xp.max(xp.take(here.scores, bring(absent, to=here.scores, dtype=xp.int64), axis=1), axis=1)
     present = here.restricted(kept.tolist())
     del here
     tuned = fit(present)
-    xp = namespace(lead)
     needed = xp.concat([xp.max(block, axis=1) for _, block in shifted_blocks(present.scores, tuned.offsets)]) - lead
+    n_won = int(xp.sum(xp.astype(lead > xp.max(present.scores, axis=1), xp.int64)))
     offsets = np.zeros(problem.n_classes)
-    offsets[absent] = _neutral_level(to_numpy(needed), n_samples=_rows_won(present.scores, lead))
+    offsets[absent] = _neutral_level(to_numpy(needed), n_samples=n_won)
     offsets[kept] = to_numpy(tuned.offsets)
     del present
     here = problem if samples is None else problem.take(samples)
-    solution = here.solved(_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
+    solution = here.solved(bring(centred(offsets), **like), n_iter=tuned.n_iter)
     return none if improves(none.objective_value, solution.objective_value) else solution
-
-
-def _lead(scores: Array, classes: npt.NDArray[np.int64]) -> Array:
-    """Return the largest score (n,) of some classes in each sample."""
-    xp = namespace(scores)
-    return xp.max(xp.take(scores, bring(classes, to=scores, dtype=xp.int64), axis=1), axis=1)
-
-
-def _rows_won(scores: Array, lead: Array) -> int:
-    xp = namespace(scores)
-    return int(xp.sum(xp.astype(lead > xp.max(scores, axis=1), xp.int64)))
 
 
 def _neutral_level(needed: npt.NDArray[Any], *, n_samples: int) -> float:
@@ -60,7 +50,3 @@ def _neutral_level(needed: npt.NDArray[Any], *, n_samples: int) -> float:
     high = ordered[n_samples] if n_samples < ordered.size else np.inf
     half = min(1.0, (high - low) / 2)
     return float(np.clip(0.0, low + half, high - half))
-
-
-def _like(offsets: npt.NDArray[np.float64], scores: Array) -> Array:
-    return bring(offsets, to=scores, dtype=scores.dtype)

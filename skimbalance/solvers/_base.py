@@ -1,4 +1,4 @@
-"""What is to be solved, and what a solver returns."""
+"""The problem of a solver, and its solution."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,19 +23,19 @@ __all__ = ["Fit", "Problem", "Solution", "improves"]
 _Found = TypeVar("_Found")
 
 _TIE = 1e-9
-"""What a rank counts among decisions that miss a requirement alike: less than any sample that is missed."""
+"""The weight of the objective among decisions that violate the constraints alike: less than any sample counts."""
 
 _WITNESSES = 1024
-"""About how many samples stand for all."""
+"""The approximate number of representatives."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Find offsets for which `argmax(scores + offsets)` does best by `metric`; every class has support.
+    """Find offsets for which `argmax(scores + offsets)` optimises `metric`; every class has support.
 
-    Offsets that meet all `requirements` are better than any that do not, of those the ones that miss by less, and where
-    these miss alike the ones that do better. `groups` (n,), codes from zero on the host, says which samples are not
-    independent of each other, None that all are: solvers do not use it, estimates do.
+    Offsets that satisfy all constraints in `requirements` are better than any others. Of the others, those with the
+    smaller violation are better, and of equal violations those with the better metric. `groups` (n,), codes from zero
+    on the host, are for the estimates: samples of one group are dependent. None means that all are independent.
     """
 
     scores: Array
@@ -51,7 +51,7 @@ class Problem:
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        """What has been found out about the scores alone: problems that differ in the truth share it."""
+        """A cache of what depends on the scores only, shared by problems that differ in the truth."""
         return {}
 
     def _once(self, name: str, find: Callable[[], _Found]) -> _Found:
@@ -66,7 +66,7 @@ class Problem:
 
     @property
     def columns(self) -> Array:
-        """The scores once more, (K, n): a line search over all samples reads one class at a time."""
+        """The scores transposed, (K, n): a line search over all samples reads one class at a time."""
         return self._once("columns", lambda: transposed(self.scores))
 
     @cached_property
@@ -80,30 +80,31 @@ class Problem:
 
     @property
     def positive(self) -> int:
-        """Two classes only: the class whose offset moves against that of the other."""
+        """Binary only: the class whose offset varies relative to the other."""
         return 1 if self.metric.label is None else self.metric.label
 
     @property
     def margins(self) -> Array:
-        """Two classes only: what the offset of the mover must exceed to win each sample (n,)."""
+        """Binary only: what the offset of the positive class must exceed to win each sample (n,)."""
         return self.scores[:, 1 - self.positive] - self.scores[:, self.positive]
 
     @property
     def sorted_margins(self) -> tuple[Array, Array]:
-        """Two classes only: the samples in the order in which the mover takes them, and their margins."""
-        return self._once("lineup", self._sort_margins)
+        """Binary only: the samples in the order in which the positive class wins them, and their margins."""
 
-    def _sort_margins(self) -> tuple[Array, Array]:
-        margins = self.margins
-        samples = namespace(margins).argsort(margins, stable=False)
-        return samples, margins[samples]
+        def sort() -> tuple[Array, Array]:
+            margins = self.margins
+            samples = namespace(margins).argsort(margins, stable=False)
+            return samples, margins[samples]
+
+        return self._once("sorted_margins", sort)
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:
         return {}
 
     def utilities(self, metric: LinearMetric) -> Array:
-        """Return the worth of hits (K,), by a linear metric, or what `truth.reward` needs where not only they count."""
+        """Return the utilities of true positives (K,), or for a matrix of utilities the argument of `truth.reward`."""
         if metric not in self._utilities:
             worth = metric.utilities(self.truth.support)
             self._utilities[metric] = worth if worth.ndim == 1 else self.truth.rewards(worth)
@@ -111,17 +112,17 @@ class Problem:
 
     @cached_property
     def needs_confusion(self) -> bool:
-        """Whether hits do not suffice for the metric, or for one that is required."""
+        """Whether the metric, or that of a constraint, needs the confusion matrix."""
         return any(metric.needs_confusion for metric in (self.metric, *(r.metric for r in self.requirements)))
 
     def with_truth(self, truth: Truth) -> "Problem":
-        """Return the problem of the same scores with another truth; what is known of the scores is kept."""
+        """Return the problem of the same scores with another truth; the cache of the scores is kept."""
         other = replace(self, truth=truth)
         vars(other)["_known"] = self._known
         return other
 
     def take(self, samples: Array) -> "Problem":
-        """Return the problem of `samples` alone."""
+        """Return the problem of `samples` only."""
         scores = namespace(self.scores).take(self.scores, samples, axis=0)
         groups = None if self.groups is None else numbered(self.groups[to_numpy(samples)])
         return replace(self, scores=scores, truth=self.truth.take(samples), groups=groups)
@@ -135,7 +136,7 @@ class Problem:
 
     @property
     def sample_order(self) -> npt.NDArray[np.int64]:
-        """The samples in an order that depends on what they are; where scores are many, as they come."""
+        """The samples in an order that depends on their values only; with many scores, in the given order."""
         if not is_ordered(self.scores):
             return np.arange(self.scores.shape[0])
         return order_samples(self.scores, self.truth, self.class_order)
@@ -147,7 +148,7 @@ class Problem:
         return self.take(bring(self.sample_order, to=self.scores, dtype=namespace(self.scores).int64))
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
-        """Return the problem of the classes `kept` alone; samples of the others must weigh nothing."""
+        """Return the problem of the classes `kept` only; samples of other classes must have zero weight."""
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
         scores = xp.take(self.scores, places, axis=1)
@@ -162,15 +163,15 @@ class Problem:
         )
 
     def count(self, decisions: Array) -> Counts:
-        """Count what `decisions` achieve."""
+        """Count the results of `decisions`."""
         return self.truth.count(decisions, confusion=self.needs_confusion)
 
     def objective_value(self, offsets: Array) -> float:
-        """Return what a solver maximises, for the decisions that `offsets` make."""
+        """Return the value that a solver maximises, for the decisions with `offsets`."""
         return self.objective_value_of(self.count(decide(self.scores, offsets)))
 
     def objective_value_of(self, counts: Counts) -> float:
-        """Return what a solver maximises, for the decisions that `counts` counts."""
+        """Return the value that a solver maximises, for `counts` of decisions."""
         objective_value = self.metric.objective_value(counts)
         if not self.requirements:
             return objective_value
@@ -178,27 +179,27 @@ class Problem:
         return float(self.constrained(objective_values, objective_values * 0 + self.missed(counts))[0])
 
     def missed(self, counts: Counts) -> float:
-        """Return by how much the decisions that `counts` counts miss the requirements, zero if they meet them."""
+        """Return the violation of the constraints by `counts` of decisions, zero if they are satisfied."""
         return sum(required.missed(counts) for required in self.requirements)
 
     def constrained(self, objective_values: Array, missed: Array) -> Array:
-        """Return the ranks where nothing is missed, and lower ones where something is, the more the lower.
+        """Return the objective values, and lower ones where constraints are violated: the more, the lower.
 
-        Of those that miss alike the one is higher whose rank would be.
+        Of equal violations the one with the higher objective value stays higher.
         """
         worst = self.metric.worst_objective_value(self.n_classes)
         lower = worst - 1 - missed + _TIE * objective_values / (1 + abs(worst))
         return namespace(objective_values).where(missed > 0, lower, objective_values)
 
     def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
-        """Return the solution that `offsets` are, with what their decisions achieve."""
+        """Return the solution with `offsets`, and the counts of their decisions."""
         counts = self.count(decide(self.scores, offsets))
         return Solution(offsets, counts, self.objective_value_of(counts), n_iter)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Offsets (K,), what their decisions achieve, and how many sweeps over the classes it took."""
+    """Offsets (K,), the counts of their decisions, and the number of iterations."""
 
     offsets: Array
     counts: Counts
@@ -207,9 +208,9 @@ class Solution:
 
 
 Fit = Callable[[Problem], Solution]
-"""A way to find offsets for a problem whose every class has support."""
+"""A function that finds offsets for a problem whose classes all have support."""
 
 
 def improves(objective_value: float, on: float) -> bool:
-    """Tell whether `objective_value` is better than `on` by more than rounding."""
+    """Whether `objective_value` is better than `on` by more than rounding."""
     return objective_value > on if on == -float("inf") else objective_value > on + 1e-12 * abs(on)

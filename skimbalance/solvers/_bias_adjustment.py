@@ -1,14 +1,14 @@
-"""Bias Adjustment as published: search the imbalance state whose offsets are best by the metric, coarse to fine.
+"""Bias Adjustment as published: a grid search, coarse to fine, for the imbalance state with the best metric.
 
-For two classes the state is one number, the share of the rarer class: 0.1 to 0.9, then nine hundredths to either side
-of the best, then nine thousandths; 45 states, or the 47 of the paper where the middle of each finer grid is counted
-anew. Each is reached as the convex problem it is, and its decisions are scored on the samples.
+For two classes the state is one number, the proportion of the minority class. The grid is 0.1 to 0.9, then nine
+hundredths on both sides of the best, then nine thousandths: 45 states, or the paper's 47, which count the middle of
+each finer grid again. Each state is found by a convex problem, and its decisions are scored on the samples.
 
-The paper stops at two classes. For more this project goes, in the same steps of t, along the path `r_t ~ prior^(1-t)`
-from the prior at 0 through uniform at 1 to the prior turned round at 2; then once over the classes, the rarest first,
-the odds of each share multiplied by up to three either way while the others keep their proportions. What that costs
-grows with the classes, so the grids of this last part get coarser: nine steps to either side and as many levels as
-the path has for three classes, at most two steps and one level beyond ten, and no such part beyond a hundred.
+The paper treats two classes only. For more, this project searches t with the same steps along the path
+`r_t ~ prior^(1-t)`: the prior at 0, uniform at 1, the inverse prior at 2. Then it varies each class once, the rarest
+first: the odds of its proportion are multiplied by up to three or divided by it, the others scaled accordingly. The
+cost grows with the number of classes, so these grids are coarser with more classes: nine steps on both sides and as
+many levels as the path for three classes, at most two steps and one level beyond ten, none beyond a hundred.
 
 *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024, section 3.2.
 """
@@ -28,39 +28,39 @@ __all__ = ["adjust_biases", "path_state"]
 _Vector = npt.NDArray[np.float64]
 
 _STEPS = 9
-"""Steps to either side of the best in a finer grid: each level is ten times as fine as the one before."""
+"""Steps on both sides of the best in a finer grid: each level is ten times finer."""
 
 _SHARES = np.arange(1, 10) / 10
 _TIMES = np.arange(21) / 10
 _DECADES = 0.5
-"""The odds of a share are multiplied by less than ten to this power, either way."""
+"""The odds of a proportion are multiplied or divided by less than ten to this power."""
 
 _STEPS_OF_ALL_CLASSES = 27
 _FINE_CLASSES = 10
 _COORDINATE_CLASSES = 100
-"""Over more classes than these the grids of single shares have one level; there are none."""
+"""With more classes than these the grids of single classes have one level; there are no such grids."""
 
 
 def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None) -> Solution:
-    """Return the offsets of the best state to so many digits, or none where that does no better.
+    """Return the offsets of the best state to `precision` digits, or zero if that is not better.
 
-    `n_iter` of the solution is the number of states tried. Of equal states the first is taken.
+    `n_iter` of the solution is the number of states tried. Of equal states the first is chosen.
     """
     search = _Search(problem)
     if problem.n_classes == 2:
-        best = _refined(search.rank_of_share, _SHARES, levels=precision, steps=_STEPS)
+        best = _refined(search.value_of_share, _SHARES, levels=precision, steps=_STEPS)
         found = f"the rarer class's share {best:g}"
     else:
-        best = _refined(search.rank_of_time, _TIMES, levels=precision, steps=_STEPS)
+        best = _refined(search.value_of_time, _TIMES, levels=precision, steps=_STEPS)
         search.adjust_shares(levels=precision)
         found = f"the state at {best:g} of the path, with single shares adjusted"
     if progress is not None:
-        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; rank {search.objective_value:.6g}")
+        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; objective {search.objective_value:.6g}")
     return problem.solved(search.offsets, n_iter=search.n_states)
 
 
 _LARGEST_EXPONENT = 690.0
-"""No share overflows, and none vanishes: no offsets would reach it."""
+"""No proportion overflows or becomes zero, which no offsets could give."""
 
 
 def path_state(prior: _Vector, time: float) -> _Vector:
@@ -72,7 +72,7 @@ def path_state(prior: _Vector, time: float) -> _Vector:
 
 
 class _Search:
-    """The best of the states tried so far, from no offsets on."""
+    """The best of the states tried so far, starting from zero offsets."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -86,7 +86,7 @@ class _Search:
         self.n_states = 0
 
     def objective_value_of(self, state: _Vector) -> float:
-        """Reach a state, score its decisions, and keep its offsets where they are the best."""
+        """Find the offsets of a state, score their decisions, and keep them if they are the best."""
         found = solve_state(self.host, state, weights=self.weights)
         offsets = bring(found.offsets, to=self.problem.scores, dtype=self.problem.scores.dtype)
         objective_value = self.problem.objective_value(offsets)
@@ -95,17 +95,17 @@ class _Search:
             self.objective_value, self.offsets, self.state = objective_value, offsets, state
         return objective_value
 
-    def rank_of_share(self, share: float) -> float:
-        """Reach the state in which the rarer of two classes has this share."""
+    def value_of_share(self, share: float) -> float:
+        """Try the state in which the minority class has this proportion."""
         rarer = int(np.argmin(self.prior))
         return self.objective_value_of(np.where(np.arange(2) == rarer, share, 1 - share))
 
-    def rank_of_time(self, time: float) -> float:
-        """Reach the state at this time of the path."""
+    def value_of_time(self, time: float) -> float:
+        """Try the state at this time of the path."""
         return self.objective_value_of(path_state(self.prior, time))
 
     def adjust_shares(self, *, levels: int) -> None:
-        """Try other shares of each class, from the best state; from the prior where none has been better."""
+        """Vary the proportion of each class, from the best state, or from the prior if none is better."""
         n_classes = len(self.prior)
         if n_classes > _COORDINATE_CLASSES:
             return
@@ -115,19 +115,13 @@ class _Search:
             base = self.prior if self.state is None else self.state
 
             def objective_value(decades: float, base: _Vector = base, k: int = int(k)) -> float:
-                return self.objective_value_of(_with_odds(base, k, 10**decades))
+                scaled: _Vector = np.where(np.arange(n_classes) == k, 10**decades * base, base)
+                return self.objective_value_of(scaled / np.sum(scaled))
 
             known = {steps: self.objective_value if self.state is not None else -np.inf}
             _refined(
                 objective_value, grid, levels=levels if n_classes <= _FINE_CLASSES else 1, steps=steps, known=known
             )
-
-
-def _with_odds(state: _Vector, k: int, factor: float) -> _Vector:
-    """Return the state with the odds of class k multiplied by `factor`, the others in proportion."""
-    weighed = np.where(np.arange(len(state)) == k, factor * state, state)
-    changed: _Vector = weighed / np.sum(weighed)
-    return changed
 
 
 def _refined(
@@ -138,7 +132,7 @@ def _refined(
     steps: int,
     known: dict[int, float] | None = None,
 ) -> float:
-    """Return the best point of a grid, then of finer ones about the best; `known` are ranks by place in `grid`."""
+    """Return the best point of a grid and of finer grids around it; `known` holds objective values by place."""
     known = known or {}
     objective_values = [
         known[place] if place in known else objective_value(float(point)) for place, point in enumerate(grid)

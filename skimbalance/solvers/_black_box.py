@@ -1,11 +1,11 @@
-"""A search by values alone: for metrics that no line search can walk, and to check those that it can.
+"""Search by function values only: for black-box metrics, and as a check of the line search.
 
-For two classes cuts are counted along one walk over all samples, every one of them where the budget affords it.
+For two classes, thresholds are evaluated along one sorted sweep over all samples, all of them if the budget permits.
 
-For more, SciPy's optimisers have half of the budget. They move in quantiles: each offset is set against that of the
-most frequent class, and zero to one stands for the margins between the two, the samples of each class weighing the
-same. So the search does not care how scores are scaled, and does not step over rare classes. The other half goes to
-cuts of one class after the other: of a value that changes in steps an optimiser sees the treads alone.
+For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles: each offset is relative to that
+of the most frequent class, and [0, 1] maps to the quantiles of the margins between the two, with equal total weight
+for each class of samples. So the scale of the scores has no influence, and minority classes are not skipped. The other
+half of the budget evaluates thresholds of one class after the other, as optimisers are poor at step functions.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,8 +25,7 @@ from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._multi_start import solve
-from skimbalance.solvers._prior import prior_offsets
+from skimbalance.solvers._multi_start import prior_offsets, solve
 from skimbalance.solvers._search import Search
 from skimbalance.solvers.binary import margins_of
 from skimbalance.solvers.cuts import best_cuts, cuts_apart
@@ -38,35 +37,35 @@ _Vector = npt.NDArray[np.float64]
 _EVALUATIONS = 2000
 _FEWEST = 100
 _CELLS = 2_000_000_000
-"""So often a metric is evaluated by default, more rarely where the scores it is to be counted from are many."""
+"""The default number of evaluations, lower for many scores."""
 
 _GUIDES = ("balanced_accuracy", "f1_macro")
-"""Metrics whose optimum the search starts from."""
+"""The search starts from the optima of these metrics."""
 
 _KNOTS = 129
 _ROOM = 1.0
-"""Quantiles of the margins that the search moves between, and by how much it may leave them."""
+"""The number of quantiles of the margins, and how far the search may exceed the extreme ones."""
 
 _POPULATION = 15
 _GENERATIONS = 20
 _NEAR = 0.1
-"""Differential evolution: as many points a dimension as SciPy's default, as long as the budget lasts for some
-generations; half of them near the starts, so far on the average."""
+"""Differential evolution: as many points per dimension as SciPy's default, if the budget is enough for so many
+generations. Half of the points are near the starts, with this standard deviation."""
 
 _ALL_CUTS, _CUTS = 40, 24
-"""So many cuts of a class are all tried; of more, so many."""
+"""Up to so many thresholds of a class are all tried; of more, so many."""
 
 _LEVEL = 1e-6
-"""Differential evolution ends where the ranks of all points are as close as that."""
+"""Differential evolution ends when the objective values of all points differ by no more."""
 
 _WORST = 1e100
-"""A loss beyond that of any offsets."""
+"""A loss greater than that of any offsets."""
 
 _REPORTS = 10
 
 
 def default_budget(problem: Problem) -> int:
-    """Return how many evaluations a search takes unless told: 2,000, fewer beyond a million scores, at least 100."""
+    """Return the default number of evaluations: 2,000, fewer beyond a million scores, at least 100."""
     cells = int(problem.scores.shape[0]) * problem.n_classes
     return max(_FEWEST, min(_EVALUATIONS, _CELLS // cells))
 
@@ -74,10 +73,10 @@ def default_budget(problem: Problem) -> int:
 def search(
     problem: Problem, how: Search, *, seed: int = 0, restarts: bool = True, progress: Progress | None = None
 ) -> Solution:
-    """Return the best offsets found within the budget; `n_iter` says how many evaluations it took.
+    """Return the best offsets found within the budget; `n_iter` is the number of evaluations.
 
-    The search starts from zero, `-log prior` and the optima of `_GUIDES`, and never ends below the best of these. Where
-    something is required, `restarts` allows the searches for these optima random restarts.
+    The search starts from zero, `-log prior` and the optima of `_GUIDES`, and is never worse than the best of these.
+    With constraints, `restarts` permits random restarts in the searches for these optima.
     """
     budget = default_budget(problem) if how.budget is None else how.budget
     trials = _Trials(problem, budget, how, progress)
@@ -105,12 +104,12 @@ def _starts(problem: Problem, *, seed: int, restarts: bool) -> list[Array]:
 
 
 class _SpentError(Exception):
-    """The budget is spent, or the search was told to stop."""
+    """The budget is spent, or the callback stopped the search."""
 
 
 @dataclass
 class _Trials:
-    """Offsets tried so far: the best of them, and how many there were."""
+    """The best of the offsets tried so far, and their number."""
 
     problem: Problem
     budget: int
@@ -128,25 +127,25 @@ class _Trials:
 
     @contextmanager
     def share(self) -> Iterator[None]:
-        """Allow half of what is left of the budget."""
+        """Limit the evaluations to half of the remaining budget."""
         self.limit = (self.spent + self.budget) // 2
         with suppress(_SpentError):
             yield
         self.limit = self.budget
 
     def objective_value(self, offsets: Array) -> float:
-        """Return the rank of `offsets`, which are kept if they are the best."""
+        """Return the objective value of `offsets`, which are kept if they are the best."""
         objective_value = self.objective_value_of(self.problem.count(decide(self.problem.scores, offsets)))
         self.keep(offsets, objective_value)
         return objective_value
 
     def keep(self, offsets: Array, objective_value: float) -> None:
-        """Keep `offsets` of that rank if they are the best."""
+        """Keep `offsets` of that objective value if they are the best."""
         if self.best is None or objective_value > self.best_objective_value:
             self.best, self.best_objective_value = centred(offsets), objective_value
 
     def objective_value_of(self, counts: Counts) -> float:
-        """Return the rank of what `counts` counts; what was counted before is not computed again."""
+        """Return the objective value of `counts`, from a cache if possible."""
         if self.spent >= self.limit:
             raise _SpentError
         self.spent += 1
@@ -162,14 +161,14 @@ class _Trials:
         return objective_value
 
     def say(self, *, last: bool = False) -> None:
-        """Report from time to time, and at the end."""
+        """Show progress at intervals and at the end."""
         if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
-            self.progress(f"{name} by {self.how.method}: rank {self.highest:.6g} after {self.spent} evaluations")
+            self.progress(f"{name} by {self.how.method}: objective {self.highest:.6g} after {self.spent} evaluations")
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:
-    """Try cuts of two classes along one walk, and leave some evaluations to spare."""
+    """Try binary thresholds along one sorted sweep, and leave `spare` evaluations."""
     problem = trials.problem
     margins, counts = margins_of(problem), _Along.of(problem)
     places = np.flatnonzero(to_numpy(cuts_apart(margins)))
@@ -186,7 +185,7 @@ def _scan(trials: _Trials, *, spare: int) -> None:
 
 
 def _ascent(trials: _Trials, *, seed: int) -> None:
-    """Try cuts of one class after the other, from the best offsets so far, and again from random points around."""
+    """Try thresholds of one class after the other, from the best offsets so far, then from random points near them."""
     problem = trials.problem
     host = to_numpy(problem.scores)
     rarest_first = problem.class_order
@@ -208,7 +207,7 @@ def _ascent(trials: _Trials, *, seed: int) -> None:
 def _moved(
     trials: _Trials, host: _Vector, mass: _Vector, offsets: _Vector, objective_value: float, k: int
 ) -> tuple[_Vector, float]:
-    """Return the offsets with that of class `k` at the best of the cuts tried, and their rank."""
+    """Return the offsets with that of class `k` at the best threshold tried, and their objective value."""
     runner_ups = np.max(np.delete(host + offsets, k, axis=1), axis=1)
     order = np.argsort(runner_ups - host[:, k])
     margins = (runner_ups - host[:, k])[order]
@@ -235,9 +234,9 @@ def _moved(
 
 
 def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
-    """Rank every place if the budget affords it, else some evenly spread and more near the best; the others -inf.
+    """Evaluate all places if the budget permits, else some evenly spread and more near the best; others are -inf.
 
-    Where the search ends on the way, the places ranked so far stand.
+    If the search ends early, the values so far are returned.
     """
     objective_values = np.full(len(progress), -np.inf)
     low, high, left = 0, len(progress) - 1, budget
@@ -260,7 +259,7 @@ def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], 
 
 
 def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
-    """Return about `count` places, evenly spread in `progress`; all where there are no more."""
+    """Return about `count` places, evenly spread in `progress`; all if there are no more."""
     if len(progress) <= count:
         return np.arange(len(progress))
     middle = np.linspace(progress[0], progress[-1], count + 2)[1:-1] if count > 1 else [np.median(progress)]
@@ -269,7 +268,7 @@ def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Along:
-    """Counts along a walk of two classes, on the host: `taken` (2, m + 1) by truth is what class `k` has so far."""
+    """Counts along a binary sorted sweep, on the host: `taken` (2, m + 1) is what class `k` wins, by true class."""
 
     k: int
     taken: _Vector
@@ -277,7 +276,7 @@ class _Along:
 
     @classmethod
     def of(cls, problem: Problem) -> "_Along":
-        """Count along the samples in the order in which the class that moves takes them."""
+        """Count the samples in the order in which the positive class wins them."""
         samples, _ = problem.sorted_margins
         running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
         taken = np.stack([np.concatenate([[0.0], x]) for x in running])
@@ -285,7 +284,7 @@ class _Along:
 
     @property
     def progress(self) -> _Vector:
-        """How much of both classes is taken, each weighing the same."""
+        """The proportion of each class that is won, summed over both."""
         shares: _Vector = (self.taken / self.support[:, None]).sum(axis=0)
         return shares
 
@@ -294,7 +293,7 @@ class _Along:
         table = np.empty((2, 2))
         table[:, self.k] = np.minimum(self.taken[:, place], self.support)
         table[:, 1 - self.k] = self.support - table[:, self.k]
-        # Differences of sums leave rounding where nothing should be.
+        # Differences of sums that should be zero are so only up to rounding.
         table[table < 1e-12 * self.support.sum()] = 0.0
         return Counts(np.diagonal(table).copy(), table.sum(axis=0), self.support, table)
 
@@ -310,7 +309,7 @@ class _Quantiles:
 
     @classmethod
     def of(cls, problem: Problem) -> "_Quantiles":
-        """Take the quantiles of the margins of all samples, all classes of samples weighing the same."""
+        """Take the quantiles of the margins of all samples, with equal total weight for each class."""
         scores = to_numpy(problem.scores).astype(np.float64)
         fixed = int(np.argmax(to_numpy(problem.truth.support)))
         levels = np.linspace(0, 1, _KNOTS)
@@ -326,7 +325,7 @@ class _Quantiles:
         return centred(bring(np.insert(free, self.fixed, 0.0), to=self.like, dtype=self.like.dtype))
 
     def point(self, offsets: Array) -> _Vector:
-        """Return the point (K - 1,) that offsets (K,) are at, or nearest to."""
+        """Return the point (K - 1,) of offsets (K,), or the nearest one."""
         host = to_numpy(offsets).astype(np.float64)
         free = np.delete(host - host[self.fixed], self.fixed)
         pairs = zip(free, self.knots, strict=True)
@@ -334,7 +333,7 @@ class _Quantiles:
 
 
 def _balanced(problem: Problem) -> _Vector:
-    """Return weights (n,) of the samples of which each class has the same."""
+    """Return sample weights (n,) with equal total for each class."""
     truth, n_samples = problem.truth, problem.scores.shape[0]
     every = namespace(problem.scores).arange(n_samples, device=device(problem.scores))
     mass = np.zeros(n_samples)
@@ -365,11 +364,11 @@ def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) 
 
 
 def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int) -> None:
-    """Divide the box again and again (Jones, Perttunen and Stuckman, 1993); it has no use for starts."""
+    """DIRECT (Jones, Perttunen and Stuckman, 1993), which takes no starts."""
     errors: list[ValueError] = []
 
     def loss(point: _Vector) -> float:
-        try:  # the routine of older SciPy cannot be left by an error
+        try:  # exceptions cannot pass the routine of older SciPy
             return _WORST if errors else -trials.objective_value(space.offsets(point))
         except _SpentError:
             return _WORST
@@ -384,7 +383,7 @@ def _divide(trials: _Trials, space: _Quantiles, _starts: list[Array], _seed: int
 
 
 def _powell(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:
-    """One direction after the other, by Powell (1964): from the best start, then from the others, then at random."""
+    """Powell (1964), from the best start, then from the others, then from random points."""
     points = [space.point(start) for start in [trials.best, *starts]]
     rng = np.random.default_rng(seed)
     bounds = [(0.0, 1.0)] * len(space.knots)

@@ -1,8 +1,7 @@
-"""Coordinate ascent: the line search for one class after the other, until no class can gain.
+"""Coordinate ascent: the line search for one class after the other, until no class improves the objective.
 
-Each move is kept only if the decisions it makes are better, so the ascent is monotone and ends. Of many classes some
-are searched side by side, and moved together as far as that is better. Of many scores what little gain is left in the
-end is not waited for.
+A move is kept only if its decisions are better, so the ascent is monotone and ends. With many classes, batches of them
+are searched at once and moved together if that is better. With many scores, the ascent stops at a small gain.
 """
 
 from collections.abc import Iterator
@@ -25,36 +24,34 @@ __all__ = ["ascend"]
 _Classes = npt.NDArray[np.int64]
 
 _MAX_SWEEPS = 1000
-"""Never reached but where rounding makes gains out of nothing."""
+"""A limit that only rounding errors could reach."""
 
 _PARTS = 16
-"""Many classes are searched in about so many batches, side by side in each: they hardly meet in the same samples."""
+"""Many classes are searched in about so many batches: the classes of a batch rarely compete for a sample."""
 
 _CELLS_AT_ONCE = 1 << 17
-"""Walks searched side by side have no more places than that."""
+"""The sweeps of a batch have at most so many steps in total."""
 
 _CELLS_TO_THE_END = 1 << 19
 _LEAST_GAIN_OF_CLASS = 2e-5
 _LEAST_GAIN = 2e-2
 _OF_FEW = 0.15
-"""Beyond so many scores a sweep over all K classes is the last one where it gains less than K times the first of these
-shares of the rank, or less than the second share; one over the classes that moved last, where it gains less than the
-third part of that."""
+"""With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
+2%), and when a sweep over the classes that moved last gains less than 15% of that."""
 
 _FEW = 0.25
-"""Once no more than this share of the classes moved in a sweep, all are tried again."""
+"""If at most this proportion of the classes moved in a sweep, all classes are tried again."""
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
-    """Climb from `start` until no class can gain by its offset alone, or not much; several may have to stay `within`.
+    """Ascend from `start`, with offsets `within` bounds, until no offset alone improves the objective by enough.
 
-    A class that gains less than its part of `least_gain`, a share of the rank, rests like one that gains nothing, and
-    the ascent ends after a sweep over all classes that gains less than the whole of it. The share is larger than asked
-    for where there are many scores.
+    `least_gain` is a proportion of the objective value. A class that gains less than its part of it stays, and the
+    ascent ends after a sweep over all classes that gains less in total. With many scores the proportion is larger.
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    ascent, of_few = _Climb(problem, start, within), 0.0
+    ascent, of_few = _Ascent(problem, start, within), 0.0
     if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
@@ -62,8 +59,8 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: B
     return problem.solved(centred(ascent.place.offsets), n_iter=sweeps)
 
 
-class _Climb:
-    """An ascent under way: the neighbourhood it is in, and what the decisions achieve."""
+class _Ascent:
+    """The state of an ascent: its neighbourhood, and the counts of the decisions."""
 
     def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
         self.problem = problem
@@ -72,18 +69,18 @@ class _Climb:
         self.recount()
 
     def recount(self) -> None:
-        """Count afresh, free of the rounding that updates pile up."""
+        """Count again, without the rounding errors of the updates."""
         self.counts = self.problem.count(self.place.first)
         self.objective_value = self.problem.objective_value_of(self.counts)
 
     @property
     def scale(self) -> float:
-        """What gains are measured against: the metric, but nothing as long as a requirement is missed."""
+        """The reference of relative gains: the objective value, but zero while a constraint is violated."""
         missed = self.objective_value < self.problem.metric.worst_objective_value(self.problem.n_classes)
         return 0.0 if missed else abs(self.objective_value)
 
     def run(self, *, least_gain: float, of_few: float) -> int:
-        """Sweep over the classes until none gains, or not much; return how many sweeps that took."""
+        """Sweep over the classes until none gains enough; return the number of sweeps."""
         least = least_gain / self.problem.n_classes
         everyone = self.problem.class_order
         active, sweeps, last = everyone, 0, -float("inf")
@@ -96,18 +93,18 @@ class _Climb:
                 break
             if active.size > _FEW * everyone.size:
                 continue
-            # Whoever is at its best offset rests until the others are at theirs; then all are tried again.
+            # Classes that did not move wait until the others are at their best offsets; then all are tried again.
             if self.objective_value <= last + least_gain * self.scale:
                 break
             if self.place.is_strained:
                 offsets = self.place.offsets
-                del self.place  # of two at a time none is needed
+                del self.place  # keeps one in memory, not two
                 self.place = around(self.problem, offsets)
             active, last = everyone, self.objective_value
         return sweeps
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
-        """Cut `classes` into those that are searched side by side, with walks of similar lengths."""
+        """Divide `classes` into batches whose sweeps have similar lengths."""
         most, begin = max(1, self.problem.n_classes // _PARTS), 0
         classes = classes[self.place.lengths[classes] > 0]
         classes = classes[np.argsort(self.place.lengths[classes], kind="stable")]
@@ -122,7 +119,7 @@ class _Climb:
             begin = end
 
     def bounds(self, classes: _Classes) -> Bounds | None:
-        """Return between what the offsets of `classes` may be put, None where there is no limit."""
+        """Return the bounds of the offsets of `classes`, None if there are none."""
         near = self.place.bounds(classes)
         if self.within is None:
             return near
@@ -130,7 +127,7 @@ class _Climb:
         return Bounds(low, high) if near is None else Bounds(np.maximum(low, near.low), np.minimum(high, near.high))
 
     def step(self, classes: _Classes, *, least: float) -> _Classes:
-        """Move `classes` to their best offsets; return those that promised to gain more than `least` and moved."""
+        """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
         sorted_sweeps = self.place.sorted_sweeps(classes)
         objective_values = sweep_objective(sorted_sweeps, self.problem, self.counts)
         start = to_numpy(self.place.offsets)[classes].astype(np.float64)
@@ -145,7 +142,7 @@ class _Climb:
         order = np.argsort(-gains, kind="stable")
         order = order[gains[order] > least]
         while order.size and not self._moved(classes[cuts.sorted_sweeps[order]], cuts.offsets[order]):
-            order = order[: order.size // 2]  # a cut too fine for the arithmetic, or gains at each other's expense
+            order = order[: order.size // 2]  # a gain lost to rounding or to another class
         return classes[cuts.sorted_sweeps[order]]
 
     def _moved(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> bool:

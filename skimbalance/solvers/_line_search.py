@@ -1,7 +1,7 @@
-"""What the metric is along the line of one offset, all others fixed, for several classes side by side.
+"""The metric as a function of one offset, all others fixed, for several classes at once.
 
-Class k takes a sample as soon as its offset exceeds the sample's margin. Sorted by margin, the samples join class k one
-by one, and each leaves the runner-up class that holds it without k; running sums give the metric after every step.
+Class k wins a sample once its offset exceeds the margin of the sample. In the order of their margins, the samples move
+one by one from their runner-up class to class k. Cumulative sums give the metric after every step.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ __all__ = ["SortedSweeps", "sweep_objective"]
 
 @dataclass(frozen=True)
 class SortedSweeps:
-    """For each of `classes` (b,) the samples (b, m) in the order in which it takes them.
+    """For each of `classes` (b,) the samples (b, m) in the order in which the class wins them.
 
-    `runner_ups` hold the samples without the class, `held` tells which of them it holds now. Where walks are of
-    different lengths, any samples may fill up the shorter ones: what comes after the last margin is of no account.
+    `runner_ups` are the classes that win the samples otherwise, `held` are booleans of the samples that the class wins
+    at present. Any samples may fill up shorter sweeps: what comes after the last margin is ignored.
     """
 
     classes: Array
@@ -43,7 +43,7 @@ class SortedSweeps:
 
 
 def sweep_objective(sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) -> Array:
-    """Return the rank (b, m + 1) before the first sample of each walk and after each, `now` being what stands."""
+    """Return the objective value (b, m + 1) before the first step of each sweep and after each, from counts `now`."""
     n_classes, along = problem.n_classes, _Along(sorted_sweeps, problem.truth, now)
     objective_values = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
     if not problem.requirements:
@@ -57,7 +57,7 @@ def sweep_objective(sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) 
 
 @dataclass(frozen=True)
 class _Along:
-    """What counts along walks, by the truth."""
+    """The counts along sorted sweeps."""
 
     sorted_sweeps: SortedSweeps
     truth: Truth
@@ -65,22 +65,22 @@ class _Along:
 
     @cached_property
     def won(self) -> Array:
-        """By how much each sample belongs to the class that takes it."""
+        """The weight of each sample in the class that wins it."""
         return self.truth.mass_at(self.sorted_sweeps.classes[:, None], self.sorted_sweeps.samples)
 
     @cached_property
     def lost(self) -> Array:
-        """By how much each sample belongs to the runner-up class that it leaves."""
+        """The weight of each sample in the runner-up class that loses it."""
         return self.truth.mass_at(self.sorted_sweeps.runner_ups, self.sorted_sweeps.samples)
 
     @cached_property
     def weight(self) -> Array | None:
-        """What each sample weighs, None for ones."""
+        """The weight of each sample, None for ones."""
         return self.truth.weight(self.sorted_sweeps.samples)
 
     @cached_property
     def own(self) -> tuple[Array, Array]:
-        """The hits and the predicted samples (b, m + 1) of each walk's class."""
+        """The true positives and the predicted samples (b, m + 1) of the class of each sweep."""
         if self.weight is None:
             xp, n_steps = namespace(self.won), self.sorted_sweeps.samples.shape[1]
             taken = xp.arange(n_steps + 1, dtype=xp.float64, device=device(self.won))
@@ -91,15 +91,15 @@ class _Along:
 
     @cached_property
     def departures(self) -> "_Departures":
-        """What the runner-up classes are left with."""
+        """The counts of the runner-up classes."""
         return _departures(self)
 
     def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
-        """Let a running sum begin at what the class has without the samples that it holds."""
+        """Start a cumulative sum from the counts of the class without the samples that it wins at present."""
         return running + self.truth.cleared(now[self.sorted_sweeps.classes] - self.held_total(masses))[:, None]
 
     def held_total(self, masses: Array | None) -> Array:
-        """Sum `masses` (b, m), ones where None, over the samples that each class holds."""
+        """Sum `masses` (b, m), ones where None, over the samples that each class wins at present."""
         held = self.sorted_sweeps.held
         masses = held if masses is None else _only(masses, held)
         xp = namespace(held)
@@ -165,12 +165,11 @@ _TRACES = {"linear": _trace_linear, "sum": _trace_sum, "minimum": _trace_minimum
 
 @dataclass(frozen=True)
 class _Departures:
-    """The counts of each sample's runner-up class right after the sample has left it, samples gathered in groups by
-    walk and runner-up class.
+    """The counts of each sample's runner-up class right after the sample has left it.
 
-    `places` (e,) lead from this order to the flattened walks, `groups` (e,) number the groups; of each group there are
-    its first sample, walk and class, and what the class has as long as all samples of the walk are the runner-up
-    classes'.
+    Samples are sorted into groups by sweep and runner-up class. `places` (e,) map this order to the flattened sweeps,
+    `groups` (e,) number the groups. Of each group there are its first sample, its sweep and class, and the counts of
+    the class before any of its samples leaves.
     """
 
     shape: tuple[int, int]
@@ -190,18 +189,18 @@ class _Departures:
         return begin, metric.terms(*self.left, support[self.groups], of_each)
 
     def steps(self, base: Array, after: Array) -> Array:
-        """Return by how much each departure changes a term, (b, m) in the order of the walks."""
+        """Return by how much each departure changes a term, (b, m) in the order of the sweeps."""
         previous = put(namespace(after).concat([after[:1], after[:-1]]), self.starts, base)
         return self.in_sweeps(after - previous)
 
     def in_sweeps(self, values: Array) -> Array:
-        """Return `values` in the order of the walks."""
+        """Return `values` in the order of the sweeps."""
         xp = namespace(values)
         return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
 
 
 _PLACE_BITS = 32
-"""Bits of a sorted key that hold the place; those above hold walk and runner-up class."""
+"""Bits of a sorted key that hold the place; those above hold sweep and runner-up class."""
 
 
 def _departures(along: _Along) -> _Departures:
@@ -221,7 +220,7 @@ def _departures(along: _Along) -> _Departures:
     held = xp.nonzero(flat(sorted_sweeps.held)[places])[0]
 
     def counted(now: Array, masses: Array | None) -> tuple[Array, Array]:
-        """Return what each group begins with, and what each departure leaves of it."""
+        """Return the first count of each group, and the count after each departure."""
         masses = None if masses is None else flat(masses)[places]
         base = now[classes] + count_codes(groups[held], None if masses is None else masses[held], starts.shape[0])
         if masses is None:

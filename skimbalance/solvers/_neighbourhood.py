@@ -1,4 +1,4 @@
-"""The samples that offsets near those at hand can switch, and the two best classes of each under moving offsets."""
+"""The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
 from typing import NamedTuple
 
@@ -30,25 +30,25 @@ __all__ = ["Change", "Neighbourhood", "around"]
 
 _EVERYWHERE_ROWS = 4096
 _EVERYWHERE_CELLS = 1 << 20
-"""Up to so many samples and scores every walk takes all samples; beyond, only those that are near enough to switch."""
+"""Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
 
 _LEAST_ROWS = 256
 _PER_OWN_ROW = 4
-"""A walk over near samples takes about so many samples, and so many times the support of its class."""
+"""A sweep over near samples covers at least so many samples, and so many times the support of its class."""
 
 _CLASSES_PER_ROW = 16
-"""No more classes than that are near in the mean sample, but for ties, and walks as long as their support demands."""
+"""At most so many classes are near in the mean sample, apart from ties and from sweeps of frequent classes."""
 
 _MOST_PER_ROW = 64
 _MOST_OF_CLASSES = 1 / 8
-"""Where scores tie so much that more classes than that, and that share of them, are near in the mean sample, all are,
-and no pairs are stored."""
+"""If ties make more classes than that, and than that proportion of all, near in the mean sample, then all classes count
+as near, and no pairs are stored."""
 
 _LEAST_REACH = 1.0
-"""How far an offset can rise at the least, where that leaves few enough classes near: a factor e in the odds."""
+"""An offset can rise at least so far, a factor e in the odds, unless that makes too many classes near."""
 
 _FARTHER = 8
-"""For a sample of its own a class reaches so many times as far as for others, in samples."""
+"""For samples of its own class, the quantile of near samples is so many times larger."""
 
 _SAMPLE = 1024
 """Samples from which the reach of a class is estimated."""
@@ -75,9 +75,9 @@ class _Move(NamedTuple):
 
 
 class Neighbourhood:
-    """The two best classes of each sample, kept up to date as offsets move within bounds.
+    """The two best classes of each sample, updated as offsets move within bounds.
 
-    As long as they do, no class that is not among a sample's pairs can lead it, so that `first` equals
+    Within the bounds, only classes among the pairs of a sample can be its best. So `first` equals
     `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
     """
 
@@ -90,12 +90,12 @@ class Neighbourhood:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """How many samples the walk of each class (K,) has."""
+        """The number of samples in the sweep of each class (K,)."""
         return self._pairs.lengths
 
     @property
     def is_strained(self) -> bool:
-        """Whether some offset has used up more than half of its room."""
+        """Whether some offset has moved more than half of the way to a bound."""
         if self._bounds is None:
             return False
         here, low, high = to_numpy(self.offsets), self._bounds.low, self._bounds.high
@@ -103,13 +103,13 @@ class Neighbourhood:
         return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
 
     def bounds(self, classes: npt.NDArray[np.int64]) -> Bounds | None:
-        """Return between what the offsets of `classes` may be put, None where there is no limit."""
+        """Return the bounds of the offsets of `classes`, None if there are none."""
         if self._bounds is None:
             return None
         return Bounds(self._bounds.low[classes], self._bounds.high[classes])
 
     def sorted_sweeps(self, classes: npt.NDArray[np.int64]) -> SortedSweeps:
-        """Return the samples in the order in which `classes` take them; each has one at least."""
+        """Return the samples in the order in which `classes` win them; each class has at least one."""
         xp = namespace(self.first)
         codes = bring(classes, to=self.first, dtype=xp.int64)
         samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
@@ -141,7 +141,7 @@ class Neighbourhood:
         return SortedSweeps(codes, Margins(margins, largest, sizes), samples, runner_ups, held)
 
     def move(self, classes: npt.NDArray[np.int64], offsets: npt.NDArray[np.float64]) -> _Move:
-        """Put the offsets of `classes` to `offsets`, and tell which decisions that changes."""
+        """Set the offsets of `classes`, and return the decisions that this changes."""
         xp = namespace(self.first)
         codes = bring(classes, to=self.first, dtype=xp.int64)
         before = self.offsets
@@ -163,7 +163,7 @@ class Neighbourhood:
         return _Move(Change(samples[where], old[0][where], after[where]), before, samples, old)
 
     def undo(self, move: _Move) -> None:
-        """Take the last move back."""
+        """Undo the last move."""
         self.offsets = move.offsets
         self._write(move.samples, move.leaders)
 
@@ -176,7 +176,7 @@ class Neighbourhood:
 
 
 def around(problem: Problem, offsets: Array) -> Neighbourhood:
-    """Return the neighbourhood of `offsets`, which is everywhere where the problem is small."""
+    """Return the neighbourhood of `offsets`, without bounds if the problem is small."""
     scores = problem.scores
     offsets = namespace(scores).asarray(bring(offsets, to=scores, dtype=scores.dtype), copy=True)
     n_samples, n_classes = scores.shape
@@ -196,7 +196,7 @@ def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
 
 
 def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
-    """Find the pairs in which a class lacks no more than its reach, in one pass over the scores."""
+    """Find the pairs whose margin is at most the reach of the class, in one pass over the scores."""
     scores = problem.scores
     first, value, *pairs_of_rows = _within_reach(scores, offsets, reach)
     pairs = NearPairs.of_rows(*pairs_of_rows, n_classes=problem.n_classes)
@@ -209,10 +209,9 @@ def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
 
 
 def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
-    """Return the leader of each sample, its shifted score, how many classes are within reach, and these and their
-    scores.
+    """Return the best class of each sample, its shifted score, and the number, codes and scores of the classes near it.
 
-    A sample that is within reach of its leader alone has none.
+    A sample to which no other class is near has none.
     """
     xp = namespace(scores)
     parts = []
@@ -231,9 +230,9 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, .
 
 
 def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
-    """Return how much less than the leader's a score (K,) may be to be near, and how many classes are so in a sample.
+    """Return the reach (K,), the largest margin of a near class, and the number of near classes in the mean sample.
 
-    A sample of samples tells it.
+    Both are estimated on a subsample.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
@@ -258,9 +257,7 @@ def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
 
 
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
-    """Return what the scores (K,) lack in the nearest of a few samples that belong to the class, zero where none
-    does.
-    """
+    """Return the least margin (K,) among a few samples of each class, zero for a class without any."""
     samples, classes = problem.representatives
     xp = namespace(samples)
     parts = []
@@ -274,10 +271,10 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
 
 
 def _bounds(offsets: Array, reach: Array, *, largest: float) -> Bounds:
-    """Return how far offsets can move, each as it likes, before a class that is not near could lead.
+    """Return the bounds within which no class that is not near can become the best.
 
-    All may fall by half of the least reach, and rise by what that leaves of their own. Leaders of size `largest`, and
-    what is compared with them, are rounded: that much stays between.
+    Every offset may fall by half of the least reach, and rise by the rest of its own reach. The bounds leave room for
+    the rounding of shifted scores of size `largest`.
     """
     middle, room = (to_numpy(x).astype(np.float64) for x in (offsets, reach))
     rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * (largest + room.max() + np.abs(middle).max())

@@ -1,6 +1,6 @@
-"""An order of classes and samples that depends on what they are, and not on the order in which they came.
+"""An order of classes and samples that depends on their values only, not on the order of the input.
 
-Random draws and ties are resolved along it, so that the same data give the same result.
+Random draws and ties use it, so that the same data give the same result.
 """
 
 import numpy as np
@@ -13,24 +13,24 @@ from skimbalance.metrics.counts import Truth
 __all__ = ["is_ordered", "order_classes", "order_samples"]
 
 _SCORES, _BINARY_SCORES = 10_000_000, 50_000
-"""Up to so many scores the order of the samples, and of classes of equal support, has no influence. More of a binary
-problem would take longer to order than to fit, and hardly depend on it."""
+"""Up to so many scores the order of samples, and of classes of equal support, does not influence the result. A larger
+binary problem takes longer to sort than to fit, and hardly depends on the order."""
 
 _DIGITS = 9
-"""Margins are compared to so many decimals, so that another constant in each sample changes no order."""
+"""Margins are rounded to so many decimals, so that a constant added to a sample does not change the order."""
 
 _Places = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
 def is_ordered(scores: Array) -> bool:
-    """Tell whether scores (n, K) are so few that they are put in order."""
+    """Whether scores (n, K) are few enough to sort."""
     n_samples, n_columns = scores.shape
     return bool(n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES))
 
 
 def order_classes(scores: Array, truth: Truth) -> _Places:
-    """Return the classes (K,), those with the least support first, and of these the one with the lowest margin."""
+    """Return the classes (K,) by increasing support, and of equal support by their lowest margins."""
     keys = [to_numpy(truth.support)]
     n_classes = len(keys[0])
     if is_ordered(scores) and len(np.unique(keys[0])) < n_classes:
@@ -44,9 +44,9 @@ def order_classes(scores: Array, truth: Truth) -> _Places:
 
 
 def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
-    """Return the samples (n,), ordered by class and margin, and where both are equal by all margins and the weight.
+    """Return the samples (n,) by class and margin, and of equal ones by all margins and the weight.
 
-    `classes` is their order.
+    `classes` is the order of the classes.
     """
     rank, margins = np.argsort(classes)[to_numpy(truth.likeliest)], _own_margins(scores, truth)
     order: _Places = np.lexsort((margins, rank))
@@ -65,7 +65,7 @@ def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
 
 
 def _own_margins(scores: Array, truth: Truth) -> _Floats:
-    """Return by how much the score of its own class is above the best other score of a sample, (n,), rounded."""
+    """Return the score of the true class minus the best other score of each sample, (n,), rounded."""
     xp = namespace(scores)
     codes = truth.likeliest[:, None]
     every = xp.arange(scores.shape[1], device=device(scores))[None, :]

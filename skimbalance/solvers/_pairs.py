@@ -1,4 +1,4 @@
-"""Pairs of a sample and a class that may lead it: all there are, or those near enough."""
+"""Pairs of a sample and a class that may be its best: all pairs, or those with a small margin."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,18 +37,18 @@ def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
 
 
 class Pairs(Protocol):
-    """Pairs of a sample and a class that may lead it."""
+    """Pairs of a sample and a class that may be its best."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many samples each class (K,) may lead, or lose the lead."""
+        """The number of pairs of each class (K,)."""
 
     @property
     def largest(self) -> float:
         """The largest magnitude of a score."""
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
 
     def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
         """Return the two best classes of `samples` and their shifted scores."""
@@ -56,13 +56,13 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class AllPairs:
-    """Every class may lead every sample."""
+    """All pairs of a class and a sample."""
 
     problem: Problem
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """In how many samples each class (K,) may lead."""
+        """The number of pairs of each class (K,)."""
         return np.full(self.problem.n_classes, self.problem.scores.shape[0])
 
     @cached_property
@@ -71,7 +71,7 @@ class AllPairs:
         return largest_magnitude(self.problem.scores)
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
         xp = namespace(classes)
         samples = xp.arange(most, dtype=xp.int64, device=device(classes))
         return samples[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
@@ -83,7 +83,7 @@ class AllPairs:
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Pairs ordered by sample, and once more by class; no sample has one pair alone."""
+    """Pairs in the order of the samples, and again in the order of the classes; a sample has none or several."""
 
     classes: Array
     scores: Array
@@ -96,7 +96,7 @@ class NearPairs:
 
     @classmethod
     def of_rows(cls, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> "NearPairs":
-        """Take the pairs of sample after sample, `counts` (n,) of each."""
+        """Take pairs in the order of the samples, `counts` (n,) of each."""
         xp = namespace(scores)
         order = group_order(small_codes(classes, n_classes))
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
@@ -117,7 +117,7 @@ class NearPairs:
         return namespace(self.starts).nonzero(self.starts[1:] > self.starts[:-1])[0]
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) in which `classes` may lead, their scores, and which places are filled."""
+        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
         xp = namespace(classes)
         starts, ends = (self.starts_of_class[classes + side][:, None] for side in (0, 1))
         places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]

@@ -1,4 +1,4 @@
-"""What a user may ask of a search by values."""
+"""The SciPy optimisers as a solver with a budget and a callback."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -20,15 +20,15 @@ class Search:
     Parameters
     ----------
     method : {"differential_evolution", "direct", "powell"}, default="differential_evolution"
-        The optimiser. With two classes, where one number is to be found, all three try cuts alone.
+        The optimiser. With two classes there is one number to find, and all three methods try thresholds only.
     budget : int, default=None
-        How many times the metric is evaluated at most, at least ten; a fourth as often in each fold. None is 2,000,
-        less beyond a million scores, and never less than 100.
+        Maximum number of evaluations of the metric, at least ten; each fold gets a fourth of it. None means 2,000, with
+        more than a million scores fewer, and never fewer than 100.
     callback : callable, default=None
-        Called as ``callback(n_evaluations, best)`` after every evaluation of the searches on all samples, not in folds;
-        `best` is the best value so far, where more is better: that of a metric to be minimised has its sign
-        turned, and one that misses constraints is lower than any that meets them. The search stops, with the best so
-        far, where it returns something true.
+        Called as ``callback(n_evaluations, best)`` after every evaluation of the search on all samples, not in folds.
+        `best` is the best value so far, and greater is better: a metric to be minimised has its sign reversed, and a
+        value that violates constraints is lower than any that satisfies them. If the callback returns a true value,
+        the search stops with the best offsets so far.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class Search:
 
     Examples
     --------
-    A metric of one's own, on 200 evaluations:
+    A metric of your own, with 200 evaluations:
 
     >>> import numpy as np
     >>> from skimbalance import OffsetTuner

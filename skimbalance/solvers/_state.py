@@ -1,11 +1,11 @@
-"""Offsets that make the mean predicted distribution a wanted one: a convex problem, for any number of classes.
+"""Offsets for which the mean predicted distribution is a target: a convex problem, for any number of classes.
 
 With `A(b) = mean_i logsumexp(s_i + b)` the state `P(b)` is the gradient of `A`: it is `r` where `A(b) - r.b` is least.
-The step `b += log r - log P` always descends (it is Sinkhorn's, for an optimal transport at a temperature) and is fast
-where the scores are small beside the temperature. A few of them at each of several temperatures, from the spread of
-the scores down to one, give a start, and Newton's steps do the rest. A saturated net makes a staircase of the state, on
-whose treads Newton's step is far too long: a search for the root of the slope along it cuts it to size. No step needs
-values of `A`, whose rounding would end the descent at half the digits.
+The step `b += log r - log P` always descends: it is Sinkhorn's step for an optimal transport at a temperature. It is
+fast where the scores are small relative to the temperature. A few of these steps at each of several temperatures, from
+the spread of the scores down to one, give a start for Newton steps. With saturated networks the state is nearly a step
+function, on which Newton steps are far too long: a search for the root of the slope shortens them. No step uses the
+value of `A`, whose rounding would limit the precision to half the digits.
 
 Regulating the state by its gradient is the proposal of *Regulating Imbalanced Deep Models with User-Specified Metrics*,
 submission 4525 to ICLR 2024.
@@ -31,31 +31,31 @@ __all__ = ["StateSolution", "solve_state"]
 _Vector = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-8
-"""The difference to the target below which it counts as reached."""
+"""The search has converged if no class differs more from the target."""
 
 _AIM, _RELATIVE_AIM = 1e-9, 1e-6
-"""What is aimed at, and as a share of the target: at 1e-8 the offset of a class of target 1e-6 would be loose."""
+"""The precision of the search, absolute and relative: at 1e-8 the offset of a class of target 1e-6 is imprecise."""
 
 _STEPS = 60
-"""Newton's steps before the search gives up; of 20,000 random problems of up to ten classes one took twenty."""
+"""The limit of Newton steps; of 20,000 random problems of up to ten classes one took twenty."""
 
 _SWEEPS = 5
-"""Sinkhorn's steps at a time."""
+"""Sinkhorn steps at a time."""
 
 _START_CELLS = 1 << 21
-"""Scores that the start is computed from; every so manieth sample where there are more."""
+"""Scores that the start is computed from; a subsample where there are more."""
 
 _DENSE = 100
-"""More classes than that get Newton's step by conjugate gradients: fast, but blind to the faintest slopes."""
+"""With more classes Newton steps come from conjugate gradients: fast, but imprecise for the smallest slopes."""
 
 _RIDGE = 1e-13
-"""What a Hessian is raised by, as a share of its diagonal, lest rounding makes it singular."""
+"""A Hessian is regularised by this proportion of its diagonal, as rounding may make it singular."""
 
 _SLOPE_LEFT = 0.3
-"""The share of the slope along a step that may be left at its end."""
+"""The proportion of the slope along a step that may remain at its end."""
 
 _CUT = 0.7
-"""A step cut to less than this share has met a riser."""
+"""A step cut to less than this proportion has hit a sharp rise."""
 
 _CG_PRECISION, _CG_PRODUCTS = 1e-3, 300
 _TRIALS = 60
@@ -64,10 +64,10 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 @dataclass(frozen=True)
 class StateSolution:
-    """Centred offsets (K,), the state (K,) they give, whether that is the target to 1e-8, and what it took.
+    """Centred offsets (K,), the state (K,) they give, whether that is the target to 1e-8, and the number of steps.
 
-    `n_gradients` counts states, `n_hessians` Newton's steps; with many classes each of these takes some products of
-    the Hessian with a vector, `n_products` in all.
+    `n_gradients` counts states, `n_hessians` Newton steps. With many classes each Newton step takes some products of
+    the Hessian with a vector, `n_products` in total.
     """
 
     offsets: _Vector
@@ -81,9 +81,9 @@ class StateSolution:
 def solve_state(scores: Array, target: ArrayLike, *, weights: Array | None = None) -> StateSolution:
     """Find offsets for which the mean over the samples of `softmax(scores + offsets)`, weighted, is `target`.
 
-    `scores` (n, K) are finite log-scores of any array library: they are moved to the host, in float64, and what comes
-    back is NumPy. `target` (K,) is a distribution without zeros, `weights` (n,) are None for ones. Where the scores are
-    so large that their rounding hides the target, `converged` is false and the offsets are the nearest that were met.
+    `scores` (n, K) are finite log-scores of any array library. They are converted to float64 on the host; the results
+    are NumPy arrays. `target` (K,) is a distribution without zeros, `weights` (n,) are None for ones. If the scores are
+    too large for the precision, `converged` is False and the offsets are the nearest that were found.
     """
     goal = check_distribution("target", target, n_classes=int(scores.shape[1]))
     samples = _Rows.of(scores, weights)
@@ -94,9 +94,7 @@ def solve_state(scores: Array, target: ArrayLike, *, weights: Array | None = Non
 
 
 class _Rows:
-    """Scores as (K, n), the best of each sample at zero, weights that sum to one, and counts of what was asked of
-    them.
-    """
+    """Scores (K, n) with maximum zero in each sample, weights that sum to one, and counts of evaluations."""
 
     def __init__(self, columns: _Vector, weights: _Vector) -> None:
         self.columns = columns
@@ -106,7 +104,7 @@ class _Rows:
 
     @classmethod
     def of(cls, scores: Array, weights: Array | None) -> Self:
-        """Take the samples that weigh something."""
+        """Take the samples of positive weight."""
         wide = to_numpy(scores).astype(np.float64)
         mass = np.ones(len(wide)) if weights is None else to_numpy(weights).astype(np.float64)
         if not np.all(mass > 0):
@@ -121,7 +119,7 @@ class _Rows:
         return -float(np.min(self.columns, axis=0) @ self.weights)
 
     def shares(self, offsets: _Vector, temperature: float = 1.0) -> Iterator[tuple[_Vector, _Vector]]:
-        """Yield the probabilities (K, m) of some samples and the weights of these, block by block."""
+        """Yield the probabilities (K, m) and the weights of the samples, block by block."""
         for samples in self.blocks:
             raised = self.columns[:, samples] + offsets[:, None]
             raised -= np.max(raised, axis=0)
@@ -182,7 +180,7 @@ class _Rows:
 
 
 def _swept(samples: _Rows, goal: _Vector, offsets: _Vector, *, temperature: float = 1.0) -> _Vector:
-    """Return the offsets after some of Sinkhorn's steps: slow where classes hang together, safe everywhere."""
+    """Return the offsets after some Sinkhorn steps: safe everywhere, but slow for classes that are often confused."""
     for _ in range(_SWEEPS):
         offsets = offsets + temperature * _sinkhorn_step(samples.state(offsets, temperature), goal)
     return offsets
@@ -207,7 +205,7 @@ def _started(samples: _Rows, goal: _Vector) -> _Vector:
 
 
 def _descended(samples: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
-    """Return offsets that give the goal, by Newton's steps; the nearest met where these come to nothing."""
+    """Return offsets that give the goal, by Newton steps; the nearest found if these do not converge."""
     aim = np.minimum(_AIM, _RELATIVE_AIM * goal)
     best, least = offsets, np.inf
     for _ in range(_STEPS):
@@ -222,13 +220,13 @@ def _descended(samples: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
             step = _sinkhorn_step(state, goal)
         length = _length(samples, goal, offsets, step, slope=float(step @ (goal - state)))
         offsets = offsets + length * step
-        if length < _CUT:  # one length is too long for one class and too short for another
+        if length < _CUT:  # one length does not suit all classes
             offsets = _swept(samples, goal, offsets)
     return best
 
 
 def _length(samples: _Rows, goal: _Vector, offsets: _Vector, step: _Vector, *, slope: float) -> float:
-    """Return how much of `step` to go: to where little of the slope along it is left."""
+    """Return the proportion of `step` to take, after which little of the slope along it remains."""
     furthest = (4 * (float(np.ptp(offsets)) + samples.spread) - 2 * math.log(_TINY)) / float(np.max(np.abs(step)))
     low, low_slope, high, length = 0.0, slope, math.inf, min(1.0, furthest)
     for _ in range(_TRIALS):
@@ -241,7 +239,7 @@ def _length(samples: _Rows, goal: _Vector, offsets: _Vector, step: _Vector, *, s
             high, high_slope = length, left
         if math.isinf(high):
             length = min(2 * length, furthest)
-        else:  # by the secant, kept off the ends; near a start on a tread the secant is far too long
+        else:  # by the secant, within limits: from a flat start the secant is far too long
             share = low_slope / (low_slope - high_slope)
             length = low + (high - low) * min(max(share, 0.1), 0.9 if low else 0.5)
     return length

@@ -1,4 +1,4 @@
-"""Two classes: one offset, one walk over all samples, and the global optimum."""
+"""Binary problems: one offset, one sorted sweep over all samples, and the global optimum."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -16,13 +16,13 @@ __all__ = ["Line", "line_of", "margins_of", "objective_values_on", "solve_binary
 
 
 _ORDERED_ROWS = 100_000
-"""Beyond so many samples in double precision, two margins nearer than the rounding of the largest scores count as one:
-which samples they are of, and how large their own scores, only another sort would tell."""
+"""With more samples in double precision, margins count as equal if they differ by the rounding of the largest scores.
+The rounding of their own scores would take another sort."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The margins of all samples, sorted, and what the mover (n + 1,) has before the first sample and after each."""
+    """The sorted margins of all samples, and the counts (n + 1,) of the positive class after each."""
 
     margins: Margins
     hits: Array
@@ -44,30 +44,30 @@ def solve_binary(problem: Problem, start: Array) -> Solution:
     if improves(
         max(cuts.objective_values[0], *(float(objective_values[place]) for place in beside)), solution.objective_value
     ):
-        # Where a cut was too fine for the arithmetic, the start may be better.
+        # If rounding made the cut ineffective, the start may be better.
         return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.objective_value)
     return solution
 
 
 def margins_of(problem: Problem, ordered: Array | None = None) -> Margins:
-    """Return the margins (1, n) of the mover."""
+    """Return the margins (1, n) of the positive class."""
     xp, scores = namespace(problem.scores), problem.scores
     largest = 2 * largest_magnitude(scores)
     samples_unknown = ordered is not None
     ordered = problem.sorted_margins[1] if ordered is None else ordered
-    too_dear = samples_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
+    too_expensive = samples_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
 
     def sizes(places: Array) -> Array:
-        if too_dear:
+        if too_expensive:
             return xp.zeros_like(ordered[places]) + largest
-        # Of samples whose margins are next to equal any will do.
+        # Of samples with nearly equal margins any is good enough.
         return xp.sum(xp.abs(xp.take(scores, problem.sorted_margins[0][places], axis=0)), axis=1)
 
     return Margins(ordered[None, :], largest, sizes)
 
 
 def line_of(problem: Problem) -> Line:
-    """Sort the margins of all samples, and sum up what the mover wins."""
+    """Sort the margins of all samples, and accumulate the counts of the positive class."""
     truth, k = problem.truth, problem.positive
     xp = namespace(problem.scores)
     zero = xp.zeros(1, dtype=xp.float64, device=device(problem.scores))
@@ -83,7 +83,7 @@ def line_of(problem: Problem) -> Line:
 
 
 def objective_values_on(problem: Problem, line: Line) -> Array:
-    """Return the rank (n + 1,) before the first sample and after each."""
+    """Return the objective value (n + 1,) before the first sample and after each."""
     objective_values = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
     if not problem.requirements:
         return objective_values

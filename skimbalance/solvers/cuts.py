@@ -1,4 +1,4 @@
-"""Where an offset may be put between margins, and which of the best places it takes."""
+"""Cuts between margins: where an offset can be placed, and the choice among the best of these intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ __all__ = ["Bounds", "Cuts", "Margins", "best_cuts", "cuts_apart"]
 _Vector = npt.NDArray[np.float64]
 
 _MARGIN = 1.0
-"""Where there is room, an offset keeps this far from the nearest margin, and no further: a factor e in the odds."""
+"""An offset keeps this distance from the nearest margin if it can: a factor e in the odds."""
 
 
 @dataclass(frozen=True)
 class Margins:
-    """The sorted margins (b, m) of b classes; the largest finite number fills up those of fewer samples.
+    """The sorted margins (b, m) of b classes; the largest finite number fills up shorter rows.
 
-    A margin is the difference of two numbers whose magnitudes sum to its size: `sizes(places)` tells it for places in
-    the flattened `values`, and `largest` is what no size exceeds.
+    A margin is the difference of two numbers, whose magnitudes sum to its size. `sizes(places)` returns the sizes for
+    places in the flattened `values`; `largest` is an upper bound of all sizes.
     """
 
     values: Array
@@ -33,7 +33,7 @@ class Margins:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Between what offsets (b,) each class may be put."""
+    """The lower and the upper bound (b,) of the offset of each class."""
 
     low: _Vector
     high: _Vector
@@ -41,7 +41,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Cuts:
-    """Offsets, the ranks that the walks promise for them, and which of the walks they are of."""
+    """Offsets, their objective values, and the sorted sweeps that they belong to."""
 
     sorted_sweeps: npt.NDArray[np.int64]
     offsets: _Vector
@@ -49,9 +49,7 @@ class Cuts:
 
 
 def cuts_apart(margins: Margins, bounds: Bounds | None = None) -> Array:
-    """Return before which margin (b, m + 1), or after the last, a cut is possible: not between ties, nor out of
-    bounds.
-    """
+    """Return whether a cut before each margin and after the last (b, m + 1) separates them and is within bounds."""
     return _apart(margins, _edges(margins, bounds))
 
 
@@ -72,7 +70,7 @@ def _apart(margins: Margins, edges: Array) -> Array:
     rounding = 8 * float(xp.finfo(edges.dtype).eps)
     apart = steps > rounding * margins.largest
     unsure = xp.nonzero(flat(apart != (steps > 0)))[0]
-    if unsure.shape[0]:  # no size is smaller than the margin itself
+    if unsure.shape[0]:  # a size is at least the margin
         margin = xp.abs(flat(edges)[unsure + unsure // steps.shape[1]])
         unsure = unsure[flat(steps)[unsure] > rounding * xp.clip(margin, smallest_normal(margin), None)]
     if not unsure.shape[0]:
@@ -87,11 +85,10 @@ def _apart(margins: Margins, edges: Array) -> Array:
 def best_cuts(
     margins: Margins, objective_values: Array, *, start: _Vector, above: float, bounds: Bounds | None = None
 ) -> Cuts:
-    """Return the offsets with the best of `objective_values` (b, m + 1), for those walks where these improve on
-    `above`.
+    """Return the offsets with the best of `objective_values` (b, m + 1), for sweeps where these improve on `above`.
 
-    Of the best plateau an offset is the middle of the widest part, and of several best plateaus in that nearest to its
-    `start`. Gaps closer than rounding are not cut apart, and no offset out of `bounds` is considered.
+    An offset is the middle of the widest interval of the best plateau; of several such plateaus, of that nearest to
+    `start`. Margins that differ by rounding only are not cut apart, and offsets are within `bounds`.
     """
     edges = _edges(margins, bounds)
     xp = namespace(edges)
@@ -135,7 +132,7 @@ def _settle(
     of = sorted_sweep.astype(np.int64)
     plateau = np.cumsum((np.diff(number, prepend=number[0]) > 1) | (np.diff(of, prepend=0) > 0))
     half = np.minimum((highs - lows) / 2, _MARGIN)
-    outer = (lows <= ends[0][of]) | (highs >= ends[1][of])  # half known: taken only where nothing else is as good
+    outer = (lows <= ends[0][of]) | (highs >= ends[1][of])  # unbounded on one side: the last choice
     points = np.clip(start[of], lows + half, highs - half)
     distance = np.abs(points - start[of])
     order = np.lexsort((distance, np.where(outer, 0.0, -half), plateau))

@@ -41,15 +41,8 @@ class Solver:
     search: Search | None = None
 
 
-def _adjusted(
-    problem: Problem,
-    /,
-    *,
-    seed: int = 0,  # noqa: ARG001 - the interface of all solvers
-    restarts: bool = True,  # noqa: ARG001
-    progress: Progress | None = None,
-) -> Solution:
-    """Adjust biases, which draws nothing at random and has no restarts."""
+def _adjusted(problem: Problem, /, *, progress: Progress | None = None, **_: object) -> Solution:
+    """Adjust biases, which needs no random numbers and no restarts."""
     return adjust_biases(problem, progress=progress)
 
 

@@ -75,7 +75,7 @@ class TestFewRows:
     """Where all rows are few enough to be drawn, the fit is the one in memory."""
 
     def test_ten_classes(self, client):
-        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes())
+        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes(20_000))
         assert there.in_sample_score_ == here.in_sample_score_
         assert there.offsets_.tolist() == here.offsets_.tolist()
         assert there.notes_ == here.notes_

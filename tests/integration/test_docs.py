@@ -21,6 +21,9 @@ TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 NEEDS = {"deep_nets.md": ["torch", "skorch"], "large_data.md": ["torch", "distributed"]}
 """What the blocks of a page need besides."""
 
+LONG = {"choose_a_goal.md", "deep_nets.md", "large_data.md", "new_data.md"}
+"""Pages whose blocks take seconds."""
+
 MADE = ("gallery", "reference", "_generated")
 """Folders that the build fills."""
 
@@ -32,7 +35,9 @@ BLOCKS = {
 WITH_PYTHON = [name for name, blocks in BLOCKS.items() if any(kind == "python" for kind, _ in blocks)]
 
 
-@pytest.mark.parametrize("name", WITH_PYTHON)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.exhaustive] * (name in LONG)) for name in WITH_PYTHON]
+)
 def test_python_blocks_run(name, tmp_path, monkeypatch):
     for needed in NEEDS.get(name, ()):
         pytest.importorskip(needed)

@@ -76,6 +76,7 @@ def test_it_speaks_between_its_cells(path):
 
 
 @pytest.mark.skipif(ELSEWHERE, reason="SKIMBALANCE_GALLERY_RUNS=docs: the build of the documentation runs the gallery")
+@pytest.mark.exhaustive
 @in_the_gallery
 def test_it_runs_and_says_something(path, tmp_path):
     done = run(path, cwd=tmp_path)

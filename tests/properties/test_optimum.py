@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from support.ascents import ascended, solved_up_to
+from support.effort import exhaustive, seeds
 from support.oracles import best_of_two, decisions_of_three, objective_value_of
 from support.problems import problem
 
@@ -26,7 +27,7 @@ ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall
 @pytest.mark.parametrize("name", sorted(TWO))
 def test_two_classes_reach_the_optimum_of_every_cut(name):
     """A thousand problems, most of them with heavy ties, hard, soft and weighted."""
-    for seed in range(1000):
+    for seed in seeds(1000, quick=105):
         drawn = problem(
             seed,
             n_classes=2,
@@ -57,7 +58,7 @@ def drawn_with_decisions(seed):
 @pytest.mark.parametrize("name", ["f1_macro", "matthews_corrcoef", "worst_recall"])
 def test_more_climbs_keep_what_the_first_have_reached(name):
     """Which `solved_up_to` relies on."""
-    for seed in range(15):
+    for seed in seeds(15, quick=3):
         setting = problem(seed, n_samples=10 + seed % 9, metric=name)
         objective_values = [ascended(setting, again=number).objective_value for number in (0, 4)] + [
             solve(setting).objective_value
@@ -68,8 +69,8 @@ def test_more_climbs_keep_what_the_first_have_reached(name):
 @pytest.mark.parametrize("name", THREE)
 def test_three_classes_reach_the_optimum_of_every_cell(name):
     """At least 95% of 200 problems exactly, 99.5% of the value on average, and never below a start."""
-    exact, shares = 0, []
-    for seed in range(20 if name in ALIKE else 200):
+    exact, shares = 0, []  # by default 18 of 20 and 99%
+    for seed in seeds(20, quick=4) if name in ALIKE else seeds(200, quick=20):
         drawn, every = drawn_with_decisions(seed)
         setting = replace(drawn, metric=METRICS[name])
         if name == "imbalance_degree" and np.ptp(setting.truth.support) == 0:
@@ -83,5 +84,5 @@ def test_three_classes_reach_the_optimum_of_every_cell(name):
         hit = solution.objective_value >= best - 1e-9
         exact += hit
         shares.append(1.0 if hit or best <= 0 else solution.objective_value / best)
-    assert exact >= 0.95 * len(shares)
-    assert np.mean(shares) >= 0.995
+    assert len(shares) - exact <= max(2, 0.05 * len(shares))
+    assert np.mean(shares) >= (0.995 if exhaustive else 0.99)

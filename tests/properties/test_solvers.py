@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.effort import thinned
 from support.problems import in_namespace, problem
 
 from skimbalance._core import array_api
@@ -87,7 +88,7 @@ def test_the_ascent_never_goes_down(name, seed, n_classes):
     assert ascend(setting, start).objective_value >= setting.objective_value(start)
 
 
-@pytest.mark.parametrize("name", sorted(METRICS))
+@pytest.mark.parametrize("name", thinned(sorted(METRICS), quick=8))
 def test_every_array_library_finds_the_same(name, xp):
     n_classes = 2 if METRICS[name].is_binary else 4
     here = problem(7, n_classes=n_classes, n_samples=40, metric=name, weighted=True)

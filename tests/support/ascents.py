@@ -8,7 +8,7 @@ from skimbalance.solvers import Problem, Solution, _multi_start, solve
 def ascended(problem: Problem, *, again: int) -> Solution:
     """Solve a problem, climbing again from at most so many random points."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_multi_start, "_MAX_LEAPS", min(again, _multi_start._MAX_LEAPS))
+        patch.setattr(_multi_start, "_MAX_RESTARTS", min(again, _multi_start._MAX_RESTARTS))
         return solve(problem)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.metrics import precision_recall_curve, precision_score, recall_score
+from support.effort import seeds
 from support.samples import draw, logistic
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
@@ -47,7 +48,7 @@ class TestFloors:
 
     def test_with_confidence_it_holds_as_often_as_promised(self):
         kept, precisions = {}, {}
-        for seed in range(40):
+        for seed in seeds(40, quick=20):
             proba, y = margins(seed, n_samples=2000)
             for confidence in (None, 0.8, 0.95):
                 goal = AtLeast("recall", 0.9, confidence=confidence)
@@ -307,7 +308,7 @@ class TestStatesOnNewRows:
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_the_score_is_the_difference_on_as_many_new_rows(self, class_balanced):
         achievable_with_confidence, real, inside = [], [], []
-        for seed in range(80):
+        for seed in seeds(80, quick=20):
             scores, y = sized(seed, n_samples=600)
             tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
             tuner.fit(scores[:300], y[:300], classes=[0, 1, 2])
@@ -326,7 +327,7 @@ class TestStatesOnNewRows:
 
     def test_offsets_vary_about_as_much_as_their_interval_says(self):
         drawn = []
-        for seed in range(60):
+        for seed in seeds(60, quick=30):
             scores, y = sized(seed, n_samples=300)
             tuner = OffsetTuner(ImbalanceState("uniform"), kind="logits").fit(scores, y)
             drawn.append((tuner.offsets_, tuner.offsets_interval_))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import softmax
+from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
@@ -94,7 +95,7 @@ def test_a_shift_is_found_however_wrong_the_temperature_is():
 
 def test_the_interval_covers_the_truth():
     inside = []
-    for seed in range(30):
+    for seed in seeds(30, quick=10):
         y, scores = draw(PRIOR, 600, seed)
         _, new = draw(OTHER, 600, 1000 + seed)
         found = shift(y, scores, new)
@@ -103,15 +104,15 @@ def test_the_interval_covers_the_truth():
 
 
 def test_where_nothing_shifts_offsets_are_left_alone():
-    moved = 0
-    for seed in range(30):
+    moved, tried = 0, seeds(30, quick=10)
+    for seed in tried:
         y, scores = draw(PRIOR, 600, seed)
         found = shift(y, scores, draw(PRIOR, 300, 1000 + seed)[1])
         np.testing.assert_allclose(found.prior.sum(), 1)
         moved += found.is_significant
         if not found.is_significant:
             np.testing.assert_array_equal(found.prior, found.before)
-    assert moved <= 3
+    assert moved <= 0.1 * len(tried)
 
 
 def test_what_is_known_is_bounded_by_the_rows():

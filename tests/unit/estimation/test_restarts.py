@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.effort import thinned
 from support.labels import fit_multilabel
 from support.problems import problem as drawn_problem
 
@@ -28,14 +29,14 @@ def restarts(monkeypatch):
     """The number of rows of each ascent from a random point."""
     from skimbalance.solvers import _multi_start
 
-    seen, better = [], _multi_start._better
+    seen, restarts = [], _multi_start._restarts
 
-    def spy(best, solution, problem, *, name, progress):
-        if name.startswith("leap"):
+    def spy(problem, *, seed):
+        for restart in restarts(problem, seed=seed):
             seen.append(problem.scores.shape[0])
-        return better(best, solution, problem, name=name, progress=progress)
+            yield restart
 
-    monkeypatch.setattr(_multi_start, "_better", spy)
+    monkeypatch.setattr(_multi_start, "_restarts", spy)
     return seen
 
 
@@ -152,10 +153,12 @@ def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
 
 
 @pytest.mark.parametrize("found_alone", [True, False])
-@pytest.mark.parametrize(("n_classes", "seed", "bound"), [(5, 7, 0.85), (5, 22, 0.85), (6, 6, 0.72), (6, 37, 0.62)])
+@pytest.mark.parametrize(
+    ("n_classes", "seed", "bound"), thinned([(5, 7, 0.85), (5, 22, 0.85), (6, 6, 0.72), (6, 37, 0.62)], quick=2)
+)
 def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bound, found_alone, monkeypatch):
     """Also where the search for the constraint alone has found no offsets."""
-    monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_LEAPS", 48)  # as users have it
+    monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_RESTARTS", 48)  # as users have it
     if not found_alone:
         monkeypatch.setattr("skimbalance.estimation._estimate._is_achievable", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)

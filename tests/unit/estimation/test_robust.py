@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from support.effort import seeds
 from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
@@ -62,7 +63,7 @@ class TestParts:
         np.testing.assert_array_equal(_median(drawn), [0.2, -0.2])
 
     def test_the_plugin_is_the_optimum_for_calibrated_labels(self):
-        for seed in range(10):
+        for seed in seeds(10, quick=3):
             problem = drawn_problem(seed, n_classes=2, n_samples=80, metric="f1")
             shares = calibrated_shares(Sample(problem, None))
             soft = problem.with_truth(Truth.from_shares(shares))
@@ -89,7 +90,7 @@ class TestHolding:
     def test_it_beats_the_optimum_of_the_sample_and_no_offsets(self, name, n_classes):
         metric, gains = METRICS[name], []
         fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=n_classes)
-        for seed in range(20):
+        for seed in seeds(20, quick=5):
             scores, y = skewed(seed, n_samples=300, n_classes=n_classes)
             if len(np.unique(y)) < n_classes:
                 continue
@@ -103,7 +104,7 @@ class TestHolding:
     def test_do_nothing_is_what_it_does_where_nothing_can_be_gained(self):
         """Calibrated scores are at their best for accuracy: offsets can only lose."""
         strengths, losses = [], []
-        for seed in range(10):
+        for seed in seeds(10, quick=6):
             rng = np.random.default_rng(seed)
             logits = np.column_stack([np.zeros(2400), rng.normal(size=2400) - 2])
             y = (rng.random(2400) < 1 / (1 + np.exp(-logits[:, 1]))).astype(int)
@@ -117,7 +118,7 @@ class TestHolding:
     def test_the_score_and_its_interval_hold(self):
         inside, biases = [], []
         fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=3)
-        for seed in range(30):
+        for seed in seeds(30, quick=10):
             scores, y = skewed(seed, n_samples=300, n_classes=3)
             tuner = OffsetTuner("f1_macro", kind="logits").fit(scores, y)
             achieved = value(METRICS["f1_macro"], fresh, y_fresh, tuner.offsets_)
@@ -130,7 +131,7 @@ class TestHolding:
         inside = []
         scores, y = skewed(999, n_samples=200_000, n_classes=2)
         best = OffsetTuner("f1", kind="logits", **EXACT).fit(scores, y).offsets_
-        for seed in range(60):
+        for seed in seeds(60, quick=15):
             scores, y = skewed(seed, n_samples=500, n_classes=2)
             low, high = OffsetTuner("f1", kind="logits").fit(scores, y).offsets_interval_
             inside.append(bool(((low <= best) & (best <= high)).all()))

@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, make_scorer, zero_one_loss
+from support.effort import seeds
 from support.oracles import best_of_two
 from support.problems import in_namespace, labels, log_proba, problem
 
@@ -79,7 +80,7 @@ def solved(seed, name):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_three_classes_reach_what_the_exact_solver_does(name, method):
     shares = []
-    for seed in range(8):
+    for seed in seeds(8, quick=2):
         setting, best = solved(seed, name)
         shares.append(search(setting, Search(method, budget=1000)).objective_value / best.objective_value)
     assert np.mean(shares) >= 0.99
@@ -141,7 +142,7 @@ def solved_with_a_floor(seed, n_classes):
 @methods
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_requirements_come_first(method, n_classes):
-    for seed in range(2):
+    for seed in seeds(2, quick=1):
         exact, best = solved_with_a_floor(seed, n_classes)
         found = search(boxed(exact), Search(method))
         assert (exact.missed(found.counts) == 0) or exact.missed(best.counts) > 0
@@ -171,7 +172,7 @@ def test_progress():
     lines = []
     search(problem(0, metric="f1_macro"), Search("powell", budget=100), progress=lines.append)
     assert 5 <= len(lines) <= 12
-    assert lines[-1].startswith("f1_macro by powell: rank 0.")
+    assert lines[-1].startswith("f1_macro by powell: objective 0.")
     assert lines[-1].endswith("after 100 evaluations")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.ascents import solved_up_to
+from support.effort import exhaustive, seeds
 from support.oracles import between, decisions_of_three
 from support.problems import in_namespace, problem
 
@@ -59,7 +60,7 @@ def test_two_classes_are_exact(objective, soft):
 
 def test_three_classes_meet_what_can_be_met():
     met, shares = 0, []
-    for seed in range(200):
+    for seed in seeds(200, quick=24):
         name = ("f1_macro", "accuracy", "geometric_mean", "precision_macro")[seed % 4]
         drawn = problem(seed, n_samples=8 + seed % 6, metric=name, decimals=1 if seed % 2 else None)
         setting = replace(drawn, requirements=required(np.random.default_rng(seed), 3))
@@ -69,13 +70,13 @@ def test_three_classes_meet_what_can_be_met():
             met += 1
             assert found >= lowest_met(setting)
         shares.append(found >= best - 1e-9)
-    assert met > 60
+    assert met > 0.3 * len(shares)
     assert np.mean(shares) >= 0.95
 
 
 @pytest.mark.usefixtures("few_leaps")
 def test_what_is_reported_is_what_is_achieved():
-    for seed in range(30):
+    for seed in seeds(30, quick=6):
         drawn = problem(seed, n_samples=60, n_classes=4)
         setting = replace(drawn, requirements=required(np.random.default_rng(seed), 4))
         solution = solve(setting)
@@ -98,7 +99,7 @@ def test_missing_by_less_is_better_and_meeting_is_best():
 @pytest.mark.parametrize("objective", ["f1", "accuracy", "geometric_mean"])
 def test_of_those_that_miss_alike_the_best_is_taken(objective):
     tied = 0
-    for seed in range(800):
+    for seed in seeds(800, quick=240):
         drawn = problem(seed, n_classes=2, n_samples=14, metric=objective, decimals=1)
         setting = replace(drawn, requirements=(BoundConstraint(METRICS["precision"].bind(1), low=0.95),))
         margins = setting.scores[:, 0] - setting.scores[:, 1]
@@ -111,12 +112,12 @@ def test_of_those_that_miss_alike_the_best_is_taken(objective):
         found = solve(setting)
         assert setting.missed(found.counts) == pytest.approx(least, abs=1e-12)
         assert setting.metric.value(found.counts) == pytest.approx(max(values), abs=1e-12)
-    assert tied > 5
+    assert tied > (5 if exhaustive else 1)
 
 
 def test_a_cost_of_any_size_never_outweighs_a_requirement():
     matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
-    for seed in range(20):
+    for seed in seeds(20, quick=5):
         drawn = problem(seed, n_samples=30)
         requirement = BoundConstraint(METRICS["recall"].bind(2), low=0.8)
         setting = replace(drawn, metric=Cost(matrix), requirements=(requirement,))
@@ -136,7 +137,7 @@ def test_classes_that_are_left_out_take_their_requirements_along():
 @pytest.mark.usefixtures("few_leaps")
 @pytest.mark.parametrize("name", ["recall", "precision", "accuracy", "imbalance_degree"])
 def test_reachable_bounds_are_those_of_brute_force(name):
-    for seed in range(20):
+    for seed in seeds(20, quick=4):
         setting = problem(seed, n_samples=12, metric="accuracy")
         metric = METRICS[name].bind(1)
         values = [metric.value(setting.truth.count(d, confusion=True)) for d in decisions_of_three(setting.scores)]

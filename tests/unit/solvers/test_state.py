@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax, logsumexp, softmax
+from support import effort
 from support.oracles import offsets_of_state
 
 from skimbalance.metrics import imbalance_state
@@ -51,7 +52,7 @@ def state_by_hand(scores, offsets, weights=None):
 
 
 def test_a_thousand_problems_are_solved_in_fewer_than_twenty_hessians():
-    for seed in range(1000):
+    for seed in effort.seeds(1000, quick=100):
         scores, weights, target = hard_problem(seed)
         found = solve_state(scores, target, weights=weights)
         reached = state_by_hand(scores, found.offsets, weights)

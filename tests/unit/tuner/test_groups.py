@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
+from support.effort import seeds
 
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning
@@ -49,7 +50,7 @@ class TestGroups:
     def test_the_interval_holds_on_new_groups(self):
         """It does in nine cases of ten with groups, and in three of four without."""
         held = {True: [], False: []}
-        for seed in range(40):
+        for seed in seeds(40, quick=20):
             rng = np.random.default_rng(seed)
             scores, y, groups = clustered(rng, 400)
             new, y_new, _ = clustered(rng, 400)

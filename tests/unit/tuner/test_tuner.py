@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score, get_scorer, matthews_corrcoef
+from support.effort import seeds, thinned
 from support.tuning import EXACT, NAMES, draw
 
 from skimbalance import OffsetTuner
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.usefixtures("few_leaps")
 @pytest.mark.parametrize("name", sorted(METRICS))
 @pytest.mark.parametrize(("estimate", "n_draws"), [("robust", 2), ("plugin", 2), ("empirical", 20)])
 def test_in_sample_score_is_the_metric_of_predict(name, decimals, estimate, n_draws):
-    for seed in range(n_draws):
+    for seed in seeds(n_draws, quick=1):
         proba, y = draw(seed, 2 if METRICS[name].is_binary else 4, decimals=decimals)
-        tuner = OffsetTuner(name, estimate=estimate, confidence_level=None).fit(proba, y)
+        tuner = OffsetTuner(name, estimate=estimate, n_bootstraps=2, confidence_level=None).fit(proba, y)
         assert tuner.in_sample_score_ == score_labels(METRICS[name], y, tuner.predict(proba))
 
 
@@ -75,7 +76,7 @@ class TestKinds:
             assert tuner.transform(scores).shape == (len(y), 2)
 
     def test_the_threshold_is_on_the_probability_of_the_second_class(self):
-        for seed in range(50):
+        for seed in seeds(50, quick=10):
             proba, y = draw(seed, 2, decimals=seed % 3 or None)
             tuner = OffsetTuner("f1").fit(proba, y)
             np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] >= tuner.threshold_)
@@ -151,7 +152,7 @@ def test_matthews_correlation_of_one_positive_in_millions():
 
 
 @pytest.mark.parametrize("name", ["matthews_corrcoef", "cohen_kappa", "f1_macro"])
-@pytest.mark.parametrize("size", [1e-310, 1e-300, 1e-9, 1e200])
+@pytest.mark.parametrize("size", thinned([1e-310, 1e-300, 1e-9, 1e200], quick=2))
 def test_the_size_of_the_weights_does_not_matter(name, size):
     proba, y = draw(8, 3)
     expected = OffsetTuner(name).fit(proba, y)

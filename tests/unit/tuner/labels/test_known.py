@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.effort import thinned
 from support.label_oracles import best_of_all, decided, drawn_problem
 from support.labels import fit_multilabel
 
@@ -76,7 +77,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "estimate", "grouped"), CASES)
+@pytest.mark.parametrize(("name", "estimate", "grouped"), thinned(CASES, quick=10))
 def test_unknown_scores_change_nothing(name, estimate, grouped, rng):
     log_odds, indicator, known = masked_problem(rng)
     groups = np.repeat(np.arange(50), 4) if grouped else None

@@ -1,0 +1,168 @@
+"""Plant faults that a careless change could make, one at a time, and print which of them the tests detect.
+
+Run from the root of the repository: `python tests/mutations.py`. The exit code is 1 if more than one fault stays
+undetected, and 2 if the text of a fault is no longer found once, or tests fail without any fault.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MISSES_ALLOWED = 1
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A regular expression that matches once in a folder of the package, what replaces it, and the tests to run."""
+
+    what: str
+    folder: str
+    pattern: str
+    replacement: str
+    tests: tuple[str, ...]
+
+
+FAULTS = (
+    Fault(
+        "a tie goes to the first class",
+        "_core",
+        r"scores\[:, 1\] - scores\[:, 0\] >= cut",
+        "scores[:, 1] - scores[:, 0] > cut",
+        ("properties/test_decision_rule.py",),
+    ),
+    Fault(
+        "weights are dropped from predicted counts",
+        "metrics",
+        r"predicted=count_codes\(decisions, self\.weight\(samples\)",
+        "predicted=count_codes(decisions, None",
+        ("unit/metrics",),
+    ),
+    Fault(
+        "beta weighs precision in place of recall",
+        "metrics",
+        r"predicted \+ squared \* support",
+        "squared * predicted + support",
+        ("unit/metrics",),
+    ),
+    Fault(
+        "the cost matrix is transposed",
+        "metrics",
+        r"bring\(self\._cells, ",
+        "bring(self._cells.T, ",
+        ("unit/metrics",),
+    ),
+    Fault(
+        "an upper bound of a constraint has the wrong sign",
+        "metrics",
+        r"max\(self\.low - value, value - self\.high\)",
+        "max(self.low - value, self.high - value)",
+        ("unit/solvers/test_requirements.py",),
+    ),
+    Fault(
+        "the prior offsets have the wrong sign",
+        "solvers",
+        r"-tau \* xp\.log\(",
+        "tau * xp.log(",
+        ("unit/solvers",),
+    ),
+    Fault(
+        "the binary offset is that of the other class",
+        "solvers",
+        r"cuts\.offsets\[0\]\] if k == 1 else",
+        "cuts.offsets[0]] if k == 0 else",
+        ("unit/solvers",),
+    ),
+    Fault(
+        "a cut lies one interval too early",
+        "solvers",
+        r"\+ side\] for side in \(0, 1\)\)",
+        "+ side] for side in (-1, 0))",
+        ("unit/solvers",),
+    ),
+    Fault(
+        "offsets are fitted on the fold that they are judged on",
+        "estimation",
+        r"fold_of != fold\b",
+        "fold_of == fold",
+        ("unit/estimation",),
+    ),
+    Fault(
+        "folds are not stratified",
+        "estimation",
+        r"order = shuffled\[np\.argsort\(codes\[shuffled\], kind=\"stable\"\)\]",
+        "order = shuffled",
+        ("unit/estimation",),
+    ),
+    Fault(
+        "a loss is taken for a gain",
+        "estimation",
+        r"1 \+ gain / error",
+        "1 - gain / error",
+        ("unit/estimation",),
+    ),
+    Fault(
+        "the variance of the jackknife lacks a factor",
+        "estimation",
+        r"\(n_folds - 1\) \*\* 2 / n_folds",
+        "(n_folds - 1) / n_folds",
+        ("unit/estimation",),
+    ),
+)
+
+
+def planted(fault: Fault) -> tuple[Path, str]:
+    """Return the file of a fault, relative to the package, and its text with the fault."""
+    found = []
+    for path in sorted((ROOT / "skimbalance" / fault.folder).rglob("*.py")):
+        text, n_found = re.subn(fault.pattern, lambda _: fault.replacement, path.read_text("utf-8"))
+        found += [(path.relative_to(ROOT), text)] * n_found
+    if len(found) != 1:
+        print(f"{fault.what}: {fault.pattern!r} matches {len(found)} times in skimbalance/{fault.folder}, not once")
+        sys.exit(2)
+    return found[0]
+
+
+def run(tests: tuple[str, ...], *, folder: Path) -> subprocess.CompletedProcess:
+    """Run tests against the package in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in tests)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def main() -> int:
+    """Plant each fault, print what the tests make of it, and return the exit code."""
+    changed = [planted(fault) for fault in FAULTS]  # all texts must be there before the first test runs
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for name in ("skimbalance", "tests", "docs", "examples"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        for tests in sorted({fault.tests for fault in FAULTS}):
+            if (done := run(tests, folder=folder)).returncode:
+                print(f"{', '.join(tests)}: fails without any fault\n{done.stdout[-2000:]}")
+                return 2
+        missed = 0
+        for fault, (path, text) in zip(FAULTS, changed, strict=True):
+            original = (folder / path).read_text("utf-8")
+            (folder / path).write_text(text, "utf-8")
+            done = run(fault.tests, folder=folder)
+            (folder / path).write_text(original, "utf-8")
+            missed += done.returncode != 1
+            failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
+            print(f"{'detected' if done.returncode == 1 else 'MISSED  '}  {fault.what}  {' '.join(failed)}", flush=True)
+    print(f"{len(FAULTS) - missed} of {len(FAULTS)} detected")
+    return 1 if missed > MISSES_ALLOWED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
