@@ -75,7 +75,7 @@ def regions() -> Figure:
     figure = Figure(figsize=(5.6, 2.9), layout="constrained")
     plane = np.stack(np.meshgrid(np.linspace(-5, 5, 400), np.linspace(-5, 5, 400)), axis=-1)
     scores = np.concatenate([np.zeros_like(plane[..., :1]), plane], axis=-1)
-    names = ("most frequent", "second", "rarest")
+    names = ("majority", "second", "rarest")
     titles = "argmax(scores)", "argmax(scores + offsets)"
     colours = mpl.colors.ListedColormap([GREY, BLUE, ORANGE])
     axes = figure.subplots(1, 2, sharey=True)
@@ -85,8 +85,8 @@ def regions() -> Figure:
         for k, name in enumerate(names):
             ax.text(*plane[codes == k].mean(axis=0), name, ha="center", va="center")
         ax.set_title(title)
-    figure.axes[0].set_ylabel("score of the rarest,\nminus the most frequent")
-    figure.supxlabel("score of the second, minus the most frequent", fontsize=10)
+    figure.axes[0].set_ylabel("score of the rarest,\nminus the majority")
+    figure.supxlabel("score of the second, minus the majority", fontsize=10)
     return figure
 
 
@@ -109,7 +109,7 @@ def line_search() -> Figure:
         va="center",
     )
     above.set(ylabel="F1 of the class", ylim=(0, 1))
-    for code, colour, name in ((1, ORANGE, "its samples"), (0, GREY, "others")):
+    for code, colour, name in ((1, ORANGE, "class"), (0, GREY, "others")):
         below.eventplot(margins[y[order] == code], lineoffsets=code, linelengths=0.8, colors=colour)
         below.text(1.005, (code + 0.5) / 2, name, color=colour, transform=below.transAxes, va="center")
     below.set(xlabel="offset of the class; ticks are the margins of the samples", yticks=[])
@@ -250,7 +250,7 @@ def cross_fitting() -> Figure:
             colour, alpha = (ORANGE, 0.9) if judged else (BLUE, 0.3)
             ax.add_patch(Rectangle((part, -fit), 0.94, 0.72, color=colour, alpha=alpha))
             if judged:
-                ax.text(part + 0.47, -fit + 0.36, "judged", ha="center", va="center", color="white", fontsize=9)
+                ax.text(part + 0.47, -fit + 0.36, "predicted", ha="center", va="center", color="white", fontsize=9)
         ax.text(5.1, -fit + 0.36, f"offsets of fit {fit + 1}", va="center")
     ax.text(0, 0.95, "samples: offsets are fitted on the pale parts and predict the orange part", va="bottom")
     ax.set(xlim=(0, 6.6), ylim=(-4.1, 1.4))

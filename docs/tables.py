@@ -97,7 +97,7 @@ def labels() -> str:
 
 
 def _averaged(rows: Iterable[dict[str, str]], metric: str) -> str:
-    """Return a line for each data set and a column for each method; the last column is the best baseline's difference."""
+    """Return a line for each data set and a column for each method, then the difference to the best baseline."""
     sets: dict[str, dict[str, dict[str, str]]] = {}
     for row in rows:
         if row["metric"] == metric:
