@@ -76,14 +76,14 @@ FAULTS = (
         "solvers",
         r"cuts\.offsets\[0\]\] if k == 1 else",
         "cuts.offsets[0]] if k == 0 else",
-        ("unit/solvers/test_line_search.py", "properties/test_solvers.py"),
+        ("unit/solvers/test_line_search.py", "unit/solvers/test_requirements.py"),
     ),
     Fault(
         "a cut lies one interval too early",
         "solvers",
         r"\+ side\] for side in \(0, 1\)\)",
         "+ side] for side in (-1, 0))",
-        ("unit/solvers/test_line_search.py", "properties/test_solvers.py"),
+        ("unit/solvers/test_line_search.py", "unit/solvers/test_requirements.py"),
     ),
     Fault(
         "offsets are fitted on the fold that they are judged on",
