@@ -39,7 +39,7 @@ class FewRowsWarning(SkimbalanceWarning):
 
 
 class UncertainShiftWarning(SkimbalanceWarning):
-    """The shares of the classes in rows without labels cannot be told from those that offsets are for."""
+    """The change of class priors in samples without labels is not significant."""
 
 
 class UnreachableGoalWarning(SkimbalanceWarning):

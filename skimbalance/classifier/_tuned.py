@@ -313,7 +313,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         Warns
         -----
         UncertainShiftWarning
-            If the shares of the classes cannot be told from those that the offsets are for; these stay as they are.
+            If the change of class priors is not significant; the offsets are not changed.
         """
         check_is_fitted(self)
         response = response_of(self, X)

@@ -1,6 +1,5 @@
 """From the samples at hand to samples not seen: offsets that hold, and how good they will be."""
 
-from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import (
     CrossFit,
     cross_fit,
@@ -14,6 +13,7 @@ from skimbalance.estimation._cross_fit import (
 from skimbalance.estimation._estimate import ESTIMATES, Estimated, Estimation, in_turn
 from skimbalance.estimation._groups import held_by, independent_counts, independent_weights
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
+from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._robust import plugin, robust
 from skimbalance.estimation._state_estimate import StateEstimate, StateProblem
 

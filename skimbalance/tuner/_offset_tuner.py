@@ -377,7 +377,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Returns
         -------
         OffsetTuner
-            Another fitted tuner. Its `class_prior` are the shares that its offsets are for. Its `prior_shift_` has
+            Another fitted tuner. Its `class_prior` is the one that its offsets are for. Its `prior_shift_` has
             arrays (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate.
 
         Raises
@@ -388,7 +388,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Warns
         -----
         UncertainShiftWarning
-            If the shares of the classes cannot be told from those that the offsets are for.
+            If the change of class priors is not significant.
 
         Notes
         -----
