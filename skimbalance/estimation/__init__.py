@@ -1,6 +1,5 @@
 """Offsets for unseen data, and the score to expect there: cross-fitting, calibration, bootstraps, prior shift."""
 
-from skimbalance.estimation._adaptation import notes_on_shift, shift_to
 from skimbalance.estimation._cross_fit import (
     ClassCrossFit,
     CrossFit,
@@ -13,6 +12,7 @@ from skimbalance.estimation._cross_fit import (
 )
 from skimbalance.estimation._estimate import ESTIMATES, estimate, fit_of, tighten
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
+from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._redraw import held_by, independent_counts, independent_weights
 from skimbalance.estimation._state_estimate import StateProblem
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, in_turn

@@ -125,7 +125,7 @@ def test_retune_compares_the_rows_of_X_and_y():
     clf = TunedOffsetClassifierCV(LogisticRegression(), cv=2, objective="accuracy", estimate="plugin").fit(X, Y)
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[90, 89\]"):
         clf.retune(X, Y[1:])
-    with pytest.raises(ValueError, match=r"^adapt_to needs at least 10 rows .*got 9"):
+    with pytest.raises(ValueError, match=r"^adapt_to needs at least 10 samples .*got 9"):
         clf.adapt_to(X[:9])
 
 

@@ -1,4 +1,4 @@
-"""Shares of classes without labels: against plain minimisers, and on rows whose shares are known."""
+"""Class priors of samples without labels, compared with a plain minimiser and with known class priors."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,12 @@ from support.problems import in_namespace, labels, log_proba
 from skimbalance.estimation import _prior_shift, in_turn
 from skimbalance.estimation._calibration import Calibration, Sample, calibrated_shares
 from skimbalance.estimation._kept_rows import KeptRows, thinned
-from skimbalance.estimation._mixture import likeliest_prior, prior_of_decisions
-from skimbalance.estimation._prior_shift import estimated_shift, rows_to_estimate_from
+from skimbalance.estimation._prior_shift import (
+    estimated_shift,
+    likeliest_prior,
+    prior_of_decisions,
+    samples_for_estimate,
+)
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -25,7 +29,7 @@ def problem(y, scores, weights=None):
 
 
 def draw(prior, n_samples, seed):
-    """Labels of these shares, and logits that are right under equal ones."""
+    """Labels with these class priors, and logits that are calibrated for equal ones."""
     rng = np.random.default_rng(seed)
     y = rng.choice(3, n_samples, p=prior)
     return y, (rng.normal(size=(n_samples, 3)) + CENTRES[y]) @ CENTRES.T
@@ -65,7 +69,7 @@ def test_classes_may_come_in_any_order_and_weights_are_repetitions(rng):
     np.testing.assert_allclose(repeated, found, atol=1e-6)
 
 
-def test_rows_that_tell_nothing_leave_the_prior_where_it_was():
+def test_samples_without_information_do_not_change_the_prior():
     found = likeliest_prior(np.ones((500, 3)), np.ones(500), pull=30 * PRIOR)
     np.testing.assert_allclose(found, PRIOR)
 
@@ -90,7 +94,7 @@ def test_a_shift_is_found_however_wrong_the_temperature_is():
         np.testing.assert_allclose(found.prior, OTHER, atol=0.05)
         assert (found.interval[0] < found.estimated).all()
         assert (found.estimated < found.interval[1]).all()
-        assert found.kept > 0.9
+        assert found.shrinkage_factor > 0.9
 
 
 def test_the_interval_covers_the_truth():
@@ -103,7 +107,7 @@ def test_the_interval_covers_the_truth():
     assert np.mean(inside) > 0.7
 
 
-def test_where_nothing_shifts_offsets_are_left_alone():
+def test_without_a_shift_the_prior_is_not_changed():
     moved, tried = 0, seeds(30, quick=10)
     for seed in tried:
         y, scores = draw(PRIOR, 600, seed)
@@ -115,14 +119,14 @@ def test_where_nothing_shifts_offsets_are_left_alone():
     assert moved <= 0.1 * len(tried)
 
 
-def test_what_is_known_is_bounded_by_the_rows():
-    """The fewer rows, the less of the shift is believed."""
+def test_the_shrinkage_factor_grows_with_the_number_of_samples():
+    """Fewer samples give a smaller shrinkage factor."""
     y, scores = draw(PRIOR, 300, 0)
-    kept = [shift(y, scores, draw(OTHER, n_samples, 1)[1]).kept for n_samples in (20, 100, 1000)]
-    assert kept == sorted(kept)
+    factors = [shift(y, scores, draw(OTHER, n_samples, 1)[1]).shrinkage_factor for n_samples in (20, 100, 1000)]
+    assert factors == sorted(factors)
 
 
-def test_weights_make_the_shares_that_are_shifted_from():
+def test_weights_define_the_class_priors_of_the_fit():
     y, scores = draw(PRIOR, 3000, 0)
     weights = (OTHER / PRIOR)[y]
     found = estimated_shift(problem(y, scores, weights), draw(OTHER, 1000, 1)[1], level=0.9, seed=0, run=in_turn)
@@ -130,7 +134,7 @@ def test_weights_make_the_shares_that_are_shifted_from():
     assert not found.is_significant
 
 
-def test_a_class_without_rows_gets_no_share():
+def test_a_class_without_samples_has_a_prior_of_zero():
     y, scores = draw(PRIOR, 1000, 0)
     wide = np.insert(scores, 1, -1.0, axis=1)
     found = shift(np.where(y > 0, y + 1, 0), wide, np.insert(draw(OTHER, 1000, 1)[1], 1, -1.0, axis=1))
@@ -141,12 +145,12 @@ def test_a_class_without_rows_gets_no_share():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_many_rows_are_thinned(monkeypatch, n_classes):
-    monkeypatch.setattr(_prior_shift, "_ROWS", 2000)
+    monkeypatch.setattr(_prior_shift, "_SAMPLES", 2000)
     y, scores = draw(PRIOR, 40_000, 0)
     new = draw(OTHER, 30_000, 1)[1]
     if n_classes == 2:
         y, scores, new = np.minimum(y, 1), scores[:, :2], new[:, :2]
-    chosen = rows_to_estimate_from(new, n_classes=n_classes)
+    chosen = samples_for_estimate(new, n_classes=n_classes)
     assert len(chosen) == 2000
     found = shift(y, scores, chosen)
     assert found.n_samples == 2000
@@ -154,9 +158,9 @@ def test_many_rows_are_thinned(monkeypatch, n_classes):
         np.testing.assert_allclose(found.estimated, OTHER, atol=0.05)
 
 
-def test_too_few_rows_are_refused():
-    with pytest.raises(ValueError, match=r"adapt_to needs at least 10 rows.*got 9"):
-        rows_to_estimate_from(np.zeros((9, 3)), n_classes=3)
+def test_too_few_samples_raise():
+    with pytest.raises(ValueError, match=r"adapt_to needs at least 10 samples.*got 9"):
+        samples_for_estimate(np.zeros((9, 3)), n_classes=3)
 
 
 def test_every_library(xp):

@@ -1,4 +1,4 @@
-"""Offsets for rows without labels, in which classes are more or less frequent."""
+"""Offsets for samples without labels that have other class priors."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ def features(prior, n_samples, seed):
 
 
 def draw(prior, n_samples, seed):
-    """Logits that are right under PRIOR, and labels."""
+    """Logits that are calibrated for PRIOR, and labels."""
     X, y = features(prior, n_samples, seed)
     return X @ CENTRES.T + np.log(PRIOR), y
 
@@ -62,7 +62,7 @@ def test_it_is_a_fit_under_the_estimated_prior_and_the_original_stays():
     assert not any("without labels" in note for note in fitted.notes_)
 
 
-def test_what_was_estimated_is_told():
+def test_the_estimate_is_an_attribute():
     found = tuner().adapt_to(NEW).prior_shift_
     np.testing.assert_allclose(found.before, np.unique(Y, return_counts=True)[1] / len(Y))
     np.testing.assert_allclose(found.estimated, OTHER, atol=0.07)
@@ -71,9 +71,9 @@ def test_what_was_estimated_is_told():
     assert found.n_samples == len(NEW)
 
 
-def test_without_a_shift_the_offsets_stay_and_a_warning_says_so():
+def test_without_a_shift_the_offsets_stay_with_a_warning():
     fitted = tuner()
-    with pytest.warns(UncertainShiftWarning, match="cannot be told from"):
+    with pytest.warns(UncertainShiftWarning, match="is not significant"):
         adapted = fitted.adapt_to(SAME)
     assert adapted is not fitted
     assert adapted.class_prior is None
@@ -92,7 +92,7 @@ def test_a_shift_can_be_undone_and_a_new_fit_forgets_it():
     assert not hasattr(back.fit(SCORES, Y), "prior_shift_")
 
 
-def test_shares_are_told_from_those_of_class_prior():
+def test_the_shift_is_relative_to_class_prior():
     fitted = tuner(class_prior=OTHER)
     with pytest.warns(UncertainShiftWarning):
         fitted.adapt_to(NEW)
@@ -152,12 +152,12 @@ def test_weights_count():
     np.testing.assert_allclose(fitted.adapt_to(SAME).class_prior, PRIOR, atol=0.07)
 
 
-def test_a_class_without_rows_has_no_share():
+def test_a_class_without_samples_has_a_prior_of_zero():
     four, new = (np.column_stack([s, s.min(axis=1) - 1]) for s in (SCORES, NEW))
     fitted = OffsetTuner("accuracy", kind="logits").fit(four, Y, classes=[*NAMES, "dog"])
     adapted = fitted.adapt_to(new)
     assert adapted.class_prior[3] == 0
-    assert any("Nothing is known of ['dog']" in note for note in adapted.notes_)
+    assert any("The fit had no samples of ['dog']" in note for note in adapted.notes_)
 
 
 def test_every_library(xp):
@@ -172,7 +172,7 @@ def test_errors_name_the_argument():
     fitted = tuner()
     with pytest.raises(NotFittedError):
         OffsetTuner().adapt_to(NEW)
-    with pytest.raises(ValueError, match="adapt_to needs at least 10 rows") as caught:
+    with pytest.raises(ValueError, match="adapt_to needs at least 10 samples") as caught:
         fitted.adapt_to(NEW[:9])
     assert caught.value.__notes__ == ["See 'Messages' in the documentation of skimbalance."]
     with pytest.raises(ValueError, match="scores must have 3 columns"):
