@@ -30,7 +30,7 @@ from skimbalance.solvers import (
     solve,
 )
 
-__all__ = ["ESTIMATES", "estimate", "fit_of", "tighten"]
+__all__ = ["ESTIMATES", "Estimate", "estimate", "fit_of", "tighten"]
 
 
 @dataclass(frozen=True)

@@ -391,7 +391,7 @@ class TestData:
             ({"sample_weight": -np.ones(100)}, "sample_weight must not be negative"),
             ({"sample_weight": np.zeros(100)}, "sample_weight must be positive somewhere"),
             ({"sample_weight": np.ones(7)}, "equally many rows"),
-            ({"classes": [0, 5]}, "which classes lacks"),
+            ({"classes": [0, 5]}, "which is none of"),
         ],
     )
     def test_bad_input_is_named(self, change, message):

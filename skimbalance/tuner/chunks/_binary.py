@@ -20,7 +20,18 @@ from skimbalance.metrics.base import Metric
 from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, trace_along
 from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats
 
-__all__ = ["Budget", "MarginSize", "best_threshold"]
+__all__ = [
+    "Budget",
+    "CandidateSums",
+    "Intervals",
+    "MarginSize",
+    "SortedSamples",
+    "best_threshold",
+    "between",
+    "candidate_sums",
+    "margins_within",
+    "upper_bound",
+]
 
 _Vector = npt.NDArray[Any]
 

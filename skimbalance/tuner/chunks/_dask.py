@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import is_dask, to_numpy
 from skimbalance._core.typing import ArrayLike
 
-__all__ = ["DaskChunks", "array_of", "chunks_of", "floating_of", "map_blocks", "n_columns"]
+__all__ = ["DaskChunks", "DaskSamples", "array_of", "chunks_of", "floating_of", "map_blocks", "n_columns"]
 
 _Result = TypeVar("_Result")
 

@@ -28,7 +28,16 @@ from skimbalance.solvers import (
 )
 from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, counts_of
 
-__all__ = ["Limits", "coordinate_ascent"]
+__all__ = [
+    "Limits",
+    "NearSamples",
+    "Restart",
+    "best_restart",
+    "candidates_per_class",
+    "coordinate_ascent",
+    "near_samples",
+    "restart_candidates",
+]
 
 _Codes = npt.NDArray[np.int64]
 

@@ -113,7 +113,7 @@ class TestRepeatedSplits:
         assert widths[0] > 0.6 * widths[1]
         assert len(many.cv_results_["rows"]) == 1500
         np.testing.assert_allclose(many.tuner_.class_profile_.support, once.tuner_.class_profile_.support)
-        assert "150 rows" in str(many.tuner_.report()).splitlines()[0]
+        assert "150 samples" in str(many.tuner_.report()).splitlines()[0]
         samples = many.cv_results_["rows"]
         assert_alike(many.tuner_, by_hand(many, samples, sample_weight=np.full(1500, 0.1)))
         assert_alike(many.retune().tuner_, many.tuner_)

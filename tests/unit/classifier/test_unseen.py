@@ -107,7 +107,7 @@ def test_a_label_that_appears_late_is_tuned_on_the_folds_that_know_it():
     direct = OffsetTuner("f1").fit(stored["scores"][known, 3], y[stored["rows"][known], 3])
     alone = TunedOffsetClassifierCV(ONE_VS_REST, objective="f1_macro", cv=TimeSeriesSplit(5)).fit(X, y[:, [0, 3]])
     assert alone.offsets_[1] == pytest.approx(direct.offsets_[1] - direct.offsets_[0])
-    assert any(f"of the label: 3 in {np.sum(~known)} rows." in note for note in clf.tuner_.notes_)
+    assert any(f"of the label: 3 in {np.sum(~known)} samples." in note for note in clf.tuner_.notes_)
     again = clf.retune(objective="f1_macro")
     np.testing.assert_array_equal(again.offsets_, clf.offsets_)
     assert again.score_ == clf.score_

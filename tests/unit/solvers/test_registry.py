@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 from support.problems import problem
 
 from skimbalance import OffsetTuner
-from skimbalance.estimation import ESTIMATES, Estimation, in_turn
+from skimbalance.estimation import ESTIMATES, FitSpec, estimate
 from skimbalance.metrics.base import Decomposition
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
@@ -64,20 +64,20 @@ def test_every_solver_satisfies_constraints(name):
 def test_metrics_that_a_solver_cannot_optimise_are_refused(name):
     for decomposition, metric in EXAMPLES.items():
         if decomposition in SOLVERS[name].decompositions:
-            assert get_solver(resolve_solver(metric, n_classes=3, estimate="robust", solver=name).solver).name == name
+            assert get_solver(resolve_solver(metric, FitSpec(solver=name), n_classes=3)[0].solver).name == name
         else:
             with pytest.raises(ValueError, match=f"solver='{name}' needs a metric"):
-                resolve_solver(metric, n_classes=3, estimate="robust", solver=name)
+                resolve_solver(metric, FitSpec(solver=name), n_classes=3)
 
 
 @pytest.mark.parametrize("metric", EXAMPLES.values())
 def test_auto_becomes_a_solver_of_the_registry(metric):
-    chosen = resolve_solver(metric, n_classes=3, estimate="robust", solver="auto").solver
+    chosen = resolve_solver(metric, FitSpec(solver="auto"), n_classes=3)[0].solver
     assert metric.decomposition in get_solver(chosen).decompositions
 
 
-@pytest.mark.parametrize("estimate", ESTIMATES)
-def test_a_new_solver_is_the_one_that_runs(monkeypatch, estimate):
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_a_new_solver_is_the_one_that_runs(monkeypatch, name):
     """Nothing else takes the place of a solver that is named."""
     ran = []
 
@@ -86,13 +86,13 @@ def test_a_new_solver_is_the_one_that_runs(monkeypatch, estimate):
         return here.solved(np.zeros(here.n_classes), n_iter=7)
 
     monkeypatch.setattr(registry, "SOLVERS", MappingProxyType({**SOLVERS, "new": Solver("new", run)}))
-    estimation = Estimation(estimate, 4, None, 0, in_turn, lambda _: None, solver="new")
-    assert estimation(problem(0, n_samples=30)).solution.n_iter == 7
+    spec = FitSpec(estimate=name, solver="new", confidence_level=None)
+    assert estimate(problem(0, n_samples=30), spec).n_iter == 7
     assert ran == [(30, {"seed", "restarts", "progress"})]
 
 
-@pytest.mark.parametrize("estimate", ESTIMATES)
+@pytest.mark.parametrize("named", ESTIMATES)
 @pytest.mark.parametrize("name", ["auto", "newton"])
-def test_a_name_that_is_not_in_the_registry_is_refused(name, estimate):
+def test_a_name_that_is_not_in_the_registry_is_refused(name, named):
     with pytest.raises(ValueError, match=f"solver must be one of 'coordinate_ascent', .*; got '{name}'"):
-        Estimation(estimate, 4, None, 0, in_turn, lambda _: None, solver=name)(problem(0))
+        estimate(problem(0), FitSpec(estimate=named, solver=name, confidence_level=None))

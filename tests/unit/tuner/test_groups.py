@@ -158,7 +158,7 @@ class TestRepeats:
         assert grouped.score_ == pytest.approx(once.score_, abs=0.05)
         if weighted:
             np.testing.assert_allclose(grouped.class_profile_.support, once.class_profile_.support)
-            assert f"{len(y)} rows" in str(grouped.report())
+            assert f"{len(y)} samples" in str(grouped.report())
 
     @pytest.mark.filterwarnings("default")
     @pytest.mark.parametrize("n_samples", [9, 10])

@@ -86,7 +86,7 @@ def test_hostile_weights(weights, message):
     [
         ([0, 1, 2], "classes must hold 2 distinct labels"),
         ([0, 0], "classes must hold 2 distinct labels"),
-        ([0, 5], r"y holds \[1\], which is none of: \[0, 5\]"),
+        ([0, 5], r"y holds \[1\], which is none of \[0, 5\]"),
     ],
 )
 def test_hostile_classes(classes, message):

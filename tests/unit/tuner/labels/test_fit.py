@@ -95,8 +95,8 @@ def test_labels_of_all_rows_or_none_keep_zero(rng, name):
     fit = fit_multilabel(log_odds, indicator, metric=name, labels=["none", "b", "c", "all"])
     assert fit.offsets[0] == fit.offsets[3] == 0
     assert (fit.offsets_interval[:, [0, 3]] == 0).all()
-    assert any("No row carries" in note and "none" in note for note in fit.notes)
-    assert any("Every row carries" in note and "all" in note for note in fit.notes)
+    assert any("No sample carries" in note and "none" in note for note in fit.notes)
+    assert any("Every sample carries" in note and "all" in note for note in fit.notes)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -157,7 +157,7 @@ def test_a_floor_with_confidence_is_raised(problem):
 def test_floors_out_of_reach(problem, name):
     log_odds, indicator = problem
     floors = [AtLeast("recall", 0.99, label=1), AtLeast("precision", 0.99, label=1)]
-    with pytest.warns(UnreachableGoalWarning, match="No offset of label 1 meets"):
+    with pytest.warns(UnreachableGoalWarning, match="No offset of label 1 satisfies"):
         fit = fit_multilabel(log_odds, indicator, metric=name, constraints=floors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -152,7 +152,7 @@ def test_labels_that_lack_some_scores_are_named(rng):
     log_odds, indicator, known = masked_problem(rng)
     fit = fit_multilabel(log_odds, indicator, metric="f1_macro", known=known, labels=list("abcd"))
     n_unknown = (~known).sum(axis=0)
-    assert any(f"'a' in {n_unknown[0]} rows, 'b' in {n_unknown[1]} rows." in note for note in fit.notes)
+    assert any(f"'a' in {n_unknown[0]} samples, 'b' in {n_unknown[1]} samples." in note for note in fit.notes)
 
 
 def test_few_known_rows_are_warned_about(rng):
@@ -171,7 +171,7 @@ def test_a_floor_holds_on_known_rows(name, rng):
     samples = known[:, 0] & indicator[:, 0]
     assert decided(fit, log_odds)[samples, 0].mean() >= 0.9
     known[samples, 0] = False
-    with pytest.warns(UnreachableGoalWarning, match="Label 0 has no rows to tune on: .* recall"):
+    with pytest.warns(UnreachableGoalWarning, match="Label 0 has no samples to tune on: .* recall"):
         fit = fit_multilabel(log_odds, indicator, metric=name, known=known, constraints=[floor])
     assert not any(note.startswith("Constraint") for note in fit.notes)
 

@@ -84,7 +84,7 @@ def test_every_name_has_a_metric(rng):
     [
         ("f1", "needs an average over labels, such as 'f1_macro'"),
         ("accuracy", "name 'hamming'"),
-        ("imbalance_degree", "not defined for several labels"),
+        ("imbalance_degree", "not defined for multilabel targets"),
         ("roc_auc", "judges scores"),
         ([FBeta()], "a metric for each of 3 labels"),
         (Cost(np.ones((3, 3))), "one row and column for each of 2 classes"),
