@@ -51,7 +51,7 @@ class Report:
         one, several = ("label", "labels") if tuner.multilabel_ else ("class", "classes")
         thresholds = to_numpy(tuner.threshold_) if tuner.multilabel_ else None
         own = () if thresholds is None else ("threshold",)
-        header: _Row = (one, "rows", "offset", "interval", *own, "recall", "precision")
+        header: _Row = (one, "samples", "offset", "interval", *own, "recall", "precision")
         classes = _lines(profile, to_numpy(tuner.offsets_), getattr(tuner, "offsets_interval_", None), thresholds)
         if not hasattr(tuner, "offsets_interval_"):
             header, classes = _without(3, header), [_without(3, line) for line in classes]

@@ -88,7 +88,7 @@ def test_whole_weights_are_repeated_samples(estimate, n_classes, rng):
     np.testing.assert_allclose(weighted, repeated, atol=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:The shares of the classes")
+@pytest.mark.filterwarnings("ignore:The change of class priors")
 def test_the_order_of_samples_without_labels_has_no_influence(rng):
     (proba, y), (unlabelled, _) = draw(9, n_samples=150), draw(10, n_samples=100)
     order, new_order = rng.permutation(150), rng.permutation(100)

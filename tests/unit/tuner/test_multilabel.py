@@ -383,7 +383,7 @@ def test_the_report(samples, capsys):
     assert "[OffsetTuner] f1_macro: 4 labels fitted" in capsys.readouterr().out
     report = tuner.report()
     assert report.title == "OffsetTuner, 4 labels"
-    assert report.header == ("label", "rows", "offset", "interval", "threshold", "recall", "precision")
+    assert report.header == ("label", "samples", "offset", "interval", "threshold", "recall", "precision")
     rarest = int(samples[1].sum(axis=0).argmin())
     assert report.classes[0][0] == NAMES[rarest]
     assert report.classes[0][4] == f"{tuner.threshold_[rarest]:#.3g}"
