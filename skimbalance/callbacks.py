@@ -224,7 +224,8 @@ class TunedOffsetCheckpoint(Callback):
         """Check net and objective, and undo what the callback changed as an earlier training ended."""
         if net.train_split is None:
             raise ValueError(
-                "TunedOffsetCheckpoint needs validation rows, and train_split of the net is None: pass ValidSplit(5, "
+                "TunedOffsetCheckpoint needs validation samples, and train_split of the net is None: pass "
+                "ValidSplit(5, "
                 "stratified=True), or predefined_split with a data set"
             )
         if isinstance(self.objective, ImbalanceState):
@@ -265,7 +266,7 @@ class TunedOffsetCheckpoint(Callback):
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Fit and score offsets, write the history, and store the epoch if it is the best."""
         if not self._batches_:
-            raise ValueError("TunedOffsetCheckpoint needs validation rows; the validation set of the net is empty")
+            raise ValueError("TunedOffsetCheckpoint needs validation samples; the validation set of the net is empty")
         logits, codes = (torch.cat(parts) for parts in zip(*self._batches_, strict=True))
         self._batches_ = []
         if kind_of_outputs(net, self.kind) is None:
@@ -289,7 +290,7 @@ class TunedOffsetCheckpoint(Callback):
         """Restore the best epoch, and fold its offsets."""
         chosen = self._best_ if self.restore_best else self._latest_
         if chosen is None or self._best_ is None or chosen.tuner is None:
-            why = "had finite logits on the validation rows" if self._latest_ else "was completed"
+            why = "had finite logits on the validation samples" if self._latest_ else "was completed"
             warn_user(f"No epoch {why}: there are no offsets", SkimbalanceWarning)
             return
         self.tuner_, self.offsets_ = chosen.tuner, chosen.tuner.offsets_
@@ -312,7 +313,9 @@ class TunedOffsetCheckpoint(Callback):
         metric = resolve_metric(self.objective, labels, self.pos_label)
         epoch = _Epoch(number, logits, codes, metric.name)
         if len(codes.unique()) < 2:
-            raise ValueError("TunedOffsetCheckpoint needs validation rows of two classes or more; train_split made one")
+            raise ValueError(
+                "TunedOffsetCheckpoint needs validation samples of two classes or more; train_split made one"
+            )
         if not bool(logits.isfinite().all()):
             return epoch
         tuner = OffsetTuner(

@@ -112,8 +112,8 @@ def imbalance_curve(
     Raises
     ------
     ValueError
-        If scores are not what `kind` says, shapes or lengths do not match, a class has no samples or all have equally
-        many, or a metric is unknown.
+        If scores are not of the given `kind`, shapes or lengths do not match, a class has no samples or all have
+        equally many, or a metric is unknown.
 
     References
     ----------

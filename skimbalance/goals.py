@@ -198,7 +198,7 @@ class ImbalanceState:
     ----------
     target : {"uniform", "prior"}, array-like of shape (K,), dict or float
         The proportion of each class, in the order of the classes or by label. ``"prior"`` is the class prior of the
-        samples of the fit. For two classes, a float is the proportion of the minority class, the second if both are
+        samples of the fit. In the binary case, a float is the proportion of the minority class, the second if both are
         equal. No proportion may be zero, as no offsets give it.
     class_balanced : bool, default=False
         Whether each class that has samples has equal weight in the mean, rather than each sample.
@@ -251,7 +251,7 @@ class ImbalanceState:
             target = np.full(len(labels), 1 / len(labels))
         elif isinstance(target, float):
             if len(labels) != 2:
-                raise ValueError(f"target={target:g} is for two classes; got {len(labels)}. Name a share for each")
+                raise ValueError(f"target={target:g} is for binary problems; got {len(labels)}. Name a share for each")
             target = (1 - target, target) if support[1] <= support[0] else (target, 1 - target)
         return check_distribution("target", check_per_class("target", target, labels), n_classes=len(labels))
 
@@ -273,8 +273,8 @@ def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label,
         if 0 < shares < 1:
             return float(shares)
     raise ValueError(
-        "target must be 'uniform', 'prior', a share above zero for each class, or for two classes the share of the "
-        f"rarer, between 0 and 1; got {shown(target)}"
+        "target must be 'uniform', 'prior', a share above zero for each class, or in the binary case the share of the "
+        f"minority class, between 0 and 1; got {shown(target)}"
     )
 
 

@@ -63,7 +63,7 @@ def decide_scores(scores: Array, offsets: ArrayLike, *, kind: Kind, threshold: f
     """Return the code of the class that scores of any kind, (n, K) or binary (n,), and offsets predict for each sample.
 
     Binary probabilities are compared with the `threshold`, None takes `threshold_of` the offsets. Where it has rounded
-    to one, probabilities of one are told apart by how small that of the other class is.
+    to one, probabilities of one are separated by how small that of the other class is.
     """
     binary = scores.ndim == 1 or scores.shape[1] == 2
     if kind == "logits" or not binary:

@@ -1,4 +1,4 @@
-"""Decision rules of fitted estimators: one class or several labels per sample, behind one interface.
+"""Decision rules of fitted estimators: multiclass and multilabel, behind one interface.
 
 Both rules have the methods `check`, `decide`, `to_labels`, `shifted`, `margins`, `proba`, `log_proba` and `untuned`.
 Only `check` validates scores; all other methods take what it returns.

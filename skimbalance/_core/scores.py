@@ -16,7 +16,7 @@ def log_scores(scores: Array, *, kind: Kind) -> Array:
 
     Binary probabilities are those of the second class, and what they lack to one: log-scores then rise with what is
     compared with the threshold, however far a sample of two is from a sum of one. Where the probability has rounded to
-    one, that of the first class tells how near to one it was.
+    one, that of the first class shows how near to one it was.
     """
     if scores.ndim == 1 or (scores.shape[1] == 2 and kind != "logits"):
         return _two_columns(scores, kind=kind)

@@ -123,7 +123,7 @@ def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
 
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
-    """Return `scores`, the argument `name`, as floating (n, K), or (n,) for two classes, if they are of this kind."""
+    """Return `scores`, the argument `name`, as floating (n, K), or binary (n,), if they are of this kind."""
     x = _numeric(name, _rectangular(name, scores))
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
@@ -163,7 +163,7 @@ def check_response(scores: Array, *, kind: Kind, source: str, several: bool = Fa
 
 
 def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array:
-    """Return the scores of several labels as floating (n, L), if each of them is what `kind` says."""
+    """Return multilabel scores as floating (n, L), if each of them is of this `kind`."""
     x = _numeric("scores", _rectangular("scores", scores))
     if x.ndim != 2 or x.shape[1] != n_labels:
         raise ValueError(
@@ -297,7 +297,7 @@ def _check_sums(sums: Array, kind: str, expected: str, name: str) -> None:
     off = xp.abs(sums - 1)
     if not float(xp.max(off)) <= _SUM_TOLERANCE:
         row = int(xp.argmax(off))
-        raise ValueError(f"{kind} takes rows that {expected}; row {row} of {name} gives {float(sums[row]):g}")
+        raise ValueError(f"{kind} takes samples that {expected}; sample {row} of {name} gives {float(sums[row]):g}")
 
 
 def _check_logits(x: Array, name: str) -> Array:

@@ -55,7 +55,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,), or (n_samples, K) with several labels
+        ndarray of shape (n_samples,), or (n_samples, K) for multilabel targets
             Labels, or the indicator of the predicted labels.
         """
         rule, scores = self._rule_and_scores(X)
@@ -92,8 +92,8 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, K)
-            Probabilities. Their argmax is the prediction, except where the largest two differ by rounding only. With
-            several labels each is the probability of a label, above one half where the label is predicted.
+            Probabilities. Their argmax is the prediction, except where the largest two differ by rounding only. For
+            multilabel targets each is the probability of a label, above one half where the label is predicted.
         """
         rule, scores = self._rule_and_scores(X)
         return rule.proba(scores)
@@ -153,7 +153,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
 def response_of(classifier: Any, X: Any) -> Response:
     """Return the scores of the model within a fitted classifier."""
-    classes = getattr(classifier, "tuner_", classifier).classes_  # of several labels the tuner has the names
+    classes = getattr(classifier, "tuner_", classifier).classes_  # for multilabel targets the tuner has the names
     ask_for = respond_labels if classifier.multilabel_ else respond
     return ask_for(classifier.estimator_, X, response_method=classifier.response_method, classes=classes)
 

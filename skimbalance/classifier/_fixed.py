@@ -189,8 +189,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         """
         if is_multilabel(y):
             raise ValueError(
-                "FixedOffsetClassifier supports one label per sample, y of shape (n,); got a matrix. Pass an indicator "
-                "of several labels to TunedOffsetClassifierCV"
+                "FixedOffsetClassifier supports one label per sample, y of shape (n,); got a matrix. Pass a multilabel indicator "
+                "to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, sample_weight)
@@ -221,7 +221,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             return
         if len(classes) != 2:
             raise ValueError(
-                f"threshold={shown(self.threshold)} is for two classes; there are {len(classes)}. Pass offsets, one "
+                f"threshold={shown(self.threshold)} is binary; there are {len(classes)}. Pass offsets, one "
                 "for each class"
             )
         prior = isinstance(self.offsets, str) and self.offsets == "prior"
@@ -267,7 +267,7 @@ class FixedOffsetClassifier(OffsetClassifier):
         -------
         MetadataRouter
             Parameters of `fit` go to the `fit` of the classifier, as it requests; `sample_weight` is used here too,
-            unless :meth:`set_fit_request` says otherwise.
+            unless :meth:`set_fit_request` changes that.
         """
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=self).add_self_request(self)

@@ -1,4 +1,4 @@
-"""Targets of a classifier: one class or several labels per sample, behind one interface."""
+"""Targets of a classifier: multiclass and multilabel, behind one interface."""
 
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -152,7 +152,7 @@ class ClassTargets:
 
 @dataclass(frozen=True, eq=False)
 class LabelTargets:
-    """Several labels per sample: estimators get `y` (n, L), dense or sparse; `names` are those of the labels."""
+    """Multilabel: estimators get `y` (n, L), dense or sparse; `names` are those of the labels."""
 
     y: Any
     indicator: Indicator

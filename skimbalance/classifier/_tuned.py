@@ -62,7 +62,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     Parameters
     ----------
     estimator : classifier
-        A classifier with `predict_proba` or `decision_function`. For several labels a sample one that takes an
+        A classifier with `predict_proba` or `decision_function`. For multilabel targets one that takes an
         indicator and returns a score for each label, (n, K) or a list of K arrays (n, 2).
     objective : str, metric, ImbalanceState, scorer, function or list of metrics, default="balanced_accuracy"
         What to optimise; see :class:`OffsetTuner` for all types.
@@ -71,7 +71,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``.
         - :class:`~skimbalance.goals.ImbalanceState`: the target of the mean predicted distribution.
         - scorer or function ``f(y_true, y_pred)``: a black-box metric.
-        - list: a metric for each of several labels.
+        - list: a metric for each label.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Constraints on the decisions; see :class:`OffsetTuner`.
     pos_label : label, default=None
@@ -99,7 +99,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - ``"predict_proba"``: probabilities.
         - ``"decision_function"``: margins.
     cv : int, splitter, iterable, float, "prefit" or None, default=None
-        Samples that the scores are computed on; see Notes for several labels.
+        Samples that the scores are computed on; see Notes for multilabel targets.
 
         - None: the validation folds of a stratified 5-fold.
         - int: the validation folds of a stratified k-fold.
@@ -131,11 +131,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     threshold_ : float
         Binary only: ``classes_[1]`` is predicted where its probability is at least this, whatever `pos_label` is:
         ``estimator_.predict_proba(X)[:, 1] >= threshold_``; or where the logistic function of the margin is. See the
-        notes of :class:`OffsetTuner`. Of several labels an array (K,), that of each.
+        notes of :class:`OffsetTuner`. For multilabel targets an array (K,), that of each.
     classes_ : ndarray of shape (K,)
-        The labels; of several labels a sample their columns, from zero. The `classes_` of `tuner_` are their names.
+        The labels; for multilabel targets their columns, from zero. The `classes_` of `tuner_` are their names.
     multilabel_ : bool
-        Whether samples carry several labels each; K is then the number of labels.
+        Whether targets are multilabel; K is then the number of labels.
     score_ : float
         Expected value of the objective on unseen data; see :class:`OffsetTuner`. Missing if the tuner has none.
     score_interval_ : tuple of float
@@ -149,7 +149,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - `fold`: the number of its validation fold.
         - `groups`: the code of its group, None without groups.
         - `known`, of shape (n, K): False where the model of the fold had seen no sample of the class in training.
-          With several labels it needs samples with the label and samples without it. Other scores are placeholders,
+          For multilabel targets it needs samples with the label and samples without it. Other scores are placeholders,
           which no fit or estimate uses.
     n_features_in_ : int
         Number of features, where the fitted classifier has it.
@@ -172,7 +172,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     `predict`, `predict_proba`, `predict_log_proba` and `decision_function` all include the offsets. Voting, stacking,
     one-vs-rest and calibration around the classifier therefore use them.
 
-    With several labels an int or float `cv` spreads samples evenly by the rarest label of each sample.
+    For multilabel targets an int or float `cv` spreads samples evenly by the rarest label of each sample.
 
     A sample that several models score, as with repeated splits, counts once: its scores share its weight.
 
@@ -259,7 +259,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
             Training samples.
         y : array-like of shape (n_samples,), or indicator of shape (n_samples, K)
-            Labels; or, dense or sparse, a one for each of several labels that a sample carries.
+            Labels; or, dense or sparse, a one for each label that a sample carries.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the tuning, and in the `fit` of the classifier if that takes weights. With metadata
             routing the classifier gets them if it requests them.
@@ -397,7 +397,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 raise ValueError(f"{name} goes with X and y; the stored scores have that of fit")
         if not hasattr(self, "cv_results_"):
             raise ValueError(
-                "retune needs rows to tune on: pass X and y that the model was not trained on, or fit with "
+                "retune needs samples to tune on: pass X and y that the model was not trained on, or fit with "
                 "store_cv_results=True"
             )
         return self.cv_results_
@@ -521,7 +521,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         -------
         MetadataRouter
             Parameters of `fit` go to the `fit` of the classifier and the `split` of the splitter, as these request;
-            `sample_weight` and `groups` are used here too, unless :meth:`set_fit_request` says otherwise.
+            `sample_weight` and `groups` are used here too, unless :meth:`set_fit_request` changes that.
         """
         return (
             MetadataRouter(owner=self)

@@ -99,7 +99,7 @@ def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
 
 
 def _compares_pairs(estimator: Any) -> bool:
-    """Tell whether a support vector machine, perhaps at the end of a pipeline, returns margins of pairs of classes."""
+    """Return whether a support vector machine, possibly the last step, returns decision values of pairs of classes."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return getattr(last, "decision_function_shape", None) == "ovo"
 

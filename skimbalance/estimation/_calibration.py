@@ -3,7 +3,7 @@
 A temperature and a bias per class are fitted by penalised negative log-likelihood: bias-corrected temperature scaling,
 Alexandari, Kundaje and Shrikumar, *Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift
 adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven samples. A small share
-of the samples, fitted too, belongs to a class by its prior whatever the scores say: the lapse rate of psychometric
+of the samples, fitted too, belongs to a class by its prior whatever the scores are: the lapse rate of psychometric
 functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would decide the
 temperature.
 """
@@ -57,8 +57,7 @@ class Sample(NamedTuple):
     def n_samples(self) -> float:
         """The number of samples that these stand for; those of one group and class count once.
 
-        Whole weights sum to it: they count repeated samples. Others say how much samples count, and not how many they
-        are.
+        Whole weights sum to it: they count repeated samples. Others give the weight of samples, and not their number.
         """
         groups, weights = self.problem.groups, self.truth.weights
         if groups is not None:
@@ -72,7 +71,7 @@ class Sample(NamedTuple):
 
 
 def condensed(problem: Problem) -> Sample:
-    """Return a sample of few samples that stands for all samples of a large problem of two classes; others as they are.
+    """Return a sample of few samples that stands for all samples of a large binary problem; others as they are.
 
     Samples in groups stay as they are: merged samples cannot be drawn group by group.
     """
@@ -105,7 +104,7 @@ def condensed(problem: Problem) -> Sample:
 
 
 def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:
-    """Return in which of equal parts of class `label` the walk along sorted samples stands, from zero."""
+    """Return in which of equal parts of class `label` the sorted sweep is, from zero."""
     xp = namespace(codes)
     owned = codes == label
     running = cumulative_sum(owned if weights is None else xp.where(owned, weights, 0 * weights))
@@ -139,7 +138,7 @@ classes are many, an equal part of the samples each."""
 class Calibration:
     """What turns scores into calibrated probabilities, fitted on the samples of a sample.
 
-    `parameters` are the log-temperature, the lapse and the biases, (2 + K,); `prior` are the shares of the classes, and
+    `parameters` are the log-temperature, the lapse and the biases, (2 + K,); `prior` are the class priors, and
     `n_samples` the number of samples, of the sample.
     """
 
@@ -220,7 +219,7 @@ def _shares(log_proba: Array, parameters: _Vector) -> Array:
 
 
 def _lapse(parameters: _Vector, n_samples: float) -> float:
-    """Return the lapse rate: about half a sample in all, unless the samples tell otherwise."""
+    """Return the lapse rate: about half a sample in all, unless the samples suggest otherwise."""
     return 1 / (1 + 2 * n_samples * math.exp(-parameters[1]))
 
 
@@ -269,7 +268,7 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
 
 
 def _starts(log_proba: Array) -> list[_Vector]:
-    """Return where to start from: as the scores are, and flattened where most of them are beyond doubt."""
+    """Return where to start from: as the scores are, and flattened where most of them are near zero or one."""
     xp = namespace(log_proba)
     start = np.zeros(2 + log_proba.shape[0])
     note = float(np.median(to_numpy(xp.max(-log_proba, axis=0))))

@@ -46,11 +46,11 @@ _CELLS_FOR_ALL_FOLDS = 1_000_000
 
 _WIDTH = np.sqrt(2.0)
 """Intervals are wider by this factor than unseen samples alone make them. The model and the offsets vary about as much
-again, which a redraw of judged samples does not show (Bates, Hastie and Tibshirani 2021). Measured in
+again, which draws of judged samples do not show (Bates, Hastie and Tibshirani 2021). Measured in
 `benchmarks/leaderboard`."""
 
 _GROUP_WIDTH = 1.2
-"""The factor for grouped samples: a redraw of groups varies more, and the model adds less. Measured in
+"""The factor for grouped samples: draws of groups vary more, and the model adds less. Measured in
 `benchmarks/studies/groups.py`."""
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
@@ -93,7 +93,7 @@ def jackknife_error(offsets: Floats, *, level: float) -> Floats:
 
 
 def width_of(groups: Codes | None) -> float:
-    """Return the factor by which intervals are wider than a redraw of the samples, or of their groups, makes them."""
+    """Return the factor by which intervals are wider than draws of the samples, or of their groups, make them."""
     return float(_WIDTH) if groups is None else _GROUP_WIDTH
 
 

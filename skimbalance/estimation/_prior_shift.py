@@ -51,7 +51,7 @@ _CELLS = 5_000_000
 _LEAST_SAMPLES = 10
 
 _PULL = 10.0
-"""The weight, in samples, of the class priors of the fit: minority classes do not vanish by chance."""
+"""The weight, in samples, of the class priors of the fit: minority classes do not vanish at random."""
 
 _SIGNIFICANT = 3.0
 """How many times its expected noise a significant shift must be; see benchmarks/README.md."""
@@ -139,7 +139,7 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
         return [*notes, f"The offsets are for {shift.shrinkage_factor:.0%} of this shift; the rest may be noise."]
     notes.append(
         f"The change of class priors in {shift.n_samples} samples without labels is not significant, and the offsets "
-        "were not changed. Use more samples; if you know the class priors, fit with class_prior."
+        "were not changed. Use more samples; if the class priors are known, fit with class_prior."
     )
     warn_user(notes[-1], UncertainShiftWarning)
     return notes

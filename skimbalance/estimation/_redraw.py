@@ -1,4 +1,4 @@
-"""Posterior predictive distributions: the counts of redrawn and of unseen samples."""
+"""Posterior predictive distributions: the counts of bootstrapped and of unseen samples."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), spec)
     mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
-    # Two classes have no other offsets than the multiples of -log prior, and one search finds the best of them.
+    # Binary problems have no other offsets than the multiples of -log prior, and one search finds the best of them.
     several = problem.n_classes > 2
     multiple = _best_multiple(mixed) if several else plug.offsets
     start = ascend(mixed, multiple).offsets if several else multiple

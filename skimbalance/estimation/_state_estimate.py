@@ -21,7 +21,7 @@ __all__ = ["StateProblem"]
 _LEAST_FOLDS = 2
 _GROUPS = 1000
 _DRAWS = 1000
-"""The interval is from 1,000 redraws of 1,000 random groups of samples."""
+"""The interval is from 1,000 draws of 1,000 random groups of samples."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class StateProblem:
         return float(np.max(np.abs(state - self.target)))
 
     def _folds(self, seed: int) -> Codes:
-        """Return the fold of each sample; how many are of each class is left to chance where that matters."""
+        """Return the fold of each sample; how many are of each class is random where that matters."""
         n_classes = len(self.target)
         if not self.class_balanced:
             return folds_of(np.zeros_like(self.codes), self.groups, n_classes=n_classes, seed=seed)

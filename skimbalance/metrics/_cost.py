@@ -42,7 +42,7 @@ class Cost(LinearMetric):
 
     Examples
     --------
-    A missed positive costs ten times as much as a false alarm:
+    A missed positive costs ten times as much as a false positive:
 
     >>> from skimbalance.metrics import Cost
     >>> Cost([[0, 1], [10, 0]]).matrix

@@ -124,16 +124,16 @@ def imbalance_degree_score(
     prior: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Degree by which decisions flow from the rare classes to the frequent ones; zero is balanced, one the most.
+    r"""Degree by which decisions flow from minority to majority classes; zero is balanced, one the most.
 
     .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
 
     with :math:`\pi_k` the prior of class k, and :math:`q_k` the mean over the classes of `y_true` of the share of their
-    samples that is predicted as k, or with ``soft=True`` of its mean probability. `D = 1` says that all samples go to
-    the most frequent class, zero that there is no net flow towards frequent classes, `D < 0` that the rare ones are
-    favoured. For two classes it is the recall of the frequent class minus that of the rare one, in [-1, 1]. For more
-    the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples at the
-    rarest class, and never below :math:`-(K - 1)`.
+    samples that is predicted as k, or with ``soft=True`` of its mean probability. With `D = 1` all samples go to
+    the most frequent class, zero that there is no net flow towards majority classes, `D < 0` that minority classes are
+    favoured. In the binary case it is the recall of the majority class minus that of the minority class, in [-1, 1].
+    For more the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples
+    at the rarest class, and never below :math:`-(K - 1)`.
 
     Zero is not perfection: flows in both directions may cancel, and random decisions have it too. Degrees compare only
     where the prior is the same: between a fold and another, pass `prior`.
@@ -149,7 +149,7 @@ def imbalance_degree_score(
     labels : array-like of shape (K,), optional
         Label of each entry of `prior` and each column of `y_pred`, by default the sorted labels of `y_true`.
     prior : array-like of shape (K,), optional
-        Reference prior, such as the class shares or counts of the training set; by default that of `y_true`. Only
+        Reference prior, such as the class proportions or counts of the training set; by default that of `y_true`. Only
         ratios matter.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the samples.
@@ -162,9 +162,8 @@ def imbalance_degree_score(
     Raises
     ------
     ValueError
-        If the classes of the prior are all equally frequent, which leaves the degree undefined; if labels or columns do
-        not match, `y_pred` is not probabilities where it should be, lengths differ, or weights are negative, not
-        finite or all zero.
+        If all classes of the prior are equally frequent, which leaves the degree undefined. Also if labels, columns or
+        lengths do not match, `y_pred` is not probabilities with ``soft=True``, or weights are invalid.
 
     References
     ----------

@@ -37,7 +37,7 @@ class Metric(ABC):
 
     - `zero_if_class_missed`: the metric is zero as soon as one class has no true positive.
     - `is_constrainable`: a solver can search for values of the metric between two bounds.
-    - `is_extreme_at_corners`: for two classes, over a rectangle of true positives and false positives, the metric is
+    - `is_extreme_at_corners`: in the binary case, over a rectangle of true positives and false positives, the metric is
       lowest at one corner and highest at another.
     """
 

@@ -19,7 +19,7 @@ class ClassProfile:
     """Recall and precision of every class, without offsets and with them, as NumPy arrays (K,).
 
     `classes` are the labels and `support` the weight of the samples of each; a recall is NaN where a class has no
-    samples, a precision where it is never predicted. `held_out` says whether the offsets for each sample were
+    samples, a precision where it is never predicted. `held_out` is whether the offsets for each sample were
     fitted without it.
     """
 

@@ -46,7 +46,7 @@ def fold_offsets(
         The trained model. It may be inside a search with a best estimator or a `FrozenEstimator`.
     offsets : array-like of shape (K,)
         The offsets, such as `offsets_` of a tuner. They must have been fitted on the scores of this layer: logits of
-        a net, and of a linear classifier what `response_method` says.
+        a net, and of a linear classifier that of `response_method`.
     inplace : bool, default=False
         Whether to change `model` itself, rather than a copy. After an error `model` is unchanged in both cases.
     layer : str or torch.nn.Module, default=None
@@ -73,9 +73,9 @@ def fold_offsets(
     Raises
     ------
     ValueError
-        If the model has no such layer, its number of outputs does not fit, `layer` is needed and missing, or the
-        decisions of the result cannot agree with those of the scores plus offsets, as for ``SVC``, whose `predict`
-        does not read `intercept_`.
+        If the model has no such layer, its number of outputs does not fit, or `layer` is needed and missing. Also if
+        the decisions of the result cannot agree with those of the scores plus offsets, as for ``SVC``, whose
+        `predict` does not read `intercept_`.
 
     Warns
     -----
@@ -91,7 +91,7 @@ def fold_offsets(
     A missing bias is created. A bias that another layer shares is replaced by a new one. Only softmax, sigmoid or an
     average may follow the layer.
 
-    The plain argmax, or the sign of a single output, predicts the first of two classes at an exact tie; tuners predict
+    The plain argmax, or the sign of a single output, predicts the first class at an exact tie; tuners predict
     the second.
 
     Examples

@@ -66,7 +66,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
         If torch is not installed.
     ValueError
         If `X` has no rows or no numbers, an output is no tensor (n, K), (n, 1) or (n,), a mapping of outputs has no
-        `logits`, or outputs look like probabilities where nothing says that they are.
+        `logits`, or outputs look like probabilities where nothing declares it.
     TypeError
         If `X` is none of the above.
 
@@ -167,7 +167,7 @@ def require_rows(output: Any, n_samples: int | None, *, of: str) -> None:
 def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
     """Yield the outcome of each batch, and its number of samples, None if unknown."""
     if is_net(net) and not isinstance(X, _torch().utils.data.DataLoader):
-        # No device, so that skorch does not copy outputs of a type that it does not know.
+        # No device, so that skorch does not copy outputs of an unsupported type.
         for outcome in net.forward_iter(_for_skorch(net, X), training=False, device=None):
             yield outcome, None
         return
@@ -325,7 +325,8 @@ def refuse_proba(logits: Array) -> None:
         return
     if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
         raise ValueError(
-            "kind='auto' cannot tell what the net returns: rows are not negative and sum to one, so that they seem to "
-            "be probabilities, but neither a criterion nor a softmax says so. Pass kind='proba', or kind='logits'; "
+            "kind='auto' cannot determine what the net returns: rows are not negative and sum to one, so that they "
+            "seem to "
+            "be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or kind='logits'; "
             "within TunedOffsetClassifierCV, response_method='predict_proba'"
         )

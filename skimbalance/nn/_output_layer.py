@@ -28,7 +28,7 @@ _SIZES = (28, 32, 64, 224)
 """Heights and widths of random images."""
 
 _LEADING = {"in_features": (64,), "num_features": (64,), "normalized_shape": (64,), "input_size": (8, 16)}
-"""Attributes of layers that say what they take, and the dimensions of an input before these."""
+"""Attributes of layers that name what they take, and the dimensions of an input before these."""
 
 _MOST_PROBES = 16
 """How many shapes of random inputs are tried."""
@@ -89,7 +89,8 @@ def _only_fitting(layers: dict[str, Any], *n_outputs: int) -> Any:
     fitting = {name: layer for name, layer in layers.items() if _n_outputs(layer) in n_outputs}
     if len(fitting) > 1:
         raise ValueError(
-            f"layer must say which layer produces the outputs; {len(fitting)} layers have as many outputs as there are "
+            f"layer must name the layer that produces the outputs; {len(fitting)} layers have as many outputs as "
+            f"there are "
             f"offsets: {', '.join(fitting)}. Pass one of these names as layer=, or a few samples as X="
         )
     return next(iter(fitting.values()), list(layers.values())[-1])
@@ -141,7 +142,7 @@ def _deviations(before: _Readings, after: _Readings, added: _Floats, layer: Any)
 
 
 def _can_be_compared(readings: _Readings) -> bool:
-    """Tell whether some sample has the scores of two classes, neither of them lost by rounding."""
+    """Return whether some sample has the scores of both classes, neither of them lost by rounding."""
     return any((np.isfinite(scores).sum(axis=-1) > (scores.ndim > 1)).any() for scores in readings.values())
 
 

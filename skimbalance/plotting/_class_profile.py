@@ -110,7 +110,7 @@ class ClassProfileDisplay:
         if X is not None and y is not None:
             return cls(profile_on(estimator, X, y, sample_weight)).plot(ax, **plot_options)
         if sample_weight is not None:
-            raise ValueError("sample_weight goes with X and y; the rows of the fit have the weights of fit")
+            raise ValueError("sample_weight goes with X and y; the samples of the fit have the weights of fit")
         return cls(tuner_of(estimator).class_profile_).plot(ax, **plot_options)
 
     @classmethod
@@ -213,7 +213,7 @@ class ClassProfileDisplay:
         return self
 
     def _names(self) -> Sequence[str]:
-        return "without offsets", "with offsets" + (", held-out rows" if self.profile.held_out else "")
+        return "without offsets", "with offsets" + (", validation folds" if self.profile.held_out else "")
 
     def _draw_few(self, ax: Axes, before: _Floats, after: _Floats, first: Options, second: Options) -> None:
         """Draw a dumbbell for each class."""

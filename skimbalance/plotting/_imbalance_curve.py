@@ -36,8 +36,8 @@ _BESIDE = ("balanced_accuracy", "f1_macro")
 """Metrics that are drawn in addition to the objective of a tuner."""
 
 _AXIS = {
-    "degree": "imbalance degree\n" r"$\leftarrow$ towards rare classes    towards frequent classes $\rightarrow$",
-    "tau": "$\\tau$\n" r"$\leftarrow$ towards frequent classes    towards rare classes $\rightarrow$",
+    "degree": "imbalance degree\n" r"$\leftarrow$ towards minority classes    towards majority classes $\rightarrow$",
+    "tau": "$\\tau$\n" r"$\leftarrow$ towards majority classes    towards minority classes $\rightarrow$",
 }
 
 
@@ -375,7 +375,7 @@ class ImbalanceCurveDisplay:
             [self._place(chosen.degree, x)],
             [chosen.score],
             yerr=reach,
-            label=f"{chosen.objective} expected\non new rows{level}",
+            label=f"{chosen.objective} expected\non unseen data{level}",
             **style,
         )
 

@@ -134,7 +134,7 @@ class ThresholdCurveDisplay:
         Parameters
         ----------
         estimator : TunedOffsetClassifierCV or OffsetTuner
-            Fitted, for two classes.
+            Fitted, binary.
         X : array-like
             Samples that the estimator was not fitted on; for a tuner their scores.
         y : array-like of shape (n,)
@@ -354,7 +354,8 @@ def _probabilities(low: float, high: float) -> list[float]:
 def _require_two(name: str, n_classes: int) -> None:
     if n_classes != 2:
         raise ValueError(
-            f"{name} must be of two classes, which alone have a threshold; got {n_classes}. ImbalanceCurveDisplay "
+            f"{name} must be binary, since only binary problems have a threshold; got {n_classes}. "
+            f"ImbalanceCurveDisplay "
             "takes any number"
         )
 

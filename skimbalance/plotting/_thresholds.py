@@ -36,7 +36,7 @@ class ThresholdCurve:
     `thresholds[i + 1]` too. The first class, which loses ties, is predicted where its probability is greater:
     `second` is then false, and entry i holds at `thresholds[i]`.
 
-    Of logits thresholds are on their logistic function, as `quantity` says.
+    Of logits thresholds are on their logistic function, as `quantity` names it.
     """
 
     thresholds: _Floats
@@ -60,7 +60,7 @@ def threshold_curve(
     of: int = 1,
     kept: Sequence[float] = (),
 ) -> ThresholdCurve:
-    """Evaluate metrics at the distinct cuts, and at the thresholds `kept` whatever is left out; two classes.
+    """Evaluate metrics at the distinct cuts, and at the thresholds `kept` whatever is left out; binary only.
 
     The thresholds are on the probability of the class with the code `of`.
     """

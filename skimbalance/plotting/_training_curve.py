@@ -189,7 +189,7 @@ class TrainingCurveDisplay:
         self.marks_: list[Any] = []
         self._mark(self.best_untuned, self.untuned_, "s")
         self._mark(self.best_tuned, self.tuned_, "o")
-        self.ax_.set(xlabel="epoch", ylabel=f"{self.objective} on the validation rows")
+        self.ax_.set(xlabel="epoch", ylabel=f"{self.objective} on the validation samples")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self

@@ -44,7 +44,7 @@ def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = N
 
 
 def _neutral_level(needed: npt.NDArray[Any], *, n_samples: int) -> float:
-    """Return the offset nearest to zero that exceeds as many of the offsets `needed` as `n_samples` says."""
+    """Return the offset nearest to zero that exceeds `n_samples` of the offsets `needed`."""
     ordered = np.sort(needed.astype(np.float64))
     low = ordered[n_samples - 1] if n_samples > 0 else -np.inf
     high = ordered[n_samples] if n_samples < ordered.size else np.inf

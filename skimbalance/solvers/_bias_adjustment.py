@@ -1,14 +1,15 @@
 """Bias Adjustment as published: a grid search, coarse to fine, for the imbalance state with the best metric.
 
-For two classes the state is one number, the proportion of the minority class. The grid is 0.1 to 0.9, then nine
+In the binary case the state is one number, the proportion of the minority class. The grid is 0.1 to 0.9, then nine
 hundredths on both sides of the best, then nine thousandths: 45 states, or the paper's 47, which count the middle of
 each finer grid again. Each state is found by a convex problem, and its decisions are scored on the samples.
 
-The paper treats two classes only. For more, this project searches t with the same steps along the path
+The paper treats binary problems only. For more classes, this project searches t with the same steps along the path
 `r_t ~ prior^(1-t)`: the prior at 0, uniform at 1, the inverse prior at 2. Then it varies each class once, the rarest
 first: the odds of its proportion are multiplied by up to three or divided by it, the others scaled accordingly. The
-cost grows with the number of classes, so these grids are coarser with more classes: nine steps on both sides and as
-many levels as the path for three classes, at most two steps and one level beyond ten, none beyond a hundred.
+cost grows with the number of classes, so these grids are coarser with more classes. There are nine steps on both
+sides and as many levels as the path for three classes, at most two steps and one level beyond ten, none beyond a
+hundred.
 
 *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024, section 3.2.
 """
@@ -49,7 +50,7 @@ def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | 
     search = _Search(problem)
     if problem.n_classes == 2:
         best = _refined(search.value_of_share, _SHARES, levels=precision, steps=_STEPS)
-        found = f"the rarer class's share {best:g}"
+        found = f"the proportion of the minority class {best:g}"
     else:
         best = _refined(search.value_of_time, _TIMES, levels=precision, steps=_STEPS)
         search.adjust_shares(levels=precision)

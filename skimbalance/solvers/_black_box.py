@@ -1,6 +1,6 @@
 """Search by function values only: for black-box metrics, and as a check of the line search.
 
-For two classes, thresholds are evaluated along one sorted sweep over all samples, all of them if the budget permits.
+In the binary case, thresholds are evaluated along one sorted sweep over all samples, all of them if the budget permits.
 
 For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles: each offset is relative to that
 of the most frequent class, and [0, 1] maps to the quantiles of the margins between the two, with equal total weight

@@ -1,4 +1,4 @@
-"""The metric as a function of one offset, all others fixed, for several classes at once.
+"""The metric as a function of one offset, all others fixed, for many classes at once.
 
 Class k wins a sample once its offset exceeds the margin of the sample. In the order of their margins, the samples move
 one by one from their runner-up class to class k. Cumulative sums give the metric after every step.

@@ -37,7 +37,7 @@ _PER_OWN_ROW = 4
 """A sweep over near samples covers at least so many samples, and so many times the support of its class."""
 
 _CLASSES_PER_ROW = 16
-"""At most so many classes are near in the mean sample, apart from ties and from sweeps of frequent classes."""
+"""At most so many classes are near in the mean sample, apart from ties and from sweeps of majority classes."""
 
 _MOST_PER_ROW = 64
 _MOST_OF_CLASSES = 1 / 8

@@ -14,7 +14,7 @@ __all__ = ["is_ordered", "order_classes", "order_samples"]
 
 _SCORES, _BINARY_SCORES = 10_000_000, 50_000
 """Up to so many scores the order of samples, and of classes of equal support, does not influence the result. A larger
-binary problem takes longer to sort than to fit, and hardly depends on the order."""
+binary problem takes longer to sort than to fit, and the order has little influence on it."""
 
 _DIGITS = 9
 """Margins are rounded to so many decimals, so that a constant added to a sample does not change the order."""

@@ -20,7 +20,7 @@ class Search:
     Parameters
     ----------
     method : {"differential_evolution", "direct", "powell"}, default="differential_evolution"
-        The optimiser. With two classes there is one number to find, and all three methods try thresholds only.
+        The optimiser. In the binary case there is one number to find, and all three methods try thresholds only.
     budget : int, default=None
         Maximum number of evaluations of the metric, at least ten; each fold gets a fourth of it. None means 2,000, with
         more than a million scores fewer, and never fewer than 100.

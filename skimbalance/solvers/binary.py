@@ -30,7 +30,7 @@ class Line:
 
 
 def solve_binary(problem: Problem, start: Array) -> Solution:
-    """Return the global optimum for two classes."""
+    """Return the global optimum of a binary problem."""
     k, line = problem.positive, line_of(problem)
     objective_values = objective_values_on(problem, line)
     ordered = line.margins.values[0, :]

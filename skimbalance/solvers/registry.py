@@ -28,7 +28,7 @@ class Solver:
     """A solver, and what it needs.
 
     `run` returns the best offsets for a problem whose classes all have support, constraints included.
-    `decompositions` lists the kinds of metric that it can optimise. `estimates` says how an estimate other than
+    `decompositions` lists the kinds of metric that it can optimise. `estimates` is how an estimate other than
     "empirical" changes the samples that the solver sees: "ascents" stands for coordinate ascent on reweighted samples,
     "soft_labels" for `run` on calibrated labels, and "none" for `run` on the samples as they are. `search` holds the
     budget and the callback of a SciPy optimiser, None for any other solver.

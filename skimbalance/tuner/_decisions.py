@@ -34,13 +34,13 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
+            Scores of the kind that the tuner was fitted on; multilabel (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n,)
             The labels, in the library and on the device of the scores where they are numbers, as a NumPy array
-            where they are not. Of several labels the indicator (n, L), one where a label is predicted.
+            where they are not. For multilabel targets the indicator (n, L), one where a label is predicted.
         """
         check_is_fitted(self)
         if is_dask(scores):
@@ -56,14 +56,14 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
+            Scores of the kind that the tuner was fitted on; multilabel (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n, K)
-            Probabilities whose argmax is the prediction, but where two differ by less than rounding. Of several labels
-            the logistic function (n, L) of the shifted log-odds: a label is predicted where it is above one half. A tie
-            is moved by rounding to the side of the prediction.
+            Probabilities whose argmax is the prediction, but where two differ by less than rounding. For multilabel
+            targets the logistic function (n, L) of the shifted log-odds: a label is predicted where it is above one
+            half. A tie is moved by rounding to the side of the prediction.
         """
         check_is_fitted(self)
         if is_dask(scores):
@@ -77,12 +77,12 @@ class TunedDecisions:
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
-            Scores of the kind that the tuner was fitted on; of several labels (n, L), or a list of L arrays (n, 2).
+            Scores of the kind that the tuner was fitted on; multilabel (n, L), or a list of L arrays (n, 2).
 
         Returns
         -------
         array of shape (n, K)
-            Shifted log-scores, in the binary case of ``1 - p`` and ``p``. Of several labels the log-odds plus the
+            Shifted log-scores, in the binary case of ``1 - p`` and ``p``. For multilabel targets the log-odds plus the
             offsets (n, L): a label is predicted where they are above zero. A tie is moved by rounding to the side of
             the prediction.
         """
@@ -92,7 +92,7 @@ class TunedDecisions:
         return self._rule.shifted(self._rule.check(scores, self.classes_))
 
     def report(self) -> Report:
-        """Report what was asked for and what was reached, each class before and after, and the notes.
+        """Report the objective and the scores, each class before and after, and the notes.
 
         Returns
         -------

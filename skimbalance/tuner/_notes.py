@@ -100,8 +100,8 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
     if not metric.is_binary or pos_label is not None or metric.label != 1 or support[1] < _FREQUENT * support[0]:
         return ""
     return (
-        f"{metric.name} is about {labels[1]}, the second label and the frequent one: {support[1]:g} of "
-        f"{support.sum():g} samples. Pass pos_label={shown(labels[0])} for the rare class, or "
+        f"{metric.name} is about {labels[1]}, the second label and the majority class: {support[1]:g} of "
+        f"{support.sum():g} samples. Pass pos_label={shown(labels[0])} for the minority class, or "
         f"pos_label={shown(labels[1])} if this is meant."
     )
 

@@ -352,7 +352,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         return int(random_state.randint(2**31 - 1))
 
     def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
-        """Call each of the independent `jobs`, on as many threads as `n_jobs` says."""
+        """Call each of the independent `jobs`, on `n_jobs` threads."""
         pool = Parallel(n_jobs=self.n_jobs, prefer="threads")
         if pool.n_jobs == 1:
             return in_turn(jobs)
@@ -418,7 +418,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
                 f"{abridged(self.classes_)}. Fit on samples like the unseen ones instead"
             )
         if is_dask(scores):
-            raise TypeError("adapt_to takes scores in memory: some thousand samples tell the shares; got a Dask array")
+            raise TypeError("adapt_to takes scores in memory: some thousand samples suffice; got a Dask array")
         checked = check_scores(scores, kind=self.kind, n_classes=len(self.classes_))
         new = by_label(checked, scores, self.classes_)
         other, level = copy(self), 0.9 if self.confidence_level is None else self.confidence_level

@@ -146,7 +146,8 @@ class TestOutOfReach:
     def test_with_a_confidence_it_says_what_that_takes(self):
         said = self.said("precision", [AtLeast("recall", 0.99, confidence=0.95)])
         assert said.startswith(
-            "No offsets satisfy the constraint on unseen data with the requested confidence, though some do on these samples: "
+            "No offsets satisfy the constraint on unseen data with the requested confidence, "
+            "though some do on these samples: "
             "recall at least 0.99 with confidence 0.95 needs at least 1."
         )
         assert re.search(

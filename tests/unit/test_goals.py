@@ -410,7 +410,7 @@ class TestStatesAsRequests:
         ("goal", "constraints", "message"),
         [
             (ImbalanceState("uniform"), [AtLeast("recall", 0.9, label="blue")], "alone fixes every offset"),
-            (ImbalanceState(0.3), (), "target=0.3 is for two classes; got 3"),
+            (ImbalanceState(0.3), (), "target=0.3 is for binary problems; got 3"),
             (ImbalanceState((0.5, 0.5)), (), "target must be 3 numbers"),
             (ImbalanceState({"amber": 0.5, "blue": 0.5}), (), "target must name every class"),
             (ImbalanceState({"amber": 0.5, "blue": 0.3, "green": 0.2}), (), "target='green' is not a class"),

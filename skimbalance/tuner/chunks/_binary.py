@@ -1,4 +1,4 @@
-"""The global optimum of two classes over samples in chunks.
+"""The global binary optimum over samples in chunks.
 
 The samples are sorted by margin in each chunk. At some thousand candidate thresholds, sums over all chunks give the
 counts, and so the objective. Between two candidates the order of the samples is unknown, but the true positives and

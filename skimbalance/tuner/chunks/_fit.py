@@ -110,7 +110,7 @@ def _fit_metric(spec: FitSpec, samples: ChunkedSamples, sample: Block, fitted: F
 def _exact_offsets(
     spec: FitSpec, samples: ChunkedSamples, sample: Block, problem: Problem, start: npt.NDArray[Any]
 ) -> Floats:
-    """Return the best offsets on all samples: the global optimum of two classes, a local one of more."""
+    """Return the best offsets on all samples: the global binary optimum, a local multiclass one."""
     present = np.flatnonzero(samples.class_weights > 0)
     classes = tuple(present.tolist())
     to_log = partial(log_block, kind=spec.kind, classes=classes)

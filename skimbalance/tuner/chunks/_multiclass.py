@@ -1,4 +1,4 @@
-"""Coordinate ascent of several classes over samples in chunks.
+"""Multiclass coordinate ascent over samples in chunks.
 
 As long as no offset changes by more than r, a sample whose best two classes lie more than 2r apart keeps its decision.
 Such samples are summed in a table of counts; the others are gathered. The ascent over both is one over all samples,

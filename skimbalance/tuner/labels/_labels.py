@@ -30,7 +30,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
     check_present("y", given)
-    if given.dtype.kind == "O":  # data frames with columns of several types, or of those that know missing values
+    if given.dtype.kind == "O":  # data frames with columns of several types, or with missing values
         odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
     else:
         odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)

@@ -73,7 +73,8 @@ class MultilabelMetric(ABC):
     ) -> list[float]:
         """Return the metric for each sample of `mass` (draws, n), weights of the samples.
 
-        `added` (4, draws, L) is added to the hits, misses, right and false alarms of labels, where it counts labels.
+        `added` (4, draws, L) is added to the true positives, misses, true negatives and false positives of labels,
+        where it counts labels.
         """
 
     def of_labels(self, order: Sequence[int]) -> Self:

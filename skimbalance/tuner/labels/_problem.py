@@ -152,7 +152,7 @@ class MultilabelProblem:
         return self.metric.value(self.indicator, decisions, self.weights, self.known)
 
     def objective_value(self, offsets: Floats) -> tuple[float, float]:
-        """Return what is to be maximised, in this order: minus what is missed in all, and the merit."""
+        """Return what is to be maximised, in this order: minus the sum of violations, and the merit."""
         decisions = self.decide(offsets)
         missed = 0.0
         if any(self.requirements):

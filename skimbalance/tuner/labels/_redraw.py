@@ -39,7 +39,7 @@ def predictive_values(
     at_once = max(1, _CELLS_AT_ONCE // max(len(kinds.first), len(kinds.sizes)))
     rng = np.random.default_rng(seed)
     for mass in draw_mass(kinds, rng, tail=tail, anew=anew, at_once=at_once):
-        # True positives, misses, true negatives and false alarms (4, draws, L) of the labels that can be tuned.
+        # True positives, misses, true negatives and false positives (4, draws, L) of the labels that can be tuned.
         shape = (4, len(mass), problem.n_labels)
         added = rng.gamma(_PRIOR, size=shape)
         added = rng.poisson(added).astype(np.float64) if anew else added

@@ -7,7 +7,7 @@ from skimbalance.tuner.labels._labels import Floats
 __all__ = ["FEWEST_LABELS", "fold_noise", "shrunk"]
 
 FEWEST_LABELS = 4
-"""A line through fewer says next to nothing of a label."""
+"""A line through fewer labels is not reliable."""
 
 _SHARE = 0.25
 """So much of the jackknife's variance is taken for noise: folds are fitted with fewer bootstraps, and of optima that

@@ -30,7 +30,7 @@ class SortedSweep:
         return float(cuts.offsets[0])
 
     def permits(self, offset: float) -> bool:
-        """Tell whether an offset is where the label may be cut."""
+        """Return whether an offset is where the label may be cut."""
         return bool(self.permitted[np.searchsorted(self.margins.values[0], offset)])
 
     def nearest(self, offset: float) -> float:

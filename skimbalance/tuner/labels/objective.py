@@ -48,7 +48,7 @@ _SOLVERS = ("auto", "coordinate_ascent")
 
 
 def is_multilabel(y: ArrayLike) -> bool:
-    """Tell whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
+    """Return whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
     if hasattr(y, "toarray"):
         return True
     if is_dask(y):
@@ -161,7 +161,7 @@ def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
 
 
 def _is_mean(metric: Metric) -> bool:
-    """Tell whether the mean of the metric over labels is what a user can mean."""
+    """Return whether the mean of the metric over labels is what a user can mean."""
     if isinstance(metric, Overlap) or metric.name in {"accuracy", "recall"}:
         return False
     return metric.decomposition != "general" and metric.direction != "zero"
@@ -186,7 +186,8 @@ def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
         )
     if spec.class_prior is not None:
         raise ValueError(
-            f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples with several labels "
+            f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples for multilabel "
+            f"targets "
             "cannot be weighted to the prior of each. Leave class_prior out, or pass sample_weight"
         )
     if spec.solver not in _SOLVERS:

@@ -78,7 +78,7 @@ def test_for_another_prior():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "retune needs rows to tune on: pass X and y"),
+        ({}, "retune needs samples to tune on: pass X and y"),
         ({"X": np.zeros((3, 6))}, "X and y must be given together"),
         ({"sample_weight": np.ones(400)}, "sample_weight goes with X and y"),
     ],

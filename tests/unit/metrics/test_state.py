@@ -95,7 +95,7 @@ def test_the_state_lives_where_the_probabilities_live(xp, dtype):
     ("arguments", "message"),
     [
         ({"proba": [[2.0, -1.0]]}, r"proba must hold probabilities in \[0, 1\]; values range from -1 to 2"),
-        ({"proba": [[0.2, 0.2]]}, "as probabilities, proba takes rows that sum to one; row 0 of proba gives 0.4"),
+        ({"proba": [[0.2, 0.2]]}, "as probabilities, proba takes samples that sum to one; sample 0 of proba gives 0.4"),
         ({"proba": [[np.nan, 0.2]]}, "proba must hold probabilities"),
         ({"proba": [["a", "b"]]}, "proba must be numeric"),
         ({"proba": [[1.0], [1.0]]}, r"proba must have shape \(n, K\)"),

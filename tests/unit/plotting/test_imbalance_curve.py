@@ -77,7 +77,7 @@ class TestMarks:
         np.testing.assert_allclose(np.asarray(bar.get_segments())[0][:, 1], tuner.score_interval_)
         assert len(caps) == 2
         text = " ".join(text.get_text() for text in display.legend_.get_texts())
-        assert "f1_macro expected\non new rows, 90% interval" in text
+        assert "f1_macro expected\non unseen data, 90% interval" in text
 
     def test_without_a_score_nothing_is_expected(self):
         tuner = OffsetTuner("f1", estimate="plugin", confidence_level=None).fit(*two())

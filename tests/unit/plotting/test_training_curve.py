@@ -30,7 +30,7 @@ class TestWhatIsDrawn:
         display = TrainingCurveDisplay.from_history(HISTORY)
         assert [mark.get_xydata().tolist() for mark in display.marks_] == [[[3, 0.5]], [[2, 0.6]]]
         assert (display.best_untuned, display.best_tuned) == (3, 2)
-        assert display.ax_.get_ylabel() == "f1_macro on the validation rows"
+        assert display.ax_.get_ylabel() == "f1_macro on the validation samples"
 
     def test_the_epoch_that_the_callback_kept_is_the_chosen_one(self):
         rows = [{**row, "valid_f1_macro_tuned_best": row["epoch"] == 3} for row in HISTORY]

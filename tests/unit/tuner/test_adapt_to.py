@@ -266,10 +266,10 @@ def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
 def test_a_doubt_is_said_once():
     rng = np.random.default_rng(0)
     y, y_new = rng.random(800) < 0.8, rng.random(800) < 0.95
-    with pytest.warns(SkimbalanceWarning, match="the second label and the frequent one: 6"):
+    with pytest.warns(SkimbalanceWarning, match="the second label and the majority class: 6"):
         fitted = OffsetTuner("f1", kind="logits").fit(3 * y - 1 + rng.normal(size=800), y)
     adapted = fitted.adapt_to(3 * y_new - 1 + rng.normal(size=800))
-    assert any("the second label and the frequent one: 7" in note for note in adapted.notes_)
+    assert any("the second label and the majority class: 7" in note for note in adapted.notes_)
 
 
 def test_what_is_new_is_warned_of():

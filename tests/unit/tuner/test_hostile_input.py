@@ -13,7 +13,7 @@ HOSTILE = {
     "NaN log": ({"kind": "log_proba"}, [[np.nan, 0.1], [4, 6], [7, 3]], None, "scores must not contain NaN"),
     "infinite": ({"kind": "logits"}, [[np.inf, 0.1], [4, 6], [7, 3]], None, "finite scores; got infinite"),
     "negative": ({}, [[-0.1, 1.1], [0.4, 0.6], [0.7, 0.3]], None, r"probabilities in \[0, 1\].*-0.1 to 1.1"),
-    "unnormalised": ({}, [[0.9, 0.1], [0.4, 0.9], [0.7, 0.3]], None, "sum to one; row 1 of scores gives 1.3"),
+    "unnormalised": ({}, [[0.9, 0.1], [0.4, 0.9], [0.7, 0.3]], None, "sum to one; sample 1 of scores gives 1.3"),
     "logits as proba": ({}, [[3.0, -2.0], [0, 1], [5, 2]], None, "pass kind='logits'"),
     "proba as log_proba": ({"kind": "log_proba"}, GOOD[0], None, "none above zero"),
     "logits as log_proba": (

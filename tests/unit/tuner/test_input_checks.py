@@ -32,7 +32,7 @@ class TestPositiveClass:
         log_odds, y = drawn(rare=0)
         tuner = OffsetTuner("f1", kind="logits")
         (message,) = said(tuner, log_odds, y)
-        assert "f1 is about 1, the second label and the frequent one" in message
+        assert "f1 is about 1, the second label and the majority class" in message
         assert "pos_label=0" in message
         assert any("the frequent one" in note for note in tuner.notes_)
 
