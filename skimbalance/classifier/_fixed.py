@@ -189,8 +189,8 @@ class FixedOffsetClassifier(OffsetClassifier):
         """
         if is_multilabel(y):
             raise ValueError(
-                "FixedOffsetClassifier supports one label per sample, y of shape (n,); got a matrix. Pass a multilabel indicator "
-                "to TunedOffsetClassifierCV"
+                "FixedOffsetClassifier supports one label per sample, y of shape (n,); got a matrix. Pass a "
+                "multilabel indicator to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
         labels, present, weights = check_targets(y, sample_weight)
@@ -221,7 +221,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             return
         if len(classes) != 2:
             raise ValueError(
-                f"threshold={shown(self.threshold)} is binary; there are {len(classes)}. Pass offsets, one "
+                f"threshold={shown(self.threshold)} is for binary problems; there are {len(classes)} classes. Pass offsets, one "
                 "for each class"
             )
         prior = isinstance(self.offsets, str) and self.offsets == "prior"

@@ -197,9 +197,9 @@ def _searched(problem: Problem, spec: FitSpec, *, solver: Solver, softness: floa
     A random search depends on the order of the columns, which here depends on what the classes are.
     """
     run = partial(solver.run, seed=spec.seed, restarts=spec.restarts, progress=spec.progress)
-    if solver.search is None:
+    if solver.search is None and softness == 0:
         return run(problem)
-    if spec.is_fold:
+    if spec.is_fold and solver.search is not None:
         budget = solver.search.budget or default_budget(problem)
         fewer = get_solver(Search(solver.search.method, budget=max(_FEWEST, budget // _LESS_IN_FOLDS)))
         run = partial(fewer.run, seed=spec.seed, restarts=spec.restarts)

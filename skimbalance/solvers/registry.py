@@ -40,6 +40,12 @@ class Solver:
     estimates: Literal["ascents", "soft_labels", "none"] = "none"
     search: Search | None = None
 
+    def __post_init__(self) -> None:
+        if self.estimates == "ascents" and self.run is not solve:
+            raise ValueError(
+                f"estimates='ascents' runs coordinate ascent, and not the function of solver {self.name!r}"
+            )
+
 
 def _adjusted(problem: Problem, /, *, progress: Progress | None = None, **_: object) -> Solution:
     """Adjust biases, which needs no random numbers and no restarts."""

@@ -345,7 +345,7 @@ class TestWrongUse:
         X, y = features()
         only = torch.utils.data.TensorDataset(torch.as_tensor(X[y == 0]), torch.as_tensor(y[y == 0]))
         net = several(train_split=predefined_split(only), callbacks=[TunedOffsetCheckpoint()])
-        with pytest.raises(ValueError, match="validation rows of two classes or more"):
+        with pytest.raises(ValueError, match="validation samples of two classes or more"):
             net.fit(X, y)
 
     def test_probabilities_that_nobody_declared(self):

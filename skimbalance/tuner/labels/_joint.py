@@ -35,6 +35,10 @@ def fit_jointly(problem: MultilabelProblem, spec: FitSpec) -> tuple[Floats, int]
 
     Labels that all samples carry, or none, keep an offset of zero.
     """
+    if spec.estimate not in {"robust", "empirical", "plugin"}:
+        raise ValueError(
+            f"estimate={spec.estimate!r} does not support {problem.metric.name}, which ties labels together"
+        )
     if not problem.tunable:
         return np.zeros(problem.n_labels), 0
     return _fit_mean(problem, spec) if problem.metric.decomposition == "rows" else _fit_ratio(problem, spec)

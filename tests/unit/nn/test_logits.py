@@ -92,7 +92,7 @@ class TestEveryEnding:
     def test_a_module_may_be_told_what_it_returns(self):
         X = torch.as_tensor(features()[0])
         module = Head(3, softmax_by_hand)
-        with pytest.raises(ValueError, match="kind='auto' cannot tell"):
+        with pytest.raises(ValueError, match="kind='auto' cannot determine"):
             net_logits(module, X)
         same_up_to_a_constant(net_logits(module, X, kind="proba"), module.layer(X).detach())
         in_logs = Head(3, log_by_hand)

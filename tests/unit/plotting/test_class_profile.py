@@ -113,7 +113,7 @@ class TestSources:
         tuner = tuner_of_several()
         display = ClassProfileDisplay.from_estimator(tuner)
         assert display.profile is tuner.class_profile_
-        assert any("held-out" in text.get_text() for text in display.legend_.get_texts())
+        assert any("validation folds" in text.get_text() for text in display.legend_.get_texts())
 
     def test_rows_are_decided_by_the_tuner(self):
         tuner, (proba, y) = tuner_of_several(), several(seed=1)
@@ -121,7 +121,7 @@ class TestSources:
         recall = recall_score(y, tuner.predict(proba), average=None)
         np.testing.assert_allclose(display.profile.recall_after, recall)
         np.testing.assert_allclose(display.profile.recall_before, recall_score(y, proba.argmax(1), average=None))
-        assert not any("held-out" in text.get_text() for text in display.legend_.get_texts())
+        assert not any("validation folds" in text.get_text() for text in display.legend_.get_texts())
 
     def test_a_classifier_is_given_features(self):
         rng = np.random.default_rng(0)

@@ -44,9 +44,9 @@ class TestCurves:
         curve = display.curve
         assert curve.degree[0] > curve.degree[-1]  # smaller degrees are nearer to the rare classes
         label = display.ax_.get_xlabel()
-        assert label.index("towards rare") < label.index("towards frequent")
+        assert label.index("towards minority") < label.index("towards majority")
         label = display.plot(x="tau").ax_.get_xlabel()
-        assert label.index("towards frequent") < label.index("towards rare")
+        assert label.index("towards majority") < label.index("towards minority")
 
 
 class TestMarks:

@@ -231,8 +231,8 @@ class TestMarks:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y_score": several()[0], "y_true": several()[1]}, "y_score must be of two classes.*got 4"),
-        ({"y_true": ["a", "b", "c", "d"] * 100}, "y_true must be of two classes.*got 4"),
+        ({"y_score": several()[0], "y_true": several()[1]}, "y_score must be binary.*got 4"),
+        ({"y_true": ["a", "b", "c", "d"] * 100}, "y_true must be binary.*got 4"),
         ({"kind": "scores"}, "kind must be one of proba"),
         ({"threshold": 2.0}, "threshold must be a probability; got 2.0"),
         ({"metrics": ["f11"]}, "metrics='f11' is not a known metric"),
@@ -247,5 +247,5 @@ def test_hostile_arguments(change, message):
 
 
 def test_more_than_two_classes():
-    with pytest.raises(ValueError, match=r"estimator must be of two classes.*got 4\. ImbalanceCurveDisplay"):
+    with pytest.raises(ValueError, match=r"estimator must be binary.*got 4\. ImbalanceCurveDisplay"):
         ThresholdCurveDisplay.from_estimator(tuner_of_several(), *several())
