@@ -221,8 +221,8 @@ class FixedOffsetClassifier(OffsetClassifier):
             return
         if len(classes) != 2:
             raise ValueError(
-                f"threshold={shown(self.threshold)} is for binary problems; there are {len(classes)} classes. Pass offsets, one "
-                "for each class"
+                f"threshold={shown(self.threshold)} is for binary problems; there are {len(classes)} classes. "
+                "Pass offsets, one for each class"
             )
         prior = isinstance(self.offsets, str) and self.offsets == "prior"
         if not (prior and self.tau == 1.0 and self.target_prior is None):
