@@ -13,6 +13,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import f1_score, recall_score
 from sklearn.model_selection import GridSearchCV
+from support.effort import exhaustive
 from support.problems import features
 
 from skimbalance import OffsetTuner
@@ -88,7 +89,7 @@ def equal(state, other):
 class TestHistory:
     @pytest.mark.parametrize("estimate", ["plugin", "robust", "empirical"])
     def test_each_epoch_is_what_a_tuner_gives_on_its_logits(self, estimate):
-        net, *_ = trained(estimate=estimate, epochs=4)
+        net, *_ = trained(estimate=estimate, epochs=4 if exhaustive else 2, n_samples=500 if exhaustive else 240)
         diary, best = parts(net)["diary"], parts(net)["best"]
         tuners = [
             OffsetTuner("f1_macro", kind="logits", estimate=estimate).fit(logits.numpy(), diary.codes_)
