@@ -39,6 +39,8 @@ from support.nets import Head, several, single, softmax, softmax_by_hand  # noqa
 
 from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("few_leaps")
+
 KEY = "valid_f1_macro_tuned"
 
 
@@ -85,7 +87,6 @@ def equal(state, other):
     return all(torch.equal(value, other[name]) for name, value in state.items())
 
 
-@pytest.mark.usefixtures("few_leaps")
 class TestHistory:
     @pytest.mark.parametrize("estimate", ["plugin", "robust", "empirical"])
     def test_each_epoch_is_what_a_tuner_gives_on_its_logits(self, estimate):

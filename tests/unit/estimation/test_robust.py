@@ -173,7 +173,7 @@ class TestTuner:
     @pytest.mark.parametrize("metric", sorted(METRICS))
     def test_any_metric(self, metric):
         scores, y = skewed(1, n_samples=120, n_classes=2)
-        tuner = OffsetTuner(metric, kind="logits").fit(scores, y)
+        tuner = OffsetTuner(metric, kind="logits", n_bootstraps=2).fit(scores, y)
         low, high = tuner.score_interval_
         assert low <= tuner.score_ <= high
         assert np.isfinite(tuner.offsets_).all()
