@@ -237,12 +237,12 @@ def test_weights_reach_model_and_tuner():
 def test_scikit_learns_tools_work_around_it(n_labels):
     y = Y[:, :n_labels]
     scoring = {"mine": make_scorer(f1_score, average="macro"), "name": "f1_micro", "auc": "roc_auc"}
-    found = cross_validate(tuned(cv=3), X, y, cv=3, scoring=scoring, error_score="raise")
+    found = cross_validate(tuned(cv=3, estimate="plugin"), X, y, cv=3, scoring=scoring, error_score="raise")
     assert all(np.isfinite(found[f"test_{name}"]).all() for name in scoring)
     grid = {"objective": ["f1_macro", "f1_samples"], "estimator__estimator__C": [0.1, 1.0]}
-    search = GridSearchCV(tuned(cv=2), grid, scoring="f1_macro", cv=2, error_score="raise").fit(X, y)
+    search = GridSearchCV(tuned(cv=2, estimate="plugin"), grid, scoring="f1_macro", cv=2, error_score="raise").fit(X, y)
     assert search.predict(X).shape == y.shape
-    proba = cross_val_predict(tuned(cv=2), X, y, cv=2, method="predict_proba")
+    proba = cross_val_predict(tuned(cv=2, estimate="plugin"), X, y, cv=2, method="predict_proba")
     assert roc_auc_score(y, proba) > 0.5
 
 
