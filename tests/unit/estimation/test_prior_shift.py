@@ -99,7 +99,7 @@ def test_a_shift_is_found_however_wrong_the_temperature_is():
 
 def test_the_interval_covers_the_truth():
     inside = []
-    for seed in seeds(30, quick=6):
+    for seed in seeds(30, quick=10):
         y, scores = draw(PRIOR, 600, seed)
         _, new = draw(OTHER, 600, 1000 + seed)
         found = shift(y, scores, new)
@@ -108,7 +108,7 @@ def test_the_interval_covers_the_truth():
 
 
 def test_without_a_shift_the_prior_is_not_changed():
-    moved, tried = 0, seeds(30, quick=6)
+    moved, tried = 0, seeds(30, quick=10)
     for seed in tried:
         y, scores = draw(PRIOR, 600, seed)
         found = shift(y, scores, draw(PRIOR, 300, 1000 + seed)[1])
