@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from support.effort import exhaustive, thinned
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.goals import AtLeast, ImbalanceState
@@ -76,7 +77,10 @@ class TestFewRows:
     """Where all rows are few enough to be drawn, the fit is the one in memory."""
 
     def test_ten_classes(self, client):
-        there, here = both(OffsetTuner("f1_macro", kind="logits", confidence_level=None), *ten_classes())
+        there, here = both(
+            OffsetTuner("f1_macro", kind="logits", confidence_level=None),
+            *ten_classes(100_000 if exhaustive else 10_000),
+        )
         assert there.in_sample_score_ == here.in_sample_score_
         assert there.offsets_.tolist() == here.offsets_.tolist()
         assert there.notes_ == here.notes_
@@ -207,7 +211,7 @@ class TestManyRows:
         there, here = both(tuner, rng.normal(size=60_000) + 2 * y, y, sample_weight=weights)
         assert there.in_sample_score_ == pytest.approx(here.in_sample_score_, rel=1e-12)
 
-    @pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e-9, 1e300, 3e306])
+    @pytest.mark.parametrize("scale", thinned([1e-320, 1e-300, 1e-9, 1e300, 3e306], quick=2))
     def test_weights_of_any_scale(self, scale):
         scores, y = two_classes(20_000)
         tuner = OffsetTuner("matthews_corrcoef", kind="logits", estimate="empirical", confidence_level=None)
@@ -262,6 +266,7 @@ class TestManyRows:
             fits.append(clone(tuner).fit(*chunked(*samples)).offsets_.tolist())
         assert fits[0] == fits[1] == fits[2]
 
+    @pytest.mark.exhaustive
     def test_a_worker_is_lost(self, monkeypatch, capfd):
         """One of two is killed as soon as there are candidate thresholds; its results are computed again."""
         scores, y = two_classes()

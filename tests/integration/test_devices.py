@@ -5,6 +5,7 @@ import pytest
 from conftest import library
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
+from support.effort import crossed
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
 from skimbalance._core.array_api import device, to_numpy
@@ -67,8 +68,7 @@ class TestTuner:
         assert_alike(here, there, scores, moved)
         return there
 
-    @pytest.mark.parametrize("estimate", ["robust", "plugin", "empirical"])
-    @pytest.mark.parametrize("n_classes", [2, 3])
+    @pytest.mark.parametrize(("estimate", "n_classes"), crossed(["robust", "plugin", "empirical"], [2, 3]))
     def test_every_estimate(self, either, n_classes, estimate):
         scores, y = samples(n_classes)
         level = 0.9 if n_classes == 2 else None
@@ -96,7 +96,7 @@ class TestTuner:
     )
     def test_every_goal(self, xp, n_classes, parameters):
         scores, y = samples(n_classes, kind="logits")
-        self.assert_fits_alike(xp, scores, y, kind="logits", **parameters)
+        self.assert_fits_alike(xp, scores, y, kind="logits", n_bootstraps=2, **parameters)
 
     def test_absent_classes(self, xp):
         scores, y = samples(3)

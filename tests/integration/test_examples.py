@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def test_before_and_after_prints_and_saves_a_picture(tmp_path):
     assert (tmp_path / "before_and_after.png").stat().st_size > 0
 
 
+packages = cache(packages_distributions)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_it_imports_nothing_but_installed_packages(path):
     imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -49,7 +53,7 @@ def test_it_imports_nothing_but_installed_packages(path):
         for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
     needed = {"skimbalance", "matplotlib", *NEEDS.get(path.stem, ())}
-    installed = needed.union(sys.stdlib_module_names, packages_distributions())
+    installed = needed.union(sys.stdlib_module_names, packages())
     assert roots <= installed
 
 

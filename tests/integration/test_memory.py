@@ -32,7 +32,11 @@ def peak_of(act):
 
 @pytest.mark.parametrize(
     ("estimate", "most"),
-    [("empirical", 0.5), ("plugin", 1.5), pytest.param("robust", 1.7, marks=pytest.mark.exhaustive)],
+    [
+        ("empirical", 0.5),
+        pytest.param("plugin", 1.5, marks=pytest.mark.exhaustive),
+        pytest.param("robust", 1.7, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_thousand_classes_need_no_second_and_third_copy(logits, estimate, most, monkeypatch):
     # The robust estimate holds the scores of a fold and its soft labels, two thirds each; what else it needs grows less

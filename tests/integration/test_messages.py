@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
+from support.effort import crossed, thinned
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
 from skimbalance.exceptions import UnreachableGoalWarning
@@ -56,8 +57,7 @@ ASKED = {
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
-@pytest.mark.parametrize("asked", ASKED)
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(("wrong", "asked"), crossed(list(WRONG), list(ASKED)))
 def test_what_a_classifier_says_is_blamed_on_the_classifier(wrong, asked):
     method, samples, got = WRONG[wrong]
     model = Says(method, samples, late=asked != "fit").fit(X, Y)
@@ -246,7 +246,7 @@ def everything_said(labels):
 
 
 @pytest.mark.usefixtures("few_leaps")
-@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("labels", thinned(list(LABELS), quick=3))
 def test_labels_are_shown_as_a_user_writes_them(labels):
     said = everything_said(LABELS[labels])
     assert len(said) > 30

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from support.effort import crossed
 
 from skimbalance import OffsetTuner, imbalance_curve
 from skimbalance._core.scores import log_scores
@@ -176,8 +177,7 @@ class TestNoWarningOfNumPy:
             of_kind = {"logits": logits, "proba": proba, "log_proba": np.log(proba)}[kind]
         return of_kind.astype(dtype)
 
-    @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    @pytest.mark.parametrize("kind", ["proba", "log_proba", "logits"])
+    @pytest.mark.parametrize(("kind", "dtype"), crossed(["proba", "log_proba", "logits"], ["float32", "float64"]))
     def test_of_one_label(self, kind, dtype):
         objectives = itertools.cycle(["f1_macro", "geometric_mean", ImbalanceState("uniform"), "matthews_corrcoef"])
         estimates = itertools.cycle(["robust", "plugin", "empirical"])

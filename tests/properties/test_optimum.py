@@ -27,7 +27,7 @@ ALIKE = {"f1_micro", "jaccard_micro", "precision_micro", "recall_micro", "recall
 @pytest.mark.parametrize("name", sorted(TWO))
 def test_binary_is_the_best_of_all_thresholds(name):
     """A thousand problems, most of them with heavy ties, hard, soft and weighted."""
-    for seed in seeds(1000, quick=105):
+    for seed in seeds(1000, quick=35):
         drawn = problem(
             seed,
             n_classes=2,
@@ -69,8 +69,8 @@ def test_more_restarts_are_never_worse(name):
 @pytest.mark.parametrize("name", THREE)
 def test_three_classes_are_the_best_of_all_cells(name):
     """At least 95% of 200 problems exactly, 99.5% of the value on average, and never below a start."""
-    exact, shares = 0, []  # by default 18 of 20 and 99%
-    for seed in seeds(20, quick=4) if name in ALIKE else seeds(200, quick=20):
+    exact, shares = 0, []  # by default all but two, and 99%
+    for seed in seeds(20, quick=2) if name in ALIKE else seeds(200, quick=8):
         drawn, every = drawn_with_decisions(seed)
         setting = replace(drawn, metric=METRICS[name])
         if name == "imbalance_degree" and np.ptp(setting.truth.support) == 0:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.effort import crossed
 from support.problems import in_namespace, problem
 from support.tuning import draw
 
@@ -36,9 +37,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("decimals", [None, 1])
-@pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("estimate", ESTIMATES)
+@pytest.mark.parametrize(("estimate", "n_classes", "decimals"), crossed(ESTIMATES, [2, 4], [None, 1]))
 def test_the_order_of_samples_has_no_influence(estimate, n_classes, decimals, rng):
     proba, y = draw(5, n_classes, n_samples=60, decimals=decimals)
     tuner = OffsetTuner("f1_macro", estimate=estimate)
@@ -65,8 +64,7 @@ def test_the_order_of_samples_has_no_influence_whatever_the_goal(asked, rng):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
 
 
-@pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("estimate", ESTIMATES)
+@pytest.mark.parametrize(("estimate", "n_classes"), crossed(ESTIMATES, [4, 2]))
 def test_the_order_of_classes_has_no_influence(estimate, n_classes):
     proba, y = draw(7, n_classes, n_samples=60)
     labels = np.unique(y)
@@ -98,8 +96,7 @@ def test_the_order_of_samples_without_labels_has_no_influence(rng):
     assert one.notes_ == other.notes_
 
 
-@pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
-@pytest.mark.parametrize("estimate", ESTIMATES)
+@pytest.mark.parametrize(("objective", "estimate"), crossed(["f1_macro", "f1_micro", "f1_samples"], ESTIMATES))
 def test_the_order_of_multilabel_samples_has_no_influence(objective, estimate, rng):
     log_odds = rng.normal(size=(80, 4))
     indicator = (log_odds + rng.normal(size=(80, 4)) > [0, 0.5, 1, 1.5]).astype(int)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.effort import thinned
+from support.effort import exhaustive, thinned
 from support.problems import in_namespace, problem
 
 from skimbalance._core import array_api
@@ -88,7 +88,7 @@ def test_the_ascent_never_goes_down(name, seed, n_classes):
     assert ascend(setting, start).objective_value >= setting.objective_value(start)
 
 
-@pytest.mark.parametrize("name", thinned(sorted(METRICS), quick=8))
+@pytest.mark.parametrize("name", thinned(sorted(METRICS), quick=5))
 def test_every_array_library_finds_the_same(name, xp):
     n_classes = 2 if METRICS[name].is_binary else 4
     here = problem(7, n_classes=n_classes, n_samples=40, metric=name, weighted=True)
@@ -110,7 +110,9 @@ def test_float32_stays_float32(n_classes, soft):
 
 def test_near_samples_are_enough_for_many(monkeypatch):
     """Ascents over near samples end as high as ascents over all samples, apart from local optima."""
-    settings = [problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4)]
+    settings = [
+        problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4 if exhaustive else 2)
+    ]
     near = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 10**9)
     full = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
@@ -125,7 +127,7 @@ def test_ten_thousand_ties():
     assert solution.objective_value == setting.objective_value(solution.offsets)
 
 
-@pytest.mark.parametrize("metric", ["f1_macro", "geometric_mean", "accuracy"])
+@pytest.mark.parametrize("metric", thinned(["f1_macro", "geometric_mean", "accuracy"], quick=1))
 def test_near_samples_in_every_library(xp, metric, monkeypatch):
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
     monkeypatch.setattr(array_api, "_BLOCK_CELLS", 40)

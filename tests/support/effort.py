@@ -1,7 +1,8 @@
 """How much of an enumeration runs: all of it with the option `--exhaustive`, a part of it by default."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from itertools import product
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,3 +20,10 @@ def thinned(values: Sequence[T], *, quick: int) -> list[T]:
     if exhaustive or quick >= len(values):
         return list(values)
     return [values[i * len(values) // quick] for i in range(quick)]
+
+
+def crossed(*axes: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return all combinations of values, or by default so few of them that each value occurs."""
+    if exhaustive:
+        return list(product(*axes))
+    return [tuple(axis[i % len(axis)] for axis in axes) for i in range(max(map(len, axes)))]

@@ -13,6 +13,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import f1_score, recall_score
 from sklearn.model_selection import GridSearchCV
+from support.effort import exhaustive
 from support.problems import features
 
 from skimbalance import OffsetTuner
@@ -37,6 +38,8 @@ from skorch.helper import predefined_split  # noqa: E402
 from support.nets import Head, several, single, softmax, softmax_by_hand  # noqa: E402 - they need torch
 
 from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("few_leaps")
 
 KEY = "valid_f1_macro_tuned"
 
@@ -84,11 +87,10 @@ def equal(state, other):
     return all(torch.equal(value, other[name]) for name, value in state.items())
 
 
-@pytest.mark.usefixtures("few_leaps")
 class TestHistory:
     @pytest.mark.parametrize("estimate", ["plugin", "robust", "empirical"])
     def test_each_epoch_is_what_a_tuner_gives_on_its_logits(self, estimate):
-        net, *_ = trained(estimate=estimate, epochs=4)
+        net, *_ = trained(estimate=estimate, epochs=4 if exhaustive else 2, n_samples=500 if exhaustive else 240)
         diary, best = parts(net)["diary"], parts(net)["best"]
         tuners = [
             OffsetTuner("f1_macro", kind="logits", estimate=estimate).fit(logits.numpy(), diary.codes_)

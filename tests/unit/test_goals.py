@@ -40,7 +40,7 @@ class TestFloors:
 
     def test_on_new_rows_it_holds_in_expectation(self):
         reached = []
-        for seed in range(40):
+        for seed in seeds(40, quick=12):
             proba, y = margins(seed, n_samples=9000)
             tuner = OffsetTuner("precision", constraints=[AtLeast("recall", 0.9)]).fit(proba[:1000], y[:1000])
             reached.append(recalls(y[1000:], tuner.predict(proba[1000:])))
@@ -308,7 +308,7 @@ class TestStatesOnNewRows:
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_the_score_is_the_difference_on_as_many_new_rows(self, class_balanced):
         achievable_with_confidence, real, inside = [], [], []
-        for seed in seeds(80, quick=20):
+        for seed in seeds(80, quick=10):
             scores, y = sized(seed, n_samples=600)
             tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
             tuner.fit(scores[:300], y[:300], classes=[0, 1, 2])
@@ -327,7 +327,7 @@ class TestStatesOnNewRows:
 
     def test_offsets_vary_about_as_much_as_their_interval_says(self):
         drawn = []
-        for seed in seeds(60, quick=30):
+        for seed in seeds(60, quick=12):
             scores, y = sized(seed, n_samples=300)
             tuner = OffsetTuner(ImbalanceState("uniform"), kind="logits").fit(scores, y)
             drawn.append((tuner.offsets_, tuner.offsets_interval_))

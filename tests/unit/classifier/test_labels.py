@@ -29,6 +29,7 @@ from sklearn.utils.estimator_checks import (
     check_classifiers_multilabel_output_format_predict,
     check_classifiers_multilabel_output_format_predict_proba,
 )
+from support.effort import crossed, thinned
 from support.label_oracles import drawn_problem
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
@@ -82,7 +83,7 @@ def test_out_of_fold_scores_are_those_of_scikit_learn():
     np.testing.assert_allclose(stored["scores"], expected[stored["rows"]])
 
 
-@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array, sparse.lil_matrix])
+@pytest.mark.parametrize("form", thinned([sparse.csr_matrix, sparse.csc_array, sparse.lil_matrix], quick=2))
 def test_a_sparse_indicator_reaches_the_model_as_it_is(form):
     seen = []
 
@@ -167,8 +168,10 @@ class Bare(ClassifierMixin, BaseEstimator):
         return self.forest_.predict_proba(X)
 
 
-@pytest.mark.parametrize("value", [0, 1])
-@pytest.mark.parametrize("model", [RandomForestClassifier(5, random_state=0), KNeighborsClassifier(), ONE_VS_REST])
+@pytest.mark.parametrize(
+    ("model", "value"),
+    crossed([RandomForestClassifier(5, random_state=0), KNeighborsClassifier(), ONE_VS_REST], [0, 1]),
+)
 def test_a_fold_without_a_label_is_sure_of_it(model, value):
     y = Y.copy()
     y[:, 0] = 1 - value
@@ -230,16 +233,16 @@ def test_weights_reach_model_and_tuner():
     np.testing.assert_array_equal(routed.offsets_, clf.offsets_)
 
 
-@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize("n_labels", thinned([4, 2], quick=1))
 def test_scikit_learns_tools_work_around_it(n_labels):
     y = Y[:, :n_labels]
     scoring = {"mine": make_scorer(f1_score, average="macro"), "name": "f1_micro", "auc": "roc_auc"}
-    found = cross_validate(tuned(cv=3), X, y, cv=3, scoring=scoring, error_score="raise")
+    found = cross_validate(tuned(cv=3, estimate="plugin"), X, y, cv=3, scoring=scoring, error_score="raise")
     assert all(np.isfinite(found[f"test_{name}"]).all() for name in scoring)
     grid = {"objective": ["f1_macro", "f1_samples"], "estimator__estimator__C": [0.1, 1.0]}
-    search = GridSearchCV(tuned(cv=2), grid, scoring="f1_macro", cv=2, error_score="raise").fit(X, y)
+    search = GridSearchCV(tuned(cv=2, estimate="plugin"), grid, scoring="f1_macro", cv=2, error_score="raise").fit(X, y)
     assert search.predict(X).shape == y.shape
-    proba = cross_val_predict(tuned(cv=2), X, y, cv=2, method="predict_proba")
+    proba = cross_val_predict(tuned(cv=2, estimate="plugin"), X, y, cv=2, method="predict_proba")
     assert roc_auc_score(y, proba) > 0.5
 
 

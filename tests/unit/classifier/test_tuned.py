@@ -16,6 +16,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from support.effort import crossed
 from support.samples import COLOURS, draw, logistic
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
@@ -34,9 +35,9 @@ class TestTuned:
         assert clf.score_interval_ == tuner.score_interval_
         np.testing.assert_allclose(clf.estimator_.coef_, logistic().fit(X, y).coef_)
 
-    @pytest.mark.parametrize("n_classes", [2, 3])
     @pytest.mark.parametrize(
-        "estimator", [logistic(), LinearSVC(random_state=0), RandomForestClassifier(20, random_state=0)]
+        ("estimator", "n_classes"),
+        crossed([logistic(), LinearSVC(random_state=0), RandomForestClassifier(20, random_state=0)], [2, 3]),
     )
     def test_all_methods_agree(self, estimator, n_classes):
         X, y = draw(n_classes)

@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.effort import crossed
 from support.samples import draw, logistic
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
@@ -51,8 +52,7 @@ def tuned(model=ONE_VS_REST, objective="f1_macro", **parameters):
     return TunedOffsetClassifierCV(model, objective=objective, store_cv_results=True, **parameters)
 
 
-@pytest.mark.parametrize("value", [0, 1])
-@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+@pytest.mark.parametrize(("model", "value"), crossed(list(MODELS.values()), [0, 1]))
 def test_a_label_whose_positives_or_negatives_lie_in_one_fold_keeps_offset_zero(model, value):
     X, y, X_new = rare_in_one_fold(value=value)
     clf = tuned(model, cv=KFold(5)).fit(X, y)
@@ -81,8 +81,12 @@ def halves(n_samples):
     return [(np.arange(n_samples // 2), np.arange(n_samples // 2, n_samples))]
 
 
-@pytest.mark.parametrize("estimator", [ONE_VS_REST, RandomForestClassifier(10, random_state=0)])
-@pytest.mark.parametrize("cv", [GroupKFold(5), TimeSeriesSplit(4), halves(400)], ids=["groups", "time", "hold-out"])
+@pytest.mark.parametrize(
+    ("cv", "estimator"),
+    crossed(
+        [GroupKFold(5), TimeSeriesSplit(4), halves(400)], [ONE_VS_REST, RandomForestClassifier(10, random_state=0)]
+    ),
+)
 def test_a_label_that_the_models_saw_late_or_never(cv, estimator):
     X, y, X_new = rare_in_one_fold()
     if isinstance(cv, GroupKFold):

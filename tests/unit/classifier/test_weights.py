@@ -14,6 +14,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import has_fit_parameter
+from support.effort import crossed
 from support.samples import draw, logistic
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
@@ -59,8 +60,7 @@ class TestByName:
         assert has_fit_parameter(clf, "sample_weight")
         assert list(inspect.signature(clf.fit).parameters) == ["X", "y", "sample_weight", "params"]
 
-    @pytest.mark.parametrize("routing", [False, True])
-    @pytest.mark.parametrize("meta", AROUND)
+    @pytest.mark.parametrize(("meta", "routing"), crossed(list(AROUND), [True, False]))
     def test_they_reach_it_through_a_meta_estimator(self, kind, meta, routing):
         around, within = AROUND[meta]
         X, y, weights = weighted()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
+from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance._core.array_api import to_numpy
@@ -41,7 +42,7 @@ def draw(seed, n_classes=3, n_samples=60):
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_it_maximises_the_penalised_likelihood(n_classes):
-    for seed in range(20):
+    for seed in seeds(20, quick=6):
         scores, y = draw(seed, n_classes)
         np.testing.assert_allclose(calibrated_shares(sample(scores, y)), plain(scores, y), atol=5e-3)
 

@@ -140,7 +140,7 @@ class TestStrength:
 class TestScore:
     def test_it_is_the_metric_of_the_held_out_decisions(self):
         for name in ("f1_macro", "geometric_mean", "matthews_corrcoef", "accuracy", "cohen_kappa"):
-            problem = drawn_problem(4, n_samples=300, metric=name)
+            problem = drawn_problem(4, n_samples=150, metric=name)
             crossed = cross_fitted(problem, solve)
             score, (low, high) = crossed.score(crossed.decisions(), level=0.9)
             assert score == problem.metric.value(problem.count(crossed.decisions()))

@@ -90,7 +90,7 @@ class TestHolding:
     def test_it_beats_the_optimum_of_the_sample_and_no_offsets(self, name, n_classes):
         metric, gains = METRICS[name], []
         fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=n_classes)
-        for seed in seeds(20, quick=5):
+        for seed in seeds(20, quick=3):
             scores, y = skewed(seed, n_samples=300, n_classes=n_classes)
             if len(np.unique(y)) < n_classes:
                 continue
@@ -118,7 +118,7 @@ class TestHolding:
     def test_the_score_and_its_interval_hold(self):
         inside, biases = [], []
         fresh, y_fresh = skewed(999, n_samples=40_000, n_classes=3)
-        for seed in seeds(30, quick=10):
+        for seed in seeds(30, quick=6):
             scores, y = skewed(seed, n_samples=300, n_classes=3)
             tuner = OffsetTuner("f1_macro", kind="logits").fit(scores, y)
             achieved = value(METRICS["f1_macro"], fresh, y_fresh, tuner.offsets_)
@@ -131,7 +131,7 @@ class TestHolding:
         inside = []
         scores, y = skewed(999, n_samples=200_000, n_classes=2)
         best = OffsetTuner("f1", kind="logits", **EXACT).fit(scores, y).offsets_
-        for seed in seeds(60, quick=15):
+        for seed in seeds(60, quick=10):
             scores, y = skewed(seed, n_samples=500, n_classes=2)
             low, high = OffsetTuner("f1", kind="logits").fit(scores, y).offsets_interval_
             inside.append(bool(((low <= best) & (best <= high)).all()))
@@ -173,7 +173,7 @@ class TestTuner:
     @pytest.mark.parametrize("metric", sorted(METRICS))
     def test_any_metric(self, metric):
         scores, y = skewed(1, n_samples=120, n_classes=2)
-        tuner = OffsetTuner(metric, kind="logits").fit(scores, y)
+        tuner = OffsetTuner(metric, kind="logits", n_bootstraps=2).fit(scores, y)
         low, high = tuner.score_interval_
         assert low <= tuner.score_ <= high
         assert np.isfinite(tuner.offsets_).all()

@@ -187,6 +187,7 @@ def test_without_matplotlib_the_error_says_what_to_install():
     assert "skimbalance.plotting needs matplotlib: pip install 'skimbalance[plot]'" in done.stderr
 
 
+@pytest.mark.exhaustive  # tests/integration/test_in_use.py looks for it too
 def test_the_package_itself_does_not_need_it():
     code = "import sys, skimbalance; assert 'matplotlib' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

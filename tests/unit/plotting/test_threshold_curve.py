@@ -192,7 +192,7 @@ class TestMarks:
     def test_the_chosen_threshold_of_a_positive_class_that_is_the_first_label(self, of_a_scorer):
         proba, y = two()
         named = {"objective": make_scorer(f1_score, pos_label="fine")} if of_a_scorer else {"pos_label": "fine"}
-        tuner = OffsetTuner(**{"objective": "f1", **named}).fit(proba, y)
+        tuner = OffsetTuner(**{"objective": "f1", **named}, n_bootstraps=3).fit(proba, y)
         display = ThresholdCurveDisplay.from_estimator(tuner, proba, y)
         predicted = tuner.predict(proba)
         np.testing.assert_array_equal(predicted == "fine", 1 - proba > 1 - tuner.threshold_)

@@ -43,7 +43,7 @@ class TestTwoClasses:
 
     @pytest.mark.parametrize(("precision", "n_states"), [(1, 9), (2, 27), (3, 45)])
     def test_each_digit_is_eighteen_states_more_and_never_worse(self, precision, n_states):
-        for seed in range(5):
+        for seed in seeds(5, quick=2):
             here = problem(seed, n_classes=2, n_samples=100)
             solution = adjust_biases(here, precision=precision)
             assert solution.n_iter == n_states
@@ -54,7 +54,7 @@ class TestTwoClasses:
 
     @pytest.mark.parametrize("metric", ["f1", "f1_macro", "geometric_mean", "balanced_accuracy"])
     def test_it_comes_near_the_exact_optimum(self, metric):
-        for seed in seeds(30, quick=6):
+        for seed in seeds(30, quick=3):
             here = problem(seed, n_classes=2, n_samples=200, metric=metric)
             solution = adjust_biases(here)
             best = best_of_two(here.scores, here.truth, here.metric)
@@ -73,7 +73,7 @@ class TestSeveralClasses:
     @pytest.mark.parametrize("n_classes", [3, 4, 12])
     @pytest.mark.parametrize("metric", ["f1_macro", "geometric_mean", "accuracy"])
     def test_never_worse_than_no_offsets(self, n_classes, metric):
-        for seed in range(4):
+        for seed in seeds(4, quick=1):
             here = problem(seed, n_classes=n_classes, n_samples=80, metric=metric)
             solution = adjust_biases(here, precision=2)
             assert solution.objective_value >= here.objective_value(np.zeros(n_classes))

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score, f1_score, make_scorer, zero_one_loss
-from support.effort import seeds
+from support.effort import crossed, seeds
 from support.oracles import best_of_two
 from support.problems import in_namespace, labels, log_proba, problem
 
@@ -53,7 +53,7 @@ def boxed(setting, function=None):
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("soft", [False, True])
 def test_binary_search_finds_the_best_threshold(name, soft):
-    for seed in range(50):
+    for seed in seeds(50, quick=12):
         setting = problem(
             seed, n_classes=2, n_samples=5 + seed, metric=name, decimals=seed % 3 or None, weighted=seed % 2, soft=soft
         )
@@ -80,7 +80,7 @@ def solved(seed, name):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_three_classes_are_nearly_as_good_as_coordinate_ascent(name, method):
     shares = []
-    for seed in seeds(8, quick=2):
+    for seed in seeds(8, quick=1):
         setting, best = solved(seed, name)
         shares.append(search(setting, Search(method, budget=1000)).objective_value / best.objective_value)
     assert np.mean(shares) >= 0.99
@@ -139,8 +139,7 @@ def solved_with_a_floor(seed, n_classes):
     return setting, solve(setting)
 
 
-@methods
-@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(("method", "n_classes"), crossed(OPTIMISERS, [2, 4]))
 def test_requirements_come_first(method, n_classes):
     for seed in seeds(2, quick=1):
         exact, best = solved_with_a_floor(seed, n_classes)
@@ -222,8 +221,7 @@ def half_the_rows(y_true, y_pred, *, sample_weight):
 class TestTuner:
     """Objectives of which values alone are known, through the tuner."""
 
-    @pytest.mark.parametrize("n_classes", [2, 3])
-    @pytest.mark.parametrize("estimate", ["robust", "empirical", "plugin"])
+    @pytest.mark.parametrize(("estimate", "n_classes"), crossed(["robust", "empirical", "plugin"], [2, 3]))
     def test_a_scorer(self, n_classes, estimate):
         proba, y = draw(1, n_classes=n_classes)
         tuner = OffsetTuner(half_the_rows, estimate=estimate).fit(proba, y)
@@ -262,7 +260,7 @@ class TestTuner:
     @methods
     def test_solvers_take_ordinary_metrics(self, method):
         proba, y = draw(0)
-        tuner = OffsetTuner("f1_macro", solver=method).fit(proba, y)
+        tuner = OffsetTuner("f1_macro", solver=method, n_bootstraps=2).fit(proba, y)
         assert tuner.in_sample_score_ == pytest.approx(f1_score(y, tuner.predict(proba), average="macro"))
         assert not any("is a black-box metric" in note for note in tuner.notes_)
 
@@ -282,14 +280,14 @@ class TestTuner:
 
     def test_constraints_of_ordinary_metrics(self):
         proba, y = draw(0, n_samples=200)
-        tuner = OffsetTuner(half_the_rows, constraints=[AtLeast("worst_recall", 0.45)]).fit(proba, y)
+        tuner = OffsetTuner(half_the_rows, constraints=[AtLeast("worst_recall", 0.45)], n_bootstraps=3).fit(proba, y)
         predicted = tuner.predict(proba)
         assert min(np.mean(predicted[y == c] == c) for c in NAMES[:3]) > 0.4
         assert any("worst_recall at least 0.45" in note for note in tuner.notes_)
 
     def test_the_warning_on_constraints_that_cannot_be_satisfied_names_the_achievable_values(self):
         with pytest.warns(UserWarning, match="achievable from"):
-            OffsetTuner(half_the_rows, constraints=[AtLeast("worst_recall", 0.99)]).fit(*draw(0))
+            OffsetTuner(half_the_rows, constraints=[AtLeast("worst_recall", 0.99)], confidence_level=None).fit(*draw(0))
 
     @pytest.mark.parametrize("metric", [share_right, make_scorer(f1_score), BlackBox(share_right)])
     def test_it_cannot_be_a_constraint(self, metric):
@@ -304,7 +302,7 @@ class TestTuner:
 
     def test_fits_are_repeatable_on_any_number_of_threads(self):
         proba, y = draw(0)
-        first, second = (OffsetTuner(half_the_rows, n_jobs=jobs).fit(proba, y) for jobs in (1, 2))
+        first, second = (OffsetTuner(half_the_rows, n_jobs=jobs, n_bootstraps=3).fit(proba, y) for jobs in (1, 2))
         np.testing.assert_array_equal(first.offsets_, second.offsets_)
         assert first.score_ == second.score_
 
@@ -312,7 +310,11 @@ class TestTuner:
         rng = np.random.default_rng(0)
         y = labels(rng, 150, 3)
         X = rng.normal(size=(150, 2)) + y[:, None]
-        clf = TunedOffsetClassifierCV(LogisticRegression(), objective=half_the_rows, cv=3).fit(X, NAMES[y])
+        clf = TunedOffsetClassifierCV(LogisticRegression(), objective=half_the_rows, cv=3, n_bootstraps=2).fit(
+            X, NAMES[y]
+        )
         assert clf.tuner_.in_sample_score_ > 0.5
-        again = TunedOffsetClassifierCV(LogisticRegression(), objective="f1_macro", solver="powell", cv=3)
+        again = TunedOffsetClassifierCV(
+            LogisticRegression(), objective="f1_macro", solver="powell", cv=3, n_bootstraps=2
+        )
         assert again.fit(X, NAMES[y]).score_ > 0.3

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.effort import crossed
 from support.problems import in_namespace, problem
 
 from skimbalance._core.array_api import to_numpy
@@ -28,8 +29,9 @@ def walked(setting, start, classes):
     return place, sorted_sweeps, sweep_objective(sorted_sweeps, setting, setting.count(place.first))
 
 
-@pytest.mark.parametrize("truth", ["plain", "weighted", "soft", "soft and weighted"])
-@pytest.mark.parametrize("name", [*sorted(METRICS), "cost"])
+@pytest.mark.parametrize(
+    ("name", "truth"), crossed([*sorted(METRICS), "cost"], ["plain", "weighted", "soft", "soft and weighted"])
+)
 def test_ranks_along_equals_counting_afresh(name, truth):
     base = problem(5, n_classes=4, n_samples=30, weighted="weighted" in truth, soft="soft" in truth)
     setting = Problem(base.scores, base.truth, metric_of(name))

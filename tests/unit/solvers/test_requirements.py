@@ -42,8 +42,8 @@ def lowest_met(setting):
 @pytest.mark.parametrize("objective", ["f1", "precision", "accuracy", "geometric_mean", "matthews_corrcoef"])
 @pytest.mark.parametrize("soft", [False, True])
 def test_two_classes_are_exact(objective, soft):
-    met = 0
-    for seed in range(100):
+    met, tried = 0, seeds(100, quick=30)
+    for seed in tried:
         rng = np.random.default_rng(seed)
         drawn = problem(
             seed, n_classes=2, n_samples=8 + seed % 20, metric=objective, decimals=seed % 3 or None, soft=soft
@@ -55,12 +55,12 @@ def test_two_classes_are_exact(objective, soft):
         )
         assert solve(setting).objective_value == pytest.approx(best, abs=1e-9)
         met += best >= lowest_met(setting)
-    assert 10 < met < 100
+    assert 0.1 * len(tried) < met < len(tried)
 
 
 def test_three_classes_satisfy_achievable_constraints():
     met, shares = 0, []
-    for seed in seeds(200, quick=24):
+    for seed in seeds(200, quick=16):
         name = ("f1_macro", "accuracy", "geometric_mean", "precision_macro")[seed % 4]
         drawn = problem(seed, n_samples=8 + seed % 6, metric=name, decimals=1 if seed % 2 else None)
         setting = replace(drawn, requirements=required(np.random.default_rng(seed), 3))
@@ -76,7 +76,7 @@ def test_three_classes_satisfy_achievable_constraints():
 
 @pytest.mark.usefixtures("few_leaps")
 def test_what_is_reported_is_what_is_achieved():
-    for seed in seeds(30, quick=6):
+    for seed in seeds(30, quick=3):
         drawn = problem(seed, n_samples=60, n_classes=4)
         setting = replace(drawn, requirements=required(np.random.default_rng(seed), 4))
         solution = solve(setting)
@@ -117,7 +117,7 @@ def test_of_equal_violations_the_best_objective_is_chosen(objective):
 
 def test_a_cost_of_any_size_never_outweighs_a_constraint():
     matrix = 1e6 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
-    for seed in seeds(20, quick=5):
+    for seed in seeds(20, quick=2):
         drawn = problem(seed, n_samples=30)
         requirement = BoundConstraint(METRICS["recall"].bind(2), low=0.8)
         setting = replace(drawn, metric=Cost(matrix), requirements=(requirement,))

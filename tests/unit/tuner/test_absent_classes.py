@@ -28,7 +28,7 @@ class TestAbsentClasses:
 
     @pytest.mark.parametrize("name", ["accuracy", "f1_macro", "geometric_mean", "jaccard_macro"])
     def test_it_wins_as_many_rows_as_without_offsets_and_never_costs_more_than_none(self, name):
-        for seed in seeds(40, quick=8):
+        for seed in seeds(40, quick=4):
             proba, y = draw(seed, 4)
             kept = y != "bee"
             scored, labelled = proba[kept], y[kept]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
-from support.effort import seeds
+from support.effort import seeds, thinned
 
 from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning
@@ -50,7 +50,7 @@ class TestGroups:
     def test_the_interval_holds_on_new_groups(self):
         """It does in nine cases of ten with groups, and in three of four without."""
         held = {True: [], False: []}
-        for seed in seeds(40, quick=20):
+        for seed in seeds(40, quick=14):
             rng = np.random.default_rng(seed)
             scores, y, groups = clustered(rng, 400)
             new, y_new, _ = clustered(rng, 400)
@@ -145,7 +145,7 @@ class TestRepeats:
     """Rows that are there several times, as a group, tell what the rows alone tell."""
 
     @pytest.mark.parametrize(("objective", "n_classes"), [("f1", 2), ("f1_macro", 3), ("geometric_mean", 3)])
-    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("weighted", thinned([True, False], quick=1))
     def test_they_count_once(self, objective, n_classes, weighted):
         scores, y = drawn(n_classes=n_classes)
         many, y_many, samples = repeated(scores, y)
@@ -191,7 +191,7 @@ class TestRepeats:
     @pytest.mark.parametrize("class_balanced", [False, True])
     def test_an_imbalance_state_varies_as_much(self, class_balanced):
         state, expected = ImbalanceState("uniform", class_balanced=class_balanced), []
-        for seed in range(6):
+        for seed in seeds(6, quick=2):
             scores, y = drawn(seed, n_classes=3, n_samples=150)
             many, y_many, samples = repeated(scores, y)
             once, grouped, apart = fit(scores, y, state), fit(many, y_many, state, samples), fit(many, y_many, state)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score, get_scorer, matthews_corrcoef
-from support.effort import seeds, thinned
+from support.effort import crossed, seeds
 from support.tuning import EXACT, NAMES, draw
 
 from skimbalance import OffsetTuner
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.usefixtures("few_leaps")
 """A single search for the optimum on the samples of the fit."""
 
 
-@pytest.mark.parametrize("decimals", [None, 1])
-@pytest.mark.parametrize("name", sorted(METRICS))
-@pytest.mark.parametrize(("estimate", "n_draws"), [("robust", 2), ("plugin", 2), ("empirical", 20)])
-def test_in_sample_score_is_the_metric_of_predict(name, decimals, estimate, n_draws):
-    for seed in seeds(n_draws, quick=1):
+@pytest.mark.parametrize(
+    ("name", "decimals", "estimate"), crossed(sorted(METRICS), [None, 1], ["robust", "plugin", "empirical"])
+)
+def test_in_sample_score_is_the_metric_of_predict(name, decimals, estimate):
+    for seed in seeds(20 if estimate == "empirical" else 2, quick=1):
         proba, y = draw(seed, 2 if METRICS[name].is_binary else 4, decimals=decimals)
         tuner = OffsetTuner(name, estimate=estimate, n_bootstraps=2, confidence_level=None).fit(proba, y)
         assert tuner.in_sample_score_ == score_labels(METRICS[name], y, tuner.predict(proba))
@@ -76,13 +76,15 @@ class TestKinds:
             assert tuner.transform(scores).shape == (len(y), 2)
 
     def test_the_threshold_is_on_the_probability_of_the_second_class(self):
-        for seed in seeds(50, quick=10):
+        for seed in seeds(50, quick=5):
             proba, y = draw(seed, 2, decimals=seed % 3 or None)
             tuner = OffsetTuner("f1").fit(proba, y)
             np.testing.assert_array_equal(tuner.predict(proba) == "bee", proba[:, 1] >= tuner.threshold_)
 
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    @pytest.mark.parametrize("objective", ["f1", "precision", "recall", "false_positive_rate", "accuracy"])
+    @pytest.mark.parametrize(
+        ("objective", "dtype"),
+        crossed(["f1", "precision", "recall", "false_positive_rate", "accuracy"], [np.float32, np.float64]),
+    )
     def test_the_threshold_holds_at_zero_and_one(self, objective, dtype):
         p = np.array([0, 0, 0.3, 0.6, 1, 1, 1 - 1e-16], dtype=dtype)
         for y in ([1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1, 0]):
@@ -151,8 +153,9 @@ def test_matthews_correlation_of_one_positive_in_millions():
     assert tuner.in_sample_score_ == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", ["matthews_corrcoef", "cohen_kappa", "f1_macro"])
-@pytest.mark.parametrize("size", thinned([1e-310, 1e-300, 1e-9, 1e200], quick=2))
+@pytest.mark.parametrize(
+    ("name", "size"), crossed(["matthews_corrcoef", "cohen_kappa", "f1_macro"], [1e-310, 1e-300, 1e-9, 1e200])
+)
 def test_the_size_of_the_weights_does_not_matter(name, size):
     proba, y = draw(8, 3)
     expected = OffsetTuner(name).fit(proba, y)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.effort import thinned
+from support.effort import crossed, thinned
 from support.label_oracles import best_of_all, decided, drawn_problem
 from support.labels import fit_multilabel
 
@@ -55,8 +55,7 @@ def worth(name, indicator, decisions, known, weights):
     return np.average(each, weights=support if name == "f1_weighted" else None)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(("name", "weighted"), crossed(METRICS, [False, True]))
 def test_reported_scores_are_those_of_known_cells(name, weighted, rng):
     log_odds, indicator, known = masked_problem(rng)
     indicator[:20] = [True, False, False, False]  # nothing is known of what some samples carry
@@ -77,7 +76,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "estimate", "grouped"), thinned(CASES, quick=10))
+@pytest.mark.parametrize(("name", "estimate", "grouped"), thinned(CASES, quick=7))
 def test_unknown_scores_change_nothing(name, estimate, grouped, rng):
     log_odds, indicator, known = masked_problem(rng)
     groups = np.repeat(np.arange(50), 4) if grouped else None
