@@ -152,7 +152,8 @@ def imbalance_curve(
     support = to_numpy(truth.support)
     if not support.min() > 0:
         raise ValueError(
-            f"y must hold rows of every class, whose prior the path follows; none of {abridged(labels[support == 0])}"
+            f"y must hold samples of every class, whose prior the path follows; none of "
+            f"{abridged(labels[support == 0])}"
         )
     ImbalanceDegree().check_support(truth.support)
     return _evaluated(log_scores(x, kind=kind), truth, labels, named, along=along, taus=_places(points))

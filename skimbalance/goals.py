@@ -243,7 +243,7 @@ class ImbalanceState:
         if target == "prior":
             if not support.min() > 0:
                 raise ValueError(
-                    f"target='prior' needs rows of every class; there are none of {abridged(labels[support == 0])}. "
+                    f"target='prior' needs samples of every class; there are none of {abridged(labels[support == 0])}. "
                     "Name a share for each class"
                 )
             target = support / support.sum()

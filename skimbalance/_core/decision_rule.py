@@ -192,7 +192,7 @@ def _second_columns(pairs: Sequence[ArrayLike], *, kind: Kind) -> Array:
         if pair.shape[1] != 2:
             raise ValueError(
                 f"a list of scores must hold an array (n, 2) for each label, for absent and present; entry {number} "
-                f"has shape {tuple(pair.shape)}. A label that all rows or none carried in training has one column"
+                f"has shape {tuple(pair.shape)}. A label that all samples or none carried in training has one column"
             )
     checked = [by_label(check_scores(pair, kind=kind), pair, np.arange(2)) for pair in pairs]
     check_lengths(**{f"entry {number} of scores": pair for number, pair in enumerate(checked)})

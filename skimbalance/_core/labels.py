@@ -137,7 +137,7 @@ def check_label_vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
     """Return labels as a vector without missing values."""
     vector = to_numpy(labels, name=name)
     if vector.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), one label for each row; got {vector.shape}")
+        raise ValueError(f"{name} must have shape (n,), one label for each sample; got {vector.shape}")
     if vector.dtype.kind == "c":
         raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {vector.dtype}")
     check_present(name, vector)

@@ -60,5 +60,5 @@ def with_few_samples(
     order = few[np.argsort(n_samples[few], kind="stable")]
     named = ", ".join(f"{shown(labels[k])} has {n_samples[k]}" for k in order[:5])
     more = f" and {few.size - 5} more {noun} fewer than {_FEW_SAMPLES}" if few.size > 5 else ""
-    once = ", where rows of one group, or repeats of one row, count once" if grouped and few.size else ""
+    once = ", where samples of one group, or repeats of one sample, count once" if grouped and few.size else ""
     return named + more + once

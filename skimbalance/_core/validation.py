@@ -48,9 +48,11 @@ def check_lengths(**arrays: Array) -> None:
     """Raise unless all arrays have equally many samples, and at least one."""
     lengths = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"these must have equally many rows: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
+        raise ValueError(
+            f"these must have equally many samples: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
+        )
     if 0 in lengths.values():
-        raise ValueError(f"{' and '.join(lengths)} must have at least one row; got none")
+        raise ValueError(f"{' and '.join(lengths)} must have at least one sample; got none")
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, *, like: Array) -> Array | None:
@@ -97,7 +99,7 @@ def check_groups(groups: ArrayLike | None, *, n_samples: int) -> npt.NDArray[np.
         return None
     labels = to_numpy(groups, name="groups")
     if labels.shape != (n_samples,):
-        raise ValueError(f"groups must have shape ({n_samples},), the group of each row; got {labels.shape}")
+        raise ValueError(f"groups must have shape ({n_samples},), the group of each sample; got {labels.shape}")
     check_present("groups", labels)
     if labels.dtype.kind == "O":  # labels of several types have no order
         place: dict[Any, int] = {}
@@ -117,7 +119,7 @@ def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
     """Raise if all samples of positive weight are of one group."""
     if groups is not None and (groups == groups[0]).all():
         raise ValueError(
-            "groups must hold at least two groups among the rows of positive weight; got one. Samples of "
+            "groups must hold at least two groups among the samples of positive weight; got one. Samples of "
             "one group cannot evaluate offsets for another: add groups, or leave groups out"
         )
 
@@ -130,7 +132,7 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None,
             f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
         )
     if x.shape[0] == 0:
-        raise ValueError(f"{name} must have at least one row; got shape {tuple(x.shape)}")
+        raise ValueError(f"{name} must have at least one sample; got shape {tuple(x.shape)}")
     columns = 2 if x.ndim == 1 else x.shape[1]
     if n_classes is not None and columns != n_classes:
         raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
@@ -138,7 +140,7 @@ def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None,
 
 
 _RETURNS = {
-    "proba": "probabilities between 0 and 1, which for classes sum to one in each row",
+    "proba": "probabilities between 0 and 1, which for classes sum to one in each sample",
     "log_proba": "logarithms of such probabilities",
     "logits": "finite numbers",
 }
@@ -171,7 +173,7 @@ def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array
             f"arrays (n, 2); got shape {tuple(x.shape)}"
         )
     if x.shape[0] == 0:
-        raise ValueError(f"scores must have at least one row; got shape {tuple(x.shape)}")
+        raise ValueError(f"scores must have at least one sample; got shape {tuple(x.shape)}")
     return namespace(x).reshape(_CHECKS[kind](flat(_floating(x)), "scores"), x.shape)
 
 
@@ -248,7 +250,8 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
         value = "NaT" if kind in "mM" else repr(values.reshape(-1)[[first]].tolist()[0])
         row = first // math.prod(values.shape[1:])
         raise ValueError(
-            f"{name} must not contain missing values; got {value} in row {row}. Leave out such rows, or fill them in"
+            f"{name} must not contain missing values; got {value} in sample {row}. Leave out such samples, or fill "
+            f"them in"
         )
 
 
@@ -356,7 +359,7 @@ def check_proba(name: str, values: ArrayLike) -> Array:
     if x.ndim not in (1, 2) or x.shape[0] == 0 or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
             f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two, and at least one "
-            f"row; got {tuple(x.shape)}"
+            f"sample; got {tuple(x.shape)}"
         )
     if not xp.isdtype(x.dtype, "real floating"):
         x = xp.astype(x, xp.float64)

@@ -245,7 +245,7 @@ class FixedOffsetClassifier(OffsetClassifier):
             return check_per_class("offsets", self.offsets, classes, missing=0.0)
         if not (support > 0).all():
             raise ValueError(
-                f"offsets='prior' needs rows of positive sample_weight in every class; class "
+                f"offsets='prior' needs samples of positive sample_weight in every class; class "
                 f"{shown(classes[support <= 0][0])} has none"
             )
         with np.errstate(over="ignore", invalid="ignore"):

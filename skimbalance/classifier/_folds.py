@@ -54,7 +54,8 @@ def fit_fold(
     response = targets.respond(estimator, take_rows(X, test), response_method=response_method, trained_on=learnt)
     if announce is not None:
         print(
-            f"{announce}: fitted on {len(train)} rows, scored {len(test)}, {perf_counter() - begin:.1f} s", flush=True
+            f"{announce}: fitted on {len(train)} samples, scored {len(test)}, {perf_counter() - begin:.1f} s",
+            flush=True,
         )
     return Fold(estimator, response, np.asarray(test))
 
@@ -136,8 +137,9 @@ def samples_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], 
         kept = known[:, wanted].all(axis=1)
     if len(np.unique(judged["y"][kept if weights is None else kept & (weights > 0)])) < 2:
         raise ValueError(
-            "cv must leave rows of at least two classes whose models had seen "
-            f"{'every class, as an ImbalanceState needs it' if every else 'both'}. Use folds that spread the rows of "
+            "cv must leave samples of at least two classes whose models had seen "
+            f"{'every class, as an ImbalanceState needs it' if every else 'both'}. Use folds that spread the samples "
+            f"of "
             "each class, such as StratifiedKFold, or fewer of them"
         )
     return {name: part if part is None else part[kept] for name, part in judged.items()}
@@ -166,7 +168,9 @@ def notes_on_samples(*, n_scored: int, samples: npt.NDArray[np.intp]) -> list[st
     notes, n_distinct = [], len(np.unique(samples))
     if n_scored > len(samples):
         n_left = n_scored - len(samples)
-        notes.append(f"{n_left:,} rows were left out: their fold's model had not seen their class, or a tuned class.")
+        notes.append(
+            f"{n_left:,} samples were left out: their fold's model had not seen their class, or a tuned class."
+        )
     if n_distinct < len(samples):
         notes.append(
             f"The splits overlap: {n_distinct:,} samples have {len(samples):,} scores. Each sample counts once."

@@ -75,7 +75,7 @@ def respond(
         n = "n" if n_samples is None else n_samples
         expected = f"shape ({n}, {n_classes})" + (f" or ({n},)" if n_classes == 2 else "")
         raise ValueError(
-            f"{name} must return a score for each of {n_classes} classes and each row of X, {expected}; got "
+            f"{name} must return a score for each of {n_classes} classes and each sample of X, {expected}; got "
             f"{'margins of pairs of classes, ' if margins_of_pairs else ''}shape {got}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
@@ -120,7 +120,7 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
     if scores.ndim != 2 or scores.shape[1] != len(classes) or n_samples not in (None, scores.shape[0]):
         n = "n" if n_samples is None else n_samples
         raise ValueError(
-            f"{name} must return a score for each of {len(classes)} labels and each row of X, ({n}, {len(classes)}) "
+            f"{name} must return a score for each of {len(classes)} labels and each sample of X, ({n}, {len(classes)}) "
             f"or a list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"

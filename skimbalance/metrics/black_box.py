@@ -120,7 +120,8 @@ class BlackBox(Metric):
         whole = np.rint(mass)
         if np.abs(mass - whole).max() > 1e-9:
             raise ValueError(
-                f"objective {self.name!r} takes no weights, and rows weigh something else than whole numbers: let it "
+                f"objective {self.name!r} takes no weights, and samples weigh something else than whole numbers: let "
+                f"it "
                 "accept sample_weight"
             )
         return whole.astype(np.int64)

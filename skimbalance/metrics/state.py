@@ -143,7 +143,7 @@ def _worth(
     if prior is not None:
         shares = check_positive("prior", prior, n_classes=n_classes)
     elif not shares.min() > 0:
-        raise ValueError("y_true lacks rows of some of labels; pass prior=, the share of each, to count them in")
+        raise ValueError("y_true lacks samples of some of labels; pass prior=, the share of each, to count them in")
     require_imbalance(shares)
     worth: npt.NDArray[np.float64] = prevalence(shares)
     return worth

@@ -103,7 +103,7 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     with evaluating(net), _watching() as endings:
         batches = [_read(outcome, known, endings, n_samples) for outcome, n_samples in _outputs(net, X)]
     if not batches:
-        raise ValueError("X must hold at least one row; the net returned nothing")
+        raise ValueError("X must hold at least one sample; the net returned nothing")
     logits = torch.cat(batches)
     require_rows(logits, count_samples(X) if is_net(net) else None, of="X")
     if known is None:
@@ -161,7 +161,7 @@ def kind_of_outputs(net: Any, kind: Ending) -> str | None:
 def require_rows(output: Any, n_samples: int | None, *, of: str) -> None:
     """Raise unless the net has returned a row for each of `n_samples`; None if their number is unknown."""
     if n_samples not in (None, output.shape[0]):
-        raise ValueError(f"net must return a row for each row of {of}, {n_samples}; got shape {tuple(output.shape)}")
+        raise ValueError(f"net must return a row for each sample of {of}, {n_samples}; got shape {tuple(output.shape)}")
 
 
 def _outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
@@ -214,7 +214,7 @@ def _batches(X: Any) -> Iterable[Any]:
         samples = {name: _rows(values) for name, values in X.items()}
         n_samples = {name: len(values) for name, values in samples.items()}
         if len(set(n_samples.values())) > 1:
-            raise ValueError(f"X must hold equally many rows under each name; got {n_samples}")
+            raise ValueError(f"X must hold equally many samples under each name; got {n_samples}")
         return (
             {name: values[start : start + _BATCH] for name, values in samples.items()}
             for start in range(0, max(n_samples.values(), default=0), _BATCH)
@@ -224,7 +224,7 @@ def _batches(X: Any) -> Iterable[Any]:
         return (samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH))
     if hasattr(X, "toarray") or isinstance(X, str) or not hasattr(X, "__iter__"):
         raise TypeError(
-            "X must be a tensor, an array, a data frame, a list of rows, a mapping of these or a DataLoader; got "
+            "X must be a tensor, an array, a data frame, a list of samples, a mapping of these or a DataLoader; got "
             f"{type(X).__name__}"
         )
     return X  # type: ignore[no-any-return]
@@ -255,7 +255,7 @@ def _rows(X: Any) -> Any:
         return torch.as_tensor(np.require(values, requirements=["C", "W"]))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"X must hold rows of numbers, equally many in each; got {type(X).__name__}: {error}"
+            f"X must hold samples of numbers, equally many in each; got {type(X).__name__}: {error}"
         ) from error
 
 
@@ -325,7 +325,7 @@ def refuse_proba(logits: Array) -> None:
         return
     if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
         raise ValueError(
-            "kind='auto' cannot determine what the net returns: rows are not negative and sum to one, so that they "
+            "kind='auto' cannot determine what the net returns: samples are not negative and sum to one, so that they "
             "seem to "
             "be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or kind='logits'; "
             "within TunedOffsetClassifierCV, response_method='predict_proba'"

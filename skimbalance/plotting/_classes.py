@@ -29,7 +29,7 @@ def by_row(ax: Axes, classes: npt.NDArray[Any], support: _Floats | None) -> None
     names = [_short(str(label)) + count for label, count in zip(classes.tolist(), counts, strict=True)]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_ylabel("class" if support is None else "class (its rows)")
+    ax.set_ylabel("class" if support is None else "class (its samples)")
 
 
 def by_objective_value(ax: Axes, support: _Floats | None, *, n_classes: int) -> None:
@@ -38,7 +38,7 @@ def by_objective_value(ax: Axes, support: _Floats | None, *, n_classes: int) -> 
     counts = [""] * len(places) if support is None else [f"\n{_number(count)}" for count in support[places]]
     ax.set_xticks(places, [f"{place + 1}{count}" for place, count in zip(places, counts, strict=True)])
     ax.set_xlim(-1, n_classes)
-    ax.set_xlabel("class" if support is None else "rank of the class, from frequent to rare; its number of rows")
+    ax.set_xlabel("class" if support is None else "rank of the class, from frequent to rare; its number of samples")
 
 
 def running_mean(values: _Floats) -> _Floats:

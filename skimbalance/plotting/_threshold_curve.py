@@ -278,7 +278,7 @@ class ThresholdCurveDisplay:
         self._mark(threshold_kwargs, low=low, high=high)
         self._shade(shade_kwargs, low=low, high=high)
         self.ax_.set(
-            xlabel=f"threshold on the {self.curve.quantity} of {self.curve.label}", ylabel="metric on these rows"
+            xlabel=f"threshold on the {self.curve.quantity} of {self.curve.label}", ylabel="metric on these samples"
         )
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self

@@ -395,7 +395,7 @@ class TestData:
             ({"scores": np.full(100, 2.0)}, "kind='proba' takes probabilities"),
             ({"sample_weight": -np.ones(100)}, "sample_weight must not be negative"),
             ({"sample_weight": np.zeros(100)}, "sample_weight must be positive somewhere"),
-            ({"sample_weight": np.ones(7)}, "equally many rows"),
+            ({"sample_weight": np.ones(7)}, "equally many samples"),
             ({"classes": [0, 5]}, "which is none of"),
         ],
     )

@@ -114,7 +114,7 @@ def test_displays_name_their_own_arguments():
         from_predictions(["a", "b"], [np.nan, 0.5])
     with pytest.raises(ValueError, match="y_score has 3, y_true has 2"):
         from_predictions(["a", "b"], [0.1, 0.2, 0.5])
-    with pytest.raises(ValueError, match=r"^y_true must not contain missing values; got nan in row 1"):
+    with pytest.raises(ValueError, match=r"^y_true must not contain missing values; got nan in sample 1"):
         plotting.ImbalanceCurveDisplay.from_predictions([0.0, np.nan], [0.1, 0.2])
     clf = TunedOffsetClassifierCV(LogisticRegression(), cv=2, objective="accuracy", estimate="plugin").fit(X, Y)
     with pytest.raises(ValueError, match="X has 90, y has 89"):

@@ -160,8 +160,8 @@ def test_frames_that_hold_no_numbers_are_refused():
     missing.iloc[4, 1] = pd.NA
     for scores, message in [
         (frame.astype(str), "scores must be numeric"),
-        (missing, "scores must not contain (NaN|missing values; got <NA> in row 4)"),
-        (missing.astype(object), "scores must not contain missing values; got <NA> in row 4"),
+        (missing, "scores must not contain (NaN|missing values; got <NA> in sample 4)"),
+        (missing.astype(object), "scores must not contain missing values; got <NA> in sample 4"),
         ([frame, frame], r"scores must have shape \(n, K\)"),
     ]:
         with pytest.raises(ValueError, match=message):

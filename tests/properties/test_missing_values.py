@@ -123,7 +123,7 @@ OF_NUMBERS = {
     "categories of numbers": lambda y: pd.Categorical([None, *y[1:]]),
 }
 FORMS = {**{name: (form, NAMED) for name, form in MISSING.items()}, **{n: (f, Y) for n, f in OF_NUMBERS.items()}}
-MESSAGE = r" must not contain missing values; got (nan|None|<NA>|NaT) in row 0"
+MESSAGE = r" must not contain missing values; got (nan|None|<NA>|NaT) in sample 0"
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -158,7 +158,7 @@ def test_retune_refuses_missing_labels():
     clf = TunedOffsetClassifierCV(LogisticRegression(), cv=2).fit(X, np.array(["a", "b"])[LABELS])
     y = pd.Series(np.array(["a", "b"])[LABELS], dtype="string")
     y[3] = pd.NA
-    with pytest.raises(ValueError, match="y must not contain missing values; got <NA> in row 3"):
+    with pytest.raises(ValueError, match="y must not contain missing values; got <NA> in sample 3"):
         clf.retune(X, y)
 
 
@@ -166,7 +166,7 @@ def test_missing_entries_of_an_indicator_are_refused():
     frame = pd.DataFrame(SEVERAL, dtype="Int64")
     frame.iloc[2, 1] = pd.NA
     for y in (frame, frame.astype(object), np.where(np.arange(36).reshape(12, 3) == 7, np.nan, SEVERAL)):
-        with pytest.raises(ValueError, match=r"y must not contain missing values; got (nan|<NA>) in row 2"):
+        with pytest.raises(ValueError, match=r"y must not contain missing values; got (nan|<NA>) in sample 2"):
             OffsetTuner("f1_macro", **CHEAP).fit(SEVERAL * 0.5 + 0.2, y)
 
 

@@ -145,9 +145,9 @@ class TestNets:
             batch_size=32,
             iterator_valid__drop_last=True,
         ).fit(X.astype(np.float32), Y)
-        with pytest.raises(ValueError, match=r"net must return a row for each row of X, 90; got shape \(64, 3\)"):
+        with pytest.raises(ValueError, match=r"net must return a row for each sample of X, 90; got shape \(64, 3\)"):
             net_logits(net, X.astype(np.float32))
-        with pytest.raises(ValueError, match="net must return a row for each row of X, 90"):
+        with pytest.raises(ValueError, match="net must return a row for each sample of X, 90"):
             TunedOffsetClassifierCV(net, cv="prefit").fit(X.astype(np.float32), Y)
 
     @pytest.mark.parametrize("loader", [False, True])
@@ -163,7 +163,9 @@ class TestNets:
             [(samples[:50], torch.as_tensor(Y[:50])), (samples[50:], torch.as_tensor(Y[50:]))] if loader else samples
         )
         n = 50 if loader else 90
-        with pytest.raises(ValueError, match=rf"net must return a row for each row of a batch, {n}; got shape \(20,\)"):
+        with pytest.raises(
+            ValueError, match=rf"net must return a row for each sample of a batch, {n}; got shape \(20,\)"
+        ):
             net_logits(Pooled(), given)
 
     def test_a_checkpoint_refuses_other_rows(self, torch):
@@ -186,7 +188,9 @@ class TestNets:
         )
         net.get_loss = lambda y_pred, *_, **__: y_pred.mean()
         net.set_params(callbacks__valid_acc=None)
-        with pytest.raises(ValueError, match=r"net must return a row for each row of a batch, 18; got shape \(17, 3\)"):
+        with pytest.raises(
+            ValueError, match=r"net must return a row for each sample of a batch, 18; got shape \(17, 3\)"
+        ):
             net.fit(X.astype(np.float32), Y)
 
 

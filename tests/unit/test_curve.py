@@ -108,7 +108,7 @@ class TestPoints:
         ({"classes": ["a", "b"]}, "which is none of"),
         ({"y": [[0, 1]] * 40}, "supports one label per sample; got an indicator"),
         ({"y": [0] * 40}, "at least two classes"),
-        ({"y": [0, 1] * 10}, "equally many rows"),
+        ({"y": [0, 1] * 10}, "equally many samples"),
         ({"sample_weight": [1.0]}, "sample_weight must have shape"),
     ],
 )

@@ -345,7 +345,7 @@ class TestStatesOfFewRows:
         tuner = OffsetTuner(goal, kind="logits").fit(scores, y, classes=[0, 1, 2])
         assert tuner.in_sample_score_ <= 1e-8
         assert "No sample of [2] to tune on: they get the requested share" in tuner.notes_[0]
-        with pytest.raises(ValueError, match=r"target='prior' needs rows of every class; there are none of \[2\]"):
+        with pytest.raises(ValueError, match=r"target='prior' needs samples of every class; there are none of \[2\]"):
             OffsetTuner(ImbalanceState("prior"), kind="logits").fit(scores, y, classes=[0, 1, 2])
 
     @pytest.mark.parametrize("class_balanced", [False, True])

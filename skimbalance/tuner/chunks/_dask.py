@@ -94,7 +94,7 @@ def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Das
     labels, weights = _split(y, lengths, "y"), _split(sample_weight, lengths, "sample_weight")
     filled = [number for number, length in enumerate(lengths) if length > 0]
     if not filled:
-        raise ValueError("scores and y must have at least one row; got none")
+        raise ValueError("scores and y must have at least one sample; got none")
     gather, blocks = delayed(_gathered, pure=False), columns.to_delayed().ravel()
     parts = [gather(blocks[i], labels[i], weights[i], i / len(lengths)) for i in filled]
     weights_alone = None if sample_weight is None else DaskChunks([weights[i] for i in filled])
@@ -123,9 +123,11 @@ def _split(x: Any, lengths: tuple[int, ...], name: str) -> Any:
         return [None] * len(lengths)
     array: Any = _sized(x) if is_dask(x) else to_numpy(x)
     if array.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), one for each row; got {tuple(array.shape)}")
+        raise ValueError(f"{name} must have shape (n,), one for each sample; got {tuple(array.shape)}")
     if array.shape[0] != sum(lengths):
-        raise ValueError(f"these must have equally many rows: scores has {sum(lengths)}, {name} has {array.shape[0]}")
+        raise ValueError(
+            f"these must have equally many samples: scores has {sum(lengths)}, {name} has {array.shape[0]}"
+        )
     if not is_dask(x):
         return np.split(array, np.cumsum(lengths)[:-1])
     return array.rechunk({0: lengths}).to_delayed().ravel()

@@ -28,7 +28,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
     dense = y.toarray() if hasattr(y, "toarray") else to_numpy(y, name="y")
     given: npt.NDArray[np.generic] = np.asarray(dense)
     if given.ndim != 2 or 0 in given.shape:
-        raise ValueError(f"y must be an indicator (n, L) with rows and labels; got shape {given.shape}")
+        raise ValueError(f"y must be an indicator (n, L) with samples and labels; got shape {given.shape}")
     check_present("y", given)
     if given.dtype.kind == "O":  # data frames with columns of several types, or with missing values
         odd = np.array([each for each in given.flat if not isinstance(each, _NUMBERS) or each not in {0, 1}], object)
@@ -36,7 +36,7 @@ def check_indicator(y: ArrayLike) -> Indicator:
         odd = given[(given != 0) & (given != 1)] if given.dtype.kind in "biuf" else given.reshape(-1)
     if odd.size:
         raise ValueError(
-            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a row carries; got "
+            f"y must hold zeros and ones alone where it is (n, L), a one for each label that a sample carries; got "
             f"{shown(odd[0])}. Several outputs of more than two classes are tuned one by one, each as (n,)"
         )
     indicator: Indicator = given.astype(bool)

@@ -178,7 +178,7 @@ class TestTuned:
         splits.append((np.arange(len(rest)), np.arange(len(rest), len(y))))
         clf = TunedOffsetClassifierCV(logistic(), objective=objective, cv=splits, store_cv_results=True).fit(X, y)
         assert "coral" not in clf.cv_results_["y"]
-        assert any(f"{len(rare)} rows were left out" in note for note in clf.tuner_.notes_)
+        assert any(f"{len(rare)} samples were left out" in note for note in clf.tuner_.notes_)
         assert any("'coral'" in note for note in clf.tuner_.notes_)
         assert np.abs(clf.offsets_).max() < 10
         assert 0 < (clf.predict(X) == "coral").sum() < len(y) / 2
@@ -201,7 +201,7 @@ class TestTuned:
     def test_progress(self, capsys):
         TunedOffsetClassifierCV(logistic(), cv=3, verbose=1).fit(*draw())
         out = capsys.readouterr().out
-        assert "[TunedOffsetClassifierCV] fold 3/3: fitted on 200 rows, scored 100" in out
+        assert "[TunedOffsetClassifierCV] fold 3/3: fitted on 200 samples, scored 100" in out
         assert "[OffsetTuner] balanced_accuracy of soft labels" in out
 
     def test_a_wrong_objective_fails_before_anything_is_fitted(self):

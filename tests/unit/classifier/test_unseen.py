@@ -192,7 +192,7 @@ def test_rows_that_cannot_be_taken_for_a_class_are_left_out():
     direct = OffsetTuner().fit(stored["scores"][last], stored["y"][last])
     np.testing.assert_array_equal(clf.offsets_, direct.offsets_)
     assert clf.score_ == direct.score_
-    assert any(f"{500 - last.sum()} rows were left out" in note for note in clf.tuner_.notes_)
+    assert any(f"{500 - last.sum()} samples were left out" in note for note in clf.tuner_.notes_)
     assert balanced_accuracy_score(y_new, clf.predict(X_new)) > 0.55
     np.testing.assert_array_equal(clf.retune(objective="balanced_accuracy").offsets_, clf.offsets_)
 
@@ -208,7 +208,7 @@ def test_binary_folds_with_one_class_are_left_out(model):
     alone = TunedOffsetClassifierCV(model, objective="f1", cv=[both]).fit(X, y)
     np.testing.assert_array_equal(clf.offsets_, alone.offsets_)
     assert clf.score_ == alone.score_
-    with pytest.raises(ValueError, match="cv must leave rows of at least two classes whose models had seen both"):
+    with pytest.raises(ValueError, match="cv must leave samples of at least two classes whose models had seen both"):
         TunedOffsetClassifierCV(model, objective="f1", cv=[one]).fit(X, y)
 
 

@@ -179,11 +179,11 @@ class TestInputs:
         torch.testing.assert_close(net_logits(net, frame), layer_of(net)(np.float32([[3, 1], [-4, 2]])))
 
     def test_others_are_refused(self):
-        with pytest.raises(ValueError, match="X must hold rows of numbers, equally many in each; got list"):
+        with pytest.raises(ValueError, match="X must hold samples of numbers, equally many in each; got list"):
             net_logits(Head(3), [[1.0, 2.0], [3.0]])
-        with pytest.raises(ValueError, match="X must hold rows of numbers, equally many in each; got ndarray"):
+        with pytest.raises(ValueError, match="X must hold samples of numbers, equally many in each; got ndarray"):
             net_logits(Head(3), np.array([["a"] * 4]))
-        with pytest.raises(ValueError, match=r"equally many rows under each name; got \{'X': 200, 'y': 3\}"):
+        with pytest.raises(ValueError, match=r"equally many samples under each name; got \{'X': 200, 'y': 3\}"):
             net_logits(Head(3), {"X": X, "y": X[:3]})
         with pytest.raises(TypeError, match=r"X must be a tensor, an array, a data frame, .*; got int"):
             net_logits(Head(3), 3)

@@ -155,7 +155,7 @@ class TestModules:
         torch.testing.assert_close(net_logits(module, X), module.layer(torch.as_tensor(X)).detach())
 
     def test_wrong_input(self):
-        with pytest.raises(ValueError, match="at least one row"):
+        with pytest.raises(ValueError, match="at least one sample"):
             net_logits(Head(3), [])
         with pytest.raises(ValueError, match=r"\(n, K\), \(n, 1\) or \(n,\); got shape \(2, 3, 4\)"):
             net_logits(torch.nn.Identity(), torch.zeros(2, 3, 4))

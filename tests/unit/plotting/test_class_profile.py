@@ -147,5 +147,5 @@ def test_hostile_arguments():
         ClassProfileDisplay.from_estimator(tuner, ax=plt.subplots()[1])
     with pytest.raises(ValueError, match="y_pred holds"):
         ClassProfileDisplay.from_predictions([0, 1], [0, 2], y_pred_before=[0, 1], classes=[0, 1])
-    with pytest.raises(ValueError, match="equally many rows"):
+    with pytest.raises(ValueError, match="equally many samples"):
         ClassProfileDisplay.from_predictions(y, y, y_pred_before=y[:-1])

@@ -171,7 +171,9 @@ class TestRepeats:
     def test_ten_rows_of_one_group_are_as_one(self):
         scores, y = drawn(n_samples=100)
         groups = np.where(y == 1, 0, 1 + np.arange(len(y)))
-        with pytest.warns(FewRowsWarning, match="1 has 1, where rows of one group, or repeats of one row, count once"):
+        with pytest.warns(
+            FewRowsWarning, match="1 has 1, where samples of one group, or repeats of one sample, count once"
+        ):
             tuner = fit(scores, y, groups=groups)
         assert tuner.score_interval_[0] < 0.2
 

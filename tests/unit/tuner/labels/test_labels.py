@@ -27,7 +27,7 @@ def test_indicators_of_every_type_of_column(dtypes, rng):
 
 def test_missing_entries_are_named():
     pd = pytest.importorskip("pandas")
-    with pytest.raises(ValueError, match=r"y must not contain missing values; got (<NA>|nan) in row 1"):
+    with pytest.raises(ValueError, match=r"y must not contain missing values; got (<NA>|nan) in sample 1"):
         check_indicator(pd.DataFrame({"a": [0, 1], "b": [1, None]}, dtype="Int64"))
 
 
