@@ -211,12 +211,12 @@ class TestArrayLibraries:
         proba, y = draw(9, 3)
         codes = np.searchsorted(NAMES[:3], y)
         scores = xp.asarray(proba.astype(dtype))
-        tuner = OffsetTuner("f1_macro").fit(scores, xp.asarray(codes))
+        tuner = OffsetTuner("f1_macro", n_bootstraps=2).fit(scores, xp.asarray(codes))
         assert all(type(x) is type(scores) for x in (tuner.offsets_, tuner.predict(scores), tuner.transform(scores)))
         assert (
             tuner.offsets_.dtype == tuner.transform(scores).dtype == tuner.predict_proba(scores).dtype == scores.dtype
         )
-        here = OffsetTuner("f1_macro").fit(proba.astype(dtype), codes)
+        here = OffsetTuner("f1_macro", n_bootstraps=2).fit(proba.astype(dtype), codes)
         np.testing.assert_array_equal(to_numpy(tuner.predict(scores)), here.predict(proba.astype(dtype)))
         assert tuner.in_sample_score_ == here.in_sample_score_
 
