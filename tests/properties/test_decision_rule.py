@@ -210,7 +210,7 @@ class TestClassifiers:
 
     def test_three_classes_have_no_threshold(self):
         X, y = samples()
-        with pytest.raises(ValueError, match=r"threshold=0\.2 is binary; there are 3"):
+        with pytest.raises(ValueError, match=r"threshold=0\.2 is for binary problems; there are 3"):
             FixedOffsetClassifier(LogisticRegression(), threshold=0.2).fit(X, y + (X[:, 0] > 1))
 
     @pytest.mark.parametrize("objective", ["f1", "recall", "precision", "accuracy"])

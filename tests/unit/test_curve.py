@@ -120,7 +120,7 @@ def test_hostile_arguments(change, message):
 
 def test_a_class_without_rows():
     scores, y = drawn(0)
-    with pytest.raises(ValueError, match=r"rows of every class, whose prior the path follows; none of \['d'\]"):
+    with pytest.raises(ValueError, match=r"samples of every class, whose prior the path follows; none of \['d'\]"):
         imbalance_curve(
             np.column_stack([scores, scores[:, 0]]), np.array(["a", "b", "c"])[y], kind="logits", classes=list("abcd")
         )

@@ -102,7 +102,7 @@ class TestTuned:
             TunedOffsetClassifierCV(frozen, cv=cv).fit(X, np.char.upper(y))
         with pytest.raises(ValueError, match="not among the classes of the fitted estimator"):
             FixedOffsetClassifier(frozen).fit(X, np.char.upper(y))
-        with pytest.raises(ValueError, match="offsets='prior' needs rows"):
+        with pytest.raises(ValueError, match="offsets='prior' needs samples"):
             FixedOffsetClassifier(frozen).fit(X[y != "blue"], y[y != "blue"])
 
     def test_nothing_of_an_earlier_fit_is_left(self):
@@ -160,7 +160,7 @@ class TestTuned:
         X, y = make_classification(200, 6, n_informative=5, n_redundant=0, n_classes=4, random_state=0)
         with pytest.raises(
             ValueError,
-            match=r"each of 4 classes and each row .*, 4\); got margins of pairs of classes, shape \(\d+, 6\)",
+            match=r"each of 4 classes and each sample .*, 4\); got margins of pairs of classes, shape \(\d+, 6\)",
         ):
             TunedOffsetClassifierCV(SVC(decision_function_shape="ovo")).fit(X, y)
 

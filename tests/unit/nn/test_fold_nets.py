@@ -225,7 +225,7 @@ class TestTheLayerOfTheOutputs:
             return net.two(X.flatten(1))
 
         module = Net(forward, one=Linear(4, 3), two=Linear(4, 3), three=Linear(4, 3))
-        with pytest.raises(ValueError, match=r"layer must say which .* one, two, three\. Pass"):
+        with pytest.raises(ValueError, match=r"layer must name the layer .* one, two, three\. Pass"):
             fold_offsets(module, OFFSETS)
         with pytest.warns(SkimbalanceWarning, match="The offsets in Net are not verified"):
             folded = fold_offsets(module, OFFSETS, layer="two")

@@ -145,7 +145,7 @@ class TestThroughTheTuner:
     def test_it_says_what_it_does(self, capsys):
         here = problem(5, n_classes=2, n_samples=200, metric="f1")
         OffsetTuner("f1", kind="logits", solver="imbalance_state", verbose=1).fit(here.scores, here.truth.codes)
-        assert "f1: the rarer class's share 0." in capsys.readouterr().out
+        assert "f1: the proportion of the minority class 0." in capsys.readouterr().out
 
     def test_absent_classes_and_constraints(self):
         here = problem(2, n_classes=3, n_samples=150)
