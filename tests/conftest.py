@@ -1,7 +1,13 @@
 """Fixtures that several tests share."""
 
-import functools
+# ruff: noqa: E402 - the number of threads is read as the numeric libraries are loaded
+
 import os
+
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")  # the workers of pytest-xdist share the cores
+
+import functools
 from pathlib import Path
 
 import numpy as np
