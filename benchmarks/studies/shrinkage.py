@@ -14,7 +14,7 @@ from benchmarks.leaderboard.problems import TuningProblem, all_problems
 from benchmarks.script import options, progress, rounded, write_csv
 from skimbalance._core.decision import decide
 from skimbalance._core.scores import log_scores
-from skimbalance.estimation import Estimation, cross_fit, in_turn
+from skimbalance.estimation import FitSpec, cross_fit, fit_of, folds_along
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, fit_present_classes
 from skimbalance.tuner.objective import resolve_metric
@@ -47,12 +47,12 @@ def fits(problem: TuningProblem, n_samples: int) -> Iterator[Fit]:
     if len(np.unique(y)) < 2:
         return
     scores, test = (log_scores(each, kind="logits") for each in (problem.scores[samples], problem.scores_test))
-    estimation = Estimation("robust", 8, 0.9, 0, in_turn, lambda _: None)
+    spec = FitSpec(estimate="robust")
     for name in METRICS if n_classes == 2 else METRICS[1:]:
         metric = resolve_metric(name, np.arange(n_classes), None)
         here = Problem(scores, Truth.from_codes(y, n_classes=n_classes), metric)
-        factor = cross_fit(here, estimation._fit(fold=True), seed=0, run=in_turn).shrinkage_factor()
-        offsets = np.asarray(fit_present_classes(here, estimation._fit()).offsets)
+        factor = cross_fit(here, fit_of(spec.in_fold()), spec, folds_along(here, seed=spec.seed)).shrinkage_factor()
+        offsets = np.asarray(fit_present_classes(here, fit_of(spec)).offsets)
         decisions = (np.asarray(decide(test, each * offsets)) for each in (0.0, factor, 1.0))
         weight = problem.test_weight
         values = (value_of(name, problem.y_test, each, n_classes=n_classes, weight=weight) for each in decisions)
