@@ -97,7 +97,7 @@ class TunedDecisions:
         Returns
         -------
         Report
-            Print it, or let a notebook show it. Of more than 30 classes the text has the rarest alone.
+            Print it, or let a notebook show it. Of more than 30 classes the text has the smallest alone.
         """
         check_is_fitted(self)
         return Report.of(self)

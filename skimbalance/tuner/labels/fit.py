@@ -261,8 +261,8 @@ def _notes_on(
         where = "on unseen data with the requested confidence" if achievable else "on these samples"
         bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
         notes.append(
-            f"No offset of label {shown(names[j])} satisfies {bounds} {where}; the one that misses by the least is "
-            f"used."
+            f"No offset of label {shown(names[j])} satisfies {bounds} {where}; the one that misses by the least "
+            "is used."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.count(problem.decide(found.offsets))

@@ -142,7 +142,7 @@ def _one_each(metrics: Sequence[Any], n_labels: int) -> LabelMean:
     if len(metrics) != n_labels or not all(isinstance(metric, Metric | str) for metric in metrics):
         raise ValueError(
             f"a sequence as objective must hold a metric for each of {n_labels} labels, a binary one or its name; "
-            f" got {shown(metrics)}"
+            f"got {shown(metrics)}"
         )
     known = [get_metric(metric) for metric in metrics]
     for metric in known:
@@ -182,13 +182,12 @@ def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
     if spec.pos_label is not None:
         raise ValueError(
             f"pos_label={shown(spec.pos_label)} is for binary targets; in an indicator the positive class of each "
-            f"label is its presence. Leave pos_label out"
+            "label is its presence. Leave pos_label out"
         )
     if spec.class_prior is not None:
         raise ValueError(
-            f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples for multilabel "
-            f"targets "
-            "cannot be weighted to the prior of each. Leave class_prior out, or pass sample_weight"
+            f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples of a multilabel "
+            "target cannot be weighted to the prior of each label. Leave class_prior out, or pass sample_weight"
         )
     if spec.solver not in _SOLVERS:
         raise ValueError(
