@@ -10,7 +10,7 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
     prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, estimate, fit_of, tighten
+from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
 from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._redraw import held_by, independent_counts, independent_weights
@@ -27,6 +27,7 @@ __all__ = [
     "KeptRows",
     "StateProblem",
     "cross_fit",
+    "cross_fits",
     "estimate",
     "fit_folds",
     "fit_of",
@@ -41,5 +42,6 @@ __all__ = [
     "prediction_interval",
     "sampling_rates",
     "shift_to",
+    "shrinks",
     "tighten",
 ]

@@ -30,7 +30,7 @@ from skimbalance.solvers import (
     solve,
 )
 
-__all__ = ["ESTIMATES", "Estimate", "estimate", "fit_of", "tighten"]
+__all__ = ["ESTIMATES", "Estimate", "cross_fits", "estimate", "fit_of", "shrinks", "tighten"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class Estimate:
 
     `softness` is the share of each label that is replaced by its calibrated probability, where a single search takes
     the place of bootstraps. Three quarters generalise as well as bootstraps do in simulations with two and four
-    classes; a half does not with four.
+    classes; a half does not with four. `shrinks` is whether offsets are scaled by what they gain in cross-fitting.
     """
 
     fit: Callable[[Problem, FitSpec], Solution]
     softness: float
+    shrinks: bool = False
 
 
 def _empirical(problem: Problem, spec: FitSpec) -> Solution:
@@ -52,11 +53,22 @@ def _empirical(problem: Problem, spec: FitSpec) -> Solution:
 
 
 ESTIMATES = {
-    "robust": Estimate(robust, softness=0.75),
+    "robust": Estimate(robust, softness=0.75, shrinks=True),
     "empirical": Estimate(_empirical, softness=0.0),
     "plugin": Estimate(plugin, softness=1.0),
 }
-"""The estimates by name: validation and dispatch go by these."""
+"""The estimates by name, for validation and dispatch."""
+
+
+def shrinks(spec: FitSpec) -> bool:
+    """Return whether offsets are scaled by what they gain in cross-fitting: a solver may ignore the estimate."""
+    return ESTIMATES[spec.estimate].shrinks and get_solver(spec.solver).estimates != "none"
+
+
+def cross_fits(spec: FitSpec) -> bool:
+    """Return whether folds are fitted: for the score and the intervals, or for the shrinkage factor."""
+    return spec.confidence_level is not None or shrinks(spec)
+
 
 _TIGHTENING_ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
@@ -65,14 +77,14 @@ _TIGHTENING_ROUNDS = 6
 def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     """Fit the offsets, and cross-fit them; each constraint is to hold on unseen data with its confidence."""
     problem = problem.in_order()
-    fold_of = folds_along(problem, seed=spec.seed) if spec.cross_fits else None
+    fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     problem, achievable, with_confidence = tighten(problem, spec)
     fit = fit_of(spec, exactly=not with_confidence)
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=not with_confidence)
         crossed = cross_fit(problem, fold_fit, spec, fold_of)
-        factor = crossed.shrinkage_factor() if spec.shrinks and not problem.requirements else 1.0
+        factor = crossed.shrinkage_factor() if shrinks(spec) and not problem.requirements else 1.0
         if factor < 1:
             fit = partial(_scaled, fit, factor)
         decisions, level = crossed.decisions(factor), spec.confidence_level
@@ -83,7 +95,6 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
             score=score,
             score_interval=interval,
             offsets_error=error,
-            decisions=decisions,
             held_out=crossed.count(decisions),
             shrinkage_factor=factor,
         )

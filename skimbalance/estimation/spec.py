@@ -11,7 +11,7 @@ from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.profile import ClassProfile
-from skimbalance.solvers import Search, get_solver
+from skimbalance.solvers import Search
 
 __all__ = ["CrossFitResult", "FitResult", "FitSpec", "in_turn"]
 
@@ -51,16 +51,6 @@ class FitSpec:
     is_fold: bool = False
 
     @property
-    def shrinks(self) -> bool:
-        """Whether offsets are scaled by what they gain in cross-fitting."""
-        return self.estimate == "robust" and get_solver(self.solver).estimates != "none"
-
-    @property
-    def cross_fits(self) -> bool:
-        """Whether folds are fitted."""
-        return self.confidence_level is not None or self.shrinks
-
-    @property
     def confidences(self) -> list[float | None]:
         """The confidence of each constraint."""
         return [constraint.confidence for constraint in self.constraints]
@@ -75,12 +65,13 @@ class FitSpec:
 class CrossFitResult:
     """Offsets (K,) and how many steps they took; what they are expected to achieve on unseen data, where folds ran.
 
-    `decisions` are those of the validation folds, codes (n,) or an indicator (n, L), and `held_out` their counts.
+    Of the validation folds `held_out` are the counts, and for labels `decisions` the indicator (n, L) that is decided.
     `offsets_error` (K,) is half the width of the confidence interval of each offset. `shrinkage_factor` is the share
     of all offsets that was kept, or of each (L,). `counts` are what the offsets achieve on the samples of the fit.
 
     `required` are the constraints with what they need on these samples to hold on unseen data. `achievable` is whether
-    offsets can satisfy the constraints on these samples, `achievable_with_confidence` whether with their confidence.
+    offsets can satisfy the constraints, or reach the imbalance state, on these samples. `achievable_with_confidence` is
+    whether they can satisfy constraints with their confidence.
     """
 
     offsets: Array

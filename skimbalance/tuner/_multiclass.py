@@ -119,6 +119,7 @@ def _fit_metric(
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is found.held_out),
         n_iter=found.n_iter,
         notes=notes + check_decisions(metric, labels, before=before, after=achieved),
+        shrinkage_factor=found.shrinkage_factor,
         **_where_scores_are(found, kind=spec.kind, like=like),
     )
 

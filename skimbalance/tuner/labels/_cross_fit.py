@@ -13,6 +13,7 @@ from skimbalance.estimation import (
     CrossFitResult,
     FitSpec,
     cross_fit,
+    cross_fits,
     fit_folds,
     fit_of,
     folds_along,
@@ -20,6 +21,7 @@ from skimbalance.estimation import (
     in_turn,
     jackknife_error,
     prediction_interval,
+    shrinks,
 )
 from skimbalance.solvers import Problem, solve
 from skimbalance.tuner.labels._joint import fit_jointly
@@ -39,7 +41,7 @@ def estimate_labels(problem: MultilabelProblem, spec: FitSpec, *, exactly: _Exac
     if not problem.tunable:
         offsets = np.zeros(problem.n_labels)
         result = CrossFitResult(offsets, 0, shrinkage_factor=offsets + 1)
-        if not spec.cross_fits:
+        if not cross_fits(spec):
             return result
         return replace(result, decisions=problem.decide(offsets), offsets_error=offsets)
     estimate = _estimate_apart if problem.metric.decomposition == "labels" else _estimate_together
@@ -58,7 +60,7 @@ def _estimate_apart(problem: MultilabelProblem, spec: FitSpec, exactly: _Exactly
     if not crossed:
         return CrossFitResult(offsets, n_iter, shrinkage_factor=factors)
     folds = np.stack([each.offsets[:, 1] - each.offsets[:, 0] for each in crossed], axis=1)
-    if spec.estimate == "robust" and problem.metric.alike:
+    if shrinks(spec) and problem.metric.alike:
         offsets[tunable], folds = _shrunk_together(problem, offsets[tunable], folds)
     crossed = [
         replace(each, offsets=np.stack([-own / 2, own / 2], axis=1)) for each, own in zip(crossed, folds.T, strict=True)
@@ -88,7 +90,7 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> _Label:
     order = binary.sample_order
     binary, spec = binary.take(order), replace(spec, run=in_turn, progress=spec.in_fold().progress)
     crossed = None
-    if spec.cross_fits:
+    if cross_fits(spec):
         fold_of = folds_along(binary, seed=spec.seed)
         crossed = cross_fit(binary, fit_of(spec.in_fold(), exactly=exactly), spec, fold_of)
     solution = fit_of(spec, exactly=exactly)(binary)
@@ -97,7 +99,7 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> _Label:
 
 def _shrunk_decisions(crossed: ClassCrossFit, spec: FitSpec) -> tuple[float, npt.NDArray[np.int64]]:
     """Return the shrinkage factor of a label, and the decisions (n,) of its validation folds."""
-    factor = crossed.shrinkage_factor() if spec.shrinks and not crossed.problem.requirements else 1.0
+    factor = crossed.shrinkage_factor() if shrinks(spec) and not crossed.problem.requirements else 1.0
     return factor, crossed.decisions(factor)
 
 
@@ -122,7 +124,7 @@ def _estimate_together(problem: MultilabelProblem, spec: FitSpec, exactly: _Exac
     offsets, n_iter = _fit_together(problem, spec, exactly)
     spec.progress(f"{problem.metric.name}: {len(problem.tunable)} labels fitted together")
     ones = np.ones(problem.n_labels)
-    if not spec.cross_fits:
+    if not cross_fits(spec):
         return CrossFitResult(offsets, n_iter, shrinkage_factor=ones)
     # Folds are stratified by the label of each sample that the fewest samples carry.
     fold_of = folds_of(rarities(problem.present), problem.groups, n_classes=problem.n_labels, seed=spec.seed)
@@ -133,7 +135,7 @@ def _estimate_together(problem: MultilabelProblem, spec: FitSpec, exactly: _Exac
     folds = np.stack(fit_folds(fold_of, fit_outside, run=spec.run))
     spec.progress(f"{problem.metric.name}: fitted without each of {len(folds)} folds")
     crossed = LabelCrossFit(problem, fold_of, folds, spec.seed)
-    factor = crossed.shrinkage_factor() if spec.shrinks and not any(problem.requirements) else 1.0
+    factor = crossed.shrinkage_factor() if shrinks(spec) and not any(problem.requirements) else 1.0
     level = spec.confidence_level
     errors = 0 * ones if level is None else jackknife_error(folds, level=level)
     return CrossFitResult(
