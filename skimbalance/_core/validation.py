@@ -250,8 +250,8 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
         value = "NaT" if kind in "mM" else repr(values.reshape(-1)[[first]].tolist()[0])
         row = first // math.prod(values.shape[1:])
         raise ValueError(
-            f"{name} must not contain missing values; got {value} in sample {row}. Leave out such samples, or fill "
-            f"them in"
+            f"{name} must not contain missing values; got {value} in sample {row}. Leave out such samples, or "
+            "fill them in"
         )
 
 

@@ -139,8 +139,7 @@ def samples_with_evidence(judged: Mapping[str, Any], classes: npt.NDArray[Any], 
         raise ValueError(
             "cv must leave samples of at least two classes whose models had seen "
             f"{'every class, as an ImbalanceState needs it' if every else 'both'}. Use folds that spread the samples "
-            f"of "
-            "each class, such as StratifiedKFold, or fewer of them"
+            "of each class, such as StratifiedKFold, or fewer of them"
         )
     return {name: part if part is None else part[kept] for name, part in judged.items()}
 

@@ -36,14 +36,14 @@ from skimbalance.estimation._redraw import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem
 
-__all__ = ["Calibration", "Sample", "calibrated_shares", "condensed"]
+__all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
 
 _BLOCKS = 4096
 """A block holds at most this fraction of the samples of either class."""
 
 
-class Sample(NamedTuple):
-    """A problem with labels, and how many samples each of its samples stands for: `sizes` (n,), None for one."""
+class MergedProblem(NamedTuple):
+    """A problem of merged samples, and how many samples each of them stands for: `sizes` (n,), None for one."""
 
     problem: Problem
     sizes: Array | None
@@ -55,7 +55,7 @@ class Sample(NamedTuple):
 
     @property
     def n_samples(self) -> float:
-        """The number of samples that these stand for; those of one group and class count once.
+        """The number of samples that the merged ones stand for; those of one group and class count once.
 
         Whole weights sum to it: they count repeated samples. Others give the weight of samples, and not their number.
         """
@@ -70,13 +70,13 @@ class Sample(NamedTuple):
         return float(namespace(self.sizes).sum(self.sizes))
 
 
-def condensed(problem: Problem) -> Sample:
-    """Return a sample of few samples that stands for all samples of a large binary problem; others as they are.
+def condensed(problem: Problem) -> MergedProblem:
+    """Return a large binary problem with its samples merged into few, and others as they are.
 
     Samples in groups stay as they are: merged samples cannot be drawn group by group.
     """
     if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
-        return Sample(problem, None)
+        return MergedProblem(problem, None)
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]
     truth = cast(HardTruth, problem.truth)
@@ -100,7 +100,7 @@ def condensed(problem: Problem) -> Sample:
         # Squares of tiny weights vanish: such samples then count as alike.
         sizes = xp.where(squares > 0, mass * mass / xp.where(squares > 0, squares, squares + 1), sizes)
     few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
-    return Sample(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
+    return MergedProblem(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 
 
 def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:
@@ -147,7 +147,7 @@ class Calibration:
     n_samples: float
 
     @classmethod
-    def of(cls, sample: Sample, *, near: "Calibration | None" = None) -> Self:
+    def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None) -> Self:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker."""
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)
@@ -178,8 +178,8 @@ class Calibration:
         return (1 - lapse) * _shares(log_proba, self.parameters) + guessed
 
 
-def calibrated_shares(sample: Sample) -> Array:
-    """Return the calibrated probability (K, n) of each class in each sample of the sample itself."""
+def calibrated_shares(sample: MergedProblem) -> Array:
+    """Return the calibrated probability (K, n) of each class in each merged sample."""
     return Calibration.of(sample).shares(sample.problem.scores)
 
 

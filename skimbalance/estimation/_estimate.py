@@ -9,7 +9,7 @@ import numpy as np
 
 from skimbalance._core.array_api import bring, device, namespace, to_numpy
 from skimbalance._core.decision import decide
-from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
+from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._cross_fit import cross_fit, folds_along, jackknife_error, width_of
 from skimbalance.estimation._redraw import Floats, posterior_predictive
 from skimbalance.estimation._robust import plugin, robust
@@ -226,7 +226,7 @@ def _searched(problem: Problem, spec: FitSpec, *, solver: Solver, softness: floa
     return problem.solved(offsets, n_iter=found.n_iter)
 
 
-def _softened(sample: Sample, softness: float) -> Problem:
+def _softened(sample: MergedProblem, softness: float) -> Problem:
     """Return the problem of labels that are calibrated probabilities by the share `softness`, and hard by the rest."""
     scores, truth = sample.problem.scores, sample.truth
     xp = namespace(scores)

@@ -26,7 +26,7 @@ from skimbalance._core.array_api import bring, device, namespace, to_numpy, with
 from skimbalance._core.scores import log_scores
 from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import Array, Kind, Run
-from skimbalance.estimation._calibration import Calibration, Sample, condensed
+from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._kept_rows import KeptRows, thinned
 from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
@@ -218,7 +218,7 @@ def _with_absent(found: PriorShift, present: npt.NDArray[np.int64], n_classes: i
 class _Samples(NamedTuple):
     """Samples with labels, scores without labels, and the calibration of the former."""
 
-    sample: Sample
+    sample: MergedProblem
     scores: Array
     calibration: Calibration
 
@@ -258,7 +258,7 @@ class _Samples(NamedTuple):
         xp = namespace(truth.codes)
         other = Truth.from_codes(xp.astype(truth.codes, xp.int64), n_classes=truth.n_classes, weights=weights)
         return Calibration.of(
-            Sample(replace(self.sample.problem, truth=other), self.sample.sizes), near=self.calibration
+            MergedProblem(replace(self.sample.problem, truth=other), self.sample.sizes), near=self.calibration
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
-from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
+from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem, Solution, ascend, prior_offsets
@@ -56,11 +56,11 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     return problem.solved(centred(offsets), n_iter=plug.n_iter)
 
 
-def _soft(sample: Sample, shares: Array) -> Problem:
+def _soft(sample: MergedProblem, shares: Array) -> Problem:
     return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
 
 
-def _half_soft(shares: Array, sample: Sample) -> Array:
+def _half_soft(shares: Array, sample: MergedProblem) -> Array:
     """Return the mean of `shares` (K, n) and the labels, in place where the library allows it."""
     xp, n_samples = namespace(shares), shares.shape[1]
     own = xp.astype(sample.truth.codes, xp.int64) * n_samples + xp.arange(n_samples, device=device(shares))
@@ -118,8 +118,8 @@ def _best_multiple(problem: Problem) -> Array:
     return max(offsets, key=problem.objective_value)
 
 
-def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Array]:
-    """Yield random weights (n,): exponential for each sample that a sample of the sample stands for (Rubin, 1981).
+def bootstrap_weights(sample: MergedProblem, *, count: int, seed: int) -> Iterator[Array]:
+    """Yield random weights (n,): the mean of an exponential weight for each merged sample (Rubin, 1981).
 
     Samples of one group have the same weight.
     """
@@ -134,8 +134,8 @@ def bootstrap_weights(sample: Sample, *, count: int, seed: int) -> Iterator[Arra
         yield weights * (truth.support / totals)[codes]
 
 
-def _draw(sample: Sample, rng: np.random.Generator) -> Array:
-    """Return the mean of as many standard exponentials as each sample of the sample stands for."""
+def _draw(sample: MergedProblem, rng: np.random.Generator) -> Array:
+    """Return for each merged sample the mean of as many standard exponentials as it stands for."""
     groups = sample.problem.groups
     if groups is not None:
         return rng.exponential(size=int(groups.max()) + 1)[groups]

@@ -121,8 +121,7 @@ class BlackBox(Metric):
         if np.abs(mass - whole).max() > 1e-9:
             raise ValueError(
                 f"objective {self.name!r} takes no weights, and samples weigh something else than whole numbers: let "
-                f"it "
-                "accept sample_weight"
+                "it accept sample_weight"
             )
         return whole.astype(np.int64)
 

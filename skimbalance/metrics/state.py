@@ -95,7 +95,7 @@ def imbalance_state(
 
 
 def _mean(shares: Array, weights: Array | None) -> Array:
-    """Return the weighted mean sample, in float64."""
+    """Return the weighted mean over the samples (K,), in float64."""
     xp = namespace(shares)
     wide = xp.astype(shares, xp.float64, copy=False)
     if weights is None:

@@ -326,7 +326,6 @@ def refuse_proba(logits: Array) -> None:
     if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
         raise ValueError(
             "kind='auto' cannot determine what the net returns: samples are not negative and sum to one, so that they "
-            "seem to "
-            "be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or kind='logits'; "
-            "within TunedOffsetClassifierCV, response_method='predict_proba'"
+            "seem to be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or "
+            "kind='logits'; within TunedOffsetClassifierCV, response_method='predict_proba'"
         )

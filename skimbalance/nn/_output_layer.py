@@ -90,8 +90,7 @@ def _only_fitting(layers: dict[str, Any], *n_outputs: int) -> Any:
     if len(fitting) > 1:
         raise ValueError(
             f"layer must name the layer that produces the outputs; {len(fitting)} layers have as many outputs as "
-            f"there are "
-            f"offsets: {', '.join(fitting)}. Pass one of these names as layer=, or a few samples as X="
+            f"there are offsets: {', '.join(fitting)}. Pass one of these names as layer=, or a few samples as X="
         )
     return next(iter(fitting.values()), list(layers.values())[-1])
 

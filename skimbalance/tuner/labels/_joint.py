@@ -13,7 +13,7 @@ import numpy as np
 
 from skimbalance._core.typing import Run
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._calibration import Sample, calibrated_shares, condensed
+from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._robust import bootstrap_weights
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem
@@ -79,7 +79,7 @@ def _fit_ratio(problem: MultilabelProblem, spec: FitSpec) -> tuple[Floats, int]:
 class _SoftLabel:
     """One label, its samples merged where they are many: `calibrated`, and `mixed` half with the labels."""
 
-    sample: Sample
+    sample: MergedProblem
     calibrated: Problem
     mixed: Problem
 
@@ -152,7 +152,7 @@ class _Samples:
     def calibrated(self, run: Run) -> Floats:
         """Return the calibrated probability (n, L) of each label; labels that cannot be tuned are as they are."""
         shares = self.problem.present.astype(np.float64)
-        found = run(partial(calibrated_shares, Sample(label, None)) for label in self.labels)
+        found = run(partial(calibrated_shares, MergedProblem(label, None)) for label in self.labels)
         for j, of_both in zip(self.problem.tunable, found, strict=True):
             shares[self.problem.samples(j), j] = of_both[1]
         return shares

@@ -8,7 +8,7 @@ from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation._calibration import Sample, calibrated_shares
+from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -16,7 +16,7 @@ from skimbalance.solvers import Problem
 
 def sample(scores, y, weights=None):
     truth = Truth.from_codes(y, n_classes=scores.shape[1], weights=weights)
-    return Sample(Problem(scores, truth, METRICS["accuracy"]), None)
+    return MergedProblem(Problem(scores, truth, METRICS["accuracy"]), None)
 
 
 def plain(scores, y):
@@ -62,7 +62,7 @@ def test_weights_count_as_repetition():
     times = np.random.default_rng(0).integers(1, 4, len(y))
     samples = np.repeat(np.arange(len(y)), times)
     repeated = calibrated_shares(sample(scores[samples], y[samples]))
-    weighted = calibrated_shares(Sample(sample(scores, y, times.astype(float)).problem, times.astype(float)))
+    weighted = calibrated_shares(MergedProblem(sample(scores, y, times.astype(float)).problem, times.astype(float)))
     np.testing.assert_allclose(weighted[:, np.repeat(np.arange(len(y)), times)], repeated, atol=2e-3)
 
 
@@ -117,5 +117,5 @@ def test_many_rows_are_sampled_from_every_class(ordered):
 def test_every_library(xp):
     scores, y = draw(3)
     here = calibrated_shares(sample(scores, y))
-    there = Sample(in_namespace(sample(scores, y).problem, xp), None)
+    there = MergedProblem(in_namespace(sample(scores, y).problem, xp), None)
     np.testing.assert_allclose(to_numpy(calibrated_shares(there)), here, atol=1e-5)

@@ -8,7 +8,7 @@ from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
-from skimbalance.estimation._calibration import Calibration, Sample, calibrated_shares
+from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares
 from skimbalance.estimation._kept_rows import KeptRows, thinned
 from skimbalance.estimation._prior_shift import (
     estimated_shift,
@@ -176,7 +176,7 @@ def test_a_calibration_is_for_other_rows_too():
     rng = np.random.default_rng(0)
     y = labels(rng, 200, 3)
     scores = log_proba(rng, y, 3)
-    sample = Sample(problem(y, scores), None)
+    sample = MergedProblem(problem(y, scores), None)
     calibration = Calibration.of(sample)
     np.testing.assert_array_equal(calibration.shares(scores), calibrated_shares(sample))
     np.testing.assert_allclose(calibration.shares(scores[5:9]), calibrated_shares(sample)[:, 5:9], rtol=1e-12)

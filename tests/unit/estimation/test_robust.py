@@ -10,7 +10,7 @@ from support.problems import problem as drawn_problem
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._calibration import Sample, calibrated_shares
+from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
 from skimbalance.estimation._robust import _median, _shrunk, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
@@ -65,7 +65,7 @@ class TestParts:
     def test_the_plugin_is_the_optimum_for_calibrated_labels(self):
         for seed in seeds(10, quick=3):
             problem = drawn_problem(seed, n_classes=2, n_samples=80, metric="f1")
-            shares = calibrated_shares(Sample(problem, None))
+            shares = calibrated_shares(MergedProblem(problem, None))
             soft = problem.with_truth(Truth.from_shares(shares))
             assert soft.objective_value(plugin(problem, FitSpec()).offsets) == pytest.approx(
                 solve(soft).objective_value, abs=1e-12
