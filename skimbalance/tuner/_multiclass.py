@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -104,7 +105,7 @@ def _fit_metric(
     metric = problem.metric
     spec, notes = resolve_solver(metric, spec, n_classes=problem.n_classes)
     tries = metric.decomposition == "general"  # the metric may warn of decisions that were only tried
-    with one_blas_thread(), silenced(tries):
+    with one_blas_thread(), silenced() if tries else nullcontext():
         found = estimate(problem, spec)
     notes += notes_on_estimate(found, problem, spec.constraints)
     before, achieved = count(0 * found.offsets), count(found.offsets, found.counts)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from skimbalance.solvers import Problem, Solution, _multi_start, solve
+from skimbalance.solvers import Problem, Solution, _coordinate_ascent, solve
 
 
 def ascended(problem: Problem, *, again: int) -> Solution:
     """Solve a problem, climbing again from at most so many random points."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_multi_start, "_MAX_RESTARTS", min(again, _multi_start._MAX_RESTARTS))
+        patch.setattr(_coordinate_ascent, "_MAX_RESTARTS", min(again, _coordinate_ascent._MAX_RESTARTS))
         return solve(problem)
 
 

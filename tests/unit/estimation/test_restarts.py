@@ -27,16 +27,16 @@ OUT_OF_REACH = AtLeast("recall_macro", 0.99)
 @pytest.fixture
 def restarts(monkeypatch):
     """The number of rows of each ascent from a random point."""
-    from skimbalance.solvers import _multi_start
+    from skimbalance.solvers import _coordinate_ascent
 
-    seen, restarts = [], _multi_start._restarts
+    seen, restarts = [], _coordinate_ascent._restarts
 
     def spy(problem, *, seed):
         for restart in restarts(problem, seed=seed):
             seen.append(problem.scores.shape[0])
             yield restart
 
-    monkeypatch.setattr(_multi_start, "_restarts", spy)
+    monkeypatch.setattr(_coordinate_ascent, "_restarts", spy)
     return seen
 
 
