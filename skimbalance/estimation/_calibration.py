@@ -1,11 +1,11 @@
 """Calibrated soft labels: how likely each class is in each sample, by the scores and what they were worth so far.
 
-A temperature and a bias per class are fitted by penalised negative log-likelihood: bias-corrected temperature scaling,
-Alexandari, Kundaje and Shrikumar, *Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift
-adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven samples. A small share
-of the samples, fitted too, belongs to a class by its prior whatever the scores are: the lapse rate of psychometric
-functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would decide the
-temperature.
+A temperature and a bias per class are fitted by penalised negative log-likelihood. This is bias-corrected temperature
+scaling: Alexandari, Kundaje and Shrikumar, *Maximum likelihood with bias-corrected calibration is hard-to-beat at label
+shift adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven samples. A small
+share of the samples belongs to a class by its prior, whatever the scores are. This share is fitted too: the lapse rate
+of psychometric functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would
+decide the temperature.
 """
 
 import math
@@ -130,8 +130,8 @@ _REACH = 30.0
 _ROWS = 50_000
 _CELLS = 5_000_000
 _LEAST_ROWS = 200
-"""More samples or scores than that calibrate no better, as long as so many samples of each class are among them; where
-classes are many, an equal part of the samples each."""
+"""More samples or scores calibrate no better if so many samples of each class are among them. Of many classes each has
+an equal part of the samples."""
 
 
 @dataclass(frozen=True)

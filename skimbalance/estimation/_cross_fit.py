@@ -330,8 +330,8 @@ class CrossFit(ABC):
     def shrinkage_factor(self) -> float:
         """Return the factor for the offsets, from zero to one.
 
-        With z the gain over no offsets in standard errors, it is one for a gain, 1 + z for a smaller loss than one
-        standard error, and zero below. If offsets times the factor lose a standard error themselves, it is reduced.
+        With z the gain over no offsets in standard errors, it is one for z >= 0, 1 + z for a loss of less than one, and
+        zero below. If offsets times the factor lose a standard error themselves, it is reduced.
         """
         none = self.decisions(0.0)
 
@@ -390,8 +390,8 @@ class ClassCrossFit(CrossFit):
     def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
         """Return the score expected on unseen data, and its prediction interval for as many unseen samples.
 
-        Where a class without true positives makes the metric zero, it counts half a sample as a true positive: on few
-        samples the metric would be zero whatever the true recall is.
+        If a class without true positives makes the metric zero, half a sample of it counts as a true positive. On few
+        samples the metric would otherwise be zero whatever the true recall is.
         """
         metric, counts = self.problem.metric, self.count(decisions)
         if metric.zero_if_class_missed:
@@ -465,8 +465,8 @@ def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Cod
 def _one_by_one(held: Any, n_samples: Codes, *, n_folds: int) -> Codes:
     """Return the fold of each group of `held` (groups, classes), those first that hold the largest part of a class.
 
-    A group goes where it adds the least to the squared share of each class in each fold, summed; where several folds
-    are as good, to the one with the fewest samples.
+    A group goes to the fold where it adds the least to the sum of the squared shares of the classes in the folds. Of
+    equal folds the one with the fewest samples gets it.
     """
     scale = 1 / n_samples.astype(np.float64) ** 2
     size = held.power(2) @ scale

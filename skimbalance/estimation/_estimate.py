@@ -124,7 +124,7 @@ def _median(drawn: list[Array]) -> Array:
 def _shrunk(offsets: Array, *, towards: Array, drawn: list[Array]) -> Array:
     """Shrink the offset of each class by the share that is noise: empirical Bayes, as Efron and Morris (1975) do.
 
-    The deviations of the classes are taken to vary as much as they do in the mean; half of each label is soft, so that
+    The deviations of all classes are assumed to have the same variance, their mean square. Half of each label is soft:
     whole labels would have four times the variance of the bootstraps.
     """
     xp = namespace(offsets)

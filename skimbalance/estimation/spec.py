@@ -93,8 +93,8 @@ class CrossFitResult:
 class FitResult:
     """The result of a fit, under the names of the tuner's attributes; None where there is none.
 
-    `kept` are the samples from which offsets can be fitted again, and `shrinkage_factor` the part of the offsets that
-    was kept, one for all or one for each label (L,). Neither is an attribute of the tuner.
+    `kept` are the samples from which offsets can be fitted again. `shrinkage_factor` is the part of the offsets that
+    was kept, one number or one for each label (L,). Neither is an attribute of the tuner.
     """
 
     classes: npt.NDArray[Any]

@@ -38,8 +38,8 @@ class TunedDecisions:
         Returns
         -------
         array of shape (n,)
-            The labels, in the library and on the device of the scores where they are numbers, as a NumPy array
-            where they are not. For multilabel targets the indicator (n, L), one where a label is predicted.
+            The labels. Numbers are in the library and on the device of the scores, other labels in a NumPy array. For
+            multilabel targets the indicator (n, L), one where a label is predicted.
         """
         check_is_fitted(self)
         if is_dask(scores):

@@ -44,8 +44,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     .. math:: \hat y_i = \operatorname{argmax}_k \,(s_{ik} + b_k)
 
     Fit it on scores of samples that the classifier was not trained on. The default is designed for unseen data, and
-    estimates its score there. With a multilabel indicator as `y`, an offset is added to the log-odds of each label, and
-    labels with shifted log-odds of at least zero are predicted.
+    estimates its score there. With a multilabel indicator as `y`, an offset is added to the log-odds of each label.
+    Labels with shifted log-odds of at least zero are predicted.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         The positive class of binary metrics. None takes the `pos_label` of a scorer or function, or else
         ``classes_[1]``.
     class_prior : array-like of shape (K,) or dict, default=None
-        Class prior of the data to be predicted, in the order of `classes_` or by label, if it differs from that of the
-        samples of the fit. Samples are weighted accordingly, in objective, constraints and scores. A class without
+        Class prior of the data to be predicted, if it differs from that of the samples of the fit. In the order of
+        `classes_`, or by label. Samples are weighted accordingly, in objective, constraints and scores. A class without
         samples is left out.
     estimate : {"robust", "empirical", "plugin"}, default="robust"
         How the offsets are estimated; see the notes.
@@ -132,8 +132,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         without and with offsets. Where `held_out` is true, they count the validation folds, or else the samples of the
         fit.
     n_iter_ : int
-        Number of sweeps over the classes in the best ascent, of evaluations of a SciPy solver, of Newton steps for an
-        imbalance state, or of states tried by ``"imbalance_state"``. For the robust estimate that of the plug-in.
+        Number of sweeps over the classes in the best ascent; for the robust estimate, in that of the plug-in. For a
+        SciPy solver the number of evaluations, for an imbalance state that of Newton steps, and for
+        ``"imbalance_state"`` that of the states that were tried.
     notes_ : list of str
         Automatic choices and warnings, one sentence or more each.
     prior_shift_ : object
@@ -142,8 +143,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     Raises
     ------
     ValueError
-        From :meth:`fit`, if scores are not of the given `kind`, shapes or lengths do not match, fewer than two classes
-        occur, a binary metric gets more classes, or the objective is unknown or judges scores rather than decisions.
+        From :meth:`fit`, if scores are not of the given `kind`, shapes or lengths do not match, or fewer than two
+        classes occur. Also if a binary metric gets more classes, or the objective is unknown or judges scores rather
+        than decisions.
 
     Warns
     -----
@@ -173,8 +175,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     Bayesian bootstraps of half-soft labels. Multiclass offsets are shrunk by their noise towards the best multiple of
     ``-log prior``. Offsets that score below the untuned classifier in cross-fitting are shrunk towards zero, and none
     are kept that lose one standard error or more. ``"empirical"`` is exact for binary problems. For more classes it is
-    the best of several coordinate ascents with exact line searches; few scores get random restarts, except in the
-    folds of `score_`. ``"plugin"`` has no restarts.
+    the best of several coordinate ascents with exact line searches. Few scores get random restarts, except in the folds
+    of `score_`. ``"plugin"`` has no restarts.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,
@@ -189,13 +191,13 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     *Devices.* Multilabel targets, imbalance states and the solvers of SciPy and ``"imbalance_state"`` run on the host.
     Offsets and predictions are returned where the scores are.
 
-    *Large data.* Scores may lie on disk: with ``kind="logits"``, ``estimate="empirical"`` and ``confidence_level=None``
-    the search reads ``numpy.load(path, mmap_mode="r")`` in blocks, a few times, and holds a fifth of it at 1,000
-    classes. Of a Dask array, chunked by rows, two million scores are sampled, minority classes whole, and fitted in
-    memory. With ``estimate="empirical"`` passes over all samples follow, to the binary optimum, or until no multiclass
-    offset alone gains anything. `in_sample_score_` and `class_profile_` count all samples; `score_` and the intervals
-    are those of the sampled ones. Predictions are lazy. The soft labels of ``"plugin"`` are as large as the scores; the
-    default holds one and a half times the scores in its folds. :meth:`predict` holds one block.
+    *Large data.* Scores may lie on disk, as ``numpy.load(path, mmap_mode="r")``. With ``kind="logits"``,
+    ``estimate="empirical"`` and ``confidence_level=None`` the search reads them in blocks, a few times. It holds a
+    fifth of them at 1,000 classes. Of a Dask array, chunked by rows, two million scores are sampled, minority classes
+    whole, and fitted in memory. With ``estimate="empirical"`` passes over all samples follow, to the binary optimum, or
+    until no multiclass offset alone gains anything. `in_sample_score_` and `class_profile_` count all samples; `score_`
+    and the intervals are those of the sampled ones. Predictions are lazy. The soft labels of ``"plugin"`` are as large
+    as the scores; the default holds one and a half times the scores in its folds. :meth:`predict` holds one block.
 
     References
     ----------
@@ -298,7 +300,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             Sample weights. None gives each sample the weight one.
         groups : array-like of shape (n,), default=None
             Group of each sample, numbers or strings. Samples of one group, such as those of one patient, are not
-            independent: no fold splits a group, and intervals and bootstraps draw groups instead of samples. Samples of
+            independent. No fold splits a group, and intervals and bootstraps draw groups instead of samples. Samples of
             one group and class count once where the number of samples matters. None means that all are independent.
 
         Returns

@@ -306,8 +306,8 @@ def _of_classes(scores: npt.NDArray[Any], indicator: npt.NDArray[np.bool_], kind
     if not np.allclose(sums, 1, atol=1e-3):
         return ""
     return (
-        "Each sample carries one label alone, and its probabilities sum to one: if these are classes, of which one is "
-        "to be predicted, pass y.argmax(axis=1)."
+        "Each sample carries one label alone, and its probabilities sum to one. If these are classes, pass "
+        "y.argmax(axis=1), so that one of them is predicted."
     )
 
 
