@@ -18,20 +18,21 @@ from skimbalance._core.validation import check_groups, check_lengths, check_samp
 from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.tuner._notes import check_label_input
-from skimbalance.tuner.labels._counts import profile_of
-from skimbalance.tuner.labels._cross_fit import estimate_labels, score_of
-from skimbalance.tuner.labels._labels import Floats, Indicator, check_indicator
+from skimbalance.tuner.labels._estimate import estimate_labels, score_of
 from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._truth import Codes, Floats, Indicator, LabelCounts, LabelTruth, check_indicator
 from skimbalance.tuner.labels.objective import (
     LabelConstraints,
     check_label_spec,
     get_multilabel_metric,
     label_constraints_of,
     label_names,
-    notes_on_constraint,
 )
 
 __all__ = ["fit_labels", "fit_multilabel"]
+
+_MOST_NOTES = 20
+"""At most 20 notes on constraints of labels."""
 
 
 def fit_labels(
@@ -86,7 +87,7 @@ def fit_multilabel(
     *,
     names: npt.NDArray[Any],
     weights: Floats | None = None,
-    groups: npt.NDArray[np.int64] | None = None,
+    groups: Codes | None = None,
     known: Indicator | None = None,
     dtype: npt.DTypeLike = np.float64,
 ) -> FitResult:
@@ -99,7 +100,7 @@ def fit_multilabel(
     constraints = label_constraints_of(spec.constraints, names)
     required = tuple(tuple(requirement for _, requirement in each) for each in constraints)
     metric = get_multilabel_metric(spec.objective, n_labels=len(names))
-    given = MultilabelProblem(log_odds, indicator, weights, metric, required, groups, known)
+    given = MultilabelProblem(log_odds, LabelTruth(indicator, weights, known), metric, required, groups)
     if weights is not None and not (weights > 0).all():
         given = given.take(np.flatnonzero(weights > 0))
     given = _with_evidence(given)
@@ -111,20 +112,15 @@ def fit_multilabel(
     offsets = np.asarray(found.offsets).astype(dtype).astype(np.float64)
     found = replace(found, offsets=offsets)
     notes += _notes_on(problem, found, constraints, missed, names)
-    before, achieved = problem.decide(0 * offsets), problem.decide(offsets)
-    held_out = found.decisions is not None
     score, interval = None, None
     if found.decisions is not None:
         score, interval = score_of(problem, found.decisions, level=spec.confidence_level, seed=spec.seed)
     errors = None if spec.confidence_level is None else found.offsets_error
-    profile = profile_of(
+    profile = problem.truth.profile(
         names,
-        problem.indicator,
-        problem.weights,
-        before=before,
-        after=achieved if found.decisions is None else found.decisions,
-        known=problem.known,
-        held_out=held_out,
+        before=problem.decide(0 * offsets),
+        after=problem.decide(offsets) if found.decisions is None else found.decisions,
+        held_out=found.decisions is not None,
     )
     return FitResult(
         classes=names,
@@ -166,14 +162,8 @@ def _tighten(
     Return besides the labels whose bounds no offset satisfies, and for each whether one does on these samples.
     """
     bound = [j for j in problem.tunable if constraints[j]]
-    each = spec.run(
-        partial(
-            tighten,
-            problem.label(j),
-            replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn),
-        )
-        for j in bound
-    )
+    specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
+    each = spec.run(partial(tighten, problem.label(j), own) for j, own in zip(bound, specs, strict=True))
     required, missed = list(problem.requirements), {}
     for j, (label, achievable, with_confidence) in zip(bound, each, strict=True):
         required[j] = label.requirements
@@ -187,28 +177,29 @@ def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
 
     A label of which no sample is known keeps its samples if it has one value alone in all of them: nothing is lost.
     """
-    if problem.known is None:
+    indicator, known = problem.truth.indicator, problem.truth.known
+    if known is None:
         return problem
-    n_samples, n_positive = len(problem.indicator), np.count_nonzero(problem.indicator, axis=0)
-    constant = (n_positive == 0) | (n_positive == n_samples)
+    constant = indicator.all(axis=0) | ~indicator.any(axis=0)
     none_known = problem.n_positive + problem.n_negative == 0
-    known = problem.known | (constant & none_known)
-    known = known & ~(~constant & ((problem.n_positive == 0) | (problem.n_negative == 0)))
+    known = known | (constant & none_known)
+    known = known & (constant | ((problem.n_positive > 0) & (problem.n_negative > 0)))
     if not known.any():
         raise ValueError(
             "there is no label to tune: of each label, the samples with it or those without it were scored by models "
             "that had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
         )
-    problem = replace(problem, known=None if known.all() else known)
+    problem = replace(problem, truth=replace(problem.truth, known=None if known.all() else known))
     return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
 
 
 def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
     """Return notes on labels that lack scores to tune on, in some samples or in all."""
-    if problem.known is None:
+    known = problem.truth.known
+    if known is None:
         return []
-    n_unknown = np.count_nonzero(~problem.known, axis=0)
-    lost, partly = n_unknown == len(problem.known), (n_unknown > 0) & (n_unknown < len(problem.known))
+    n_unknown = np.count_nonzero(~known, axis=0)
+    lost, partly = n_unknown == len(known), (n_unknown > 0) & (n_unknown < len(known))
     notes = []
     if lost.any():
         notes.append(
@@ -265,7 +256,7 @@ def _notes_on(
             "is used."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
-    counts = problem.count(problem.decide(found.offsets))
+    counts = problem.truth.count(problem.decide(found.offsets))
     for j in sorted({*range(problem.n_labels)} - {*problem.tunable}):
         broken = [str(constraint) for constraint, required in constraints[j] if required.missed(counts.of(j)) > 0]
         lost = counts.total[j] == 0
@@ -284,5 +275,18 @@ def _notes_on(
             continue
         warn_user(notes[-1], UnreachableGoalWarning)
     if found.decisions is not None:
-        notes += notes_on_constraint(constraints, problem.count(found.decisions), names)
+        notes += _notes_on_constraints(constraints, problem.truth.count(found.decisions), names)
     return notes
+
+
+def _notes_on_constraints(
+    constraints: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]
+) -> list[str]:
+    """Return the value of each constraint, for at most 20 labels that have samples."""
+    notes = []
+    for j, each in enumerate(constraints):
+        for constraint, required in each if counts.total[j] > 0 else ():
+            of = "" if constraint.label is not None else f" for {shown(labels[j])}"
+            notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
+    more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
+    return notes[:_MOST_NOTES] + more

@@ -20,7 +20,6 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.metrics.registry import METRICS, get_metric, judges_scores
-from skimbalance.tuner.labels._counts import LabelCounts
 from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "is_multilabel",
     "label_constraints_of",
     "label_names",
-    "notes_on_constraint",
 ]
 
 LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
@@ -40,9 +38,6 @@ LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
 _STEMS = ("f1", "jaccard", "precision", "recall")
 _AVERAGES = ("macro", "micro", "weighted", "samples")
 _PRESENT = 1
-
-_MOST_NOTES = 20
-"""At most 20 notes on constraints of labels."""
 
 _SOLVERS = ("auto", "coordinate_ascent")
 
@@ -221,16 +216,3 @@ def _constrained(constraint: Constraint) -> Metric:
             f"average over them. Name {metric.stem!r} instead"
         )
     return _of_label(metric)
-
-
-def notes_on_constraint(
-    constraints: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]
-) -> list[str]:
-    """Return the value of each constraint, for at most 20 labels that have samples."""
-    notes = []
-    for j, each in enumerate(constraints):
-        for constraint, required in each if counts.total[j] > 0 else ():
-            of = "" if constraint.label is not None else f" for {shown(labels[j])}"
-            notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
-    more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
-    return notes[:_MOST_NOTES] + more

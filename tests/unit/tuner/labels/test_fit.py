@@ -15,9 +15,9 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
-from skimbalance.tuner.labels import _cross_fit, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels import LabelTruth, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels._estimate import LabelCrossFit, predictive_values
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._redraw import predictive_values
 
 METRICS = ("f1_macro", "f1_micro", "f1_samples", "jaccard_micro", "geometric_mean", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -33,8 +33,8 @@ def test_what_is_reported_is_reached(problem, name, estimate):
     log_odds, indicator = problem
     fit = fit_multilabel(log_odds, indicator, metric=name, estimate=estimate)
     metric = get_multilabel_metric(name, n_labels=4)
-    assert fit.in_sample_score == metric.value(indicator, decided(fit, log_odds), None)
-    assert fit.untuned_score == metric.value(indicator, log_odds > 0, None)
+    assert fit.in_sample_score == metric.value(LabelTruth(indicator), decided(fit, log_odds))
+    assert fit.untuned_score == metric.value(LabelTruth(indicator), log_odds > 0)
     low, high = fit.score_interval
     assert low <= fit.score <= high
     assert (fit.offsets_interval[0] <= fit.offsets).all()
@@ -233,18 +233,16 @@ def test_what_is_kept_of_labels_together_loses_less_than_a_standard_error():
         indicator = rng.random((60, 3)) < 0.5
         log_odds = 1.5 * rng.normal(size=(60, 3)) + 2 * indicator - 1
         metric = get_multilabel_metric("f1_samples", n_labels=3)
-        setting = MultilabelProblem(log_odds, indicator, None, metric, ((),) * 3)
+        setting = MultilabelProblem(log_odds, LabelTruth(indicator), metric, ((),) * 3)
         offsets = rng.normal(size=(1, 3))
 
         def gain_in_errors(share, setting=setting, offsets=offsets):
-            decided = [
-                _cross_fit.LabelCrossFit(setting, every, each, 0).decisions() for each in (share * offsets, none)
-            ]
+            decided = [LabelCrossFit(setting, every, each, 0).decisions() for each in (share * offsets, none)]
             drawn = [after - before for after, before in predictive_values(setting, *decided, seed=0)]
             gain = setting.value(decided[0]) - setting.value(decided[1])
             return gain / np.std(drawn) if gain else 0.0
 
-        crossed = _cross_fit.LabelCrossFit(setting, every, offsets, 0)
+        crossed = LabelCrossFit(setting, every, offsets, 0)
         shrinkage_factor, share = crossed.shrinkage_factor(), 1 + gain_in_errors(1.0)
         assert 0 < shrinkage_factor <= share < 1
         assert gain_in_errors(shrinkage_factor) > -1
@@ -283,7 +281,7 @@ def test_real_labels_on_new_rows(data_folder, name):
     for tuned, test in (halves, halves[::-1]):
         fit = fit_multilabel(log_odds[tuned], indicator[tuned], metric=name)
         before, after = (
-            metric.value(indicator[test], log_odds[test] + offsets > 0, None) for offsets in (0, fit.offsets)
+            metric.value(LabelTruth(indicator[test]), log_odds[test] + offsets > 0) for offsets in (0, fit.offsets)
         )
         gains.append(after - before)
     assert np.mean(gains) > 0.01

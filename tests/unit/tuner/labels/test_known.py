@@ -11,9 +11,9 @@ from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics.overlap import FBeta
 from skimbalance.tuner.labels._metrics import MicroRatio
-from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_sweep
+from skimbalance.tuner.labels._solve import best_ratio, ratio_sweep
+from skimbalance.tuner.labels._truth import LabelTruth
 
 METRICS = ("f1_macro", "f1_weighted", "f1_micro", "f1_samples", "balanced_accuracy", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -107,12 +107,12 @@ def test_a_label_is_tuned_as_a_binary_problem_of_its_known_rows(estimate, rng):
 def test_a_ratio_reaches_its_optimum_over_known_cells(seed):
     rng = np.random.default_rng(seed)
     log_odds, indicator, known = masked_problem(rng, n_samples=7, n_labels=3)
-    problem = MultilabelProblem(log_odds, indicator, None, MicroRatio(FBeta().bind(1)), ((),) * 3, known)
+    problem = MultilabelProblem(log_odds, LabelTruth(indicator, known=known), MicroRatio(FBeta().bind(1)), ((),) * 3)
     best = best_ratio([ratio_sweep(problem.label(j), problem.metric.ratio) for j in problem.tunable])
     offsets = np.zeros(3)
     offsets[problem.tunable] = best.offsets
     fixed = sorted({0, 1, 2} - set(problem.tunable))
-    if not problem.present[:, fixed].any() and not problem.decide(offsets)[:, fixed].any():
+    if not problem.truth.present[:, fixed].any() and not problem.decide(offsets)[:, fixed].any():
         assert problem.objective_value(offsets)[1] == pytest.approx(best_of_all(problem, fixed=fixed), abs=1e-12)
 
 

@@ -6,7 +6,7 @@ from support.effort import seeds
 from support.labels import fit_multilabel
 
 from skimbalance.goals import AtLeast
-from skimbalance.tuner.labels._shrinkage import fold_noise, shrunk
+from skimbalance.tuner.labels._estimate import fold_noise, shrunk
 
 
 def test_noise_falls_with_the_rows_of_a_label(rng):

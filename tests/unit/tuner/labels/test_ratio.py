@@ -10,9 +10,9 @@ from skimbalance.metrics._recall import ClassRecall
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.tuner.labels._metrics import MicroRatio
-from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_sweep
+from skimbalance.tuner.labels._solve import best_ratio, ratio_sweep
+from skimbalance.tuner.labels._truth import LabelTruth
 
 RATIOS = (FBeta(), FBeta(0.5), FBeta(2.0), Jaccard(), Precision(), Recall())
 
@@ -25,8 +25,8 @@ def solved(problem):
 def problem_of(rng, ratio, *, weighted=False, requirements=None, **shape):
     log_odds, indicator = drawn_problem(rng, **shape)
     weights = rng.uniform(0.5, 3, len(log_odds)) if weighted else None
-    ratio = ratio.bind(1)
-    return MultilabelProblem(log_odds, indicator, weights, MicroRatio(ratio), requirements or ((),) * log_odds.shape[1])
+    truth, metric = LabelTruth(indicator, weights), MicroRatio(ratio.bind(1))
+    return MultilabelProblem(log_odds, truth, metric, requirements or ((),) * log_odds.shape[1])
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,9 +65,9 @@ def test_no_label_of_any_row():
 def test_of_equal_cuts_the_nearest_to_zero():
     log_odds = np.array([[-3.0], [-2.9], [2.9], [3.0]])
     indicator = log_odds > 0
-    problem = MultilabelProblem(log_odds, indicator, None, MicroRatio(FBeta().bind(1)), ((),))
+    problem = MultilabelProblem(log_odds, LabelTruth(indicator), MicroRatio(FBeta().bind(1)), ((),))
     assert solved(problem).offsets[0] == 0
-    shifted = MultilabelProblem(log_odds + 10, indicator, None, MicroRatio(FBeta().bind(1)), ((),))
+    shifted = MultilabelProblem(log_odds + 10, LabelTruth(indicator), MicroRatio(FBeta().bind(1)), ((),))
     assert shifted.objective_value(solved(shifted).offsets)[1] == 1
     assert solved(shifted).offsets[0] == pytest.approx(-8.1)  # one unit within the gap, on the side of zero
 

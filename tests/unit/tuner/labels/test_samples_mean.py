@@ -11,8 +11,8 @@ from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
 from skimbalance.tuner.labels._joint import fit_jointly
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._rows import RowSearch
-from skimbalance.tuner.labels._walks import sample_sweep
+from skimbalance.tuner.labels._solve import MeanSearch, sample_sweep
+from skimbalance.tuner.labels._truth import LabelTruth
 
 RATIOS = (FBeta(), FBeta(2.0), Jaccard(), Precision(), Recall())
 
@@ -21,13 +21,13 @@ def problem_of(rng, ratio=None, *, weighted=False, zero_division=0.0, **shape):
     log_odds, indicator = drawn_problem(rng, **shape)
     weights = rng.uniform(0.5, 3, len(log_odds)) if weighted else None
     metric = SamplesMean((ratio or FBeta()).bind(1), zero_division)
-    return MultilabelProblem(log_odds, indicator, weights, metric, ((),) * log_odds.shape[1])
+    return MultilabelProblem(log_odds, LabelTruth(indicator, weights), metric, ((),) * log_odds.shape[1])
 
 
 def search_of(problem, shares=None):
     sorted_sweeps = {j: sample_sweep(problem.label(j)) for j in range(problem.n_labels)}
-    shares = problem.indicator.astype(float) if shares is None else shares
-    return RowSearch(problem.metric, problem.log_odds, shares, problem.weights, sorted_sweeps)
+    shares = problem.truth.indicator.astype(float) if shares is None else shares
+    return MeanSearch(problem.metric, problem.log_odds, shares, problem.truth.weights, sorted_sweeps)
 
 
 def fitted(problem):
