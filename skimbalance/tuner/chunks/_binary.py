@@ -18,7 +18,7 @@ import numpy.typing as npt
 from skimbalance._core.typing import Progress
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, trace_along
-from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats
+from skimbalance.tuner.chunks._samples import Block, Chunks, Floats
 
 __all__ = [
     "Budget",
@@ -57,6 +57,13 @@ class Budget:
 _BUDGET = Budget()
 
 
+class Intervals(NamedTuple):
+    """Open intervals of margins, in ascending order."""
+
+    low: _Vector
+    high: _Vector
+
+
 @dataclass(frozen=True, eq=False)
 class SortedSamples:
     """Margins (n,) in ascending order, the true positives that each sample adds, and the weights, None for ones."""
@@ -83,18 +90,23 @@ class SortedSamples:
         """The weight of each sample."""
         return np.ones(len(self.margins)) if self.weights is None else self.weights
 
+    def within(self, intervals: Intervals, *, step: int = 1) -> "SortedSamples":
+        """Return every `step`-th sample within the intervals."""
+        starts = np.searchsorted(self.margins, intervals.low, side="right")
+        stops = np.searchsorted(self.margins, intervals.high, side="left")
+        ends = np.cumsum(stops - starts)
+        begin = int(step * (self.place * 1e6 * _GOLDEN % 1.0))  # differs by chunk, so that chunks of few samples count
+        number = np.arange(begin, ends[-1], step)
+        of = np.searchsorted(ends, number, side="right")
+        samples = stops[of] - ends[of] + number
+        weights = None if self.weights is None else self.weights[samples]
+        return SortedSamples(self.margins[samples], self.hits[samples], weights)
+
     def concat(self, other: Self) -> "SortedSamples":
         """Return these samples and the others, no longer sorted."""
         weights = None if self.weights is None else np.concatenate([self.weights_or_ones, other.weights_or_ones])
         margins = np.concatenate([self.margins, other.margins])
         return SortedSamples(margins, np.concatenate([self.hits, other.hits]), weights)
-
-
-class Intervals(NamedTuple):
-    """Open intervals of margins, in ascending order."""
-
-    low: _Vector
-    high: _Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +141,6 @@ class CandidateSums:
         pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
         return CandidateSums(*(np.concatenate(pair, axis=-1)[..., order] for pair in pairs))
 
-    def intervals(self, which: npt.NDArray[np.bool_]) -> Intervals:
-        """Return some of the intervals between thresholds."""
-        return Intervals(self.at[:-1][which], self.at[1:][which])
-
 
 def between(sums: Floats) -> Floats:
     """Return what lies between each threshold and the next, (m - 1,)."""
@@ -158,7 +166,7 @@ def best_threshold(
     while True:
         best = min(limit, _best_at_candidates(problem, candidates))
         undecided = _undecided(problem, candidates, best=best, at_most=budget.samples)
-        intervals = candidates.intervals(undecided)
+        intervals = Intervals(candidates.at[:-1][undecided], candidates.at[1:][undecided])
         n_samples = int(between(candidates.n_samples)[undecided].sum())
         progress(
             f"{problem.metric.name}: {len(candidates.at) - 2:,} candidate thresholds, {n_samples:,} samples undecided"
@@ -168,7 +176,7 @@ def best_threshold(
             candidates = candidates.merge(candidate_sums(samples, margins))
             continue
         if undecided.any():
-            gathered = samples.map_reduce(partial(_samples_within, intervals=intervals), SortedSamples.concat)
+            gathered = samples.map_reduce(partial(SortedSamples.within, intervals=intervals), SortedSamples.concat)
         else:
             gathered = SortedSamples(candidates.at[:0], np.zeros(0), np.zeros(0))
         cuts = _best_cut(problem, candidates, gathered, undecided, largest=2 * largest, size=size)
@@ -179,50 +187,25 @@ def best_threshold(
         limit = min(limit, found)  # rounding lets no threshold separate the margins at the best candidate
 
 
-def _places(samples: SortedSamples, intervals: Intervals, step: int) -> npt.NDArray[np.int64]:
-    """Return every `step`-th sample within the intervals."""
-    starts = np.searchsorted(samples.margins, intervals.low, side="right")
-    stops = np.searchsorted(samples.margins, intervals.high, side="left")
-    ends = np.cumsum(stops - starts)
-    begin = int(step * (samples.place * 1e6 * _GOLDEN % 1.0))  # differs by chunk, so that chunks of few samples count
-    at = np.arange(begin, ends[-1], step)
-    of = np.searchsorted(ends, at, side="right")
-    places: npt.NDArray[np.int64] = stops[of] - ends[of] + at
-    return places
-
-
 def margins_within(chunks: Chunks[SortedSamples], intervals: Intervals, *, step: int) -> _Vector:
     """Return one in `step` of the margins within the intervals, sorted and distinct; at least one if there are any."""
-    while True:
-        found = np.unique(chunks.map_reduce(partial(_margins_within, intervals=intervals, step=step), np.append))
-        if len(found) or step == 1:
-            return found
-        step = -(-step // 16)
-
-
-def _margins_within(samples: SortedSamples, *, intervals: Intervals, step: int) -> _Vector:
-    return samples.margins[_places(samples, intervals, step)]
-
-
-def _samples_within(samples: SortedSamples, *, intervals: Intervals) -> SortedSamples:
-    places = _places(samples, intervals, 1)
-    weights = None if samples.weights is None else samples.weights[places]
-    return SortedSamples(samples.margins[places], samples.hits[places], weights)
+    found = np.unique(chunks.map_reduce(lambda samples: samples.within(intervals, step=step).margins, np.append))
+    return found if len(found) or step == 1 else margins_within(chunks, intervals, step=-(-step // 16))
 
 
 def candidate_sums(chunks: Chunks[SortedSamples], at: _Vector) -> CandidateSums:
     """Return the sums over all samples at the thresholds `at`."""
-    return chunks.map_reduce(partial(_candidate_sums, at=at), CandidateSums.add)
 
+    def sums(samples: SortedSamples) -> CandidateSums:
+        sides = np.stack([np.searchsorted(samples.margins, at, side=side) for side in ("left", "right")])
+        hits, predicted = (
+            np.concatenate([[0.0], np.cumsum(each, dtype=np.float64)])[sides]
+            for each in (samples.hits, samples.weights_or_ones)
+        )
+        padded = np.concatenate([[-np.inf], samples.margins, [np.inf]]).astype(samples.margins.dtype)
+        return CandidateSums(at, sides.astype(np.float64), hits, predicted, padded[sides[0]], padded[sides[1] + 1])
 
-def _candidate_sums(samples: SortedSamples, *, at: _Vector) -> CandidateSums:
-    sides = np.stack([np.searchsorted(samples.margins, at, side=side) for side in ("left", "right")])
-    hits, predicted = (
-        np.concatenate([[0.0], np.cumsum(each, dtype=np.float64)])[sides]
-        for each in (samples.hits, samples.weights_or_ones)
-    )
-    padded = np.concatenate([[-np.inf], samples.margins, [np.inf]]).astype(samples.margins.dtype)
-    return CandidateSums(at, sides.astype(np.float64), hits, predicted, padded[sides[0]], padded[sides[1] + 1])
+    return chunks.map_reduce(sums, CandidateSums.add)
 
 
 def _best_cut(

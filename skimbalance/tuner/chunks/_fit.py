@@ -17,9 +17,18 @@ from skimbalance.metrics.profile import ClassProfile
 from skimbalance.solvers import Problem, solve_state
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner.chunks._binary import MarginSize, best_threshold
-from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, confusion_matrices, counts_of
 from skimbalance.tuner.chunks._multiclass import coordinate_ascent
-from skimbalance.tuner.chunks._samples import ChunkedSamples, LazyMap, log_block, read_samples
+from skimbalance.tuner.chunks._samples import (
+    Block,
+    ChunkedSamples,
+    Chunks,
+    Floats,
+    LazyMap,
+    confusion_matrices,
+    counts_of,
+    log_block,
+    read_samples,
+)
 from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
 
@@ -180,13 +189,13 @@ def mean_state(chunks: Chunks[Block], offsets: Floats, *, factors: Floats) -> Fl
 
     The weight of a sample is multiplied by the factor (K,) of its class; then all weights sum to one.
     """
-    return chunks.map_reduce(partial(_weighted_state, offsets=offsets, factors=factors), np.add)
 
+    def weighted_sum(block: Block) -> Floats:
+        weights = block.weights_or_ones * factors[block.codes]
+        state: Floats = weights @ softmax(block.scores.astype(np.float64) + offsets)
+        return state
 
-def _weighted_state(block: Block, *, offsets: Floats, factors: Floats) -> Floats:
-    weights = block.weights_or_ones * factors[block.codes]
-    state: Floats = weights @ softmax(block.scores.astype(np.float64) + offsets)
-    return state
+    return chunks.map_reduce(weighted_sum, np.add)
 
 
 def solve_state_of_all(
