@@ -101,8 +101,8 @@ def _margin_limit(sample: Block, offsets: Floats, *, sizes: Floats, n_samples: i
     """Return the margin between the best two classes below which there are about `n_samples` of all samples."""
     if sizes.sum() <= n_samples:
         return np.inf
-    shifted = np.sort(sample.scores + offsets, axis=1)
-    margins = shifted[:, -1] - shifted[:, -2]
+    _, best, _, next_best = _best_two(sample.scores + offsets)
+    margins = best - next_best
     represented = (sizes / np.maximum(np.bincount(sample.codes, minlength=len(sizes)), 1))[sample.codes]
     order = np.argsort(margins)
     place = np.searchsorted(np.cumsum(represented[order]), n_samples)
@@ -215,15 +215,14 @@ def restart_candidates(sample: Block, offsets: Floats, *, at_most: int) -> Float
 
 def best_restart(chunks: Chunks[Block], problem: Problem, offsets: Floats, candidates: Floats) -> Restart | None:
     """Return the best change of one offset to one of its `candidates`, None if none is better than no change."""
-    confused = problem.needs_confusion
-    part = partial(_grouped_sums, offsets=offsets, candidates=candidates, confused=confused)
+    part = partial(_grouped_sums, offsets=offsets, candidates=candidates, confused=problem.needs_confusion)
     groups, confusion = chunks.map_reduce(part, lambda one, other: (one[0] + other[0], one[1] + other[1]))
     now = counts_of(confusion)
     here = problem.objective_value_of(now)
     best, found = here, None
     for k, table in enumerate(groups):
         held = int(np.searchsorted(candidates[k], offsets[k]))
-        values = _objective_values(k, table, problem, now, held=held, confused=confused)
+        values = _objective_values(k, table, problem, now, held=held)
         place = int(np.argmax(values))
         if improves(values[place], best):
             best = float(values[place])
@@ -264,11 +263,11 @@ def _grouped_sums(block: Block, *, offsets: Floats, candidates: Floats, confused
     return groups.reshape(size, -1, size, kinds), confusion_matrix(block.codes, first, block.weights, n_classes=size)
 
 
-def _objective_values(k: int, table: Floats, problem: Problem, now: Counts, *, held: int, confused: bool) -> Floats:
+def _objective_values(k: int, table: Floats, problem: Problem, now: Counts, *, held: int) -> Floats:
     """Return the objective value (m,) at each candidate of class k, whose present offset is the one numbered `held`."""
     group, runner_up, kind = np.nonzero(table)
     codes = kind
-    if not confused:  # any third class represents those that are neither class k nor the runner-up
+    if not problem.needs_confusion:  # any third class represents those that are neither class k nor the runner-up
         every = range(problem.n_classes)
         third = np.asarray([next(c for c in every if c not in {k, j}) for j in every])
         codes = np.choose(kind, [np.full_like(runner_up, k), runner_up, third[runner_up]])
