@@ -4,7 +4,6 @@ As in the binary case the robust estimate is the mean of two optima: that of cal
 Bayesian bootstraps of half-soft labels.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from skimbalance._core.typing import Array
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._robust import bootstrap_weights
@@ -61,7 +61,8 @@ def fit_jointly(problem: MultilabelProblem, spec: FitSpec, exactly: Set[int] = f
     if not problem.tunable:
         return np.zeros(problem.n_labels), 0
     estimate = _ESTIMATES[spec.estimate]
-    fit = (_MeanFit if problem.metric.decomposition == "samples" else _RatioFit)(problem, spec)
+    fit: _MeanFit | _RatioFit
+    fit = _MeanFit(problem, spec) if problem.metric.decomposition == "samples" else _RatioFit(problem, spec)
     offsets, n_iter = fit.optimum(soft=estimate.soft)
     if estimate.bootstraps:
         offsets = (offsets + np.median(fit.bootstraps(offsets), axis=0)) / 2
@@ -73,7 +74,9 @@ def fit_jointly(problem: MultilabelProblem, spec: FitSpec, exactly: Set[int] = f
 
 
 @dataclass(frozen=True, eq=False)
-class _JointFit(ABC):
+class _JointFit:
+    """A fit with `optimum`, the best offsets for hard or soft labels, and `bootstraps`, those of half-soft labels."""
+
     problem: MultilabelProblem
     spec: FitSpec
 
@@ -82,31 +85,28 @@ class _JointFit(ABC):
         """The labels that can be tuned, as binary problems."""
         return [self.problem.label(j) for j in self.problem.tunable]
 
-    @abstractmethod
-    def optimum(self, *, soft: bool) -> tuple[Floats, int]:
-        """Return the best offsets (L,) for labels as they are, or for calibrated `soft` ones, and the steps."""
-
-    @abstractmethod
-    def bootstraps(self, start: Floats) -> list[Floats]:
-        """Return the best offsets (L,) for each Bayesian bootstrap of labels that are half soft."""
-
 
 class _RatioFit(_JointFit):
     """Fit a ratio of sums over labels; the search needs no start."""
 
     def optimum(self, *, soft: bool) -> tuple[Floats, int]:
-        found = self._solved([label.calibrated for label in self._soft] if soft else self.labels)
+        labels = [_soften(*each) for each in self._calibrated] if soft else self.labels
+        found = self._solved(labels)
         return self._with_zeros(found), found.n_iter
 
-    def bootstraps(self, start: Floats) -> list[Floats]:
-        # With one seed a sample has the same weight for all labels.
-        count, seed = self.spec.n_bootstraps, self.spec.seed
-        each = zip(*(label.reweighted(count=count, seed=seed) for label in self._soft), strict=True)
+    def bootstraps(self, _: Floats) -> list[Floats]:
+        each = zip(*(self._reweighted(*label) for label in self._calibrated), strict=True)
         return [self._with_zeros(found) for found in self.spec.run(partial(self._solved, labels) for labels in each)]
 
     @cached_property
-    def _soft(self) -> "list[_SoftLabel]":
-        return self.spec.run(partial(_SoftLabel.of, label) for label in self.labels)
+    def _calibrated(self) -> list[tuple[MergedProblem, Array]]:
+        return self.spec.run(partial(_calibrate, label) for label in self.labels)
+
+    def _reweighted(self, sample: MergedProblem, shares: Array) -> Iterator[Problem]:
+        """Yield a half-soft label under random weights. With one seed, samples have the same weight for all labels."""
+        mixed = _soften(sample, (shares + (sample.truth.codes == np.arange(2)[:, None])) / 2)
+        for weights in bootstrap_weights(sample, count=self.spec.n_bootstraps, seed=self.spec.seed):
+            yield mixed.with_truth(cast(SoftTruth, mixed.truth).weighted(weights))
 
     @cached_property
     def _ratio(self) -> Overlap:
@@ -129,28 +129,14 @@ class _RatioFit(_JointFit):
         return offsets
 
 
-@dataclass(frozen=True, eq=False)
-class _SoftLabel:
-    """One label, its samples merged where they are many: `calibrated`, and `mixed` half with the labels."""
+def _calibrate(label: Problem) -> tuple[MergedProblem, Array]:
+    """Merge the samples of a label if they are many, and return them with calibrated probabilities (2, n)."""
+    sample = condensed(label)
+    return sample, calibrated_shares(sample)
 
-    sample: MergedProblem
-    calibrated: Problem
-    mixed: Problem
 
-    @classmethod
-    def of(cls, problem: Problem) -> "_SoftLabel":
-        """Calibrate a label."""
-        sample = condensed(problem)
-        shares = calibrated_shares(sample)
-        mixed = (shares + (sample.truth.codes == np.arange(2)[:, None])) / 2
-        soft = (Truth.from_shares(part, weights=sample.truth.weights) for part in (shares, mixed))
-        return cls(sample, *map(sample.problem.with_truth, soft))
-
-    def reweighted(self, *, count: int, seed: int) -> Iterator[Problem]:
-        """Yield the half-soft label under random weights."""
-        truth = cast(SoftTruth, self.mixed.truth)
-        for weights in bootstrap_weights(self.sample, count=count, seed=seed):
-            yield self.mixed.with_truth(truth.weighted(weights))
+def _soften(sample: MergedProblem, shares: Array) -> Problem:
+    return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
 
 
 class _MeanFit(_JointFit):
@@ -211,8 +197,8 @@ class _MeanFit(_JointFit):
         sorted_sweeps = []
         for j, label in zip(problem.tunable, self.labels, strict=True):
             own = shares[problem.samples(j), j]
-            truth = Truth.from_shares(np.stack([1 - own, own]), weights=label.truth.weights)
-            sorted_sweeps.append(ratio_sweep(label.with_truth(truth), ratio))
+            soft = _soften(MergedProblem(label, None), np.stack([1 - own, own]))
+            sorted_sweeps.append(ratio_sweep(soft, ratio))
         none, together, alone = np.zeros((3, problem.n_labels))
         together[problem.tunable] = best_ratio(sorted_sweeps).offsets
         alone[problem.tunable] = [best_ratio([sweep]).offsets[0] for sweep in sorted_sweeps]

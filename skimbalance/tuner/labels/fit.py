@@ -145,13 +145,8 @@ def _estimate_in_order(problem: MultilabelProblem, spec: FitSpec, *, exactly: fr
         return estimate_labels(problem, spec, exactly=exactly)
     places = np.argsort(order)
     found = estimate_labels(problem.of_labels(order), spec, exactly=frozenset(int(places[j]) for j in exactly))
-    return replace(
-        found,
-        offsets=found.offsets[places],
-        shrinkage_factor=found.shrinkage_factor[places],
-        decisions=None if found.decisions is None else found.decisions[:, places],
-        offsets_error=None if found.offsets_error is None else found.offsets_error[places],
-    )
+    each = {name: getattr(found, name) for name in ("offsets", "shrinkage_factor", "decisions", "offsets_error")}
+    return replace(found, **{name: None if array is None else array[..., places] for name, array in each.items()})
 
 
 def _tighten(
@@ -207,10 +202,15 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
             "sample with the label, or no sample without it, was scored by a model that had seen both."
         )
     if partly.any():
-        each = ", ".join(f"{shown(names[j])} in {n_unknown[j]:,} samples" for j in np.flatnonzero(partly)[:5])
-        more = f" and {np.count_nonzero(partly) - 5} more labels" if np.count_nonzero(partly) > 5 else ""
-        notes.append(f"Scores were left out whose model had seen one value alone of the label: {each}{more}.")
+        each = [f"{shown(names[j])} in {n_unknown[j]:,} samples" for j in np.flatnonzero(partly)]
+        listed = _first_of(each, more="more labels")
+        notes.append(f"Scores were left out whose model had seen one value alone of the label: {listed}.")
     return notes
+
+
+def _first_of(texts: list[str], *, more: str) -> str:
+    """Return the first five of the texts, and how many more there are."""
+    return ", ".join(texts[:5]) + (f" and {len(texts) - 5} {more}" if len(texts) > 5 else "")
 
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
@@ -245,9 +245,8 @@ def _notes_on(
     notes = []
     weak = np.flatnonzero(found.shrinkage_factor < 1)
     if weak.size:
-        scales = ", ".join(f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak[:5])
-        more = f" and {weak.size - 5} more" if weak.size > 5 else ""
-        notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}{more}.")
+        scales = _first_of([f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak], more="more")
+        notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}.")
     for j, achievable in missed.items():
         where = "on unseen data with the requested confidence" if achievable else "on these samples"
         bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])

@@ -91,10 +91,9 @@ def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
         return _one_each(objective, n_labels)
     if isinstance(objective, Metric):
         return _averaged(objective)
-    names = ", ".join(map(repr, get_multilabel_metric_names()))
     raise ValueError(
         f"objective={objective!r} is for binary and multiclass targets; y is an indicator of {n_labels} labels. Name a "
-        f"multilabel metric: {names}; or pass a binary metric, or a list of them, one for each label"
+        f"multilabel metric: {_offered()}; or pass a binary metric, or a list of them, one for each label"
     )
 
 
@@ -110,12 +109,12 @@ def _named(name: str) -> MultilabelMetric:
             "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
         )
     if name not in METRICS and not judges_scores(name):
-        raise ValueError(f"objective={name!r} is not a known multilabel metric; {_offered()}")
+        raise ValueError(f"objective={name!r} is not a known multilabel metric; there are {_offered()}")
     return _averaged(get_metric(name))
 
 
 def _offered() -> str:
-    return f"there are {', '.join(map(repr, get_multilabel_metric_names()))}"
+    return ", ".join(map(repr, get_multilabel_metric_names()))
 
 
 def _averaged(metric: Metric) -> MultilabelMetric:
@@ -128,7 +127,7 @@ def _averaged(metric: Metric) -> MultilabelMetric:
             raise ValueError(f"objective {metric.name!r} needs an average over labels, such as {named}")
         return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
     if not _is_mean(metric):
-        raise ValueError(f"objective {metric.name!r} is not defined for multilabel targets; {_offered()}")
+        raise ValueError(f"objective {metric.name!r} is not defined for multilabel targets; there are {_offered()}")
     metric.check(2)
     return LabelMean(metric.name, (_of_label(metric),))
 
@@ -196,23 +195,19 @@ def label_constraints_of(constraints: Sequence[Constraint], labels: npt.NDArray[
     """Return the bounds of each label; a constraint without a label holds for each."""
     each: list[list[tuple[Constraint, BoundConstraint]]] = [[] for _ in labels]
     for constraint in constraints:
-        required = BoundConstraint(_constrained(constraint), *constraint.bounds())
+        if not isinstance(constraint, Constraint):
+            raise TypeError(
+                "constraints must hold AtLeast, AtMost or Near of skimbalance.goals, such as AtLeast('recall', 0.9); "
+                f"got {constraint!r}"
+            )
+        metric = get_metric(constraint.metric)
+        if isinstance(metric, Overlap) and metric.average != "binary":
+            raise ValueError(
+                f"for multilabel targets a constraint holds for each label, or for the one it names; {metric.name!r} "
+                f"is an average over them. Name {metric.stem!r} instead"
+            )
+        required = BoundConstraint(_of_label(metric), *constraint.bounds())
         about = range(len(labels)) if constraint.label is None else [check_label("label", constraint.label, labels)]
         for label in about:
             each[label].append((constraint, required))
     return tuple(map(tuple, each))
-
-
-def _constrained(constraint: Constraint) -> Metric:
-    if not isinstance(constraint, Constraint):
-        raise TypeError(
-            "constraints must hold AtLeast, AtMost or Near of skimbalance.goals, such as AtLeast('recall', 0.9); "
-            f"got {constraint!r}"
-        )
-    metric = get_metric(constraint.metric)
-    if isinstance(metric, Overlap) and metric.average != "binary":
-        raise ValueError(
-            f"for multilabel targets a constraint holds for each label, or for the one it names; {metric.name!r} is an "
-            f"average over them. Name {metric.stem!r} instead"
-        )
-    return _of_label(metric)
