@@ -146,7 +146,8 @@ def _estimate_in_order(problem: MultilabelProblem, spec: FitSpec, *, exactly: fr
     places = np.argsort(order)
     found = estimate_labels(problem.of_labels(order), spec, exactly=frozenset(int(places[j]) for j in exactly))
     each = {name: getattr(found, name) for name in ("offsets", "shrinkage_factor", "decisions", "offsets_error")}
-    return replace(found, **{name: None if array is None else array[..., places] for name, array in each.items()})
+    moved: dict[str, Any] = {name: None if array is None else array[..., places] for name, array in each.items()}
+    return replace(found, **moved)
 
 
 def _tighten(

@@ -52,7 +52,7 @@ def test_hamming_is_one_minus_the_loss(decisions):
     assert value == pytest.approx(1 - sk.hamming_loss(indicator, decided))
 
 
-def test_zero_division_of_rows(decisions):
+def test_zero_division_of_samples(decisions):
     indicator, decided = decisions
     value = SamplesMean(FBeta(), zero_division=1.0).value(LabelTruth(indicator), decided)
     assert value == pytest.approx(sk.f1_score(indicator, decided, average="samples", zero_division=1.0))

@@ -48,16 +48,16 @@ def test_it_is_the_global_optimum(seed, ratio, weighted, ties, empty, full):
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_floors_of_labels_hold_at_the_optimum(ratio, rng):
-    floors = ((BoundConstraint(ClassRecall().bind(1), 0.9),), (), (BoundConstraint(Precision().bind(1), 0.5),))
-    problem = problem_of(rng, ratio, n_samples=8, n_labels=3, requirements=floors)
+def test_lower_bounds_of_labels_hold_at_the_optimum(ratio, rng):
+    bounds = ((BoundConstraint(ClassRecall().bind(1), 0.9),), (), (BoundConstraint(Precision().bind(1), 0.5),))
+    problem = problem_of(rng, ratio, n_samples=8, n_labels=3, requirements=bounds)
     best = solved(problem)
     missed, merit = problem.objective_value(best.offsets)
     assert missed == 0
     assert merit == pytest.approx(best_of_all(problem), abs=1e-12)
 
 
-def test_no_label_of_any_row():
+def test_no_sample_carries_the_label():
     problem = problem_of(np.random.default_rng(0), FBeta(), n_samples=6, n_labels=1, empty=True)
     assert solved(problem).ratio == 0
 
@@ -69,10 +69,10 @@ def test_of_equal_cuts_the_nearest_to_zero():
     assert solved(problem).offsets[0] == 0
     shifted = MultilabelProblem(log_odds + 10, LabelTruth(indicator), MicroRatio(FBeta().bind(1)), ((),))
     assert shifted.objective_value(solved(shifted).offsets)[1] == 1
-    assert solved(shifted).offsets[0] == pytest.approx(-8.1)  # one unit within the gap, on the side of zero
+    assert solved(shifted).offsets[0] == pytest.approx(-8.1)  # one unit between the margins, on the side of zero
 
 
-def test_it_takes_few_steps_on_many_rows(rng):
+def test_it_takes_few_steps_on_many_samples(rng):
     problem = problem_of(rng, FBeta(), n_samples=5000, n_labels=20)
     best = solved(problem)
     assert best.n_iter < 12

@@ -1,4 +1,4 @@
-"""Means over rows: every line search is exact, every ascent monotone, and the best of several near the optimum."""
+"""Means over samples: every line search is exact, every ascent monotone, and the best of several near the optimum."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_the_best_of_the_starts_is_near_the_optimum():
     assert max(lost) < 0.05
 
 
-def test_labels_without_a_say_keep_zero(rng):
+def test_labels_that_cannot_be_tuned_keep_zero(rng):
     problem = problem_of(rng, n_samples=30, n_labels=3, empty=True, full=True)
     offsets = fitted(problem)[0]
     assert offsets[0] == offsets[2] == 0
