@@ -33,6 +33,7 @@ __all__ = [
     "MeanSearch",
     "RatioSweep",
     "SampleSweep",
+    "SortedSweep",
     "best_ratio",
     "ratio_sweep",
     "sample_sweep",
