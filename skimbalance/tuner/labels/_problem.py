@@ -133,12 +133,3 @@ class MultilabelProblem:
     def value(self, decisions: Indicator) -> float:
         """Return the metric of `decisions`."""
         return self.metric.value(self.truth, decisions)
-
-    def objective_value(self, offsets: Floats) -> tuple[float, float]:
-        """Return what is maximised, in this order: minus the sum of violations, and the merit."""
-        decisions = self.decide(offsets)
-        missed = 0.0
-        if any(self.requirements):
-            counts = self.truth.count(decisions)
-            missed = sum(r.missed(counts.of(j)) for j in self.tunable for r in self.requirements[j])
-        return -missed, self.metric.merit(self.value(decisions))
