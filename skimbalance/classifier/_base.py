@@ -14,9 +14,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skimbalance._core.array_api import on_host, to_numpy
 from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.sklearn import HasMethods, take_rows
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import check_present, check_sample_weight
+from skimbalance._core.validation import abridged, check_present, check_sample_weight
 from skimbalance.classifier.response import Response, ask, respond, respond_labels
 from skimbalance.exceptions import SkimbalanceWarning, warn_user
 from skimbalance.nn import ends_in_net, targets_for

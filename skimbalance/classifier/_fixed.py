@@ -12,10 +12,8 @@ from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from skimbalance._core.array_api import namespace, on_host, to_numpy
-from skimbalance._core.decision import centred, offsets_of, threshold_of
+from skimbalance._core.decision import as_proba, centred, log_scores, offsets_of, threshold_of
 from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule
-from skimbalance._core.labels import check_per_class
-from skimbalance._core.scores import as_proba, log_scores
 from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
@@ -23,8 +21,8 @@ from skimbalance._core.sklearn import (
     routing_enabled,
     validates_parameters,
 )
-from skimbalance._core.text import shown
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.validation import check_per_class, is_multilabel, shown
 from skimbalance.classifier._base import (
     OffsetClassifier,
     check_targets,
@@ -35,7 +33,6 @@ from skimbalance.classifier._base import (
 )
 from skimbalance.classifier.response import kind_of
 from skimbalance.solvers import prior_offsets
-from skimbalance.tuner.labels.objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
 

@@ -11,15 +11,15 @@ from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.sklearn import take_rows
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_sample_weight
+from skimbalance._core.validation import check_sample_weight, is_multilabel
 from skimbalance.classifier._base import check_targets, classes_by_columns, classes_for, fitted, require_known
 from skimbalance.classifier._folds import Fold, Split, judged_samples, known_scores, systematic_splits
 from skimbalance.classifier.response import Response, respond, respond_labels, sure_of
 from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net
+from skimbalance.tuner.checks import check_spec
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
-from skimbalance.tuner.labels.objective import check_label_spec, is_multilabel, label_names
-from skimbalance.tuner.objective import check_spec
+from skimbalance.tuner.labels.objective import check_label_spec, label_names
 
 __all__ = ["ClassTargets", "LabelTargets", "Targets", "require_alike", "targets_of"]
 

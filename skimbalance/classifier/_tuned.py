@@ -24,7 +24,7 @@ from skimbalance._core.sklearn import (
     validates_parameters,
 )
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_groups
+from skimbalance._core.validation import check_groups, is_multilabel, names_page
 from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
 from skimbalance.classifier._folds import (
     Fold,
@@ -38,12 +38,10 @@ from skimbalance.classifier._folds import (
 from skimbalance.classifier._targets import Targets, require_alike, targets_of
 from skimbalance.classifier.response import RESPONSE_METHODS
 from skimbalance.estimation import in_turn
-from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.labels.objective import is_multilabel
-from skimbalance.tuner.objective import Objective, takes_weights
+from skimbalance.tuner.checks import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
 

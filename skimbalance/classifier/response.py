@@ -8,11 +8,9 @@ import numpy.typing as npt
 from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance._core.array_api import as_array, to_numpy
-from skimbalance._core.columns import by_label
 from skimbalance._core.sklearn import is_constant
-from skimbalance._core.text import abridged_list
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import check_response, count_samples
+from skimbalance._core.validation import abridged_list, by_label, check_response, count_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
 from skimbalance.tuner.labels import Indicator
 

@@ -10,8 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from skimbalance._core.typing import Array, Kind
-from skimbalance._core.validation import count_samples
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import count_samples, names_page
 from skimbalance.nn._modes import evaluating
 from skimbalance.nn._nets import is_net
 

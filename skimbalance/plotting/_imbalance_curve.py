@@ -25,7 +25,7 @@ from skimbalance.plotting._axes import (
 )
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import positive_label, resolve_metric
+from skimbalance.tuner.checks import positive_label, resolve_metric
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
 

@@ -9,16 +9,19 @@ from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import as_array, to_numpy
-from skimbalance._core.columns import by_label
+from skimbalance._core.decision import KINDS, as_proba, log_scores
 from skimbalance._core.decision_rule import DecisionRule, rule_of
-from skimbalance._core.labels import check_labels
-from skimbalance._core.scores import KINDS, as_proba, log_scores
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
+from skimbalance._core.validation import (
+    abridged,
+    by_label,
+    check_labels,
+    check_lengths,
+    check_sample_weight,
+    check_scores,
+)
 from skimbalance.classifier._base import response_of
-from skimbalance.metrics.counts import Counts, Truth
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile, Counts, Truth
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.labels import LabelTruth, check_indicator
 

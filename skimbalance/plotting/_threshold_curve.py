@@ -9,9 +9,8 @@ import numpy as np
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import threshold_of
-from skimbalance._core.labels import check_label, check_label_vector
-from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.validation import check_label, check_label_vector, shown
 from skimbalance.curve import named_metrics
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
@@ -28,7 +27,7 @@ from skimbalance.plotting._axes import (
 from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import bounds_of, resolve_metric
+from skimbalance.tuner.checks import bounds_of, resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 

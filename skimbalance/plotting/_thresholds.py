@@ -13,8 +13,8 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
 from skimbalance.plotting._source import Rows
 from skimbalance.solvers._base import Problem
+from skimbalance.solvers._line_search import cuts_apart
 from skimbalance.solvers.binary import line_of, trace_along
-from skimbalance.solvers.cuts import cuts_apart
 
 __all__ = ["ThresholdCurve", "threshold_curve"]
 

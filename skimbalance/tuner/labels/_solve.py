@@ -22,8 +22,8 @@ import numpy.typing as npt
 from skimbalance._core.decision_rule import decide_labels
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.solvers import Problem, improves
+from skimbalance.solvers._line_search import Margins, best_cuts, cuts_apart
 from skimbalance.solvers.binary import Line, line_of, margins_of, trace_along
-from skimbalance.solvers.cuts import Margins, best_cuts, cuts_apart
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._truth import Codes, Floats
 

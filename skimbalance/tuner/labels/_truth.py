@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_present
-from skimbalance.metrics.counts import Counts
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance._core.validation import check_present, shown
+from skimbalance.metrics.counts import ClassProfile, Counts
 
 __all__ = [
     "Codes",
