@@ -23,7 +23,7 @@ from skimbalance._core.validation import (
 from skimbalance.classifier._base import response_of
 from skimbalance.metrics.counts import ClassProfile, Counts, Truth
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.labels import check_indicator, profile_of
+from skimbalance.tuner.labels import LabelTruth, check_indicator
 
 __all__ = ["Rows", "Source", "labelled", "profile_on", "require_one_label", "source_of", "tuner_of"]
 
@@ -79,7 +79,7 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     check_lengths(X=columns, y=indicator)
     undone, done = (each.decide(columns).astype(bool) for each in (rule.untuned(), rule))
     weights = check_sample_weight(sample_weight, like=columns)
-    return profile_of(tuner.classes_, indicator, weights, before=undone, after=done)
+    return LabelTruth(indicator, weights).profile(tuner.classes_, before=undone, after=done)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,21 @@ def every_cut(log_odds):
     return np.array(list(product(*(between(-column) for column in log_odds.T))))
 
 
+def objective_value(problem, offsets):
+    """What is maximised, in this order: minus the sum of violations, and the merit."""
+    decisions = problem.decide(offsets)
+    counts = problem.truth.count(decisions)
+    missed = sum(bound.missed(counts.of(j)) for j in problem.tunable for bound in problem.requirements[j])
+    return -missed, problem.metric.merit(problem.value(decisions))
+
+
 def best_of_all(problem, *, fixed=()):
     """Best value over every combination of cuts that miss the requirements by the least; labels `fixed` keep zero."""
     offsets = every_cut(problem.log_odds)
     offsets[:, list(fixed)] = 0
     found = {}
     for each in np.unique(offsets, axis=0):
-        missed, merit = problem.objective_value(each)
+        missed, merit = objective_value(problem, each)
         found.setdefault(round(missed, 9), []).append(merit)
     return max(found[max(found)])
 

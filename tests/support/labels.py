@@ -3,7 +3,7 @@
 import numpy as np
 
 from skimbalance.estimation import FitSpec
-from skimbalance.tuner.labels._labels import check_indicator
+from skimbalance.tuner.labels import check_indicator
 from skimbalance.tuner.labels.fit import fit_multilabel as fit_spec
 
 

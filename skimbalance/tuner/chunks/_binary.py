@@ -18,18 +18,19 @@ import numpy.typing as npt
 from skimbalance._core.typing import Progress
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, trace_along
-from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats
+from skimbalance.tuner.chunks._samples import Block, Chunks, Floats
 
 __all__ = [
     "Budget",
     "CandidateSums",
     "Intervals",
     "MarginSize",
-    "SortedSamples",
     "best_threshold",
     "between",
     "candidate_sums",
     "margins_within",
+    "samples_within",
+    "sort_by_margin",
     "upper_bound",
 ]
 
@@ -57,44 +58,35 @@ class Budget:
 _BUDGET = Budget()
 
 
-@dataclass(frozen=True, eq=False)
-class SortedSamples:
-    """Margins (n,) in ascending order, the true positives that each sample adds, and the weights, None for ones."""
-
-    margins: _Vector
-    hits: _Vector
-    weights: Floats | None
-    place: float = 0.0
-
-    @classmethod
-    def of(cls, block: Block, *, positive: int) -> Self:
-        """Sort the samples of positive weight by the offset at which each becomes positive."""
-        margins = block.scores[:, 1 - positive] - block.scores[:, positive]
-        hits = block.codes == positive
-        order = np.argsort(margins)
-        if block.weights is None:
-            return cls(margins[order], hits[order], None, block.place)
-        order = order[block.weights[order] > 0]
-        weights = block.weights[order]
-        return cls(margins[order], np.where(hits[order], weights, 0.0), weights, block.place)
-
-    @property
-    def weights_or_ones(self) -> Floats:
-        """The weight of each sample."""
-        return np.ones(len(self.margins)) if self.weights is None else self.weights
-
-    def concat(self, other: Self) -> "SortedSamples":
-        """Return these samples and the others, no longer sorted."""
-        weights = None if self.weights is None else np.concatenate([self.weights_or_ones, other.weights_or_ones])
-        margins = np.concatenate([self.margins, other.margins])
-        return SortedSamples(margins, np.concatenate([self.hits, other.hits]), weights)
-
-
 class Intervals(NamedTuple):
     """Open intervals of margins, in ascending order."""
 
     low: _Vector
     high: _Vector
+
+
+def sort_by_margin(block: Block, *, positive: int) -> Block:
+    """Sort the samples of positive weight by the offset at which each becomes positive.
+
+    The scores of the result are these margins (n,), and its codes whether a sample is of the positive class.
+    """
+    margins = block.scores[:, 1 - positive] - block.scores[:, positive]
+    order = np.argsort(margins)
+    if block.weights is not None:
+        order = order[block.weights[order] > 0]
+    weights = None if block.weights is None else block.weights[order]
+    return Block(margins[order], block.codes[order] == positive, weights, block.place)
+
+
+def samples_within(block: Block, intervals: Intervals, *, step: int = 1) -> Block:
+    """Return every `step`-th of the sorted samples within the intervals."""
+    starts = np.searchsorted(block.scores, intervals.low, side="right")
+    stops = np.searchsorted(block.scores, intervals.high, side="left")
+    ends = np.cumsum(stops - starts)
+    begin = int(step * (block.place * 1e6 * _GOLDEN % 1.0))  # differs by chunk, so that chunks of few samples count
+    number = np.arange(begin, ends[-1] if len(ends) else 0, step)
+    of = np.searchsorted(ends, number, side="right")
+    return block.take(stops[of] - ends[of] + number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +121,6 @@ class CandidateSums:
         pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
         return CandidateSums(*(np.concatenate(pair, axis=-1)[..., order] for pair in pairs))
 
-    def intervals(self, which: npt.NDArray[np.bool_]) -> Intervals:
-        """Return some of the intervals between thresholds."""
-        return Intervals(self.at[:-1][which], self.at[1:][which])
-
 
 def between(sums: Floats) -> Floats:
     """Return what lies between each threshold and the next, (m - 1,)."""
@@ -152,13 +140,13 @@ def best_threshold(
 
     `largest` is the largest absolute log-score.
     """
-    samples = chunks.map(partial(SortedSamples.of, positive=problem.positive))
+    samples = chunks.map(partial(sort_by_margin, positive=problem.positive))
     candidates = candidate_sums(samples, np.asarray([-np.inf, np.inf], dtype=problem.scores.dtype))
     limit, tries = np.inf, 0
     while True:
         best = min(limit, _best_at_candidates(problem, candidates))
         undecided = _undecided(problem, candidates, best=best, at_most=budget.samples)
-        intervals = candidates.intervals(undecided)
+        intervals = Intervals(candidates.at[:-1][undecided], candidates.at[1:][undecided])
         n_samples = int(between(candidates.n_samples)[undecided].sum())
         progress(
             f"{problem.metric.name}: {len(candidates.at) - 2:,} candidate thresholds, {n_samples:,} samples undecided"
@@ -167,10 +155,7 @@ def best_threshold(
             margins = margins_within(samples, intervals, step=-(-n_samples // budget.candidates))
             candidates = candidates.merge(candidate_sums(samples, margins))
             continue
-        if undecided.any():
-            gathered = samples.map_reduce(partial(_samples_within, intervals=intervals), SortedSamples.concat)
-        else:
-            gathered = SortedSamples(candidates.at[:0], np.zeros(0), np.zeros(0))
+        gathered = samples.map_reduce(partial(samples_within, intervals=intervals), Block.concat)
         cuts = _best_cut(problem, candidates, gathered, undecided, largest=2 * largest, size=size)
         found, tries = float(cuts.objective_values[0]), tries + 1
         if found >= best - _ROUNDING * abs(best) or tries == _MOST_TRIES:
@@ -179,56 +164,36 @@ def best_threshold(
         limit = min(limit, found)  # rounding lets no threshold separate the margins at the best candidate
 
 
-def _places(samples: SortedSamples, intervals: Intervals, step: int) -> npt.NDArray[np.int64]:
-    """Return every `step`-th sample within the intervals."""
-    starts = np.searchsorted(samples.margins, intervals.low, side="right")
-    stops = np.searchsorted(samples.margins, intervals.high, side="left")
-    ends = np.cumsum(stops - starts)
-    begin = int(step * (samples.place * 1e6 * _GOLDEN % 1.0))  # differs by chunk, so that chunks of few samples count
-    at = np.arange(begin, ends[-1], step)
-    of = np.searchsorted(ends, at, side="right")
-    places: npt.NDArray[np.int64] = stops[of] - ends[of] + at
-    return places
-
-
-def margins_within(chunks: Chunks[SortedSamples], intervals: Intervals, *, step: int) -> _Vector:
+def margins_within(chunks: Chunks[Block], intervals: Intervals, *, step: int) -> _Vector:
     """Return one in `step` of the margins within the intervals, sorted and distinct; at least one if there are any."""
-    while True:
-        found = np.unique(chunks.map_reduce(partial(_margins_within, intervals=intervals, step=step), np.append))
-        if len(found) or step == 1:
-            return found
-        step = -(-step // 16)
+    found = np.unique(chunks.map_reduce(lambda block: samples_within(block, intervals, step=step).scores, np.append))
+    return found if len(found) or step == 1 else margins_within(chunks, intervals, step=-(-step // 16))
 
 
-def _margins_within(samples: SortedSamples, *, intervals: Intervals, step: int) -> _Vector:
-    return samples.margins[_places(samples, intervals, step)]
-
-
-def _samples_within(samples: SortedSamples, *, intervals: Intervals) -> SortedSamples:
-    places = _places(samples, intervals, 1)
-    weights = None if samples.weights is None else samples.weights[places]
-    return SortedSamples(samples.margins[places], samples.hits[places], weights)
-
-
-def candidate_sums(chunks: Chunks[SortedSamples], at: _Vector) -> CandidateSums:
+def candidate_sums(chunks: Chunks[Block], at: _Vector) -> CandidateSums:
     """Return the sums over all samples at the thresholds `at`."""
-    return chunks.map_reduce(partial(_candidate_sums, at=at), CandidateSums.add)
+
+    def sums(block: Block) -> CandidateSums:
+        sides = np.stack([np.searchsorted(block.scores, at, side=side) for side in ("left", "right")])
+        hits, predicted = (
+            np.concatenate([[0.0], np.cumsum(each, dtype=np.float64)])[sides] for each in _hits_and_predicted(block)
+        )
+        padded = np.concatenate([[-np.inf], block.scores, [np.inf]]).astype(block.scores.dtype)
+        return CandidateSums(at, sides.astype(np.float64), hits, predicted, padded[sides[0]], padded[sides[1] + 1])
+
+    return chunks.map_reduce(sums, CandidateSums.add)
 
 
-def _candidate_sums(samples: SortedSamples, *, at: _Vector) -> CandidateSums:
-    sides = np.stack([np.searchsorted(samples.margins, at, side=side) for side in ("left", "right")])
-    hits, predicted = (
-        np.concatenate([[0.0], np.cumsum(each, dtype=np.float64)])[sides]
-        for each in (samples.hits, samples.weights_or_ones)
-    )
-    padded = np.concatenate([[-np.inf], samples.margins, [np.inf]]).astype(samples.margins.dtype)
-    return CandidateSums(at, sides.astype(np.float64), hits, predicted, padded[sides[0]], padded[sides[1] + 1])
+def _hits_and_predicted(block: Block) -> tuple[_Vector, Floats]:
+    """Return by how much each sample increases the true positives and the predicted positives."""
+    weights = block.weights_or_ones
+    return (block.codes if block.weights is None else np.where(block.codes, weights, 0.0)), weights
 
 
 def _best_cut(
     problem: Problem,
     candidates: CandidateSums,
-    gathered: SortedSamples,
+    gathered: Block,
     undecided: npt.NDArray[np.bool_],
     *,
     largest: float,
@@ -246,12 +211,12 @@ def _best_cut(
         return np.concatenate([[0.0], np.cumsum(steps.astype(np.float64)[order])])
 
     margins = np.concatenate(
-        [candidates.at[finite], gathered.margins, candidates.after[:-1][pruned], candidates.before[1:][pruned]]
+        [candidates.at[finite], gathered.scores, candidates.after[:-1][pruned], candidates.before[1:][pruned]]
     )
     order = np.argsort(margins, kind="stable")
     margins = margins[order]
-    hits = sums(candidates.hits, gathered.hits)
-    predicted = sums(candidates.predicted, gathered.weights_or_ones)
+    totals = (candidates.hits, candidates.predicted)
+    hits, predicted = (sums(*each) for each in zip(totals, _hits_and_predicted(gathered), strict=True))
     line = Line(Margins(margins[None, :], largest, lambda places: size(margins[places])), hits, predicted)
     first = len(margins) - 2 * len(nothing) + np.arange(len(nothing))  # where the first margins of pruned intervals are
     allowed = np.concatenate([[True], ~np.isin(order, first)])

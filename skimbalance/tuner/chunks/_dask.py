@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import is_dask, to_numpy
 from skimbalance._core.typing import ArrayLike
 
-__all__ = ["DaskChunks", "DaskSamples", "array_of", "chunks_of", "floating_of", "map_blocks", "n_columns"]
+__all__ = ["DaskChunks", "array_of", "chunks_of", "floating_of", "map_blocks", "n_columns"]
 
 _Result = TypeVar("_Result")
 
@@ -76,16 +76,13 @@ def _apply(function: _Function, chunk: Any) -> Any:
     return function.call(chunk)
 
 
-class DaskSamples(NamedTuple):
-    """Samples as chunks `(scores, y, sample_weight or None, place)` of arrays; the labels and weights alone."""
+def chunks_of(
+    scores: Any, y: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[DaskChunks, DaskChunks, DaskChunks | None]:
+    """Return the samples as chunks `(scores, y, sample_weight or None, place)`, the labels alone, the weights alone.
 
-    samples: DaskChunks
-    labels: DaskChunks
-    weights: DaskChunks | None
-
-
-def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> DaskSamples:
-    """Return the samples in the chunks of the scores, without empty ones."""
+    They are in the chunks of the scores, without empty ones.
+    """
     from dask.delayed import delayed
 
     columns = _sized(scores)
@@ -98,7 +95,7 @@ def chunks_of(scores: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Das
     gather, blocks = delayed(_gathered, pure=False), columns.to_delayed().ravel()
     parts = [gather(blocks[i], labels[i], weights[i], i / len(lengths)) for i in filled]
     weights_alone = None if sample_weight is None else DaskChunks([weights[i] for i in filled])
-    return DaskSamples(DaskChunks(parts), DaskChunks([labels[i] for i in filled]), weights_alone)
+    return DaskChunks(parts), DaskChunks([labels[i] for i in filled]), weights_alone
 
 
 def _gathered(scores: Any, y: Any, weights: Any, place: float) -> tuple[Any, ...]:

@@ -18,9 +18,18 @@ from skimbalance.solvers import Problem, solve_state
 from skimbalance.tuner._multiclass import fit_classes
 from skimbalance.tuner.checks import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
 from skimbalance.tuner.chunks._binary import MarginSize, best_threshold
-from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, confusion_matrices, counts_of
 from skimbalance.tuner.chunks._multiclass import coordinate_ascent
-from skimbalance.tuner.chunks._samples import ChunkedSamples, LazyMap, log_block, read_samples
+from skimbalance.tuner.chunks._samples import (
+    Block,
+    ChunkedSamples,
+    Chunks,
+    Floats,
+    LazyMap,
+    confusion_matrices,
+    counts_of,
+    log_block,
+    read_samples,
+)
 
 __all__ = ["fit_chunks", "mean_state", "solve_state_of_all"]
 
@@ -97,12 +106,13 @@ def _fit_metric(spec: FitSpec, samples: ChunkedSamples, sample: Block, fitted: F
             f"The offsets were fitted to a sample of {len(sample.codes):,} of {samples.n_samples:,} samples, with all "
             "samples of minority classes. in_sample_score_ and class_profile_ are those of all samples."
         )
-    return replace(
-        _with_offsets(fitted, candidates[best], kind=spec.kind),
-        in_sample_score=metric.value(counts[best]),
-        untuned_score=metric.value(counts[0]),
-        class_profile=ClassProfile.from_counts(samples.labels, before=counts[0], after=counts[best]),
-        notes=[*fitted.notes, note],
+    return _on_all(
+        fitted,
+        candidates[best],
+        kind=spec.kind,
+        counts=(counts[0], counts[best]),
+        scores=(metric.value(counts[0]), metric.value(counts[best])),
+        notes=[note],
     )
 
 
@@ -165,13 +175,8 @@ def _fit_state(spec: FitSpec, samples: ChunkedSamples, sample: Block, fitted: Fi
     if distance > _STATE_NOTE_ABOVE:
         error = f"The imbalance state was reached on a sample, but not on all samples: the error is {distance:.2g}."
         notes.insert(0, error)
-    return replace(
-        _with_offsets(fitted, offsets, kind=spec.kind),
-        in_sample_score=distance,
-        untuned_score=untuned,
-        class_profile=ClassProfile.from_counts(samples.labels, before=before, after=after),
-        notes=[*fitted.notes, *notes],
-    )
+    counts, scores = (before, after), (untuned, distance)
+    return _on_all(fitted, offsets, kind=spec.kind, counts=counts, scores=scores, notes=notes)
 
 
 def mean_state(chunks: Chunks[Block], offsets: Floats, *, factors: Floats) -> Floats:
@@ -179,13 +184,13 @@ def mean_state(chunks: Chunks[Block], offsets: Floats, *, factors: Floats) -> Fl
 
     The weight of a sample is multiplied by the factor (K,) of its class; then all weights sum to one.
     """
-    return chunks.map_reduce(partial(_weighted_state, offsets=offsets, factors=factors), np.add)
 
+    def weighted_sum(block: Block) -> Floats:
+        weights = block.weights_or_ones * factors[block.codes]
+        state: Floats = weights @ softmax(block.scores.astype(np.float64) + offsets)
+        return state
 
-def _weighted_state(block: Block, *, offsets: Floats, factors: Floats) -> Floats:
-    weights = block.weights_or_ones * factors[block.codes]
-    state: Floats = weights @ softmax(block.scores.astype(np.float64) + offsets)
-    return state
+    return chunks.map_reduce(weighted_sum, np.add)
 
 
 def solve_state_of_all(
@@ -225,12 +230,27 @@ def _note_on_all(samples: ChunkedSamples, sample: Block) -> str:
     )
 
 
-def _with_offsets(fitted: FitResult, offsets: npt.NDArray[Any], *, kind: Kind) -> FitResult:
-    """Return the result with other offsets, and the intervals shifted to these."""
+def _on_all(
+    fitted: FitResult,
+    offsets: npt.NDArray[Any],
+    *,
+    kind: Kind,
+    counts: tuple[Counts, Counts],
+    scores: tuple[float, float],
+    notes: list[str],
+) -> FitResult:
+    """Return the result with other offsets, with intervals shifted to these, and with what they achieve on all samples.
+
+    Both `counts` and `scores` are those without offsets, and those with them.
+    """
     interval = fitted.offsets_interval
     return replace(
         fitted,
         offsets=offsets,
         threshold=threshold_of(offsets, kind=kind) if len(offsets) == 2 else None,
         offsets_interval=None if interval is None else interval + (offsets - fitted.offsets),
+        untuned_score=scores[0],
+        in_sample_score=scores[1],
+        class_profile=ClassProfile.from_counts(fitted.classes, before=counts[0], after=counts[1]),
+        notes=[*fitted.notes, *notes],
     )

@@ -8,7 +8,7 @@ offsets far away. The ascent restarts from the best of them, until there is no g
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,12 @@ from skimbalance.solvers import (
     Bounds,
     Margins,
     Problem,
-    Solution,
     SortedSweeps,
     ascend,
     improves,
     sweep_objective,
 )
-from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, counts_of
+from skimbalance.tuner.chunks._samples import Block, Chunks, Floats, confusion_matrix, counts_of
 
 __all__ = [
     "Limits",
@@ -102,8 +101,8 @@ def _margin_limit(sample: Block, offsets: Floats, *, sizes: Floats, n_samples: i
     """Return the margin between the best two classes below which there are about `n_samples` of all samples."""
     if sizes.sum() <= n_samples:
         return np.inf
-    shifted = np.sort(sample.scores + offsets, axis=1)
-    margins = shifted[:, -1] - shifted[:, -2]
+    _, best, _, next_best = _best_two(sample.scores + offsets)
+    margins = best - next_best
     represented = (sizes / np.maximum(np.bincount(sample.codes, minlength=len(sizes)), 1))[sample.codes]
     order = np.argsort(margins)
     place = np.searchsorted(np.cumsum(represented[order]), n_samples)
@@ -124,9 +123,15 @@ def _ascent_nearby(
     value = -np.inf
     for number in range(1, limits.rounds + 1):
         near = chunks.map_reduce(partial(near_samples, offsets=offsets, margin=margin), NearSamples.concat)
-        solution = _ascent_over(near, problem, offsets, margin)
+        nearby, radius = near.problem(problem, offsets, 0.0 if np.isinf(margin) else margin), near.radius(margin)
+        if np.isinf(margin):
+            solution = ascend(nearby, offsets)
+        elif radius == 0:  # so many samples tie that none can be gathered
+            solution = nearby.solved(offsets, n_iter=0)
+        else:
+            solution = ascend(nearby, offsets, within=Bounds(offsets - radius, offsets + radius))
         progress(
-            f"{problem.metric.name}, ascent {number}: {len(near.codes):,} samples near a decision boundary, "
+            f"{problem.metric.name}, ascent {number}: {len(near.block.codes):,} samples near a decision boundary, "
             f"objective {solution.objective_value:.6g}"
         )
         if not improves(solution.objective_value, value):
@@ -138,15 +143,6 @@ def _ascent_nearby(
     return offsets, value
 
 
-def _ascent_over(near: "NearSamples", problem: Problem, offsets: Floats, margin: float) -> Solution:
-    if np.isinf(margin):
-        return ascend(near.problem(problem, offsets, 0.0), offsets)
-    radius, nearby = near.radius(margin), near.problem(problem, offsets, margin)
-    if radius == 0:  # so many samples tie that none can be gathered
-        return nearby.solved(offsets, n_iter=0)
-    return ascend(nearby, offsets, within=Bounds(offsets - radius, offsets + radius))
-
-
 @dataclass(frozen=True, eq=False)
 class NearSamples:
     """The samples near a decision boundary, and the weights (K, K) of all others by class and decision.
@@ -154,25 +150,18 @@ class NearSamples:
     `largest` is the largest absolute score of the best two classes.
     """
 
-    scores: npt.NDArray[Any]
-    codes: _Codes
-    weights: Floats
+    block: Block
     settled: Floats
     largest: float
 
     def concat(self, other: "NearSamples") -> "NearSamples":
         """Return these samples, then the others."""
-        return NearSamples(
-            np.concatenate([self.scores, other.scores]),
-            np.concatenate([self.codes, other.codes]),
-            np.concatenate([self.weights, other.weights]),
-            self.settled + other.settled,
-            max(self.largest, other.largest),
-        )
+        largest = max(self.largest, other.largest)
+        return NearSamples(self.block.concat(other.block), self.settled + other.settled, largest)
 
     def radius(self, margin: float) -> float:
         """Return how far each offset may move, if all samples with a smaller margin are near."""
-        rounding = 64 * float(np.finfo(self.scores.dtype).eps) * self.largest
+        rounding = 64 * float(np.finfo(self.block.scores.dtype).eps) * self.largest
         return max(0.0, 0.499 * margin - rounding)
 
     def problem(self, about: Problem, offsets: Floats, margin: float) -> Problem:
@@ -180,9 +169,9 @@ class NearSamples:
         truth, decided = np.nonzero(self.settled > 0)
         far = np.tile(-offsets, (len(truth), 1))
         far[np.arange(len(truth)), decided] += 2 * margin + 1
-        codes = np.concatenate([self.codes, truth])
-        weights = np.concatenate([self.weights, self.settled[truth, decided]])
-        scores = np.concatenate([self.scores, far.astype(self.scores.dtype)])
+        scores = np.concatenate([self.block.scores, far.astype(self.block.scores.dtype)])
+        codes = np.concatenate([self.block.codes, truth])
+        weights = np.concatenate([self.block.weights_or_ones, self.settled[truth, decided]])
         return replace(about, scores=scores, truth=Truth.from_codes(codes, n_classes=len(offsets), weights=weights))
 
 
@@ -193,11 +182,9 @@ def near_samples(block: Block, *, offsets: Floats, margin: float) -> NearSamples
     shifted = columns + offsets.astype(columns.dtype)
     best_two = np.partition(shifted, size - 2, axis=1)[:, -2:]
     near = best_two[:, 1] - best_two[:, 0] < margin
-    cells = (block.codes * size + decisions)[~near]
     weights = None if block.weights is None else block.weights[~near]
-    settled = np.bincount(cells, weights, minlength=size * size).reshape(size, size).astype(np.float64)
-    largest = float(np.abs(best_two).max(initial=0.0))
-    return NearSamples(columns[near], block.codes[near], block.weights_or_ones[near], settled, largest)
+    settled = confusion_matrix(block.codes[~near], decisions[~near], weights, n_classes=size)
+    return NearSamples(block.take(near), settled, float(np.abs(best_two).max(initial=0.0)))
 
 
 class Restart(NamedTuple):
@@ -228,15 +215,14 @@ def restart_candidates(sample: Block, offsets: Floats, *, at_most: int) -> Float
 
 def best_restart(chunks: Chunks[Block], problem: Problem, offsets: Floats, candidates: Floats) -> Restart | None:
     """Return the best change of one offset to one of its `candidates`, None if none is better than no change."""
-    confused = problem.needs_confusion
-    part = partial(_grouped_sums, offsets=offsets, candidates=candidates, confused=confused)
-    groups, confusion = chunks.map_reduce(part, _added)
+    part = partial(_grouped_sums, offsets=offsets, candidates=candidates, confused=problem.needs_confusion)
+    groups, confusion = chunks.map_reduce(part, lambda one, other: (one[0] + other[0], one[1] + other[1]))
     now = counts_of(confusion)
     here = problem.objective_value_of(now)
     best, found = here, None
     for k, table in enumerate(groups):
         held = int(np.searchsorted(candidates[k], offsets[k]))
-        values = _objective_values(k, table, problem, now, held=held, confused=confused)
+        values = _objective_values(k, table, problem, now, held=held)
         place = int(np.argmax(values))
         if improves(values[place], best):
             best = float(values[place])
@@ -274,19 +260,14 @@ def _grouped_sums(block: Block, *, offsets: Floats, candidates: Floats, confused
         kind = np.where(block.codes == k, _OWN, np.where(block.codes == runner_up, _RUNNER_UP, _OTHER))
         cells = (group * size + runner_up) * kinds + (block.codes if confused else kind)
         groups[k] = np.bincount(cells, block.weights, minlength=groups.shape[1])
-    confusion = np.bincount(block.codes * size + first, block.weights, minlength=size * size).astype(np.float64)
-    return groups.reshape(size, -1, size, kinds), confusion.reshape(size, size)
+    return groups.reshape(size, -1, size, kinds), confusion_matrix(block.codes, first, block.weights, n_classes=size)
 
 
-def _added(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    return one[0] + other[0], one[1] + other[1]
-
-
-def _objective_values(k: int, table: Floats, problem: Problem, now: Counts, *, held: int, confused: bool) -> Floats:
+def _objective_values(k: int, table: Floats, problem: Problem, now: Counts, *, held: int) -> Floats:
     """Return the objective value (m,) at each candidate of class k, whose present offset is the one numbered `held`."""
     group, runner_up, kind = np.nonzero(table)
     codes = kind
-    if not confused:  # any third class represents those that are neither class k nor the runner-up
+    if not problem.needs_confusion:  # any third class represents those that are neither class k nor the runner-up
         every = range(problem.n_classes)
         third = np.asarray([next(c for c in every if c not in {k, j}) for j in every])
         codes = np.choose(kind, [np.full_like(runner_up, k), runner_up, third[runner_up]])

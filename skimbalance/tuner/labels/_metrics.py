@@ -4,8 +4,8 @@
 ratio of sums over the labels, `"samples"` the mean over samples of the ratio within each. A ratio of nothing to nothing
 is zero.
 
-Cells that are not `known` (n, L) have a score that carries no evidence. They count for no label; `"macro"` and
-`"weighted"` leave out labels without known cells, `"samples"` leaves out samples whose labels are all unknown.
+Unknown cells count for no label. `"macro"` and `"weighted"` leave out labels without known cells, `"samples"` leaves
+out samples whose labels are all unknown.
 """
 
 from abc import ABC, abstractmethod
@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from skimbalance.metrics.base import Metric, safe_ratio
 from skimbalance.metrics.overlap import Overlap
-from skimbalance.tuner.labels._counts import LabelCounts, count_labels
-from skimbalance.tuner.labels._labels import Floats, Indicator
+from skimbalance.tuner.labels._truth import Codes, Floats, Indicator, LabelCounts, LabelTruth
 
 __all__ = ["LabelMean", "MicroRatio", "MultilabelMetric", "OfCounts", "SamplesMean"]
 
@@ -28,7 +26,7 @@ __all__ = ["LabelMean", "MicroRatio", "MultilabelMetric", "OfCounts", "SamplesMe
 class MultilabelMetric(ABC):
     """A number computed from an indicator of decisions, and how it can be optimised."""
 
-    decomposition: ClassVar[Literal["labels", "ratio", "rows"]]
+    decomposition: ClassVar[Literal["labels", "ratio", "samples"]]
     """Whether labels can be tuned one by one, or the metric is a ratio of sums over labels, or a mean over samples."""
 
     @property
@@ -42,36 +40,19 @@ class MultilabelMetric(ABC):
         return 0.0, 1.0
 
     @abstractmethod
-    def value(
-        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
-    ) -> float:
+    def value(self, truth: LabelTruth, decisions: Indicator) -> float:
         """Return the metric of `decisions` (n, L)."""
 
-    def expected_score(
-        self,
-        indicator: Indicator,
-        decisions: Indicator,
-        weights: Floats | None,
-        known: Indicator | None = None,
-        *,
-        n_positive: npt.NDArray[np.int64],
-    ) -> float:
+    def expected_score(self, truth: LabelTruth, decisions: Indicator, *, n_positive: Codes) -> float:
         """Return the metric expected on unseen data, from the decisions of validation folds.
 
         `n_positive` (L,) is how many independent samples carry each label, of those that are known.
         """
-        return self.value(indicator, decisions, weights, known)
+        return self.value(truth, decisions)
 
     @abstractmethod
-    def posterior_predictive(
-        self,
-        indicator: Indicator,
-        decisions: Indicator,
-        mass: Floats,
-        added: Floats,
-        known: Indicator | None = None,
-    ) -> list[float]:
-        """Return the metric for each sample of `mass` (draws, n), weights of the samples.
+    def posterior_predictive(self, truth: LabelTruth, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+        """Return the metric for each draw of `mass` (draws, n), weights of samples that weigh one in the truth.
 
         `added` (4, draws, L) is added to the true positives, misses, true negatives and false positives of labels,
         where it counts labels.
@@ -103,29 +84,18 @@ class OfCounts(MultilabelMetric):
     def of_counts(self, counts: LabelCounts) -> float:
         """Return the metric of the decisions that `counts` counts."""
 
-    def value(
-        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
-    ) -> float:
+    def value(self, truth: LabelTruth, decisions: Indicator) -> float:
         """Return the metric of `decisions` (n, L)."""
-        return self.of_counts(count_labels(indicator, decisions, weights, known))
+        return self.of_counts(truth.count(decisions))
 
-    def posterior_predictive(
-        self,
-        indicator: Indicator,
-        decisions: Indicator,
-        mass: Floats,
-        added: Floats,
-        known: Indicator | None = None,
-    ) -> list[float]:
-        """Return the metric for each sample of `mass` (draws, n)."""
+    def posterior_predictive(self, truth: LabelTruth, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+        """Return the metric for each draw of `mass` (draws, n)."""
         hits, missed, _, false = added
-        total = mass.sum(axis=1)[:, None]
-        if known is not None:
-            indicator, decisions, total = indicator & known, decisions & known, mass @ known
+        total = mass.sum(axis=1)[:, None] if truth.known is None else mass @ truth.known
         columns = (
-            mass @ (indicator & decisions) + hits,
-            mass @ decisions + hits + false,
-            mass @ indicator + hits + missed,
+            mass @ (truth.present & decisions) + hits,
+            mass @ truth.without_unknown(decisions) + hits + false,
+            mass @ truth.present + hits + missed,
             total + added.sum(axis=0),
         )
         return [self.of_counts(LabelCounts(*each)) for each in zip(*columns, strict=True)]
@@ -178,17 +148,9 @@ class LabelMean(OfCounts):
         support = counts.support[judged]
         return float(safe_ratio(support @ values, support.sum()))
 
-    def expected_score(
-        self,
-        indicator: Indicator,
-        decisions: Indicator,
-        weights: Floats | None,
-        known: Indicator | None = None,
-        *,
-        n_positive: npt.NDArray[np.int64],
-    ) -> float:
-        """Count half a sample as a hit where a label has none and its metric would be zero for that."""
-        counts = count_labels(indicator, decisions, weights, known)
+    def expected_score(self, truth: LabelTruth, decisions: Indicator, *, n_positive: Codes) -> float:
+        """Count half a sample as a true positive of each label without any whose metric would be zero for that."""
+        counts = truth.count(decisions)
         zero_if_missed = np.array([self.of_label(j).zero_if_class_missed for j in range(len(counts.hits))])
         missed = zero_if_missed & (counts.hits == 0)
         half = np.where(missed, counts.support / np.maximum(2 * n_positive, 1), 0.0)
@@ -220,7 +182,7 @@ class MicroRatio(OfCounts):
 
 @dataclass(frozen=True)
 class SamplesMean(MultilabelMetric):
-    """The mean over samples of a ratio of their own hits, predicted and present labels.
+    """The mean over samples of a ratio of their own true positives, predicted and present labels.
 
     `zero_division` is what a sample counts for whose ratio is of nothing to nothing: for F-beta and Jaccard one without
     present or predicted labels, for precision one without predicted, for recall one without present labels.
@@ -229,7 +191,7 @@ class SamplesMean(MultilabelMetric):
     ratio: Overlap
     zero_division: float = 0.0
 
-    decomposition: ClassVar[Literal["rows"]] = "rows"
+    decomposition: ClassVar[Literal["samples"]] = "samples"
 
     @property
     def name(self) -> str:
@@ -247,47 +209,34 @@ class SamplesMean(MultilabelMetric):
         worth: Floats = np.where(empty, self.zero_division, numerator / np.where(empty, 1.0, denominator))
         return worth
 
-    def of_rows(self, indicator: Indicator, decisions: Indicator, known: Indicator | None = None) -> Floats:
+    def of_samples(self, truth: LabelTruth, decisions: Indicator) -> Floats:
         """Return the ratio of each sample."""
-        if known is not None:
-            indicator, decisions = indicator & known, decisions & known
-        parts = (indicator & decisions, decisions, indicator)
+        parts = (truth.present & decisions, truth.without_unknown(decisions), truth.present)
         return self.each(*(np.count_nonzero(part, axis=1).astype(np.float64) for part in parts))
 
-    def judged(self, indicator: Indicator, known: Indicator) -> Floats:
-        """Return the share (n,) with which samples count: zero where a sample has labels, but none that is known.
+    def sample_weights(self, truth: LabelTruth) -> Floats | None:
+        """Return the weights (n,), None for ones: zero where a sample has labels, but none that is known.
 
         The ratio of such a sample depends on the decisions that are not known. If there are no others, all count.
         """
-        some = (indicator & known).any(axis=1) | ~indicator.any(axis=1)
-        judged: Floats = np.where(some if some.any() else ~some, 1.0, 0.0)
-        return judged
+        if truth.known is None:
+            return truth.weights
+        some = truth.present.any(axis=1) | ~truth.indicator.any(axis=1)
+        judged = np.where(some if some.any() else ~some, 1.0, 0.0)
+        return judged if truth.weights is None else judged * truth.weights
 
-    def value(
-        self, indicator: Indicator, decisions: Indicator, weights: Floats | None, known: Indicator | None = None
-    ) -> float:
+    def value(self, truth: LabelTruth, decisions: Indicator) -> float:
         """Return the mean over samples."""
-        if known is not None:
-            share = self.judged(indicator, known)
-            weights = share if weights is None else share * weights
-        return float(np.average(self.of_rows(indicator, decisions, known), weights=weights))
+        return float(np.average(self.of_samples(truth, decisions), weights=self.sample_weights(truth)))
 
-    def posterior_predictive(
-        self,
-        indicator: Indicator,
-        decisions: Indicator,
-        mass: Floats,
-        added: Floats,
-        known: Indicator | None = None,
-    ) -> list[float]:
-        """Return the metric for each sample of `mass` (draws, n), and of samples that are all right or all wrong.
+    def posterior_predictive(self, truth: LabelTruth, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
+        """Return the metric for each draw of `mass` (draws, n), and of samples that are all right or all wrong.
 
-        So many of these are added as there are hits and misses to the first label that has any.
+        So many of these are added as there are true positives and misses of the first label that has any.
         """
-        if known is not None:
-            mass = mass * self.judged(indicator, known)
+        if (weights := self.sample_weights(truth)) is not None:
+            mass = mass * weights
         right, wrong = added[:2, :, added.any(axis=(0, 1)).argmax()]
-        means: list[float] = (
-            (mass @ self.of_rows(indicator, decisions, known) + right) / (mass.sum(axis=1) + right + wrong)
-        ).tolist()
+        totals = mass @ self.of_samples(truth, decisions) + right
+        means: list[float] = (totals / (mass.sum(axis=1) + right + wrong)).tolist()
         return means

@@ -25,20 +25,21 @@ from skimbalance._core.validation import (
 from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.tuner.checks import check_label_input
-from skimbalance.tuner.labels._counts import profile_of
-from skimbalance.tuner.labels._cross_fit import estimate_labels, score_of
-from skimbalance.tuner.labels._labels import Floats, Indicator, check_indicator
+from skimbalance.tuner.labels._estimate import estimate_labels, score_of
 from skimbalance.tuner.labels._problem import MultilabelProblem
+from skimbalance.tuner.labels._truth import Codes, Floats, Indicator, LabelCounts, LabelTruth, check_indicator
 from skimbalance.tuner.labels.objective import (
     LabelConstraints,
     check_label_spec,
     get_multilabel_metric,
     label_constraints_of,
     label_names,
-    notes_on_constraint,
 )
 
 __all__ = ["fit_labels", "fit_multilabel"]
+
+_MOST_NOTES = 20
+"""At most 20 notes on constraints of labels."""
 
 
 def fit_labels(
@@ -93,7 +94,7 @@ def fit_multilabel(
     *,
     names: npt.NDArray[Any],
     weights: Floats | None = None,
-    groups: npt.NDArray[np.int64] | None = None,
+    groups: Codes | None = None,
     known: Indicator | None = None,
     dtype: npt.DTypeLike = np.float64,
 ) -> FitResult:
@@ -106,7 +107,7 @@ def fit_multilabel(
     constraints = label_constraints_of(spec.constraints, names)
     required = tuple(tuple(requirement for _, requirement in each) for each in constraints)
     metric = get_multilabel_metric(spec.objective, n_labels=len(names))
-    given = MultilabelProblem(log_odds, indicator, weights, metric, required, groups, known)
+    given = MultilabelProblem(log_odds, LabelTruth(indicator, weights, known), metric, required, groups)
     if weights is not None and not (weights > 0).all():
         given = given.take(np.flatnonzero(weights > 0))
     given = _with_evidence(given)
@@ -118,20 +119,15 @@ def fit_multilabel(
     offsets = np.asarray(found.offsets).astype(dtype).astype(np.float64)
     found = replace(found, offsets=offsets)
     notes += _notes_on(problem, found, constraints, missed, names)
-    before, achieved = problem.decide(0 * offsets), problem.decide(offsets)
-    held_out = found.decisions is not None
     score, interval = None, None
     if found.decisions is not None:
         score, interval = score_of(problem, found.decisions, level=spec.confidence_level, seed=spec.seed)
     errors = None if spec.confidence_level is None else found.offsets_error
-    profile = profile_of(
+    profile = problem.truth.profile(
         names,
-        problem.indicator,
-        problem.weights,
-        before=before,
-        after=achieved if found.decisions is None else found.decisions,
-        known=problem.known,
-        held_out=held_out,
+        before=problem.decide(0 * offsets),
+        after=problem.decide(offsets) if found.decisions is None else found.decisions,
+        held_out=found.decisions is not None,
     )
     return FitResult(
         classes=names,
@@ -156,13 +152,9 @@ def _estimate_in_order(problem: MultilabelProblem, spec: FitSpec, *, exactly: fr
         return estimate_labels(problem, spec, exactly=exactly)
     places = np.argsort(order)
     found = estimate_labels(problem.of_labels(order), spec, exactly=frozenset(int(places[j]) for j in exactly))
-    return replace(
-        found,
-        offsets=found.offsets[places],
-        shrinkage_factor=found.shrinkage_factor[places],
-        decisions=None if found.decisions is None else found.decisions[:, places],
-        offsets_error=None if found.offsets_error is None else found.offsets_error[places],
-    )
+    each = {name: getattr(found, name) for name in ("offsets", "shrinkage_factor", "decisions", "offsets_error")}
+    moved: dict[str, Any] = {name: None if array is None else array[..., places] for name, array in each.items()}
+    return replace(found, **moved)
 
 
 def _tighten(
@@ -173,14 +165,8 @@ def _tighten(
     Return besides the labels whose bounds no offset satisfies, and for each whether one does on these samples.
     """
     bound = [j for j in problem.tunable if constraints[j]]
-    each = spec.run(
-        partial(
-            tighten,
-            problem.label(j),
-            replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn),
-        )
-        for j in bound
-    )
+    specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
+    each = spec.run(partial(tighten, problem.label(j), own) for j, own in zip(bound, specs, strict=True))
     required, missed = list(problem.requirements), {}
     for j, (label, achievable, with_confidence) in zip(bound, each, strict=True):
         required[j] = label.requirements
@@ -194,28 +180,29 @@ def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
 
     A label of which no sample is known keeps its samples if it has one value alone in all of them: nothing is lost.
     """
-    if problem.known is None:
+    indicator, known = problem.truth.indicator, problem.truth.known
+    if known is None:
         return problem
-    n_samples, n_positive = len(problem.indicator), np.count_nonzero(problem.indicator, axis=0)
-    constant = (n_positive == 0) | (n_positive == n_samples)
+    constant = indicator.all(axis=0) | ~indicator.any(axis=0)
     none_known = problem.n_positive + problem.n_negative == 0
-    known = problem.known | (constant & none_known)
-    known = known & ~(~constant & ((problem.n_positive == 0) | (problem.n_negative == 0)))
+    known = known | (constant & none_known)
+    known = known & (constant | ((problem.n_positive > 0) & (problem.n_negative > 0)))
     if not known.any():
         raise ValueError(
             "there is no label to tune: of each label, the samples with it or those without it were scored by models "
             "that had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
         )
-    problem = replace(problem, known=None if known.all() else known)
+    problem = replace(problem, truth=replace(problem.truth, known=None if known.all() else known))
     return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
 
 
 def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
     """Return notes on labels that lack scores to tune on, in some samples or in all."""
-    if problem.known is None:
+    known = problem.truth.known
+    if known is None:
         return []
-    n_unknown = np.count_nonzero(~problem.known, axis=0)
-    lost, partly = n_unknown == len(problem.known), (n_unknown > 0) & (n_unknown < len(problem.known))
+    n_unknown = np.count_nonzero(~known, axis=0)
+    lost, partly = n_unknown == len(known), (n_unknown > 0) & (n_unknown < len(known))
     notes = []
     if lost.any():
         notes.append(
@@ -223,10 +210,15 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
             "sample with the label, or no sample without it, was scored by a model that had seen both."
         )
     if partly.any():
-        each = ", ".join(f"{shown(names[j])} in {n_unknown[j]:,} samples" for j in np.flatnonzero(partly)[:5])
-        more = f" and {np.count_nonzero(partly) - 5} more labels" if np.count_nonzero(partly) > 5 else ""
-        notes.append(f"Scores were left out whose model had seen one value alone of the label: {each}{more}.")
+        each = [f"{shown(names[j])} in {n_unknown[j]:,} samples" for j in np.flatnonzero(partly)]
+        listed = _first_of(each, more="more labels")
+        notes.append(f"Scores were left out whose model had seen one value alone of the label: {listed}.")
     return notes
+
+
+def _first_of(texts: list[str], *, more: str) -> str:
+    """Return the first five of the texts, and how many more there are."""
+    return ", ".join(texts[:5]) + (f" and {len(texts) - 5} {more}" if len(texts) > 5 else "")
 
 
 def _notes_on_support(problem: MultilabelProblem, names: npt.NDArray[Any]) -> list[str]:
@@ -261,9 +253,8 @@ def _notes_on(
     notes = []
     weak = np.flatnonzero(found.shrinkage_factor < 1)
     if weak.size:
-        scales = ", ".join(f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak[:5])
-        more = f" and {weak.size - 5} more" if weak.size > 5 else ""
-        notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}{more}.")
+        scales = _first_of([f"{shown(names[j])} by {found.shrinkage_factor[j]:.2f}" for j in weak], more="more")
+        notes.append(f"Offsets that scored below the untuned classifier in cross-fitting were scaled: {scales}.")
     for j, achievable in missed.items():
         where = "on unseen data with the requested confidence" if achievable else "on these samples"
         bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
@@ -272,7 +263,7 @@ def _notes_on(
             "is used."
         )
         warn_user(notes[-1], UnreachableGoalWarning)
-    counts = problem.count(problem.decide(found.offsets))
+    counts = problem.truth.count(problem.decide(found.offsets))
     for j in sorted({*range(problem.n_labels)} - {*problem.tunable}):
         broken = [str(constraint) for constraint, required in constraints[j] if required.missed(counts.of(j)) > 0]
         lost = counts.total[j] == 0
@@ -291,5 +282,18 @@ def _notes_on(
             continue
         warn_user(notes[-1], UnreachableGoalWarning)
     if found.decisions is not None:
-        notes += notes_on_constraint(constraints, problem.count(found.decisions), names)
+        notes += _notes_on_constraints(constraints, problem.truth.count(found.decisions), names)
     return notes
+
+
+def _notes_on_constraints(
+    constraints: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]
+) -> list[str]:
+    """Return the value of each constraint, for at most 20 labels that have samples."""
+    notes = []
+    for j, each in enumerate(constraints):
+        for constraint, required in each if counts.total[j] > 0 else ():
+            of = "" if constraint.label is not None else f" for {shown(labels[j])}"
+            notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
+    more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
+    return notes[:_MOST_NOTES] + more

@@ -17,7 +17,6 @@ from skimbalance.metrics.base import Metric
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.metrics.registry import METRICS, get_metric, judges_scores
-from skimbalance.tuner.labels._counts import LabelCounts
 from skimbalance.tuner.labels._metrics import LabelMean, MicroRatio, MultilabelMetric, SamplesMean
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "get_multilabel_metric_names",
     "label_constraints_of",
     "label_names",
-    "notes_on_constraint",
 ]
 
 LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
@@ -36,9 +34,6 @@ LabelConstraints: TypeAlias = tuple[tuple[Constraint, BoundConstraint], ...]
 _STEMS = ("f1", "jaccard", "precision", "recall")
 _AVERAGES = ("macro", "micro", "weighted", "samples")
 _PRESENT = 1
-
-_MOST_NOTES = 20
-"""At most 20 notes on constraints of labels."""
 
 _SOLVERS = ("auto", "coordinate_ascent")
 
@@ -74,10 +69,9 @@ def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
         return _one_each(objective, n_labels)
     if isinstance(objective, Metric):
         return _averaged(objective)
-    names = ", ".join(map(repr, get_multilabel_metric_names()))
     raise ValueError(
         f"objective={objective!r} is for binary and multiclass targets; y is an indicator of {n_labels} labels. Name a "
-        f"multilabel metric: {names}; or pass a binary metric, or a list of them, one for each label"
+        f"multilabel metric: {_offered()}; or pass a binary metric, or a list of them, one for each label"
     )
 
 
@@ -93,12 +87,12 @@ def _named(name: str) -> MultilabelMetric:
             "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
         )
     if name not in METRICS and not judges_scores(name):
-        raise ValueError(f"objective={name!r} is not a known multilabel metric; {_offered()}")
+        raise ValueError(f"objective={name!r} is not a known multilabel metric; there are {_offered()}")
     return _averaged(get_metric(name))
 
 
 def _offered() -> str:
-    return f"there are {', '.join(map(repr, get_multilabel_metric_names()))}"
+    return ", ".join(map(repr, get_multilabel_metric_names()))
 
 
 def _averaged(metric: Metric) -> MultilabelMetric:
@@ -111,7 +105,7 @@ def _averaged(metric: Metric) -> MultilabelMetric:
             raise ValueError(f"objective {metric.name!r} needs an average over labels, such as {named}")
         return LabelMean(metric.name, (_of_label(metric),), by_support=metric.average == "weighted")
     if not _is_mean(metric):
-        raise ValueError(f"objective {metric.name!r} is not defined for multilabel targets; {_offered()}")
+        raise ValueError(f"objective {metric.name!r} is not defined for multilabel targets; there are {_offered()}")
     metric.check(2)
     return LabelMean(metric.name, (_of_label(metric),))
 
@@ -179,36 +173,19 @@ def label_constraints_of(constraints: Sequence[Constraint], labels: npt.NDArray[
     """Return the bounds of each label; a constraint without a label holds for each."""
     each: list[list[tuple[Constraint, BoundConstraint]]] = [[] for _ in labels]
     for constraint in constraints:
-        required = BoundConstraint(_constrained(constraint), *constraint.bounds())
+        if not isinstance(constraint, Constraint):
+            raise TypeError(
+                "constraints must hold AtLeast, AtMost or Near of skimbalance.goals, such as AtLeast('recall', 0.9); "
+                f"got {constraint!r}"
+            )
+        metric = get_metric(constraint.metric)
+        if isinstance(metric, Overlap) and metric.average != "binary":
+            raise ValueError(
+                f"for multilabel targets a constraint holds for each label, or for the one it names; {metric.name!r} "
+                f"is an average over them. Name {metric.stem!r} instead"
+            )
+        required = BoundConstraint(_of_label(metric), *constraint.bounds())
         about = range(len(labels)) if constraint.label is None else [check_label("label", constraint.label, labels)]
         for label in about:
             each[label].append((constraint, required))
     return tuple(map(tuple, each))
-
-
-def _constrained(constraint: Constraint) -> Metric:
-    if not isinstance(constraint, Constraint):
-        raise TypeError(
-            "constraints must hold AtLeast, AtMost or Near of skimbalance.goals, such as AtLeast('recall', 0.9); "
-            f"got {constraint!r}"
-        )
-    metric = get_metric(constraint.metric)
-    if isinstance(metric, Overlap) and metric.average != "binary":
-        raise ValueError(
-            f"for multilabel targets a constraint holds for each label, or for the one it names; {metric.name!r} is an "
-            f"average over them. Name {metric.stem!r} instead"
-        )
-    return _of_label(metric)
-
-
-def notes_on_constraint(
-    constraints: Sequence[LabelConstraints], counts: LabelCounts, labels: npt.NDArray[Any]
-) -> list[str]:
-    """Return the value of each constraint, for at most 20 labels that have samples."""
-    notes = []
-    for j, each in enumerate(constraints):
-        for constraint, required in each if counts.total[j] > 0 else ():
-            of = "" if constraint.label is not None else f" for {shown(labels[j])}"
-            notes.append(f"Constraint {constraint}{of}: {required.metric.value(counts.of(j)):.4g} on validation folds.")
-    more = [f"And {len(notes) - _MOST_NOTES} more of the kind."] if len(notes) > _MOST_NOTES else []
-    return notes[:_MOST_NOTES] + more

@@ -35,7 +35,7 @@ from support.label_oracles import drawn_problem
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.classifier._folds import systematic_splits
 from skimbalance.goals import AtLeast
-from skimbalance.tuner.labels._labels import rarities
+from skimbalance.tuner.labels import rarities
 
 FEATURES, LABELS = make_multilabel_classification(600, n_features=8, n_classes=4, n_labels=1, random_state=0)
 X, Y, X_NEW, Y_NEW = FEATURES[:300], LABELS[:300], FEATURES[300:], LABELS[300:]

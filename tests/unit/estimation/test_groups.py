@@ -13,9 +13,9 @@ from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
-from skimbalance.tuner.labels import MultilabelMetric, get_multilabel_metric
+from skimbalance.tuner.labels import LabelTruth, MultilabelMetric, get_multilabel_metric
+from skimbalance.tuner.labels._estimate import predictive_values
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._redraw import predictive_values
 
 
 def clustered(rng, n_samples=400, n_classes=3, size=8):
@@ -155,7 +155,7 @@ class TestRedraws:
         assert isinstance(metric, MultilabelMetric)
 
         def drawn(indicator, decided, groups, weights):
-            problem = MultilabelProblem(2.0 * indicator - 1, indicator, weights, metric, ((),) * 3, groups)
+            problem = MultilabelProblem(2.0 * indicator - 1, LabelTruth(indicator, weights), metric, ((),) * 3, groups)
             return np.array([v for (v,) in predictive_values(problem, decided, seed=0, anew=True, tail=0.0025)])
 
         once = drawn(indicator, decided, None, None)

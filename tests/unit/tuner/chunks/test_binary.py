@@ -15,11 +15,11 @@ from skimbalance.solvers import Problem, line_of, objective_values_on, solve
 from skimbalance.tuner.chunks._binary import (
     Budget,
     Intervals,
-    SortedSamples,
     _line,
     best_threshold,
     candidate_sums,
     margins_within,
+    sort_by_margin,
     upper_bound,
 )
 
@@ -103,7 +103,7 @@ def test_no_threshold_between_two_candidates_exceeds_the_bound(name):
     for setting in settings(name, 30):
         margins = np.sort(np.asarray(setting.margins))
         objective_values = np.asarray(objective_values_on(setting, line_of(setting)))
-        samples = pieces_of(setting).map(partial(SortedSamples.of, positive=setting.positive))
+        samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
         at = np.unique([-np.inf, *margins[:: max(1, len(margins) // 5)], np.inf])
         candidates = candidate_sums(samples, at)
         highest = upper_bound(without_samples(setting), candidates)
@@ -114,7 +114,7 @@ def test_no_threshold_between_two_candidates_exceeds_the_bound(name):
 
 def test_the_bound_is_tight_if_there_are_no_samples_between():
     setting = one_column(problem(0, n_classes=2, n_samples=40, metric="f1"))
-    samples = pieces_of(setting).map(partial(SortedSamples.of, positive=setting.positive))
+    samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
     candidates = candidate_sums(samples, np.asarray([-np.inf, *np.unique(setting.margins), np.inf]))
     here = _line(candidates.at, candidates.hits[1], candidates.predicted[1] - candidates.hits[1])
     assert upper_bound(without_samples(setting), candidates) == pytest.approx(
@@ -124,7 +124,7 @@ def test_the_bound_is_tight_if_there_are_no_samples_between():
 
 def test_candidates_count_the_samples_below_them():
     setting = one_column(problem(1, n_classes=2, n_samples=90, decimals=1, weighted=True))
-    samples = pieces_of(setting).map(partial(SortedSamples.of, positive=setting.positive))
+    samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
     margins, hits, weights = np.asarray(setting.margins), np.asarray(setting.truth.codes) == 1, setting.truth.weights
     at = np.unique(margins)[1::3]
     candidates = candidate_sums(samples, at)
@@ -139,7 +139,7 @@ def test_candidates_count_the_samples_below_them():
 
 def test_margins_are_taken_from_within_the_intervals():
     setting = one_column(problem(1, n_classes=2, n_samples=200))
-    samples = pieces_of(setting).map(partial(SortedSamples.of, positive=setting.positive))
+    samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
     margins = np.sort(np.asarray(setting.margins))
     found = margins_within(samples, Intervals(margins[[20, 100]], margins[[40, 150]]), step=1)
     assert found.tolist() == np.unique([*margins[21:40], *margins[101:150]]).tolist()

@@ -68,7 +68,7 @@ def test_near_samples_and_the_sums_of_the_others_are_the_problem(name):
         near = pieces_of(setting).map_reduce(
             lambda block, at=offsets: near_samples(block, offsets=at, margin=0.8), NearSamples.concat
         )
-        assert 0 < len(near.codes) < 300
+        assert 0 < len(near.block.codes) < 300
         assert 0.39 < near.radius(margin) < 0.4
         condensed = near.problem(without_samples(setting), offsets, margin)
         for _ in range(20):

@@ -11,14 +11,14 @@ from support.problems import problem
 from skimbalance._core.decision import decide, softmax
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import solve_state
-from skimbalance.tuner.chunks._blocks import (
+from skimbalance.tuner.chunks._fit import mean_state, solve_state_of_all
+from skimbalance.tuner.chunks._samples import (
     class_totals,
     confusion_matrices,
     counts_of,
     draw_by_class,
     draw_uniformly,
 )
-from skimbalance.tuner.chunks._fit import mean_state, solve_state_of_all
 
 
 def totals(pieces, n_classes):

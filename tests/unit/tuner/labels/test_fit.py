@@ -15,9 +15,9 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
-from skimbalance.tuner.labels import _cross_fit, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels import LabelTruth, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels._estimate import LabelCrossFit, predictive_values
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._redraw import predictive_values
 
 METRICS = ("f1_macro", "f1_micro", "f1_samples", "jaccard_micro", "geometric_mean", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -33,8 +33,8 @@ def test_what_is_reported_is_reached(problem, name, estimate):
     log_odds, indicator = problem
     fit = fit_multilabel(log_odds, indicator, metric=name, estimate=estimate)
     metric = get_multilabel_metric(name, n_labels=4)
-    assert fit.in_sample_score == metric.value(indicator, decided(fit, log_odds), None)
-    assert fit.untuned_score == metric.value(indicator, log_odds > 0, None)
+    assert fit.in_sample_score == metric.value(LabelTruth(indicator), decided(fit, log_odds))
+    assert fit.untuned_score == metric.value(LabelTruth(indicator), log_odds > 0)
     low, high = fit.score_interval
     assert low <= fit.score <= high
     assert (fit.offsets_interval[0] <= fit.offsets).all()
@@ -89,7 +89,7 @@ def test_labels_apart_are_tuned_as_two_classes(problem, estimate):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_labels_of_all_rows_or_none_keep_zero(rng, name):
+def test_labels_of_all_samples_or_none_keep_zero(rng, name):
     log_odds, indicator = drawn_problem(rng, n_samples=200, n_labels=4, empty=True, full=True)
     fit = fit_multilabel(log_odds, indicator, metric=name, labels=["none", "b", "c", "all"])
     assert fit.offsets[0] == fit.offsets[3] == 0
@@ -128,11 +128,11 @@ def test_no_folds_no_score(problem):
 
 
 @pytest.mark.parametrize(("name", "estimate"), crossed(METRICS, ["empirical", "robust"]))
-def test_floors_of_one_label_and_of_all(problem, name, estimate):
+def test_lower_bounds_for_one_label_and_for_all(problem, name, estimate):
     log_odds, indicator = problem
     labels = ["a", "b", "c", "d"]
-    floors = [AtLeast("recall", 0.6), AtLeast("precision", 0.7, label="c")]
-    fit = fit_multilabel(log_odds, indicator, metric=name, estimate=estimate, constraints=floors, labels=labels)
+    bounds = [AtLeast("recall", 0.6), AtLeast("precision", 0.7, label="c")]
+    fit = fit_multilabel(log_odds, indicator, metric=name, estimate=estimate, constraints=bounds, labels=labels)
     found = decided(fit, log_odds)
     slack = 0 if estimate == "empirical" else 0.1
     assert recall_score(indicator, found, average=None).min() >= 0.6 - slack
@@ -141,22 +141,22 @@ def test_floors_of_one_label_and_of_all(problem, name, estimate):
     assert sum("Constraint precision of 'c'" in note for note in fit.notes) == 1
 
 
-def test_a_floor_with_confidence_is_raised(problem):
+def test_a_lower_bound_with_confidence_is_raised(problem):
     log_odds, indicator = problem
     recalls = []
     for confidence in (None, 0.95):
-        floor = AtLeast("recall", 0.8, confidence=confidence)
-        fit = fit_multilabel(log_odds, indicator, metric="f1_micro", constraints=[floor], estimate="empirical")
+        bound = AtLeast("recall", 0.8, confidence=confidence)
+        fit = fit_multilabel(log_odds, indicator, metric="f1_micro", constraints=[bound], estimate="empirical")
         recalls.append(recall_score(indicator, decided(fit, log_odds), average=None))
     assert (recalls[1] > recalls[0]).all()
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])
-def test_floors_out_of_reach(problem, name):
+def test_lower_bounds_that_cannot_be_satisfied(problem, name):
     log_odds, indicator = problem
-    floors = [AtLeast("recall", 0.99, label=1), AtLeast("precision", 0.99, label=1)]
+    bounds = [AtLeast("recall", 0.99, label=1), AtLeast("precision", 0.99, label=1)]
     with pytest.warns(UnreachableGoalWarning, match="No offset of label 1 satisfies"):
-        fit = fit_multilabel(log_odds, indicator, metric=name, constraints=floors)
+        fit = fit_multilabel(log_odds, indicator, metric=name, constraints=bounds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tuner = OffsetTuner(
@@ -182,8 +182,8 @@ def test_costs_of_each_label(problem):
     assert fit.offsets[3] > alike.offsets[3]
 
 
-def test_held_out_scores_foretell_new_rows():
-    """Over many draws the interval holds the score on new rows about as often as it says."""
+def test_intervals_cover_the_score_on_unseen_data():
+    """Over many draws the interval covers the score on unseen data about as often as its level."""
     rng = np.random.default_rng(3)
     held = {"f1_macro": 0, "f1_micro": 0}
     for _ in seeds(30, quick=10):
@@ -212,7 +212,7 @@ def test_weights_count_in_scores_and_intervals(problem, name, rng):
 
 @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])
 def test_offsets_that_lose_are_scaled(name):
-    """Log-odds that are right already, and few rows: what is found there is no better than nothing."""
+    """The log-odds are right already, and samples are few: the offsets gain nothing on unseen data."""
     strengths = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -233,18 +233,16 @@ def test_what_is_kept_of_labels_together_loses_less_than_a_standard_error():
         indicator = rng.random((60, 3)) < 0.5
         log_odds = 1.5 * rng.normal(size=(60, 3)) + 2 * indicator - 1
         metric = get_multilabel_metric("f1_samples", n_labels=3)
-        setting = MultilabelProblem(log_odds, indicator, None, metric, ((),) * 3)
+        setting = MultilabelProblem(log_odds, LabelTruth(indicator), metric, ((),) * 3)
         offsets = rng.normal(size=(1, 3))
 
         def gain_in_errors(share, setting=setting, offsets=offsets):
-            decided = [
-                _cross_fit.LabelCrossFit(setting, every, each, 0).decisions() for each in (share * offsets, none)
-            ]
+            decided = [LabelCrossFit(setting, every, each, 0).decisions() for each in (share * offsets, none)]
             drawn = [after - before for after, before in predictive_values(setting, *decided, seed=0)]
             gain = setting.value(decided[0]) - setting.value(decided[1])
             return gain / np.std(drawn) if gain else 0.0
 
-        crossed = _cross_fit.LabelCrossFit(setting, every, offsets, 0)
+        crossed = LabelCrossFit(setting, every, offsets, 0)
         shrinkage_factor, share = crossed.shrinkage_factor(), 1 + gain_in_errors(1.0)
         assert 0 < shrinkage_factor <= share < 1
         assert gain_in_errors(shrinkage_factor) > -1
@@ -265,7 +263,7 @@ def test_constraints_are_checked(problem):
         )
 
 
-def test_of_many_constraints_the_first_are_told(rng):
+def test_the_values_of_the_first_constraints_are_noted(rng):
     log_odds, indicator = drawn_problem(rng, n_samples=200, n_labels=25)
     fit = fit_multilabel(
         log_odds, indicator, metric="f1_macro", estimate="empirical", constraints=[AtLeast("recall", 0.1)]
@@ -274,7 +272,7 @@ def test_of_many_constraints_the_first_are_told(rng):
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "f1_micro"])
-def test_real_labels_on_new_rows(data_folder, name):
+def test_real_labels_on_unseen_data(data_folder, name):
     """Chest X-rays, either half to tune on: better on the other half than one half as the threshold."""
     with np.load(data_folder / "deep_chestxray14_binary7.npz", allow_pickle=True) as data:
         log_odds, indicator = data["logits"].astype(np.float64), data["y"].astype(bool)
@@ -283,7 +281,7 @@ def test_real_labels_on_new_rows(data_folder, name):
     for tuned, test in (halves, halves[::-1]):
         fit = fit_multilabel(log_odds[tuned], indicator[tuned], metric=name)
         before, after = (
-            metric.value(indicator[test], log_odds[test] + offsets > 0, None) for offsets in (0, fit.offsets)
+            metric.value(LabelTruth(indicator[test]), log_odds[test] + offsets > 0) for offsets in (0, fit.offsets)
         )
         gains.append(after - before)
     assert np.mean(gains) > 0.01

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.effort import crossed, thinned
-from support.label_oracles import best_of_all, decided, drawn_problem
+from support.label_oracles import best_of_all, decided, drawn_problem, objective_value
 from support.labels import fit_multilabel
 
 from skimbalance import OffsetTuner
@@ -11,9 +11,9 @@ from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics.overlap import FBeta
 from skimbalance.tuner.labels._metrics import MicroRatio
-from skimbalance.tuner.labels._micro import best_ratio
 from skimbalance.tuner.labels._problem import MultilabelProblem
-from skimbalance.tuner.labels._walks import ratio_sweep
+from skimbalance.tuner.labels._solve import best_ratio, ratio_sweep
+from skimbalance.tuner.labels._truth import LabelTruth
 
 METRICS = ("f1_macro", "f1_weighted", "f1_micro", "f1_samples", "balanced_accuracy", "hamming")
 ESTIMATES = ("robust", "empirical", "plugin")
@@ -94,7 +94,7 @@ def test_unknown_scores_change_nothing(name, estimate, grouped, rng):
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)
-def test_a_label_is_tuned_as_a_binary_problem_of_its_known_rows(estimate, rng):
+def test_a_label_is_tuned_as_a_binary_problem_of_its_known_samples(estimate, rng):
     log_odds, indicator, known = masked_problem(rng, n_labels=3)
     tuner = OffsetTuner("f1", kind="logits", estimate=estimate)
     fit = fit_multilabel(log_odds, indicator, metric="f1_macro", estimate=estimate, seed=tuner._seed(), known=known)
@@ -107,17 +107,17 @@ def test_a_label_is_tuned_as_a_binary_problem_of_its_known_rows(estimate, rng):
 def test_a_ratio_reaches_its_optimum_over_known_cells(seed):
     rng = np.random.default_rng(seed)
     log_odds, indicator, known = masked_problem(rng, n_samples=7, n_labels=3)
-    problem = MultilabelProblem(log_odds, indicator, None, MicroRatio(FBeta().bind(1)), ((),) * 3, known)
+    problem = MultilabelProblem(log_odds, LabelTruth(indicator, known=known), MicroRatio(FBeta().bind(1)), ((),) * 3)
     best = best_ratio([ratio_sweep(problem.label(j), problem.metric.ratio) for j in problem.tunable])
     offsets = np.zeros(3)
     offsets[problem.tunable] = best.offsets
     fixed = sorted({0, 1, 2} - set(problem.tunable))
-    if not problem.present[:, fixed].any() and not problem.decide(offsets)[:, fixed].any():
-        assert problem.objective_value(offsets)[1] == pytest.approx(best_of_all(problem, fixed=fixed), abs=1e-12)
+    if not problem.truth.present[:, fixed].any() and not problem.decide(offsets)[:, fixed].any():
+        assert objective_value(problem, offsets)[1] == pytest.approx(best_of_all(problem, fixed=fixed), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_ascent_over_rows_gains_and_counts_known_cells(seed):
+def test_an_ascent_over_samples_gains_and_counts_known_cells(seed):
     rng = np.random.default_rng(seed)
     log_odds, indicator, known = masked_problem(rng, n_samples=40, n_labels=3)
     how = {"metric": "f1_samples", "estimate": "empirical", "known": known}
@@ -154,7 +154,7 @@ def test_labels_that_lack_some_scores_are_named(rng):
     assert any(f"'a' in {n_unknown[0]} samples, 'b' in {n_unknown[1]} samples." in note for note in fit.notes)
 
 
-def test_few_known_rows_are_warned_about(rng):
+def test_few_known_samples_give_a_warning(rng):
     log_odds, indicator, known = masked_problem(rng)
     known[np.flatnonzero(indicator[:, 2])[4:], 2] = False
     with pytest.warns(FewRowsWarning, match="'c' has 4"):
@@ -162,16 +162,16 @@ def test_few_known_rows_are_warned_about(rng):
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])
-def test_a_floor_holds_on_known_rows(name, rng):
+def test_a_lower_bound_holds_on_known_samples(name, rng):
     log_odds, indicator, known = masked_problem(rng)
-    log_odds[indicator[:, 0] & ~known[:, 0], 0] = 700  # these would meet any floor
-    floor = AtLeast("recall", 0.9, label=0)
-    fit = fit_multilabel(log_odds, indicator, metric=name, estimate="empirical", known=known, constraints=[floor])
+    log_odds[indicator[:, 0] & ~known[:, 0], 0] = 700  # these would satisfy any lower bound
+    bound = AtLeast("recall", 0.9, label=0)
+    fit = fit_multilabel(log_odds, indicator, metric=name, estimate="empirical", known=known, constraints=[bound])
     samples = known[:, 0] & indicator[:, 0]
     assert decided(fit, log_odds)[samples, 0].mean() >= 0.9
     known[samples, 0] = False
     with pytest.warns(UnreachableGoalWarning, match="Label 0 has no samples to tune on: .* recall"):
-        fit = fit_multilabel(log_odds, indicator, metric=name, known=known, constraints=[floor])
+        fit = fit_multilabel(log_odds, indicator, metric=name, known=known, constraints=[bound])
     assert not any(note.startswith("Constraint") for note in fit.notes)
 
 
@@ -181,7 +181,7 @@ def test_nothing_known_at_all(rng):
         fit_multilabel(log_odds, indicator, metric="f1_macro", known=np.zeros_like(known))
 
 
-def test_a_label_that_no_row_carries_is_counted_as_before(rng):
+def test_a_label_that_no_sample_carries_is_counted_as_before(rng):
     """No model can have seen it, and nothing is lost: scikit-learn counts it as zero."""
     log_odds, indicator = drawn_problem(rng, n_samples=100, n_labels=3, empty=True)
     known = np.ones(indicator.shape, dtype=bool)

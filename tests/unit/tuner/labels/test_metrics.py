@@ -6,7 +6,7 @@ from sklearn import metrics as sk
 from support.label_oracles import drawn_problem
 
 from skimbalance.metrics import Cost, FBeta
-from skimbalance.tuner.labels import SamplesMean, get_multilabel_metric, get_multilabel_metric_names
+from skimbalance.tuner.labels import LabelTruth, SamplesMean, get_multilabel_metric, get_multilabel_metric_names
 
 AVERAGES = ("macro", "micro", "weighted", "samples")
 RATIOS = {"f1": sk.f1_score, "jaccard": sk.jaccard_score, "precision": sk.precision_score, "recall": sk.recall_score}
@@ -34,7 +34,7 @@ def test_ratios_are_those_of_sklearn(decisions, stem, average, weighted, rng):
     weights = rng.random(len(indicator)) if weighted else None
     metric = get_multilabel_metric(f"{stem}_{average}", n_labels=4)
     expected = RATIOS[stem](indicator, decided, average=average, sample_weight=weights, zero_division=0)
-    assert metric.value(indicator, decided, weights) == pytest.approx(expected, abs=1e-12)
+    assert metric.value(LabelTruth(indicator, weights), decided) == pytest.approx(expected, abs=1e-12)
     assert metric.name == f"{stem}_{average}"
 
 
@@ -43,30 +43,30 @@ def test_other_metrics_are_means_over_labels(name, rng):
     log_odds, indicator = drawn_problem(rng, n_samples=40, n_labels=3)
     decided = log_odds > 0.5
     expected = np.mean([OF_ONE_LABEL[name](*pair) for pair in zip(indicator.T, decided.T, strict=True)])
-    assert get_multilabel_metric(name, n_labels=3).value(indicator, decided, None) == pytest.approx(expected)
+    assert get_multilabel_metric(name, n_labels=3).value(LabelTruth(indicator), decided) == pytest.approx(expected)
 
 
 def test_hamming_is_one_minus_the_loss(decisions):
     indicator, decided = decisions
-    value = get_multilabel_metric("hamming", n_labels=4).value(indicator, decided, None)
+    value = get_multilabel_metric("hamming", n_labels=4).value(LabelTruth(indicator), decided)
     assert value == pytest.approx(1 - sk.hamming_loss(indicator, decided))
 
 
-def test_zero_division_of_rows(decisions):
+def test_zero_division_of_samples(decisions):
     indicator, decided = decisions
-    value = SamplesMean(FBeta(), zero_division=1.0).value(indicator, decided, None)
+    value = SamplesMean(FBeta(), zero_division=1.0).value(LabelTruth(indicator), decided)
     assert value == pytest.approx(sk.f1_score(indicator, decided, average="samples", zero_division=1.0))
 
 
 def test_beta_and_costs(decisions):
     indicator, decided = decisions
-    value = get_multilabel_metric(FBeta(2.0, average="micro"), n_labels=4).value(indicator, decided, None)
+    value = get_multilabel_metric(FBeta(2.0, average="micro"), n_labels=4).value(LabelTruth(indicator), decided)
     assert value == pytest.approx(sk.fbeta_score(indicator, decided, beta=2.0, average="micro", zero_division=0))
     costs = [Cost([[0, 1], [k + 1, 0]]) for k in range(4)]
     false, missed = (~indicator & decided).mean(axis=0), (indicator & ~decided).mean(axis=0)
     each = false + np.arange(1, 5) * missed
     metric = get_multilabel_metric(costs, n_labels=4)
-    assert metric.value(indicator, decided, None) == pytest.approx(np.mean(each))
+    assert metric.value(LabelTruth(indicator), decided) == pytest.approx(np.mean(each))
     assert metric.merit(2.0) == -2.0
 
 
@@ -75,7 +75,7 @@ def test_every_name_has_a_metric(rng):
     for name in get_multilabel_metric_names():
         metric = get_multilabel_metric(name, n_labels=3)
         low, high = metric.bounds
-        assert low <= metric.value(indicator, log_odds > 0, None) <= high
+        assert low <= metric.value(LabelTruth(indicator), log_odds > 0) <= high
         assert metric.name == name
 
 

@@ -1,4 +1,4 @@
-"""Offsets of labels that few rows carry are drawn towards a line."""
+"""Offsets of labels that few samples carry are shrunk towards a line."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ from support.effort import seeds
 from support.labels import fit_multilabel
 
 from skimbalance.goals import AtLeast
-from skimbalance.tuner.labels._shrinkage import fold_noise, shrunk
+from skimbalance.tuner.labels._estimate import fold_noise, shrunk
 
 
-def test_noise_falls_with_the_rows_of_a_label(rng):
+def test_noise_falls_with_the_samples_of_a_label(rng):
     sizes = np.array([10.0, 100.0, 1000.0])
     noise = fold_noise(rng.normal(size=(5, 3)), sizes)
     np.testing.assert_allclose(noise * sizes, noise[0] * sizes[0])
@@ -45,8 +45,8 @@ def test_labels_of_equal_frequency_are_drawn_to_their_mean(equal, rng):
     assert np.isfinite(kept).all()
 
 
-def test_it_is_nearer_to_the_truth():
-    """Labels that are alike but for their frequency, most of them rare: the mean score on new rows is higher."""
+def test_it_improves_scores_on_unseen_data():
+    """Labels differ in their frequency alone, and most are rare: shrinkage improves the mean score on unseen data."""
     gains = []
     for seed in seeds(4, quick=2):
         rng = np.random.default_rng(seed)
@@ -67,10 +67,10 @@ def _score(scores, indicator, offsets):
     return np.mean(2 * (decided & truth).sum(axis=0) / (decided.sum(axis=0) + truth.sum(axis=0)))
 
 
-def test_labels_with_floors_are_left_alone(rng):
+def test_labels_with_constraints_are_not_shrunk(rng):
     odds = rng.normal(size=(400, 6)) - np.linspace(0, 2, 6)
     indicator = rng.random(odds.shape) < 1 / (1 + np.exp(-odds))
-    floor = [AtLeast("recall", 0.8, label=2)]
-    fit = fit_multilabel(odds, indicator, metric="f1_macro", constraints=floor)
+    bound = [AtLeast("recall", 0.8, label=2)]
+    fit = fit_multilabel(odds, indicator, metric="f1_macro", constraints=bound)
     alone = fit_multilabel(odds[:, [2]], indicator[:, [2]], metric="f1_macro", constraints=[AtLeast("recall", 0.8)])
     assert fit.offsets[2] == alone.offsets[0]
