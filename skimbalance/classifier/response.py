@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
+from sklearn.frozen import FrozenEstimator
 from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance._core.array_api import as_array, to_numpy
 from skimbalance._core.columns import by_label
+from skimbalance._core.labels import check_codes
+from skimbalance._core.scores import as_proba, log_scores
 from skimbalance._core.sklearn import is_constant
 from skimbalance._core.text import abridged_list
 from skimbalance._core.typing import Array, ArrayLike, Kind
@@ -16,7 +20,18 @@ from skimbalance._core.validation import check_response, count_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
 from skimbalance.tuner.labels import Indicator
 
-__all__ = ["RESPONSE_METHODS", "Response", "ask", "kind_of", "pooled", "respond", "respond_labels", "sure_of"]
+__all__ = [
+    "RESPONSE_METHODS",
+    "Response",
+    "ask",
+    "is_frozen",
+    "kind_of",
+    "pooled",
+    "proba_of_second",
+    "respond",
+    "respond_labels",
+    "sure_of",
+]
 
 RESPONSE_METHODS = ("auto", "predict_proba", "decision_function")
 
@@ -51,6 +66,24 @@ def _method_of(estimator: Any, response_method: str) -> str:
     )
 
 
+def is_frozen(estimator: Any) -> bool:
+    """Return whether the classifier, or the last step of a pipeline, is frozen."""
+    return isinstance(_last_step(estimator), FrozenEstimator)
+
+
+def _last_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, or the estimator itself."""
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
+def proba_of_second(scores: Array, *, kind: Kind) -> Array:
+    """Return the binary probability (n,) that thresholds are compared with; of logits the logistic function."""
+    if kind != "logits":
+        return as_proba(scores, kind=kind)
+    columns = to_numpy(log_scores(scores, kind=kind))
+    return expit(columns[:, 1] - columns[:, 0])
+
+
 def kind_of(estimator: Any) -> Kind:
     """Return the kind of scores of a classifier with `response_method="auto"`."""
     return "logits" if ends_in_net(estimator) or _method_of(estimator, "auto") != "predict_proba" else "proba"
@@ -69,7 +102,9 @@ def respond(
     if scores.ndim == 2 and scores.shape[1] == 1 and n_classes == 2:
         scores = scores[:, 0]
     one_column = scores.ndim == 1 and n_classes == 2
-    margins_of_pairs = method == "decision_function" and n_classes > 2 and _compares_pairs(estimator)
+    # Of a support vector machine that returns decision values of pairs of classes.
+    compares_pairs = getattr(_last_step(estimator), "decision_function_shape", None) == "ovo"
+    margins_of_pairs = method == "decision_function" and n_classes > 2 and compares_pairs
     fits = (one_column or scores.shape[1:] == (n_classes,)) and n_samples in (None, scores.shape[0])
     if margins_of_pairs or not fits:
         n = "n" if n_samples is None else n_samples
@@ -98,12 +133,6 @@ def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
         return "decision_function", estimator.decision_function(X)
 
 
-def _compares_pairs(estimator: Any) -> bool:
-    """Return whether a support vector machine, possibly the last step, returns decision values of pairs of classes."""
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return getattr(last, "decision_function_shape", None) == "ovo"
-
-
 def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any]) -> Response:
     """Return the scores (n, L) of `X` by a fitted multilabel classifier, for the labels `classes`.
 
@@ -115,7 +144,9 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
         seen: npt.NDArray[np.bool_] | None = np.array([np.shape(pair)[1:] == (2,) for pair in outcome])
         scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
     else:
-        seen = _seen_by_each(estimator)
+        last = _last_step(estimator)  # one-vs-rest has a model for each label
+        models = last.estimators_ if isinstance(last, OneVsRestClassifier) else []
+        seen = np.array([not is_constant(model) for model in models]) if models else None
         scores = by_label(as_array(outcome, name=name), outcome, classes, name=name)
     if scores.ndim != 2 or scores.shape[1] != len(classes) or n_samples not in (None, scores.shape[0]):
         n = "n" if n_samples is None else n_samples
@@ -124,7 +155,7 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
             f"or a list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
         )
     kind: Kind = "proba" if method == "predict_proba" else "logits"
-    check_response(scores, kind=kind, source=f"{method} of estimator {type(estimator).__name__}", several=True)
+    check_response(scores, kind=kind, source=name, several=True)
     return Response(scores, kind, classes, seen)
 
 
@@ -148,13 +179,6 @@ def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[A
     if pair.shape[1] == 2 or classes is None:
         return pair[:, -1]
     return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
-
-
-def _seen_by_each(estimator: Any) -> npt.NDArray[np.bool_] | None:
-    """Return the labels for which one-vs-rest, or a pipeline ending in it, has a model; None for other classifiers."""
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    models = last.estimators_ if isinstance(last, OneVsRestClassifier) else []
-    return np.array([not is_constant(model) for model in models]) if models else None
 
 
 def sure_of(response: Response, *, known: Indicator) -> Response:
@@ -185,6 +209,5 @@ def _spread(response: Response, classes: npt.NDArray[Any]) -> npt.NDArray[np.flo
         scores = np.stack([other, scores], axis=1)
     fill = 0.0 if response.kind == "proba" else float(scores.min()) - _BELOW
     full = np.full((len(scores), len(classes)), fill, dtype=scores.dtype)
-    place = {label: column for column, label in enumerate(classes.tolist())}
-    full[:, [place[label] for label in response.classes.tolist()]] = scores
+    full[:, check_codes("classes", response.classes, labels=classes)] = scores
     return full

@@ -33,7 +33,7 @@ from support.effort import crossed, thinned
 from support.label_oracles import drawn_problem
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.classifier._folds import systematic_splits
+from skimbalance.classifier._targets import systematic_splits
 from skimbalance.goals import AtLeast
 from skimbalance.tuner.labels._labels import rarities
 
