@@ -22,7 +22,7 @@ from skimbalance.exceptions import (
     warn_user,
 )
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
+from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.objective import Objective, check_objective, resolve_metric
@@ -257,8 +257,8 @@ class TunedOffsetCheckpoint(Callback):
                     "TunedOffsetCheckpoint supports one label per sample; got targets of shape "
                     f"{tuple(codes.shape)}. Tune the trained net, with TunedOffsetClassifierCV or OffsetTuner"
                 )
-            logits = batch_logits(net, batch, y_pred, known=kind_of_outputs(net, self.kind))
-            require_rows(logits, codes.shape[0], of="a batch")
+            known = kind_of_outputs(net, self.kind)
+            logits = batch_logits(net, batch, y_pred, known=known, n_samples=codes.shape[0])
             self._batches_.append((logits, codes.reshape(-1).long()))
             self._inputs_ = unpack_data(batch)[0] if self.fold else None
 

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_numbers
 from skimbalance.exceptions import names_page
-from skimbalance.nn._nets import is_net, net_within
+from skimbalance.nn._nets import is_net, last_step, net_within
 
 __all__ = ["fold_offsets"]
 
@@ -110,43 +109,27 @@ def fold_offsets(
         raise ValueError(f"response_method must be 'auto' or one of {_METHODS}; got {response_method!r}")
     offsets = to_numpy(offsets)
     folded = model if inplace else deepcopy(model)
-    last, net = _last_step(folded), None
+    original, last = (last_step(each, fitted=True) for each in (model, folded))
     if is_net(last):
         check_is_fitted(last, "module_")
         if getattr(last, "threshold", 0.5) != 0.5:
             raise ValueError(
                 f"threshold of the net must be 0.5, which offsets are for; its predict compares with {last.threshold!r}"
             )
-        net, last = last, last.module_
-    if hasattr(last, "named_modules"):
+        if X is not None:
+            last, X = net_within(folded, X) or (last, X)
+    if is_net(last) or hasattr(last, "named_modules"):
         from skimbalance.nn._output_layer import add_to_layer
 
-        original = _last_step(model)
-        name = None if layer is None else _name_of(layer, original if net is None else original.module_)
-        if net is not None and X is not None:
-            net, X = net_within(folded, X) or (net, X)
+        own, module = (each.module_ if is_net(each) else each for each in (original, last))
+        name = None if layer is None else _name_of(layer, own)
         per_output = partial(_per_output, offsets)
-        add_to_layer(
-            last if net is None else net, last, name=name, X=X, per_output=per_output, n_offsets=np.size(offsets)
-        )
+        add_to_layer(last, module, name=name, X=X, per_output=per_output, n_offsets=np.size(offsets))
     elif layer is not None:
         raise ValueError(f"layer names a layer of a torch module or skorch net; got one for {type(last).__name__}")
     else:
         _add_to_intercept(folded, last, offsets, X, response_method)
     return folded
-
-
-def _last_step(model: Any) -> Any:
-    """Return the estimator or module inside pipelines, searches and frozen estimators."""
-    while True:
-        if hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        elif isinstance(model, FrozenEstimator):
-            model = model.estimator
-        else:
-            return model
 
 
 def _name_of(layer: Any, module: Any) -> str:
