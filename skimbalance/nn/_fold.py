@@ -16,6 +16,8 @@ from skimbalance.nn._nets import is_net, last_step, net_within
 
 __all__ = ["fold_offsets"]
 
+_Floats = npt.NDArray[np.float64]
+
 _METHODS = ("predict_proba", "decision_function")
 
 _PROBE_VALUES = 2_000_000
@@ -144,7 +146,7 @@ def _name_of(layer: Any, module: Any) -> str:
 
 
 def _add_to_intercept(folded: Any, classifier: Any, offsets: ArrayLike, X: Any, response_method: str) -> None:
-    """Add the offsets to `intercept_`, and undo it if the decisions do not agree."""
+    """Add the offsets to `intercept_`, and undo it if the decisions do not agree on `X`, or on random samples."""
     if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "classes_")):
         raise ValueError(
             "model must be a torch module, a skorch net or a fitted linear classifier with coef_ and intercept_; got "
@@ -192,10 +194,8 @@ def _require_agreement(name: str, agreed: dict[str, float]) -> None:
     )
 
 
-def _tuned(
-    classifier: Any, method: str, samples: Any, offsets: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return scores plus offsets, a column for each class, and their rounding."""
+def _tuned(classifier: Any, method: str, samples: Any, offsets: _Floats) -> tuple[_Floats, _Floats]:
+    """Return scores plus offsets (n, K), and their rounding error (n,)."""
     scores = np.asarray(getattr(classifier, method)(samples))
     eps = 64 * float(np.finfo(scores.dtype).eps)
     rounding = 1 + np.abs(offsets).max() + np.zeros(len(scores))
@@ -209,25 +209,28 @@ def _tuned(
     return scores + offsets, eps * rounding
 
 
-def _agreement(tuned: npt.NDArray[np.float64], rounding: npt.NDArray[np.float64], decided: Any, classes: Any) -> float:
-    """Return the proportion of samples whose decisions agree with the scores, except for ties and rounding."""
-    if np.ndim(decided) == 2:  # a label for each column
+def _agreement(tuned: _Floats, rounding: _Floats, decided: Any, classes: Any) -> float:
+    """Return the proportion of samples whose decisions agree with the scores (n, K), except for ties and rounding.
+
+    `decided` are labels (n,), or an indicator (n, K) of labels that are present where their score is positive.
+    """
+    if np.ndim(decided) == 2:
         return float(((np.asarray(decided) > 0) == (tuned > 0))[np.abs(tuned) > rounding[:, None]].mean())
     codes = (np.asarray(decided)[:, None] == np.asarray(classes)).argmax(axis=1)
     chosen = np.take_along_axis(tuned, codes[:, None], axis=1)[:, 0]
     return float(np.mean(~(chosen < tuned.max(axis=1) - rounding)))
 
 
-def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return random samples whose scores with offsets differ by about as much as the offsets do."""
+def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: _Floats) -> _Floats:
+    """Return random samples (n, p) whose scores with offsets differ by about as much as the offsets do.
+
+    They solve ``coef @ x + intercept + added = t`` by least squares, for random scores t of that magnitude.
+    """
     n_samples = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
     rng = np.random.default_rng(0)
-    scale = np.ptp(added) if len(added) > 1 else np.abs(added).max()
-    targets = (
-        rng.normal(size=(n_samples, len(coef))) * (scale or 1.0) * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))
-    )
-    samples = np.linalg.lstsq(coef, (targets - added - intercept).T, rcond=None)[0].T
-    return np.ascontiguousarray(samples)
+    scale = (np.ptp(added) if len(added) > 1 else np.abs(added).max()) or 1.0
+    scores = rng.normal(size=(n_samples, len(coef))) * scale * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))
+    return np.ascontiguousarray(np.linalg.lstsq(coef, (scores - added - intercept).T, rcond=None)[0].T)
 
 
 def _without_names(classifier: Any) -> Any:
@@ -237,7 +240,7 @@ def _without_names(classifier: Any) -> Any:
     return bare
 
 
-def _per_output(offsets: ArrayLike, n_outputs: int) -> npt.NDArray[np.float64]:
-    """Return the number to add to each output."""
+def _per_output(offsets: ArrayLike, n_outputs: int) -> _Floats:
+    """Return the number to add to each output; to a single one, the log-odds, the difference of both offsets."""
     values = check_numbers("offsets", offsets, n_classes=max(2, n_outputs))
     return values[1:] - values[:1] if n_outputs == 1 else values

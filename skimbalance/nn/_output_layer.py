@@ -48,7 +48,7 @@ def add_to_layer(
     read = _probe(net, module, X)
     before = {} if read is None else read()
     if read is None or not _can_be_compared(before):
-        layer = _only_fitting(layers, 1 if n_offsets == 2 else n_offsets, n_offsets)
+        layer = _only_fitting(layers, n_offsets)
         added = per_output(_n_outputs(layer))
         warn_user(
             f"The offsets in {type(module).__name__} are not verified: no random input fits it, or its outputs are "
@@ -60,7 +60,13 @@ def add_to_layer(
         n_outputs = 1 if len(shape) == 1 else shape[1]
         added = per_output(n_outputs)
         layer = _found(module, layers, n_outputs, before, read, named=name is not None)
-        _verify(layer, before, added, read)
+        with _shifted(layer, added):
+            after = read()
+        if all(deviation > 1 for deviation in _deviations(before, after, added, layer)):  # unlike those of the trial
+            raise ValueError(
+                f"offsets must be such that {layer.weight.dtype} holds scores with them; the decisions of the folded "
+                f"model differ from those of its outputs plus offsets, which reach {np.abs(added).max():.3g}"
+            )
     _commit(module, layer, added)
 
 
@@ -84,8 +90,9 @@ def _n_outputs(layer: Any) -> int:
     return int(layer.weight.shape[1 if getattr(layer, "transposed", False) else 0])
 
 
-def _only_fitting(layers: dict[str, Any], *n_outputs: int) -> Any:
+def _only_fitting(layers: dict[str, Any], n_offsets: int) -> Any:
     """Return the one layer that has as many outputs as there are offsets, or else the last layer."""
+    n_outputs = (1, 2) if n_offsets == 2 else (n_offsets,)
     fitting = {name: layer for name, layer in layers.items() if _n_outputs(layer) in n_outputs}
     if len(fitting) > 1:
         raise ValueError(
@@ -120,17 +127,6 @@ def _found(
         f"bias of {tried} do not move its {n_outputs} outputs by the offsets. Name the layer by layer=, pass a few "
         "samples as X=, or add the offsets to the output yourself"
     )
-
-
-def _verify(layer: Any, before: _Readings, added: _Floats, read: Callable[[], _Readings]) -> None:
-    """Raise if the offsets themselves, unlike those of the trial, are lost on the way."""
-    with _shifted(layer, added):
-        after = read()
-    if all(deviation > 1 for deviation in _deviations(before, after, added, layer)):
-        raise ValueError(
-            f"offsets must be such that {layer.weight.dtype} holds scores with them; the decisions of the folded model "
-            f"differ from those of its outputs plus offsets, which reach {np.abs(added).max():.3g}"
-        )
 
 
 def _deviations(before: _Readings, after: _Readings, added: _Floats, layer: Any) -> list[float]:
