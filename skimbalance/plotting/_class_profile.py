@@ -11,9 +11,8 @@ from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_sample_weight
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.profile import ClassProfile
-from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
-from skimbalance.plotting._classes import MANY, by_objective_value, by_row, frequent_first, running_mean
-from skimbalance.plotting._source import profile_on, tuner_of
+from skimbalance.plotting._axes import MANY, Axes, Options, colours, ink, label_classes, options, place_legend, two_axes
+from skimbalance.plotting._samples import profile_on, tuner_of
 
 __all__ = ["ClassProfileDisplay"]
 
@@ -107,11 +106,13 @@ class ClassProfileDisplay:
         """
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
-        if X is not None and y is not None:
-            return cls(profile_on(estimator, X, y, sample_weight)).plot(ax, **plot_options)
-        if sample_weight is not None:
+        if y is not None:
+            profile = profile_on(estimator, X, y, sample_weight)
+        elif sample_weight is None:
+            profile = tuner_of(estimator).class_profile_
+        else:
             raise ValueError("sample_weight goes with X and y; the samples of the fit have the weights of fit")
-        return cls(tuner_of(estimator).class_profile_).plot(ax, **plot_options)
+        return cls(profile).plot(ax, **plot_options)
 
     @classmethod
     def from_predictions(
@@ -191,7 +192,7 @@ class ClassProfileDisplay:
         self.before_: list[Any] = []
         self.after_: list[Any] = []
         self.changes_: list[Any] = []
-        order = frequent_first(profile.support, n_classes=n_classes)
+        order = np.argsort(-profile.support, kind="stable")
         pairs = {
             "recall": (profile.recall_before, profile.recall_after),
             "precision": (profile.precision_before, profile.precision_after),
@@ -201,12 +202,9 @@ class ClassProfileDisplay:
             draw(axes, before[order], after[order], before_kwargs, after_kwargs)
             (axes.set_ylabel if many else axes.set_xlabel)(name)
         recall, precision = self.ax_
-        if many:
-            by_objective_value(precision, profile.support[order], n_classes=n_classes)
-        else:
-            by_row(recall, profile.classes[order], profile.support[order])
-            if not new:
-                precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
+        label_classes(precision if many else recall, profile.classes[order], profile.support[order])
+        if not (many or new):
+            precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
         self.legend_ = place_legend(
             self.ax_[0], new=new, beside=self.ax_[1], loc="outside upper center", ncols=4, given=legend_kwargs
         )
@@ -240,6 +238,15 @@ class ClassProfileDisplay:
             ax.plot(places[risen], after[risen], color=colour, alpha=0.6, marker=".", markersize=4, linestyle="none")
         dashed = options(first, color=ink(), linestyle="--", linewidth=1.6)
         solid = options(second, color=ink(), linewidth=1.8)
-        self.before_ += ax.plot(places, running_mean(before), label=f"mean {names[0]}", **dashed)
-        self.after_ += ax.plot(places, running_mean(after), label=f"mean {names[1]}", **solid)
+        self.before_ += ax.plot(places, _running_mean(before), label=f"mean {names[0]}", **dashed)
+        self.after_ += ax.plot(places, _running_mean(after), label=f"mean {names[1]}", **solid)
         ax.set_ylim(-0.03, 1.03)
+
+
+def _running_mean(values: _Floats) -> _Floats:
+    """Return the running mean over a tenth of all values, without NaN."""
+    reach = max(2, len(values) // 20)
+    window = np.ones(2 * reach + 1)
+    known = np.isfinite(values)
+    total, number = (np.convolve(x, window)[reach:-reach] for x in (np.where(known, values, 0.0), known.astype(float)))
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
