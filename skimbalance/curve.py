@@ -11,6 +11,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import as_array, block_samples, device, namespace, to_numpy
 from skimbalance._core.columns import by_label
 from skimbalance._core.decision import decide, softmax
+from skimbalance._core.decision_rule import DecisionRule
 from skimbalance._core.labels import check_labels
 from skimbalance._core.scores import KINDS, log_scores
 from skimbalance._core.text import abridged
@@ -18,18 +19,32 @@ from skimbalance._core.typing import Array, ArrayLike, Kind, Label
 from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
 from skimbalance.exceptions import names_page
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, solve_state
 from skimbalance.tuner.labels.objective import is_multilabel
 from skimbalance.tuner.objective import resolve_metric
 
-__all__ = ["ImbalanceCurve", "imbalance_curve", "named_metrics"]
+__all__ = ["ImbalanceCurve", "ScoredSamples", "check_samples", "imbalance_curve", "named_metrics"]
 
 _Floats = npt.NDArray[np.float64]
 
 _FIRST, _LAST = -0.5, 2.0
 """Ends of the default grid of tau: from beyond no offsets (0) to the reversed prior (2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSamples:
+    """Checked scores (n, K), or binary (n,), their kind, the truth, and the labels of the columns."""
+
+    scores: Array
+    kind: Kind
+    truth: Truth
+    classes: npt.NDArray[Any]
+
+    def count(self, rule: DecisionRule) -> Counts:
+        """Count the decisions of a rule."""
+        return self.truth.count(rule.decide(self.scores), confusion=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,22 +156,42 @@ def imbalance_curve(
         raise ValueError(
             "imbalance_curve supports one label per sample; got an indicator as y. Compute a curve for each label"
         )
-    x = check_scores(scores, kind=kind)
-    check_lengths(scores=x, y=as_array(y, name="y"))
-    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
-    x = by_label(x, scores, labels)
-    named = named_metrics(metrics, labels, pos_label)
-    xp = namespace(x)
-    codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
-    truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
-    support = to_numpy(truth.support)
+    samples = check_samples(
+        scores, y, kind=kind, classes=classes, sample_weight=sample_weight, names=("scores", "y"), on_host=False
+    )
+    named = named_metrics(metrics, samples.classes, pos_label)
+    support = to_numpy(samples.truth.support)
     if not support.min() > 0:
         raise ValueError(
             f"y must hold samples of every class, whose prior the path follows; none of "
-            f"{abridged(labels[support == 0])}"
+            f"{abridged(samples.classes[support == 0])}"
         )
-    ImbalanceDegree().check_support(truth.support)
-    return _evaluated(log_scores(x, kind=kind), truth, labels, named, along=along, taus=_places(points))
+    ImbalanceDegree().check_support(samples.truth.support)
+    return _evaluated(samples, named, along=along, taus=_places(points))
+
+
+def check_samples(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    kind: Kind,
+    classes: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    names: tuple[str, str] = ("X", "y"),
+    on_host: bool = True,
+) -> ScoredSamples:
+    """Check scores and labels, whose arguments have these `names`."""
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    x = check_scores(scores, kind=kind, name=names[0])
+    x = to_numpy(x) if on_host else x
+    check_lengths(**{names[0]: x, names[1]: as_array(y, name=names[1])})
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1], name=names[1])
+    x = by_label(x, scores, labels, name=names[0])
+    xp = namespace(x)
+    codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
+    truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
+    return ScoredSamples(x, kind, truth, labels)
 
 
 def named_metrics(
@@ -180,16 +215,9 @@ def _places(points: int | ArrayLike) -> _Floats:
     return taus.astype(np.float64)
 
 
-def _evaluated(
-    scores: Array,
-    truth: Truth,
-    labels: npt.NDArray[Any],
-    metrics: Mapping[str, Metric],
-    *,
-    along: str,
-    taus: _Floats,
-) -> ImbalanceCurve:
+def _evaluated(samples: ScoredSamples, metrics: Mapping[str, Metric], *, along: str, taus: _Floats) -> ImbalanceCurve:
     """Evaluate the decisions at each point."""
+    scores, truth = log_scores(samples.scores, kind=samples.kind), samples.truth
     host = to_numpy(scores).astype(np.float64)
     weights = None if truth.weights is None else to_numpy(truth.weights)
     mass = np.full(len(host), 1 / len(host)) if weights is None else weights / weights.sum()
@@ -208,7 +236,7 @@ def _evaluated(
         state=np.stack([_mean_distribution(host, shift, mass) for shift in offsets]),
         degree=degree,
         values=dict(zip(metrics, values, strict=True)),
-        classes=labels,
+        classes=samples.classes,
     )
 
 

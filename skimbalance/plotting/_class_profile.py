@@ -193,13 +193,10 @@ class ClassProfileDisplay:
         self.after_: list[Any] = []
         self.changes_: list[Any] = []
         order = np.argsort(-profile.support, kind="stable")
-        pairs = {
-            "recall": (profile.recall_before, profile.recall_after),
-            "precision": (profile.precision_before, profile.precision_after),
-        }
-        for axes, (name, (before, after)) in zip(self.ax_, pairs.items(), strict=True):
+        for axes, name in zip(self.ax_, ("recall", "precision"), strict=True):
+            before, after = (getattr(profile, f"{name}_{when}")[order] for when in ("before", "after"))
             draw = self._draw_many if many else self._draw_few
-            draw(axes, before[order], after[order], before_kwargs, after_kwargs)
+            draw(axes, before, after, before_kwargs, after_kwargs)
             (axes.set_ylabel if many else axes.set_xlabel)(name)
         recall, precision = self.ax_
         label_classes(precision if many else recall, profile.classes[order], profile.support[order])

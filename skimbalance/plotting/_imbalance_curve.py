@@ -9,7 +9,7 @@ import numpy as np
 from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule, rule_of
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import check_numbers
-from skimbalance.curve import ImbalanceCurve, imbalance_curve, named_metrics
+from skimbalance.curve import ImbalanceCurve, ScoredSamples, check_samples, imbalance_curve, named_metrics
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.imbalance import ImbalanceDegree
@@ -23,7 +23,7 @@ from skimbalance.plotting._axes import (
     options,
     place_legend,
 )
-from skimbalance.plotting._samples import ScoredSamples, check_samples, scores_of
+from skimbalance.plotting._samples import scores_of
 from skimbalance.tuner.objective import positive_label, resolve_metric
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
@@ -375,18 +375,10 @@ def _evaluated(
     **path: Any,
 ) -> tuple[ImbalanceCurve, ScoredSamples, dict[str, Metric]]:
     """Return the curve, its samples and its metrics by name."""
-    samples = check_samples(scores, y, kind=kind, classes=classes, sample_weight=sample_weight, names=names)
+    given: dict[str, Any] = {"kind": kind, "classes": classes, "sample_weight": sample_weight}
+    samples = check_samples(scores, y, names=names, **given)
     drawn = named_metrics(metrics, samples.classes, pos_label)
-    curve = imbalance_curve(
-        scores,
-        y,
-        metrics=list(drawn.values()),
-        kind=kind,
-        classes=classes,
-        pos_label=pos_label,
-        sample_weight=sample_weight,
-        **path,
-    )
+    curve = imbalance_curve(scores, y, metrics=list(drawn.values()), pos_label=pos_label, **given, **path)
     return curve, samples, drawn
 
 

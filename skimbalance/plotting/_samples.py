@@ -1,41 +1,22 @@
-"""Data of displays: the tuner of an estimator, and samples with scores and labels."""
+"""The tuner of an estimator, and what displays compute with it on samples."""
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._core.array_api import as_array, to_numpy
+from skimbalance._core.array_api import to_numpy
 from skimbalance._core.columns import by_label
-from skimbalance._core.decision_rule import DecisionRule, rule_of
-from skimbalance._core.labels import check_labels
-from skimbalance._core.scores import KINDS
+from skimbalance._core.decision_rule import rule_of
 from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
+from skimbalance._core.validation import check_lengths, check_sample_weight
 from skimbalance.classifier._base import response_of
-from skimbalance.metrics.counts import Counts, Truth
+from skimbalance.curve import check_samples
 from skimbalance.metrics.profile import ClassProfile
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.labels import check_indicator, profile_of
 
-__all__ = ["ScoredSamples", "check_samples", "profile_on", "scores_of", "tuner_of"]
-
-
-@dataclass(frozen=True)
-class ScoredSamples:
-    """Checked scores (n, K), or binary (n,), on the host, their kind, the truth, and the labels of the columns."""
-
-    scores: npt.NDArray[np.floating[Any]]
-    kind: Kind
-    truth: Truth
-    classes: npt.NDArray[Any]
-
-    def count(self, rule: DecisionRule) -> Counts:
-        """Count the decisions of a rule."""
-        return self.truth.count(rule.decide(self.scores), confusion=True)
+__all__ = ["profile_on", "scores_of", "tuner_of"]
 
 
 def tuner_of(estimator: Any) -> OffsetTuner:
@@ -80,23 +61,3 @@ def profile_on(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     undone, done = (each.decide(columns).astype(bool) for each in (rule.untuned(), rule))
     weights = check_sample_weight(sample_weight, like=columns)
     return profile_of(tuner.classes_, indicator, weights, before=undone, after=done)
-
-
-def check_samples(
-    scores: ArrayLike,
-    y: ArrayLike,
-    *,
-    kind: Kind,
-    classes: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    names: tuple[str, str] = ("X", "y"),
-) -> ScoredSamples:
-    """Check scores and labels, whose arguments have these `names`."""
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-    x = to_numpy(check_scores(scores, kind=kind, name=names[0]))
-    check_lengths(**{names[0]: x, names[1]: as_array(y, name=names[1])})
-    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1], name=names[1])
-    x = by_label(x, scores, labels, name=names[0])
-    weights = check_sample_weight(sample_weight, like=x)
-    return ScoredSamples(x, kind, Truth.from_codes(codes, n_classes=len(labels), weights=weights), labels)

@@ -11,10 +11,11 @@ from skimbalance._core.decision import threshold_of
 from skimbalance._core.labels import check_label_vector
 from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance.curve import check_samples
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.plotting._axes import Axes, Options, ink, line_style, mark, one_axes, options, place_legend
-from skimbalance.plotting._samples import check_samples, scores_of
+from skimbalance.plotting._samples import scores_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.objective import resolve_metric
@@ -204,7 +205,8 @@ class ThresholdCurveDisplay:
         shape = to_numpy(y_score, name="y_score").shape
         _require_binary("y_score", shape[1] if len(shape) == 2 else 2)
         _require_binary("y_true", len(np.unique(check_label_vector("y_true", y_true))))
-        samples = check_samples(y_score, y_true, kind=kind, sample_weight=sample_weight, names=("y_score", "y_true"))
+        names = ("y_score", "y_true")
+        samples = check_samples(y_score, y_true, kind=kind, sample_weight=sample_weight, names=names)
         if threshold is not None and not (0 <= threshold <= 1 or math.isinf(threshold)):
             raise ValueError(f"threshold must be a probability; got {shown(threshold)}")
         curve = threshold_curve(samples, metrics, constraints, pos_label=pos_label, threshold=threshold)

@@ -12,11 +12,10 @@ from skimbalance._core.labels import check_label
 from skimbalance._core.scores import log_scores
 from skimbalance._core.typing import Label
 from skimbalance.classifier.response import proba_of_second
-from skimbalance.curve import named_metrics
+from skimbalance.curve import ScoredSamples, named_metrics
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import METRICS
-from skimbalance.plotting._samples import ScoredSamples
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers.binary import line_of, trace_along
 from skimbalance.solvers.cuts import cuts_apart
