@@ -29,9 +29,6 @@ __all__ = ["ImbalanceCurve", "ScoredSamples", "check_samples", "imbalance_curve"
 
 _Floats = npt.NDArray[np.float64]
 
-_FIRST, _LAST = -0.5, 2.0
-"""Ends of the default grid of tau: from beyond no offsets (0) to the reversed prior (2)."""
-
 
 @dataclass(frozen=True, eq=False)
 class ScoredSamples:
@@ -208,7 +205,7 @@ def _places(points: int | ArrayLike) -> _Floats:
     if isinstance(points, Integral):
         if points < 1:
             raise ValueError(f"points must be at least one; got {points}")
-        return np.linspace(_FIRST, _LAST, int(points))
+        return np.linspace(-0.5, 2.0, int(points))  # from beyond no offsets (0) to the reversed prior (2)
     taus = to_numpy(points, name="points")
     if taus.ndim != 1 or taus.size == 0 or taus.dtype.kind not in "iuf" or not np.isfinite(taus).all():
         raise ValueError(f"points must be a number of points, or finite values of tau; got {points!r}")
@@ -227,22 +224,18 @@ def _evaluated(samples: ScoredSamples, metrics: Mapping[str, Metric], *, along: 
         offsets = [prior_offsets(prior, tau=tau) for tau in taus]
     else:
         offsets = [solve_state(host, path_state(prior, tau), weights=weights).offsets for tau in taus]
+    state = np.zeros((len(taus), len(prior)))  # the mean distribution at each point
+    for block in block_samples(host.shape):
+        for mean, shift in zip(state, offsets, strict=True):
+            mean += mass[block] @ softmax(host[block] + shift)
     every: list[Metric] = [ImbalanceDegree(), *metrics.values()]
     counts = [truth.count(decide(scores, shift), confusion=True) for shift in offsets]
     degree, *values = np.asarray([[metric.value(each) for metric in every] for each in counts]).T
     return ImbalanceCurve(
         tau=taus,
         offsets=np.stack(offsets),
-        state=np.stack([_mean_distribution(host, shift, mass) for shift in offsets]),
+        state=state,
         degree=degree,
         values=dict(zip(metrics, values, strict=True)),
         classes=samples.classes,
     )
-
-
-def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
-    """Return the weighted mean (K,) of the softmax of shifted scores, computed in blocks."""
-    total = np.zeros(len(offsets))
-    for samples in block_samples(scores.shape):
-        total += mass[samples] @ softmax(scores[samples] + offsets)
-    return total

@@ -67,9 +67,9 @@ class ClassTargets:
     weights: _Floats | None
     named: npt.NDArray[Any] | None = None
 
-    def check_goals(self, classifier: Any) -> None:
-        """Raise if objective or constraints of the classifier are invalid for these classes."""
-        check_spec(_spec(classifier, "pos_label"), self.present)
+    def check(self, spec: FitSpec) -> None:
+        """Raise if objective or constraints are invalid for these classes."""
+        check_spec(spec, self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
         """Return the targets with the classes of a trained estimator.
@@ -139,17 +139,8 @@ class ClassTargets:
         """Return the scored samples, without those of a class that the model of their fold had not seen."""
         seen = np.array([np.isin(columns, fold.response.classes[fold.response.known_columns()]) for fold in folds])
         codes = check_codes("y", self.y, labels=columns)
-        judged = [known[codes[fold.samples]] for known, fold in zip(seen, folds, strict=True)]
-        kept, sizes = np.concatenate(judged), [int(mask.sum()) for mask in judged]
-        samples = np.concatenate([fold.samples for fold in folds])[kept]
-        return {
-            "scores": pooled([fold.response for fold in folds], columns)[kept],
-            "y": self.y[samples],
-            "sample_weight": None if self.weights is None else self.weights[samples],
-            "rows": samples,
-            "fold": np.repeat(np.arange(len(folds)), sizes),
-            "known": _known_scores(seen, sizes),
-        }
+        kept = [known[codes[fold.samples]] for known, fold in zip(seen, folds, strict=True)]
+        return _judged(self, folds, scores=pooled([fold.response for fold in folds], columns), seen=seen, kept=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +152,9 @@ class LabelTargets:
     names: npt.NDArray[Any]
     weights: _Floats | None
 
-    def check_goals(self, classifier: Any) -> None:
-        """Raise if objective or constraints of the classifier are invalid for these labels."""
-        check_label_spec(_spec(classifier, "pos_label", "class_prior", "solver"), self.names)
+    def check(self, spec: FitSpec) -> None:
+        """Raise if objective or constraints are invalid for these labels."""
+        check_label_spec(spec, self.names)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "LabelTargets":
         """Return the targets: a label is its column."""
@@ -204,15 +195,9 @@ class LabelTargets:
 
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
         """Return all scored samples, and which scores are of labels that their model could learn."""
-        samples, sizes = np.concatenate([fold.samples for fold in folds]), [len(fold.samples) for fold in folds]
-        return {
-            "scores": np.concatenate([to_numpy(fold.response.scores) for fold in folds]),
-            "y": take_rows(self.y, samples),
-            "sample_weight": None if self.weights is None else self.weights[samples],
-            "rows": samples,
-            "fold": np.repeat(np.arange(len(folds)), sizes),
-            "known": _known_scores(np.array([fold.response.known_columns() for fold in folds]), sizes),
-        }
+        scores = np.concatenate([to_numpy(fold.response.scores) for fold in folds])
+        seen = np.array([fold.response.known_columns() for fold in folds])
+        return _judged(self, folds, scores=scores, seen=seen, kept=[np.ones(len(fold.samples), bool) for fold in folds])
 
 
 Targets: TypeAlias = ClassTargets | LabelTargets
@@ -258,15 +243,30 @@ def require_alike(y: Any, *, n_labels: int | None) -> None:
         raise ValueError(f"y must have {n_labels} columns, one for each label of fit; got shape {shape}")
 
 
-def _spec(classifier: Any, *names: str) -> FitSpec:
-    return FitSpec(**{name: getattr(classifier, name) for name in ("objective", "constraints", *names)})
+def _judged(
+    targets: Targets,
+    folds: list[Fold],
+    *,
+    scores: npt.NDArray[Any],
+    seen: npt.NDArray[np.bool_],
+    kept: list[npt.NDArray[np.bool_]],
+) -> dict[str, Any]:
+    """Return the scored samples that are `kept` in each fold.
 
-
-def _known_scores(seen: npt.NDArray[np.bool_], sizes: list[int]) -> npt.NDArray[np.bool_]:
-    """Return which scores (n, K) are of columns that the model of each fold, of such a size, has `seen` (folds, K)."""
-    if seen.all():
-        return np.broadcast_to(np.True_, (sum(sizes), seen.shape[1]))
-    return np.repeat(seen, sizes, axis=0)
+    `known` (n, K) is False for scores of columns that the model of the fold has not `seen` (folds, K).
+    """
+    chosen, sizes = np.concatenate(kept), [int(mask.sum()) for mask in kept]
+    samples = np.concatenate([fold.samples for fold in folds])[chosen]
+    every = np.broadcast_to(np.True_, (len(samples), seen.shape[1]))  # takes no memory
+    known = every if seen.all() else np.repeat(seen, sizes, axis=0)
+    return {
+        "scores": scores if chosen.all() else scores[chosen],
+        "y": take_rows(targets.y, samples),
+        "sample_weight": None if targets.weights is None else targets.weights[samples],
+        "rows": samples,
+        "fold": np.repeat(np.arange(len(folds)), sizes),
+        "known": known,
+    }
 
 
 def systematic_splits(strata: npt.NDArray[np.int64], cv: float | None, *, seed: Any) -> list[Split]:

@@ -36,7 +36,7 @@ from skimbalance.classifier._targets import (
     targets_of,
 )
 from skimbalance.classifier.response import RESPONSE_METHODS, is_frozen
-from skimbalance.estimation import in_turn
+from skimbalance.estimation import FitSpec, in_turn
 from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
@@ -405,13 +405,15 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
+        to_check = ("objective", "constraints", "pos_label", "class_prior", "solver")
+        spec = FitSpec(**{name: getattr(self, name) for name in to_check})
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
-            targets.check_goals(self)
+            targets.check(spec)
             response = targets.respond(self.estimator, X, response_method=self.response_method)
             return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
-        targets.check_goals(self)  # a wrong goal fails before anything is fitted
+        targets.check(spec)  # a wrong goal fails before anything is fitted
         grouped = params.get("groups") is not None
         if grouped and not routing_enabled() and not has_fit_parameter(self.estimator, "groups"):
             raise ValueError(

@@ -171,14 +171,11 @@ def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArra
             f"the list that {name} returns must hold an array (n, 2) for each label, for absent and "
             f"present; got shapes {abridged_list(shapes)}"
         )
-    return np.stack([_present(array, own) for array, own in zip(arrays, classes, strict=True)], axis=1)
-
-
-def _present(pair: npt.NDArray[Any], classes: ArrayLike | None) -> npt.NDArray[Any]:
-    """Return the probability (n,) of a label; zero or one if the model was trained on one value only."""
-    if pair.shape[1] == 2 or classes is None:
-        return pair[:, -1]
-    return np.full(len(pair), float(to_numpy(classes)[0]), dtype=pair.dtype)
+    columns = [  # a model that was trained on one value only has a single column, of ones
+        array[:, 1] if array.shape[1] == 2 else np.full(len(array), float(to_numpy(own)[0]), dtype=array.dtype)
+        for array, own in zip(arrays, classes, strict=True)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def sure_of(response: Response, *, known: Indicator) -> Response:

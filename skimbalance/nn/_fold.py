@@ -20,9 +20,6 @@ _Floats = npt.NDArray[np.float64]
 
 _METHODS = ("predict_proba", "decision_function")
 
-_PROBE_VALUES = 2_000_000
-"""A random probe of a linear classifier has at most this many values, but at least 16 samples."""
-
 
 @names_page
 def fold_offsets(
@@ -224,9 +221,10 @@ def _agreement(tuned: _Floats, rounding: _Floats, decided: Any, classes: Any) ->
 def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: _Floats) -> _Floats:
     """Return random samples (n, p) whose scores with offsets differ by about as much as the offsets do.
 
-    They solve ``coef @ x + intercept + added = t`` by least squares, for random scores t of that magnitude.
+    They solve ``coef @ x + intercept + added = t`` by least squares, for random scores t of that magnitude. These are
+    256 samples, fewer if they would have more than two million values, but at least 16.
     """
-    n_samples = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
+    n_samples = min(max(2_000_000 // coef.shape[1], 16), 256)
     rng = np.random.default_rng(0)
     scale = (np.ptp(added) if len(added) > 1 else np.abs(added).max()) or 1.0
     scores = rng.normal(size=(n_samples, len(coef))) * scale * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))

@@ -6,14 +6,11 @@ from typing import Any, Literal, TypeAlias
 from skimbalance._core.typing import Array, Kind
 from skimbalance._core.validation import count_samples
 from skimbalance.exceptions import names_page
-from skimbalance.nn._nets import evaluating, import_torch, is_net, outputs
+from skimbalance.nn._nets import evaluating, is_net, outputs
 
 __all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba"]
 
 Ending: TypeAlias = Literal["auto"] | Kind
-
-_SUM_TOLERANCE = 1e-3
-"""Rows look like probabilities if their sums differ from one by less than this."""
 
 _CRITERIA = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "BCELoss": "proba of each"}
 
@@ -86,11 +83,14 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     >>> net_logits(module, torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
     tensor([40., 80.])
     """
-    torch = import_torch()
-    if not (is_net(net) or hasattr(net, "named_modules")):
-        raise TypeError(f"net must be a torch module or a net of skorch; got {type(net).__name__}")
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("net_logits needs torch: pip install 'skimbalance[skorch]'") from error
     from skimbalance.nn._endings import Endings
 
+    if not (is_net(net) or hasattr(net, "named_modules")):
+        raise TypeError(f"net must be a torch module or a net of skorch; got {type(net).__name__}")
     known = kind_of_outputs(net, kind)
     with evaluating(net), Endings() as endings, torch.no_grad():
         batches = [_read(outcome, known, endings, n_samples) for outcome, n_samples in outputs(net, X)]
@@ -105,9 +105,10 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
 
 def batch_logits(net: Any, batch: Any, output: Any, *, known: str | None, n_samples: int) -> Array:
     """Return the logits of a batch from the `output` of a skorch net, or from another call of the net."""
+    import torch
+
     from skimbalance.nn._endings import Endings
 
-    torch = import_torch()
     if known == "logits":
         logits = _of_scores(output)
     else:
@@ -145,6 +146,8 @@ def _require_rows(output: Any, n_samples: int | None, *, of: str) -> None:
 
 def _of_scores(outcome: Any) -> Any:
     """Return the output (n, K), or (n,): the one named `logits`, else the first of several."""
+    import torch
+
     output = outcome
     if isinstance(outcome, Mapping):
         if "logits" not in outcome:
@@ -156,7 +159,7 @@ def _of_scores(outcome: Any) -> Any:
         output = outcome.logits
     elif isinstance(outcome, tuple | list) and outcome:
         return _of_scores(outcome[0])
-    if not import_torch().is_tensor(output):
+    if not torch.is_tensor(output):
         raise ValueError(f"net must return a tensor (n, K), (n, 1) or (n,); got {type(output).__name__}")
     if output.ndim == 2 and output.shape[1] == 1:
         output = output[:, 0]
@@ -167,7 +170,8 @@ def _of_scores(outcome: Any) -> Any:
 
 def _to_logits(output: Any, known: str | None) -> Any:
     """Turn outputs of a known kind into logits."""
-    torch = import_torch()
+    import torch
+
     if known == "likelihood":
         known = "log_proba" if bool((output <= 0).all()) else "proba"
     each = output.ndim == 1 or known == "proba of each"  # whether an output is the log-odds of something by itself
@@ -181,10 +185,10 @@ def _to_logits(output: Any, known: str | None) -> Any:
 
 
 def refuse_proba(logits: Array) -> None:
-    """Raise if outputs of unknown kind look like probabilities."""
+    """Raise if outputs of unknown kind look like probabilities: no negative ones, and sums of one within 0.001."""
     if logits.ndim == 1 or bool((logits < 0).any()):
         return
-    if bool(((logits.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all()):
+    if bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all()):
         raise ValueError(
             "kind='auto' cannot determine what the net returns: samples are not negative and sum to one, so that they "
             "seem to be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or "

@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 
 from skimbalance._core.validation import count_samples
 
-__all__ = ["ends_in_net", "evaluating", "import_torch", "is_net", "last_step", "net_within", "outputs", "targets_for"]
+__all__ = ["ends_in_net", "evaluating", "is_net", "last_step", "net_within", "outputs", "targets_for"]
 
 _ONE_OUTPUT = {"BCELoss", "BCEWithLogitsLoss"}
 
@@ -28,15 +28,6 @@ _LOCK = Lock()
 
 _IN_USE: dict[int, tuple[int, bool, Any]] = {}
 """By the identity of a submodule: its number of evaluations, its mode before them, and the submodule."""
-
-
-def import_torch() -> Any:
-    """Return torch."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("net_logits needs torch: pip install 'skimbalance[skorch]'") from error
-    return torch
 
 
 def is_net(estimator: Any) -> bool:
@@ -134,7 +125,9 @@ def _release(parts: Iterable[Any]) -> None:
 
 def outputs(net: Any, X: Any) -> Iterator[tuple[Any, int | None]]:
     """Yield the outcome of a module or skorch net for each batch, and its number of samples, None if unknown."""
-    if is_net(net) and not isinstance(X, import_torch().utils.data.DataLoader):
+    import torch
+
+    if is_net(net) and not isinstance(X, torch.utils.data.DataLoader):
         # No device, so that skorch does not copy outputs of an unsupported type.
         for outcome in net.forward_iter(_for_skorch(net, X), training=False, device=None):
             yield outcome, None
@@ -154,7 +147,7 @@ def _for_skorch(net: Any, X: Any) -> Any:
     if unnamed or _is_list_of_rows(X) or (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = _rows(X)
     like = _first_parameter(net.module_)
-    return X.to(like.dtype) if like is not None and import_torch().is_tensor(X) and X.is_floating_point() else X
+    return X.to(like.dtype) if like is not None and hasattr(X, "is_floating_point") and X.is_floating_point() else X
 
 
 def _takes(module: Any, names: Iterable[Any]) -> bool:
@@ -173,10 +166,11 @@ def _first_parameter(module: Any) -> Any:
 
 def _batches(X: Any) -> Iterable[Any]:
     """Return the batches of a loader or data set, or of rows in an array, tensor, data frame, list or mapping."""
-    torch = import_torch()
+    import torch
+
     if isinstance(X, torch.utils.data.Dataset):
         own = torch.Generator()  # without one a loader draws from the global generator
-        return torch.utils.data.DataLoader(X, batch_size=_BATCH, generator=own)  # type: ignore[no-any-return]
+        X = torch.utils.data.DataLoader(X, batch_size=_BATCH, generator=own)
     if isinstance(X, Mapping):
         samples = {name: _rows(values) for name, values in X.items()}
         n_samples = {name: len(values) for name, values in samples.items()}
@@ -211,7 +205,8 @@ def _is_list_of_rows(X: Any) -> bool:
 
 def _rows(X: Any) -> Any:
     """Return rows as a tensor, or as an array of numbers."""
-    torch = import_torch()
+    import torch
+
     try:
         if isinstance(X, list | tuple) and X and torch.is_tensor(X[0]):
             return torch.stack(tuple(X))

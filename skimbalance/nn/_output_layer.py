@@ -24,14 +24,8 @@ _TOLERANCE = 1e-3
 _LEAST, _MOST = 1e-30, 0.9
 """Between these, the logarithm and the log-odds of a float32 probability are accurate."""
 
-_SIZES = (28, 32, 64, 224)
-"""Heights and widths of random images."""
-
 _LEADING = {"in_features": (64,), "num_features": (64,), "normalized_shape": (64,), "input_size": (8, 16)}
 """Attributes of layers that name what they take, and the dimensions of an input before these."""
-
-_MOST_PROBES = 16
-"""How many shapes of random inputs are tried."""
 
 
 def add_to_layer(
@@ -230,10 +224,10 @@ def _numpy(logits: Any) -> _Floats:
 
 
 def _random_inputs(module: Any) -> Iterator[Any]:
-    """Yield inputs of the shapes that layers of the module take, first layers first, of several magnitudes."""
+    """Yield inputs of up to 16 shapes that layers of the module take, first layers first, of several magnitudes."""
     generator = torch.Generator().manual_seed(0)
     shapes = dict.fromkeys(shape for layer in module.modules() for shape in _input_shapes(layer))
-    for shape, n_values in list(shapes)[:_MOST_PROBES]:
+    for shape, n_values in list(shapes)[:16]:
         if n_values:
             yield torch.randint(n_values, shape, generator=generator)
         else:
@@ -246,7 +240,7 @@ def _input_shapes(layer: Any) -> Iterator[tuple[tuple[int, ...], int]]:
     if hasattr(layer, "num_embeddings"):
         yield (8, 16), layer.num_embeddings
     if hasattr(layer, "in_channels") and hasattr(layer, "kernel_size"):
-        for side in _SIZES:
+        for side in (28, 32, 64, 224):
             image = [side] * len(layer.kernel_size)
             yield (8, layer.in_channels, *image), 0
             if layer.in_channels == 1:  # the module itself may add the channel

@@ -47,15 +47,15 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Markers and lines that differ without colours, too; they repeat after six metrics."""
 
-_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito, *Color universal design*, 2008."""
-
 
 def colours() -> Sequence[str]:
-    """Return colours for lines: those of the user's style, colour-blind safe ones where it leaves the default."""
+    """Return colours for lines: those of the user's style, colour-blind safe ones where it leaves the default.
+
+    These are from Okabe and Ito, *Color universal design*, 2008.
+    """
     cycle = mpl.rcParams["axes.prop_cycle"]
     if cycle == mpl.rcParamsDefault["axes.prop_cycle"] or "color" not in cycle.keys:
-        return _OKABE_ITO
+        return "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
     return [str(colour) for colour in cycle.by_key()["color"]]
 
 

@@ -272,7 +272,11 @@ class ThresholdCurveDisplay:
         high = 1 - float(np.clip((1 - cuts.max(initial=0.5)) / 2, _SMALLEST, 0.25))
         self.ax_.set_xscale("logit")
         self.ax_.set_xlim(low, high)
-        ticks = _probabilities(low, high)
+        tails = [10.0**-power for power in range(1, 7)]
+        n_ticks = sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)
+        tails = tails[:: 1 + n_ticks // 9]  # at most nine ticks
+        below, above = ([tail for tail in tails if tail >= edge] for edge in (low, 1 - high))
+        ticks = [*reversed(below), 0.5, *(1 - tail for tail in above)]
         self.ax_.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         self.ax_.set_xticks([], minor=True)
         return low, high
@@ -321,14 +325,6 @@ class ThresholdCurveDisplay:
             for start, stop in np.clip(intervals, low, high):
                 self.shades_.append(self.ax_.axvspan(start, stop, label=label, **style))
                 label = ""
-
-
-def _probabilities(low: float, high: float) -> list[float]:
-    """Return at most nine round probabilities as ticks of a logit scale."""
-    tails = [10.0**-power for power in range(1, 7)]
-    step = 1 + (sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)) // 9
-    below, above = ([tail for tail in tails[::step] if tail >= edge] for edge in (low, 1 - high))
-    return [*reversed(below), 0.5, *(1 - tail for tail in above)]
 
 
 def _require_binary(name: str, n_classes: int) -> None:
