@@ -177,7 +177,11 @@ def check_samples(
     names: tuple[str, str] = ("X", "y"),
     on_host: bool = True,
 ) -> ScoredSamples:
-    """Check scores and labels, whose arguments have these `names`."""
+    """Return checked scores and labels, whose arguments have these `names` in errors.
+
+    The columns are in the order of the classes. Scores stay on their device unless `on_host`, which makes a NumPy
+    array of them.
+    """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     x = check_scores(scores, kind=kind, name=names[0])
@@ -213,7 +217,10 @@ def _places(points: int | ArrayLike) -> _Floats:
 
 
 def _evaluated(samples: ScoredSamples, metrics: Mapping[str, Metric], *, along: str, taus: _Floats) -> ImbalanceCurve:
-    """Evaluate the decisions at each point."""
+    """Evaluate the decisions at each point.
+
+    Offsets and states are computed in float64 on the host, decisions on the device of the scores.
+    """
     scores, truth = log_scores(samples.scores, kind=samples.kind), samples.truth
     host = to_numpy(scores).astype(np.float64)
     weights = None if truth.weights is None else to_numpy(truth.weights)
