@@ -79,7 +79,7 @@ class ClassTargets:
         """
         if not ends_in_net(estimator) or hasattr(estimator, "classes_"):
             return replace(self, present=self.columns(estimator))
-        outputs = ask(estimator, take_rows(X, [0]), response_method)[1]
+        outputs, _, _ = ask(estimator, take_rows(X, [0]), response_method)
         n_classes = 2 if outputs.ndim == 1 else max(2, outputs.shape[1])
         present = self.present
         if len(present) != n_classes:

@@ -93,8 +93,7 @@ def respond(
     estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any] | None = None
 ) -> Response:
     """Return the scores of `X` by a fitted classifier; `classes` replaces its `classes_`."""
-    method, outcome = ask(estimator, X, response_method)
-    name = f"{method} of estimator {type(estimator).__name__}"
+    outcome, kind, name = ask(estimator, X, response_method)
     scores = as_array(outcome, name=name)
     classes = to_numpy(estimator.classes_) if classes is None else classes
     n_classes, n_samples = len(classes), count_samples(X)
@@ -104,7 +103,7 @@ def respond(
     one_column = scores.ndim == 1 and n_classes == 2
     # Of a support vector machine that returns decision values of pairs of classes.
     compares_pairs = getattr(_last_step(estimator), "decision_function_shape", None) == "ovo"
-    margins_of_pairs = method == "decision_function" and n_classes > 2 and compares_pairs
+    margins_of_pairs = kind == "logits" and n_classes > 2 and compares_pairs
     fits = (one_column or scores.shape[1:] == (n_classes,)) and n_samples in (None, scores.shape[0])
     if margins_of_pairs or not fits:
         n = "n" if n_samples is None else n_samples
@@ -113,24 +112,29 @@ def respond(
             f"{name} must return a score for each of {n_classes} classes and each sample of X, {expected}; got "
             f"{'margins of pairs of classes, ' if margins_of_pairs else ''}shape {got}"
         )
-    kind: Kind = "proba" if method == "predict_proba" else "logits"
     scores = by_label(scores, outcome, classes, name=name)
     check_response(scores, kind=kind, source=name)
     return Response(scores, kind, classes)
 
 
-def ask(estimator: Any, X: Any, response_method: str) -> tuple[str, Any]:
-    """Return the name of the called method and its result; of a net the logits, unless a method is named."""
+def ask(estimator: Any, X: Any, response_method: str) -> tuple[Any, Kind, str]:
+    """Return scores, of a net its logits unless a method is named, their kind, and a name of them for errors."""
     within = net_within(estimator, X) if response_method == "auto" else None
     if within is not None:
-        return "net_logits", to_numpy(net_logits(*within))
-    method = _method_of(estimator, response_method)
-    try:
-        return method, getattr(estimator, method)(X)
-    except AttributeError:  # one-vs-rest offers probabilities when the model of its first label does
-        if response_method != "auto" or method != "predict_proba" or not hasattr(estimator, "decision_function"):
-            raise
-        return "decision_function", estimator.decision_function(X)
+        method, outcome = "net_logits", to_numpy(net_logits(*within))
+    else:
+        method = _method_of(estimator, response_method)
+        try:
+            outcome = getattr(estimator, method)(X)
+        except AttributeError:  # one-vs-rest offers probabilities when the model of its first label does
+            if response_method != "auto" or method != "predict_proba" or not hasattr(estimator, "decision_function"):
+                raise
+            method, outcome = "decision_function", estimator.decision_function(X)
+    return (
+        outcome,
+        "proba" if method == "predict_proba" else "logits",
+        f"{method} of estimator {type(estimator).__name__}",
+    )
 
 
 def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any]) -> Response:
@@ -138,8 +142,8 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
 
     Of a list of arrays (n, 2), the format of forests and `MultiOutputClassifier`, it takes the second columns.
     """
-    method, outcome = ask(estimator, X, response_method)
-    name, n_samples = f"{method} of estimator {type(estimator).__name__}", count_samples(X)
+    outcome, kind, name = ask(estimator, X, response_method)
+    n_samples = count_samples(X)
     if isinstance(outcome, list | tuple):
         seen: npt.NDArray[np.bool_] | None = np.array([np.shape(pair)[1:] == (2,) for pair in outcome])
         scores = _of_list(outcome, known=getattr(estimator, "classes_", None), name=name)
@@ -154,7 +158,6 @@ def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", cla
             f"{name} must return a score for each of {len(classes)} labels and each sample of X, ({n}, {len(classes)}) "
             f"or a list of as many arrays ({n}, 2); got shape {tuple(scores.shape)}"
         )
-    kind: Kind = "proba" if method == "predict_proba" else "logits"
     check_response(scores, kind=kind, source=name, several=True)
     return Response(scores, kind, classes, seen)
 
@@ -164,9 +167,8 @@ def _of_list(pairs: Sequence[ArrayLike], *, known: Any, name: str) -> npt.NDArra
     classes = known if isinstance(known, list) and len(known) == len(pairs) else [None] * len(pairs)
     arrays = [by_label(to_numpy(pair, name=name), pair, np.arange(2), name=name) for pair in pairs]
     shapes = [array.shape for array in arrays]
-    alike = len({shape[:1] for shape in shapes}) == 1 and all(len(shape) == 2 for shape in shapes)
-    one_value = [shape[1:] == (1,) and own is not None for shape, own in zip(shapes, classes, strict=True)]
-    if not alike or not all(one or shape[1] == 2 for one, shape in zip(one_value, shapes, strict=True)):
+    fit = (s[1:] == (2,) or (s[1:] == (1,) and own is not None) for s, own in zip(shapes, classes, strict=True))
+    if len({shape[:1] for shape in shapes}) != 1 or not all(fit):
         raise ValueError(
             f"the list that {name} returns must hold an array (n, 2) for each label, for absent and "
             f"present; got shapes {abridged_list(shapes)}"

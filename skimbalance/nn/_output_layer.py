@@ -1,7 +1,7 @@
 """The layer that produces the outputs of a module, found by trial, and offsets in its bias."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -54,9 +54,7 @@ def add_to_layer(
         n_outputs = 1 if len(shape) == 1 else shape[1]
         added = per_output(n_outputs)
         layer = _found(module, layers, n_outputs, before, read, named=name is not None)
-        with _shifted(layer, added):
-            after = read()
-        if all(deviation > 1 for deviation in _deviations(before, after, added, layer)):  # unlike those of the trial
+        if all(deviation > 1 for deviation in _deviations(layer, added, before, read)):  # unlike those of the trial
             raise ValueError(
                 f"offsets must be such that {layer.weight.dtype} holds scores with them; the decisions of the folded "
                 f"model differ from those of its outputs plus offsets, which reach {np.abs(added).max():.3g}"
@@ -109,11 +107,7 @@ def _found(
     spread = max(float(scores[np.isfinite(scores)].std()) for scores in before.values() if np.isfinite(scores).any())
     trial = max(1.0, spread) * np.random.default_rng(0).permutation(np.linspace(1, -1, n_outputs))
     for layer in reversed(layers.values()):
-        if _n_outputs(layer) != n_outputs:
-            continue
-        with _shifted(layer, trial):
-            after = read()
-        if min(_deviations(before, after, trial, layer), default=np.inf) <= 1:
+        if _n_outputs(layer) == n_outputs and min(_deviations(layer, trial, before, read), default=np.inf) <= 1:
             return layer
     tried = f"layer {next(iter(layers))!r}" if named else f"any of the {len(layers)} layers of {type(module).__name__}"
     raise ValueError(
@@ -123,8 +117,17 @@ def _found(
     )
 
 
-def _deviations(before: _Readings, after: _Readings, added: _Floats, layer: Any) -> list[float]:
-    """Return, for each reading, the largest difference of `after` from `before` plus `added`, relative to rounding."""
+def _deviations(layer: Any, added: _Floats, before: _Readings, read: Callable[[], _Readings]) -> list[float]:
+    """Return, for each reading, how far it is from `before` plus `added` with this bias, relative to rounding.
+
+    The layer has another bias for a while; its own is not touched.
+    """
+    own = layer.bias
+    layer.bias = _new_bias(layer, added)
+    try:
+        after = read()
+    finally:
+        layer.bias = own
     dtype = getattr(layer, "weight", layer.bias).dtype
     rounding = _TOLERANCE + 16 * torch.finfo(dtype if dtype.is_floating_point else torch.float32).eps
     return [_deviation(before[how], after[how], added) / rounding for how in before.keys() & after.keys()]
@@ -147,17 +150,6 @@ def _deviation(before: _Floats, after: _Floats, added: _Floats) -> float:
     scale = 1 + np.where(usable, np.abs(before), 0).max(axis=1) + np.abs(added).max()
     compared = usable.sum(axis=1) > 1
     return float((spread / scale)[compared].max()) if compared.any() else np.nan
-
-
-@contextmanager
-def _shifted(layer: Any, added: _Floats) -> Iterator[None]:
-    """Give the layer another bias for a while; its own is not touched."""
-    own = layer.bias
-    layer.bias = _new_bias(layer, added)
-    try:
-        yield
-    finally:
-        layer.bias = own
 
 
 def _new_bias(layer: Any, added: _Floats) -> Any:
