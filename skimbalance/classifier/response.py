@@ -130,11 +130,8 @@ def ask(estimator: Any, X: Any, response_method: str) -> tuple[Any, Kind, str]:
             if response_method != "auto" or method != "predict_proba" or not hasattr(estimator, "decision_function"):
                 raise
             method, outcome = "decision_function", estimator.decision_function(X)
-    return (
-        outcome,
-        "proba" if method == "predict_proba" else "logits",
-        f"{method} of estimator {type(estimator).__name__}",
-    )
+    kind: Kind = "proba" if method == "predict_proba" else "logits"
+    return outcome, kind, f"{method} of estimator {type(estimator).__name__}"
 
 
 def respond_labels(estimator: Any, X: Any, *, response_method: str = "auto", classes: npt.NDArray[Any]) -> Response:

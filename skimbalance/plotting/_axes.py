@@ -119,11 +119,11 @@ def mark(
     """Mark at `x` the value of each line, which `values` has by the label of the line, and return the artists."""
     artists = []
     for number, line in enumerate(lines):
-        look = {"color": line.get_color(), "marker": _MARKERS[number % len(_MARKERS)]}
-        look |= {"markerfacecolor": ax.get_facecolor() if hollow else line.get_color()}
-        look |= {} if hollow else {"markeredgecolor": ink()}
-        look |= {"linestyle": "none", "markersize": 8, "zorder": 3}
-        artists += ax.plot([x], [values[line.get_label()]], **options(style, **look))
+        colour, shape = line.get_color(), _MARKERS[number % len(_MARKERS)]
+        fill = {"markerfacecolor": ax.get_facecolor() if hollow else colour}
+        fill |= {} if hollow else {"markeredgecolor": ink()}
+        look = options(style, color=colour, marker=shape, linestyle="none", markersize=8, zorder=3, **fill)
+        artists += ax.plot([x], [values[line.get_label()]], **look)
     return artists
 
 
