@@ -13,13 +13,14 @@ import numpy as np
 
 from skimbalance._core.sklearn import forget_fit
 from skimbalance._core.typing import Array, Label
+from skimbalance._core.validation import names_page
 from skimbalance.estimation import FitSpec
-from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, caught_warnings, names_page, warn_user
+from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, caught_warnings, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import Objective, check_objective, resolve_metric
+from skimbalance.tuner.checks import Objective, check_objective, resolve_metric
 
 try:
     import torch

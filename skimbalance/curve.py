@@ -9,21 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, block_samples, device, namespace, to_numpy
-from skimbalance._core.columns import by_label
-from skimbalance._core.decision import decide, softmax
+from skimbalance._core.decision import KINDS, decide, log_scores, softmax
 from skimbalance._core.decision_rule import DecisionRule
-from skimbalance._core.labels import check_labels
-from skimbalance._core.scores import KINDS, log_scores
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import check_lengths, check_sample_weight, check_scores
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import (
+    abridged,
+    by_label,
+    check_labels,
+    check_lengths,
+    check_sample_weight,
+    check_scores,
+    is_multilabel,
+    names_page,
+)
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, solve_state
-from skimbalance.tuner.labels.objective import is_multilabel
-from skimbalance.tuner.objective import resolve_metric
+from skimbalance.tuner.checks import resolve_metric
 
 __all__ = ["ImbalanceCurve", "ScoredSamples", "check_samples", "imbalance_curve", "named_metrics"]
 

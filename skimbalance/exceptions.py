@@ -2,27 +2,24 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 __all__ = [
+    "PAGE",
     "FewRowsWarning",
     "SkimbalanceWarning",
     "UncertainShiftWarning",
     "UnreachableGoalWarning",
     "caught_warnings",
     "is_silent",
-    "names_page",
     "silenced",
     "warn_user",
 ]
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-_PAGE = "See 'Messages' in the documentation of skimbalance."
+PAGE = "See 'Messages' in the documentation of skimbalance."
 
 _INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
 """Warnings are issued at the first line outside these packages."""
@@ -55,7 +52,7 @@ def warn_user(message: str, category: type[Warning]) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         level, frame = level + 1, frame.f_back
-    text = message if message.endswith(_PAGE) else f"{message.rstrip('.')}. {_PAGE}"
+    text = message if message.endswith(PAGE) else f"{message.rstrip('.')}. {PAGE}"
     warnings.warn(text, category, stacklevel=level)
 
 
@@ -105,26 +102,3 @@ def silenced(silent: bool = True) -> Iterator[None]:
         _SILENT.reset(token)
         with suppress(ValueError):  # the filters were reset meanwhile
             filters.remove(_FILTER)
-
-
-def names_page(function: _Function) -> _Function:
-    """Add the name of the documentation page to errors that skimbalance raises inside `function`."""
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (TypeError, ValueError) as error:
-            if _is_ours(error) and _PAGE not in getattr(error, "__notes__", ()):
-                error.add_note(_PAGE)
-            raise
-
-    return cast("_Function", wrapped)
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether the error was raised in skimbalance itself, not in a library that it calls."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] == "skimbalance"

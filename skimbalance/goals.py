@@ -10,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.labels import check_per_class
-from skimbalance._core.text import abridged, shown
 from skimbalance._core.typing import ArrayLike, Label
-from skimbalance._core.validation import check_distribution
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import abridged, check_distribution, check_per_class, names_page, shown
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import get_metric
 

@@ -72,7 +72,7 @@ def rng():
 def few_leaps():
     """Climb small problems again 4 times and not 48, where what is tested holds after any number of climbs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skimbalance.solvers._multi_start._MAX_RESTARTS", 4)
+        patch.setattr("skimbalance.solvers._coordinate_ascent._MAX_RESTARTS", 4)
         yield
 
 

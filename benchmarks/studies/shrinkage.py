@@ -12,12 +12,11 @@ import numpy as np
 from benchmarks.baselines import value_of
 from benchmarks.leaderboard.problems import TuningProblem, all_problems
 from benchmarks.script import options, progress, rounded, write_csv
-from skimbalance._core.decision import decide
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import decide, log_scores
 from skimbalance.estimation import FitSpec, cross_fit, fit_of, folds_along
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, fit_present_classes
-from skimbalance.tuner.objective import resolve_metric
+from skimbalance.tuner.checks import resolve_metric
 
 METRICS = ("f1", "f1_macro", "geometric_mean", "matthews_corrcoef")
 FEW_SAMPLES = 400

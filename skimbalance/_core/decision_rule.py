@@ -12,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, smallest_normal, to_numpy
-from skimbalance._core.columns import by_label
 from skimbalance._core.decision import (
     decide_scores,
     log_logistic,
+    log_scores,
     log_softmax,
     shifted,
     softmax,
     threshold_of,
 )
-from skimbalance._core.scores import log_scores
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import check_label_scores, check_lengths, check_scores
+from skimbalance._core.validation import by_label, check_label_scores, check_lengths, check_scores
 
 __all__ = [
     "ArgmaxRule",

@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_method_params
 
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import names_page
 
 __all__ = [
     "HasMethods",

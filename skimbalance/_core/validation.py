@@ -1,22 +1,36 @@
-"""Input checks; each error names the argument, the received value and what was expected."""
+"""Input checks, and values as text for messages; each error names the argument, the value and what was expected."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import wraps
 from numbers import Integral, Number
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array, bring, flat, namespace, to_numpy
-from skimbalance._core.typing import Array, ArrayLike, Kind
+from skimbalance._core.array_api import as_array, bring, flat, is_dask, namespace, to_numpy
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance.exceptions import PAGE
 
 __all__ = [
+    "abridged",
+    "abridged_list",
+    "by_label",
+    "check_codes",
+    "check_column_labels",
+    "check_columns",
     "check_distribution",
     "check_groups",
+    "check_label",
+    "check_label_pair",
     "check_label_scores",
+    "check_label_vector",
+    "check_labels",
     "check_lengths",
     "check_numbers",
+    "check_per_class",
     "check_positive",
     "check_present",
     "check_proba",
@@ -24,12 +38,78 @@ __all__ = [
     "check_sample_weight",
     "check_scores",
     "check_weights",
+    "column_names",
+    "column_order",
     "count_samples",
     "is_missing",
+    "is_multilabel",
+    "label_values",
+    "names_page",
     "numbered",
+    "order_of",
+    "plain",
     "require_several_groups",
     "rescaled",
+    "shown",
+    "with_few_samples",
 ]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_FEW_SAMPLES = 10
+"""Labels with fewer samples than this are listed in a warning."""
+
+
+def label_values(labels: npt.NDArray[Any]) -> list[Any]:
+    """Return labels as Python objects; dates and times become `datetime` objects."""
+    kind = labels.dtype.kind
+    values: list[Any] = (labels.astype(f"{kind}8[us]") if kind in "mM" else labels).tolist()
+    return values
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy scalars as Python values and dates as text, also inside containers."""
+    if isinstance(value, np.datetime64 | np.timedelta64 | date | timedelta):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return list(map(plain, value)) if value.ndim else plain(value[()])
+    if isinstance(value, Mapping):
+        return {plain(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def shown(value: Any) -> str:
+    """Return a value as a user would write it: `'b'` instead of `np.str_('b')`."""
+    return repr(plain(value))
+
+
+def abridged(labels: npt.NDArray[Any]) -> str:
+    """Return an array of labels as text, at most the first eight."""
+    return abridged_list(label_values(labels))
+
+
+def abridged_list(labels: list[Any]) -> str:
+    """Return a list of labels, of any types, as text: at most the first eight."""
+    first = ", ".join(map(shown, labels[:8]))
+    return f"[{first}, ... {len(labels)} in all]" if len(labels) > 8 else f"[{first}]"
+
+
+def with_few_samples(
+    labels: npt.NDArray[Any], n_samples: npt.NDArray[np.int64], *, noun: str, grouped: bool = False
+) -> str:
+    """List the labels with fewer than ten samples, those with the fewest first; return an empty text if there are none.
+
+    `grouped` adds that samples of one group count once.
+    """
+    few = np.flatnonzero((n_samples > 0) & (n_samples < _FEW_SAMPLES))
+    order = few[np.argsort(n_samples[few], kind="stable")]
+    named = ", ".join(f"{shown(labels[k])} has {n_samples[k]}" for k in order[:5])
+    more = f" and {few.size - 5} more {noun} fewer than {_FEW_SAMPLES}" if few.size > 5 else ""
+    once = ", where samples of one group, or repeats of one sample, count once" if grouped and few.size else ""
+    return named + more + once
+
 
 _SUM_TOLERANCE = 0.01
 """Sums of probabilities may differ from one by this, which allows float16 and numbers rounded to two digits."""
@@ -370,3 +450,237 @@ def check_proba(name: str, values: ArrayLike) -> Array:
         return xp.stack([1 - x, x], axis=1)
     _check_sums(xp.sum(x, axis=1), f"as probabilities, {name}", "sum to one", name)
     return x
+
+
+def check_labels(
+    y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
+    found, codes = _encode(check_label_vector(name, y), name)
+    columns = found if classes is None else check_columns(classes, n_columns=n_classes)
+    codes = _codes_among(columns, found, codes, name=name)
+    if len(found) < 2:
+        raise ValueError(f"{name} must hold at least two classes; got one class, {abridged(found)}")
+    if len(columns) != n_classes:
+        raise ValueError(
+            f"scores have {n_classes} columns but {name} holds {len(found)} classes, {abridged(found)}; if it "
+            "lacks some, pass classes=, the label of each column"
+        )
+    return codes, columns
+
+
+def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the position among `labels` of each of `values`."""
+    return _codes_among(labels, *_encode(check_label_vector(name, values), name), name=name)
+
+
+def _codes_among(
+    columns: npt.NDArray[Any], found: npt.NDArray[Any], codes: npt.NDArray[np.int64], *, name: str
+) -> npt.NDArray[np.int64]:
+    """Return codes into `columns`, given codes into the labels `found`."""
+    if columns is found:
+        return codes
+    place = {label: column for column, label in enumerate(label_values(columns))}
+    unknown = [label for label in label_values(found) if label not in place]
+    if unknown:
+        raise ValueError(f"{name} holds {abridged_list(unknown)}, which is none of {abridged(columns)}")
+    return np.asarray([place[label] for label in label_values(found)], dtype=np.int64)[codes]
+
+
+def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
+    """Return `classes`, a label for each column."""
+    columns = to_numpy(classes, name="classes")
+    check_present("classes", columns)
+    if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
+        raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
+    return columns
+
+
+def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the sorted distinct labels, and the position of each label among them."""
+    if labels.dtype.kind in "bui" and labels.size > 0:
+        low, high = int(labels.min()), int(labels.max())
+        if high - low < 1 << 16:  # counting is several times faster than sorting
+            shifted = labels.astype(np.int64) - low
+            occurs = np.bincount(shifted, minlength=high - low + 1) > 0
+            found = (np.flatnonzero(occurs) + low).astype(labels.dtype)
+            return found, shifted if occurs.all() else (np.cumsum(occurs) - 1)[shifted]
+    try:
+        found, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"{name} must hold labels of one type, all numbers or all strings; got a mixture") from error
+    return found, codes.reshape(-1).astype(np.int64, copy=False)
+
+
+def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
+    """Return the position of `label` in `classes`."""
+    if np.ndim(label) > 0:
+        raise ValueError(f"{name} must be one label; got {shown(label)}")
+    matches = [] if is_missing(label) else [k for k, known in enumerate(label_values(classes)) if known == label]
+    if not matches:
+        raise ValueError(f"{name}={shown(label)} is not a class; the classes are {abridged(classes)}")
+    return matches[0]
+
+
+def check_per_class(
+    name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None = None
+) -> npt.NDArray[np.float64]:
+    """Return a number for each class, from a vector or from a mapping of labels."""
+    if not isinstance(values, Mapping):
+        return check_numbers(name, _indexed_by_label(name, values, classes), n_classes=len(classes))
+    places = {check_label(name, label, classes): value for label, value in values.items()}
+    if missing is None and len(places) < len(classes):
+        raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
+    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
+
+
+def _indexed_by_label(name: str, values: ArrayLike, classes: npt.NDArray[Any]) -> ArrayLike:
+    """Return `values`, those of a series in the order of `classes` where its index names them."""
+    if not (hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes)):
+        return values
+    names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
+    order = order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
+    return values if order is None else to_numpy(values, name=name)[order]
+
+
+def check_column_labels(
+    labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
+) -> npt.NDArray[Any]:
+    """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
+    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
+    check_present(of if labels is not None else y_name, given)
+    if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
+        raise ValueError(
+            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
+        )
+    if n_columns is not None and len(given) != n_columns:
+        source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
+        raise ValueError(
+            f"{columns} has {n_columns} columns but {source}, {abridged(given)}; pass {of}=, the label of each column"
+        )
+    return given
+
+
+def check_label_vector(name: str, labels: ArrayLike) -> npt.NDArray[Any]:
+    """Return labels as a vector without missing values."""
+    vector = to_numpy(labels, name=name)
+    if vector.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), one label for each sample; got {vector.shape}")
+    if vector.dtype.kind == "c":
+        raise ValueError(f"{name} must hold labels. Complex data not supported; got dtype {vector.dtype}")
+    check_present(name, vector)
+    if vector.dtype.kind == "f" and not np.isfinite(vector).all():
+        raise ValueError(f"{name} must not contain infinity")
+    return vector
+
+
+def check_label_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return two vectors of labels of the same type and length."""
+    vectors = {name: check_label_vector(name, each) for name, each in (("y_true", y_true), ("y_pred", y_pred))}
+    check_lengths(**vectors)
+    if len({labels.dtype.kind in "biuf" for labels in vectors.values()}) > 1:
+        kinds = ", ".join(f"{name} has dtype {labels.dtype}" for name, labels in vectors.items())
+        raise ValueError(f"y_true and y_pred must hold labels of the same type; {kinds}")
+    return vectors["y_true"], vectors["y_pred"]
+
+
+def by_label(x: Array, given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> Array:
+    """Return `x`, the array of `given`, with its columns in the order of `labels` where a data frame names them."""
+    order = column_order(given, labels, name=name) if x.ndim in (1, 2) else None
+    return x if order is None else x[:, order]
+
+
+def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "scores") -> list[int] | None:
+    """Return the column of each label in a data frame whose columns are named after labels; None for other input.
+
+    The name of a column may be the label or its text. If no name is a label, or names are the default numbers, columns
+    are in the order of the labels. If only some names are labels, an error is raised.
+    """
+    names = column_names(given)
+    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
+        _check_series_name(given.name, labels, name=name)
+    if len(names) != len(labels):
+        return None
+    numbered = type(getattr(given, "columns", None)).__name__ == "RangeIndex"
+    return order_of(names, labels, of=f"{name} has the columns", numbered=numbered, instead=f"{name}.to_numpy()")
+
+
+def column_names(x: ArrayLike) -> list[Any]:
+    """Return the names of the columns of a data frame, none for anything else."""
+    arrow = type(x).__module__.split(".")[0] == "pyarrow"
+    return list(getattr(x, "column_names" if arrow else "columns", ()))
+
+
+def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
+    """Raise if a single column of scores, which must be those of the second class, has the name of the first."""
+    first, second = label_values(labels)
+    if isinstance(name_of_series, str) and name_of_series == str(first):
+        raise ValueError(
+            f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {name_of_series!r}, "
+            "the first class. Pass the column of the second class, or both columns"
+        )
+
+
+def order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
+    """Return the position among `names` of each of `labels`, None if columns are in the order of the labels."""
+    values, numbers = label_values(labels), list(range(len(names)))
+    place = {str(value): k for k, value in enumerate(values)}
+    place |= {str(int(value)): k for k, value in enumerate(values) if isinstance(value, float) and value.is_integer()}
+    place |= {value: k for k, value in enumerate(values)}
+    places = [place.get(each) for each in names]
+    known = {k for k in places if k is not None}
+    if places == numbers or not known:
+        return None
+    if len(known) == len(numbers):
+        if not (numbered and names == numbers):
+            return [places.index(k) for k in numbers]
+        why = "which may be default numbers, and are, in another order,"
+    elif [str(each) for each in names] == [str(number) for number in numbers]:
+        return None
+    else:
+        why = "of which some but not all are"
+    raise ValueError(
+        f"{of} {abridged_list(names)}, {why} the labels {abridged(labels)}: name each column after its label, or pass "
+        f"{instead}, which goes by position"
+    )
+
+
+def is_multilabel(y: ArrayLike) -> bool:
+    """Return whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
+    if hasattr(y, "toarray"):
+        return True
+    if is_dask(y):
+        return len(y.shape) == 2 and int(y.shape[1]) > 1
+    try:
+        shape = as_array(y, name="y").shape
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            "y must be labels (n,) or an indicator (n, L); got samples of different lengths. Of lists of labels "
+            "sklearn.preprocessing.MultiLabelBinarizer makes an indicator"
+        ) from error
+    return len(shape) == 2 and shape[1] > 1
+
+
+def names_page(function: _Function) -> _Function:
+    """Add the name of the documentation page to errors that skimbalance raises inside `function`."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if _is_ours(error) and PAGE not in getattr(error, "__notes__", ()):
+                error.add_note(PAGE)
+            raise
+
+    return cast("_Function", wrapped)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether the error was raised in skimbalance itself, not in a library that it calls."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] == "skimbalance"

@@ -13,20 +13,18 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skimbalance._core.array_api import namespace
 from skimbalance._core.decision import centred, offsets_of, threshold_of
 from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule
-from skimbalance._core.labels import check_codes, check_per_class
 from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
     forget_fit,
     validates_parameters,
 )
-from skimbalance._core.text import shown
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.validation import check_codes, check_per_class, is_multilabel, shown
 from skimbalance.classifier._base import OffsetClassifier
 from skimbalance.classifier._targets import class_targets
 from skimbalance.classifier.response import kind_of, proba_of_second
 from skimbalance.solvers import prior_offsets
-from skimbalance.tuner.labels.objective import is_multilabel
 
 __all__ = ["FixedOffsetClassifier"]
 

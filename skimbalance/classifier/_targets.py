@@ -13,17 +13,15 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skimbalance._core.array_api import on_host, to_numpy
-from skimbalance._core.labels import check_codes
 from skimbalance._core.sklearn import take_params, take_rows
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_present, check_sample_weight
+from skimbalance._core.validation import abridged, check_codes, check_present, check_sample_weight, is_multilabel
 from skimbalance.classifier.response import Response, ask, is_frozen, pooled, respond, respond_labels, sure_of
 from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net, targets_for
+from skimbalance.tuner.checks import check_spec
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
-from skimbalance.tuner.labels.objective import check_label_spec, is_multilabel, label_names
-from skimbalance.tuner.objective import check_spec
+from skimbalance.tuner.labels.objective import check_label_spec, label_names
 
 __all__ = [
     "ClassTargets",

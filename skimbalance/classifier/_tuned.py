@@ -23,7 +23,7 @@ from skimbalance._core.sklearn import (
     validates_parameters,
 )
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_groups
+from skimbalance._core.validation import check_groups, is_multilabel, names_page
 from skimbalance.classifier._base import OffsetClassifier, response_of
 from skimbalance.classifier._targets import (
     Fold,
@@ -37,12 +37,10 @@ from skimbalance.classifier._targets import (
 )
 from skimbalance.classifier.response import RESPONSE_METHODS, is_frozen
 from skimbalance.estimation import FitSpec, in_turn
-from skimbalance.exceptions import names_page
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.labels.objective import is_multilabel
-from skimbalance.tuner.objective import Objective, takes_weights
+from skimbalance.tuner.checks import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
 

@@ -10,13 +10,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance._core.array_api import as_array, to_numpy
-from skimbalance._core.columns import by_label
-from skimbalance._core.labels import check_codes
-from skimbalance._core.scores import as_proba, log_scores
+from skimbalance._core.decision import as_proba, log_scores
 from skimbalance._core.sklearn import is_constant
-from skimbalance._core.text import abridged_list
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import check_response, count_samples
+from skimbalance._core.validation import abridged_list, by_label, check_codes, check_response, count_samples
 from skimbalance.nn import ends_in_net, net_logits, net_within
 from skimbalance.tuner.labels import Indicator
 

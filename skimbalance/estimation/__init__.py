@@ -7,15 +7,16 @@ from skimbalance.estimation._cross_fit import (
     fit_folds,
     folds_along,
     folds_of,
+    held_by,
+    independent_counts,
+    independent_weights,
     jackknife_error,
     prediction_interval,
 )
 from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
-from skimbalance.estimation._kept_rows import KeptRows, sampling_rates
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
-from skimbalance.estimation._redraw import held_by, independent_counts, independent_weights
 from skimbalance.estimation._state_estimate import StateProblem
-from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, in_turn
+from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptRows, in_turn, sampling_rates
 
 __all__ = [
     "ESTIMATES",

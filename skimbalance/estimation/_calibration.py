@@ -32,7 +32,7 @@ from skimbalance._core.array_api import (
 )
 from skimbalance._core.decision import log_softmax
 from skimbalance._core.typing import Array
-from skimbalance.estimation._redraw import independent_counts
+from skimbalance.estimation._cross_fit import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem
 

@@ -23,12 +23,12 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from skimbalance._core.array_api import bring, device, namespace, to_numpy, without_copy
-from skimbalance._core.scores import log_scores
-from skimbalance._core.text import abridged, shown
+from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import Array, Kind, Run
+from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
-from skimbalance.estimation._kept_rows import KeptRows, thinned
-from skimbalance.estimation._robust import bootstrap_weights
+from skimbalance.estimation._estimate import bootstrap_weights
+from skimbalance.estimation.spec import KeptRows, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import get_metric

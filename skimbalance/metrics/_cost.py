@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, refuse_masked, to_numpy
 from skimbalance._core.typing import Array, ArrayLike
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import names_page
 from skimbalance.metrics.base import Direction, LinearMetric
 
 __all__ = ["Cost"]

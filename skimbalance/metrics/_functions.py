@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.labels import check_label, check_label_pair
 from skimbalance._core.typing import ArrayLike, Label
-from skimbalance._core.validation import check_sample_weight
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import check_label, check_label_pair, check_sample_weight, names_page
 from skimbalance.metrics._recall import GeometricMean, WorstRecall
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Truth

@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, Self
 
-from skimbalance._core.array_api import count_codes, device, group_order, namespace, put, small_codes
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import count_codes, device, group_order, namespace, put, small_codes, to_numpy
 from skimbalance._core.typing import Array
 
-__all__ = ["Counts", "HardTruth", "SoftTruth", "Truth"]
+__all__ = ["ClassProfile", "Counts", "HardTruth", "SoftTruth", "Truth"]
 
 _CELLS_AT_ONCE = 1 << 18
 """A confusion matrix of more soft labels than that is counted class by class."""
@@ -287,3 +291,40 @@ def _soft_support(shares: Array, weights: Array | None) -> Array:
     if weights is None:
         return xp.sum(shares, axis=1, dtype=xp.float64)
     return xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
+
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassProfile:
+    """Recall and precision of every class, without offsets and with them, as NumPy arrays (K,).
+
+    `classes` are the labels and `support` the weight of the samples of each; a recall is NaN where a class has no
+    samples, a precision where it is never predicted. `held_out` is whether the offsets for each sample were
+    fitted without it.
+    """
+
+    classes: npt.NDArray[Any]
+    support: _Floats
+    recall_before: _Floats
+    precision_before: _Floats
+    recall_after: _Floats
+    precision_after: _Floats
+    held_out: bool = False
+
+    @classmethod
+    def from_counts(cls, classes: npt.NDArray[Any], *, before: Counts, after: Counts, held_out: bool = False) -> Self:
+        """Take the ratios of counts of decisions on the same samples."""
+        return cls(
+            classes, to_numpy(before.support).astype(np.float64), *_ratios(before), *_ratios(after), held_out=held_out
+        )
+
+
+def _ratios(counts: Counts) -> tuple[_Floats, _Floats]:
+    """Return recall and precision, NaN if the denominator is zero."""
+    hits, support, predicted = (
+        to_numpy(sums).astype(np.float64) for sums in (counts.hits, counts.support, counts.predicted)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(support > 0, hits / support, np.nan), np.where(predicted > 0, hits / predicted, np.nan)

@@ -4,9 +4,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from skimbalance._core.text import shown
 from skimbalance._core.typing import Array
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import names_page, shown
 from skimbalance.metrics.base import PooledMetric, safe_ratio
 
 __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]

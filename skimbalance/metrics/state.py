@@ -4,11 +4,19 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
-from skimbalance._core.columns import by_label
-from skimbalance._core.labels import check_codes, check_column_labels, check_columns, check_per_class
 from skimbalance._core.typing import Array, ArrayLike
-from skimbalance._core.validation import check_lengths, check_positive, check_proba, check_sample_weight
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import (
+    by_label,
+    check_codes,
+    check_column_labels,
+    check_columns,
+    check_lengths,
+    check_per_class,
+    check_positive,
+    check_proba,
+    check_sample_weight,
+    names_page,
+)
 from skimbalance.metrics.imbalance import prevalence, require_imbalance
 
 __all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]

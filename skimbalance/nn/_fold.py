@@ -10,8 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_numbers
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import check_numbers, names_page
 from skimbalance.nn._nets import is_net, last_step, net_within
 
 __all__ = ["fold_offsets"]

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from skimbalance._core.typing import Array, Kind
-from skimbalance._core.validation import count_samples
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import count_samples, names_page
 from skimbalance.nn._nets import evaluating, is_net, outputs
 
 __all__ = ["Ending", "batch_logits", "kind_of_outputs", "net_logits", "refuse_proba"]

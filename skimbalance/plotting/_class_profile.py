@@ -6,11 +6,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.labels import check_codes, check_column_labels, check_label_pair
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_sample_weight
-from skimbalance.metrics.counts import Truth
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance._core.validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
+from skimbalance.metrics.counts import ClassProfile, Truth
 from skimbalance.plotting._axes import MANY, Axes, Options, colours, ink, label_classes, options, place_legend, two_axes
 from skimbalance.plotting._samples import profile_on, tuner_of
 

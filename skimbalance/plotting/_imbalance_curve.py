@@ -24,7 +24,7 @@ from skimbalance.plotting._axes import (
     place_legend,
 )
 from skimbalance.plotting._samples import scores_of
-from skimbalance.tuner.objective import positive_label, resolve_metric
+from skimbalance.tuner.checks import positive_label, resolve_metric
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
 

@@ -5,14 +5,12 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.columns import by_label
 from skimbalance._core.decision_rule import rule_of
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import check_lengths, check_sample_weight
+from skimbalance._core.validation import abridged, by_label, check_lengths, check_sample_weight
 from skimbalance.classifier._base import response_of
 from skimbalance.curve import check_samples
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.labels import check_indicator, profile_of
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import threshold_of
-from skimbalance._core.labels import check_label_vector
-from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.validation import check_label_vector, shown
 from skimbalance.curve import check_samples
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
@@ -18,7 +17,7 @@ from skimbalance.plotting._axes import Axes, Options, ink, line_style, mark, one
 from skimbalance.plotting._samples import scores_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.objective import resolve_metric
+from skimbalance.tuner.checks import resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 

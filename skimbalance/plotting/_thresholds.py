@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.labels import check_label
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import Label
+from skimbalance._core.validation import check_label
 from skimbalance.classifier.response import proba_of_second
 from skimbalance.curve import ScoredSamples, named_metrics
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem
+from skimbalance.solvers._line_search import cuts_apart
 from skimbalance.solvers.binary import line_of, trace_along
-from skimbalance.solvers.cuts import cuts_apart
-from skimbalance.tuner.objective import bounds_of
+from skimbalance.tuner.checks import bounds_of
 
 __all__ = ["ThresholdCurve", "threshold_curve"]
 

@@ -1,17 +1,22 @@
 """Searches for the offsets that are best on given samples."""
 
-from skimbalance.solvers._absent import fit_present_classes
-from skimbalance.solvers._base import Fit, Problem, Solution, improves
+from skimbalance.solvers._base import (
+    Fit,
+    Problem,
+    Solution,
+    fit_present_classes,
+    improves,
+    is_ordered,
+    order_classes,
+    order_samples,
+)
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
-from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._line_search import SortedSweeps, sweep_objective
-from skimbalance.solvers._multi_start import demanding, prior_offsets, reachable, solve
-from skimbalance.solvers._order import is_ordered, order_classes, order_samples
+from skimbalance.solvers._coordinate_ascent import ascend, demanding, prior_offsets, reachable, solve
+from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps, best_cuts, sweep_objective
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._state import StateSolution, solve_state
 from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along
-from skimbalance.solvers.cuts import Bounds, Cuts, Margins, best_cuts
 from skimbalance.solvers.registry import SOLVERS, Solver, get_solver
 
 __all__ = [

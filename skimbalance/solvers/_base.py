@@ -1,4 +1,9 @@
-"""The problem of a solver, and its solution."""
+"""The problem of a solver, its solution, and what all solvers share.
+
+Classes and samples have an order that depends on their values only, not on the order of the input: random draws and
+ties use it, so that the same data give the same result. Classes without samples keep the number of samples for which
+they are predicted.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,16 +13,87 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, group_order, namespace, to_numpy, transposed
-from skimbalance._core.decision import decide
+from skimbalance._core.array_api import bring, device, group_order, namespace, shifted_blocks, to_numpy, transposed
+from skimbalance._core.decision import centred, decide
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import numbered
 from skimbalance.metrics.base import LinearMetric, Metric
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts, Truth
-from skimbalance.solvers._order import is_ordered, order_classes, order_samples
 
-__all__ = ["Fit", "Problem", "Solution", "improves"]
+__all__ = [
+    "Fit",
+    "Problem",
+    "Solution",
+    "fit_present_classes",
+    "improves",
+    "is_ordered",
+    "order_classes",
+    "order_samples",
+]
+
+_SCORES, _BINARY_SCORES = 10_000_000, 50_000
+"""Up to so many scores the order of samples, and of classes of equal support, does not influence the result. A larger
+binary problem takes longer to sort than to fit, and the order has little influence on it."""
+
+_DIGITS = 9
+"""Margins are rounded to so many decimals, so that a constant added to a sample does not change the order."""
+
+_Places = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+
+def is_ordered(scores: Array) -> bool:
+    """Whether scores (n, K) are few enough to sort."""
+    n_samples, n_columns = scores.shape
+    return bool(n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES))
+
+
+def order_classes(scores: Array, truth: Truth) -> _Places:
+    """Return the classes (K,) by increasing support, and of equal support by their lowest margins."""
+    keys = [to_numpy(truth.support)]
+    n_classes = len(keys[0])
+    if is_ordered(scores) and len(np.unique(keys[0])) < n_classes:
+        codes, margins = to_numpy(truth.likeliest), _own_margins(scores, truth)
+        least, most = np.full((2, n_classes), np.inf)
+        np.minimum.at(least, codes, margins)
+        np.minimum.at(most, codes, -margins)
+        keys = [most, least, *keys]
+    order: _Places = np.lexsort(keys)
+    return order
+
+
+def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
+    """Return the samples (n,) by class and margin, and of equal ones by all margins and the weight.
+
+    `classes` is the order of the classes.
+    """
+    rank, margins = np.argsort(classes)[to_numpy(truth.likeliest)], _own_margins(scores, truth)
+    order: _Places = np.lexsort((margins, rank))
+    alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
+    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    if tied.size == 0:
+        return order
+    samples = order[tied]
+    rows = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
+    columns = to_numpy(rows)[:, classes].astype(np.float64)
+    columns -= columns.max(axis=1, keepdims=True)
+    weights = [] if truth.weights is None else [to_numpy(truth.weights)[samples]]
+    keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
+    order[tied] = samples[np.lexsort(keys)]
+    return order
+
+
+def _own_margins(scores: Array, truth: Truth) -> _Floats:
+    """Return the score of the true class minus the best other score of each sample, (n,), rounded."""
+    xp = namespace(scores)
+    codes = truth.likeliest[:, None]
+    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
+    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
+    own = xp.take_along_axis(scores, codes, axis=1)[:, 0]
+    margins = to_numpy(own - xp.max(xp.where(every == codes, lowest, scores), axis=1))
+    wide: _Floats = np.asarray(margins, dtype=np.float64)
+    return wide.round(_DIGITS)
 
 
 _Found = TypeVar("_Found")
@@ -214,3 +290,42 @@ Fit = Callable[[Problem], Solution]
 def improves(objective_value: float, on: float) -> bool:
     """Whether `objective_value` is better than `on` by more than rounding."""
     return objective_value > on if on == -float("inf") else objective_value > on + 1e-12 * abs(on)
+
+
+def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = None) -> Solution:
+    """Fit the classes that have samples, and predict each other class for as many samples as without offsets.
+
+    Every prediction of an absent class is an error on these samples, so that any search would rule it out. With
+    `samples` the fit uses these alone. They are copied twice, so that only one copy is in memory during `fit`.
+    """
+    here = problem if samples is None else problem.take(samples)
+    kept = np.flatnonzero(to_numpy(here.truth.support) > 0)
+    if kept.size == problem.n_classes:
+        return fit(here)
+    xp, like = namespace(problem.scores), {"to": problem.scores, "dtype": problem.scores.dtype}
+    none = here.solved(bring(np.zeros(problem.n_classes), **like), n_iter=0)
+    if kept.size < 2:
+        return none
+    absent = np.setdiff1d(np.arange(problem.n_classes), kept)
+    lead = xp.max(xp.take(here.scores, bring(absent, to=here.scores, dtype=xp.int64), axis=1), axis=1)
+    present = here.restricted(kept.tolist())
+    del here
+    tuned = fit(present)
+    needed = xp.concat([xp.max(block, axis=1) for _, block in shifted_blocks(present.scores, tuned.offsets)]) - lead
+    n_won = int(xp.sum(xp.astype(lead > xp.max(present.scores, axis=1), xp.int64)))
+    offsets = np.zeros(problem.n_classes)
+    offsets[absent] = _neutral_level(to_numpy(needed), n_samples=n_won)
+    offsets[kept] = to_numpy(tuned.offsets)
+    del present
+    here = problem if samples is None else problem.take(samples)
+    solution = here.solved(bring(centred(offsets), **like), n_iter=tuned.n_iter)
+    return none if improves(none.objective_value, solution.objective_value) else solution
+
+
+def _neutral_level(needed: npt.NDArray[Any], *, n_samples: int) -> float:
+    """Return the offset nearest to zero that exceeds `n_samples` of the offsets `needed`."""
+    ordered = np.sort(needed.astype(np.float64))
+    low = ordered[n_samples - 1] if n_samples > 0 else -np.inf
+    high = ordered[n_samples] if n_samples < ordered.size else np.inf
+    half = min(1.0, (high - low) / 2)
+    return float(np.clip(0.0, low + half, high - half))

@@ -24,11 +24,10 @@ from skimbalance._core.typing import Array, Progress
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
-from skimbalance.solvers._coordinate_ascent import ascend
-from skimbalance.solvers._multi_start import prior_offsets, solve
+from skimbalance.solvers._coordinate_ascent import ascend, prior_offsets, solve
+from skimbalance.solvers._line_search import best_cuts, cuts_apart
 from skimbalance.solvers._search import Search
 from skimbalance.solvers.binary import margins_of
-from skimbalance.solvers.cuts import best_cuts, cuts_apart
 
 __all__ = ["default_budget", "search"]
 

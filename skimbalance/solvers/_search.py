@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
-from skimbalance._core.text import shown
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import names_page, shown
 
 __all__ = ["OPTIMISERS", "Search"]
 

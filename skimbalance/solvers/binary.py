@@ -10,7 +10,7 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers.cuts import Margins, best_cuts
+from skimbalance.solvers._line_search import Margins, best_cuts
 
 __all__ = ["Line", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
 

@@ -11,7 +11,7 @@ from skimbalance.metrics.base import Decomposition
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._bias_adjustment import adjust_biases
 from skimbalance.solvers._black_box import search
-from skimbalance.solvers._multi_start import solve
+from skimbalance.solvers._coordinate_ascent import solve
 from skimbalance.solvers._search import OPTIMISERS, Search
 
 __all__ = ["SOLVERS", "Solver", "get_solver"]

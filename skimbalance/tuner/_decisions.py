@@ -7,10 +7,9 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import is_dask
-from skimbalance._core.columns import by_label
 from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance.exceptions import names_page
+from skimbalance._core.validation import by_label, names_page
 from skimbalance.tuner._report import Report
 from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_columns
 

@@ -8,31 +8,34 @@ from typing import Any
 import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, bring, device, namespace, to_numpy, without_copy
-from skimbalance._core.columns import by_label
-from skimbalance._core.decision import decide_scores, threshold_of
-from skimbalance._core.labels import check_labels, check_per_class
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import decide_scores, log_scores, threshold_of
 from skimbalance._core.sklearn import one_blas_thread
-from skimbalance._core.text import label_values
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance._core.validation import (
+    by_label,
     check_groups,
+    check_labels,
     check_lengths,
+    check_per_class,
     check_sample_weight,
     check_scores,
+    label_values,
     require_several_groups,
 )
 from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, KeptRows, StateProblem, estimate
 from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
-from skimbalance.metrics.counts import Counts, Truth
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile, Counts, Truth
 from skimbalance.solvers import Problem
-from skimbalance.tuner._notes import check_decisions, check_input, notes_on_estimate, notes_on_state, notes_on_support
-from skimbalance.tuner.objective import (
+from skimbalance.tuner.checks import (
     bounds_of,
+    check_decisions,
+    check_input,
     check_objective,
     deployed_weights,
+    notes_on_estimate,
+    notes_on_state,
+    notes_on_support,
     positive_label,
     resolve_metric,
     resolve_solver,

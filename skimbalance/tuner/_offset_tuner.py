@@ -15,24 +15,21 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import is_dask
-from skimbalance._core.columns import by_label
-from skimbalance._core.scores import KINDS
+from skimbalance._core.decision import KINDS
 from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
-from skimbalance._core.text import abridged
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_scores
+from skimbalance._core.validation import abridged, by_label, check_scores, is_multilabel, names_page
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
-from skimbalance.exceptions import caught_warnings, is_silent, names_page, silenced, warn_user
+from skimbalance.exceptions import caught_warnings, is_silent, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.solvers import SOLVERS, Search
 from skimbalance.tuner._decisions import TunedDecisions
 from skimbalance.tuner._multiclass import fit_classes
+from skimbalance.tuner.checks import Objective
 from skimbalance.tuner.chunks import fit_chunks
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.labels.fit import fit_labels
-from skimbalance.tuner.labels.objective import is_multilabel
-from skimbalance.tuner.objective import Objective
 
 __all__ = ["OffsetTuner"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile
 
 __all__ = ["Report"]
 

@@ -9,7 +9,7 @@ import pytest
 from support.effort import crossed
 
 from skimbalance import OffsetTuner, imbalance_curve
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import log_scores
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics.counts import Truth

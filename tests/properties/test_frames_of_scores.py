@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
-from skimbalance._core.columns import column_order
+from skimbalance._core.validation import column_order
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import imbalance_degree_score, imbalance_state
 

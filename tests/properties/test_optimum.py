@@ -14,7 +14,7 @@ from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve
-from skimbalance.solvers._multi_start import _starts
+from skimbalance.solvers._coordinate_ascent import _starts
 
 pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
 

@@ -13,7 +13,7 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Search
-from skimbalance.solvers._multi_start import _restarts
+from skimbalance.solvers._coordinate_ascent import _restarts
 
 pytestmark = pytest.mark.usefixtures("few_leaps")
 

@@ -10,18 +10,17 @@ import numpy.typing as npt
 
 from skimbalance._core.decision import centred, decide_scores, softmax, threshold_of
 from skimbalance._core.typing import ArrayLike, Kind, Progress
+from skimbalance._core.validation import is_multilabel
 from skimbalance.estimation import FitResult, FitSpec
 from skimbalance.goals import ImbalanceState
-from skimbalance.metrics.counts import Counts, HardTruth
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile, Counts, HardTruth
 from skimbalance.solvers import Problem, solve_state
 from skimbalance.tuner._multiclass import fit_classes
+from skimbalance.tuner.checks import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
 from skimbalance.tuner.chunks._binary import MarginSize, best_threshold
 from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, confusion_matrices, counts_of
 from skimbalance.tuner.chunks._multiclass import coordinate_ascent
 from skimbalance.tuner.chunks._samples import ChunkedSamples, LazyMap, log_block, read_samples
-from skimbalance.tuner.labels.objective import is_multilabel
-from skimbalance.tuner.objective import bounds_of, check_objective, positive_label, resolve_metric, resolve_solver
 
 __all__ = ["fit_chunks", "mean_state", "solve_state_of_all"]
 

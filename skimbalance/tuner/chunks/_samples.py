@@ -9,15 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.columns import column_order
-from skimbalance._core.labels import check_codes, check_label_vector, check_labels, check_per_class
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import ArrayLike, Kind
-from skimbalance._core.validation import check_scores, check_weights, rescaled
+from skimbalance._core.validation import (
+    check_codes,
+    check_label_vector,
+    check_labels,
+    check_per_class,
+    check_scores,
+    check_weights,
+    column_order,
+    rescaled,
+)
 from skimbalance.estimation import FitSpec
+from skimbalance.tuner.checks import bounds_of, deployed_factors, positive_label, resolve_metric
 from skimbalance.tuner.chunks._blocks import Block, Chunks, Floats, class_totals, draw_by_class, draw_uniformly
 from skimbalance.tuner.chunks._dask import chunks_of, n_columns
-from skimbalance.tuner.objective import bounds_of, deployed_factors, positive_label, resolve_metric
 
 __all__ = ["ChunkedSamples", "LazyMap", "log_block", "read_samples"]
 

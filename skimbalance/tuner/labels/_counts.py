@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance.metrics.counts import Counts
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile, Counts
 from skimbalance.tuner.labels._labels import Floats, Indicator
 
 __all__ = ["LabelCounts", "count_labels", "profile_of"]

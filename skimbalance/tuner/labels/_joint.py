@@ -14,7 +14,7 @@ import numpy as np
 from skimbalance._core.typing import Run
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
-from skimbalance.estimation._robust import bootstrap_weights
+from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import Problem
 from skimbalance.tuner.labels._labels import Floats

@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_present
+from skimbalance._core.validation import check_present, shown
 
 __all__ = [
     "Floats",

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from skimbalance.estimation import independent_weights
-from skimbalance.estimation._redraw import Kinds, draw_mass, merged
+from skimbalance.estimation._cross_fit import Kinds, draw_mass, merged
 from skimbalance.tuner.labels._labels import Floats, Indicator
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._problem import MultilabelProblem

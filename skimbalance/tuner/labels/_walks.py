@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.solvers import Problem
+from skimbalance.solvers._line_search import Margins, best_cuts, cuts_apart
 from skimbalance.solvers.binary import Line, line_of, margins_of, trace_along
-from skimbalance.solvers.cuts import Margins, best_cuts, cuts_apart
 from skimbalance.tuner.labels._labels import Floats
 
 __all__ = ["RatioSweep", "SampleSweep", "SortedSweep", "ratio_sweep", "sample_sweep"]

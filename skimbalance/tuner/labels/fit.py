@@ -9,15 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, to_numpy
-from skimbalance._core.columns import by_label
 from skimbalance._core.decision_rule import check_label_columns, decide_labels, label_log_odds, label_threshold
 from skimbalance._core.sklearn import one_blas_thread
-from skimbalance._core.text import abridged, shown, with_few_samples
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import check_groups, check_lengths, check_sample_weight, require_several_groups
+from skimbalance._core.validation import (
+    abridged,
+    by_label,
+    check_groups,
+    check_lengths,
+    check_sample_weight,
+    require_several_groups,
+    shown,
+    with_few_samples,
+)
 from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
-from skimbalance.tuner._notes import check_label_input
+from skimbalance.tuner.checks import check_label_input
 from skimbalance.tuner.labels._counts import profile_of
 from skimbalance.tuner.labels._cross_fit import estimate_labels, score_of
 from skimbalance.tuner.labels._labels import Floats, Indicator, check_indicator

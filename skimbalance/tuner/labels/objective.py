@@ -8,11 +8,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array, is_dask
-from skimbalance._core.columns import column_names
-from skimbalance._core.labels import check_columns, check_label
-from skimbalance._core.text import shown
 from skimbalance._core.typing import ArrayLike
+from skimbalance._core.validation import check_columns, check_label, column_names, shown
 from skimbalance.estimation import FitSpec
 from skimbalance.goals import Constraint
 from skimbalance.metrics._agreement import Accuracy
@@ -28,7 +25,6 @@ __all__ = [
     "check_label_spec",
     "get_multilabel_metric",
     "get_multilabel_metric_names",
-    "is_multilabel",
     "label_constraints_of",
     "label_names",
     "notes_on_constraint",
@@ -45,24 +41,6 @@ _MOST_NOTES = 20
 """At most 20 notes on constraints of labels."""
 
 _SOLVERS = ("auto", "coordinate_ascent")
-
-
-def is_multilabel(y: ArrayLike) -> bool:
-    """Return whether targets have the shape of an indicator: two columns or more, or a sparse matrix."""
-    if hasattr(y, "toarray"):
-        return True
-    if is_dask(y):
-        return len(y.shape) == 2 and int(y.shape[1]) > 1
-    try:
-        shape = as_array(y, name="y").shape
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise
-        raise ValueError(
-            "y must be labels (n,) or an indicator (n, L); got samples of different lengths. Of lists of labels "
-            "sklearn.preprocessing.MultiLabelBinarizer makes an indicator"
-        ) from error
-    return len(shape) == 2 and shape[1] > 1
 
 
 def label_names(y: ArrayLike, *, n_labels: int, classes: ArrayLike | None = None) -> npt.NDArray[Any]:

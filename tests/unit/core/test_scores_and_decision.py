@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skimbalance._core import array_api as door
-from skimbalance._core.decision import centred, decide, log_logistic, log_softmax, softmax, threshold_of
-from skimbalance._core.scores import log_scores
+from skimbalance._core.decision import centred, decide, log_logistic, log_scores, log_softmax, softmax, threshold_of
 from skimbalance.metrics.counts import Truth
 
 

@@ -6,7 +6,7 @@ from support.problems import in_namespace
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation._calibration import condensed
-from skimbalance.estimation._robust import bootstrap_weights
+from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, solve

@@ -10,7 +10,7 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, jackknife_error
-from skimbalance.estimation._redraw import posterior_predictive
+from skimbalance.estimation._cross_fit import posterior_predictive
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS

@@ -9,13 +9,13 @@ from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
 from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares
-from skimbalance.estimation._kept_rows import KeptRows, thinned
 from skimbalance.estimation._prior_shift import (
     estimated_shift,
     likeliest_prior,
     prior_of_decisions,
     samples_for_estimate,
 )
+from skimbalance.estimation.spec import KeptRows, thinned
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -200,7 +200,7 @@ def test_few_rows_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
     np.save(tmp_path / "scores.npy", scores)
     mapped = np.asarray(np.load(tmp_path / "scores.npy", mmap_mode="r"))
     assert KeptRows.of(mapped, codes, None, n_classes=3).scores is mapped
-    monkeypatch.setattr("skimbalance.estimation._kept_rows._CELLS", 150)
+    monkeypatch.setattr("skimbalance.estimation.spec._CELLS", 150)
     kept = KeptRows.of(mapped, codes, None, n_classes=3)
     assert len(kept.codes) == len(kept.scores) == len(kept.weights) < 80
     assert not np.shares_memory(kept.scores, mapped)

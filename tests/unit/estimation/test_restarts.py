@@ -158,7 +158,7 @@ def test_the_span_in_the_message_holds_what_was_taken(n_classes, seed):
 )
 def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bound, found_alone, monkeypatch):
     """Also where the search for the constraint alone has found no offsets."""
-    monkeypatch.setattr("skimbalance.solvers._multi_start._MAX_RESTARTS", 48)  # as users have it
+    monkeypatch.setattr("skimbalance.solvers._coordinate_ascent._MAX_RESTARTS", 48)  # as users have it
     if not found_alone:
         monkeypatch.setattr("skimbalance.estimation._estimate._is_achievable", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)

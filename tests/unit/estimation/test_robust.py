@@ -11,7 +11,7 @@ from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
-from skimbalance.estimation._robust import _median, _shrunk, plugin, robust
+from skimbalance.estimation._estimate import _median, _shrunk, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth

@@ -20,7 +20,7 @@ from skimbalance.metrics import FBeta
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.tuner.objective import resolve_metric
+from skimbalance.tuner.checks import resolve_metric
 
 NAMES = np.array(["ant", "bee", "cat", "dog"])
 TWINS = {

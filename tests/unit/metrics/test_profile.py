@@ -4,8 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from sklearn.metrics import precision_score, recall_score
 
-from skimbalance.metrics.counts import Truth
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile, Truth
 
 
 def test_ratios_are_those_of_scikit_learn_and_nan_where_there_are_none():

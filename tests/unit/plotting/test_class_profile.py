@@ -9,7 +9,7 @@ from sklearn.metrics import precision_score, recall_score
 from support.drawing import several, tuner_of_several
 
 from skimbalance import TunedOffsetClassifierCV
-from skimbalance.metrics.profile import ClassProfile
+from skimbalance.metrics.counts import ClassProfile
 
 plt = pytest.importorskip("matplotlib.pyplot")
 

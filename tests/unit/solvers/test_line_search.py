@@ -10,10 +10,8 @@ from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _neighbourhood
-from skimbalance.solvers._line_search import sweep_objective
-from skimbalance.solvers._neighbourhood import around
-from skimbalance.solvers._pairs import top_two
-from skimbalance.solvers.cuts import Bounds, Margins, best_cuts
+from skimbalance.solvers._line_search import Bounds, Margins, best_cuts, sweep_objective
+from skimbalance.solvers._neighbourhood import around, top_two
 
 COST = Cost([[0, 1, 2, 1], [3, -1, 1, 1], [5, 2, 0, 1], [9, 9, 9, 0]])
 

@@ -16,7 +16,7 @@ from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import OPTIMISERS, SOLVERS, Search, Solver, _black_box, get_solver, registry
-from skimbalance.tuner.objective import resolve_solver
+from skimbalance.tuner.checks import resolve_solver
 
 EXAMPLES = {
     "linear": METRICS["accuracy"],

@@ -193,7 +193,7 @@ def test_copies_and_pickles_can_be_adapted_and_clones_hold_no_rows():
 
 
 def test_what_is_kept_of_many_rows_is_bounded(monkeypatch):
-    monkeypatch.setattr("skimbalance.estimation._kept_rows._CELLS", 600)
+    monkeypatch.setattr("skimbalance.estimation.spec._CELLS", 600)
     fitted = tuner("accuracy")
     assert len(pickle.dumps(fitted)) < SCORES.nbytes
     adapted = fitted.adapt_to(NEW)
