@@ -17,7 +17,7 @@ from skimbalance._core.validation import names_page
 from skimbalance.estimation import FitSpec
 from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, caught_warnings, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba, require_rows
+from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.checks import Objective, check_objective, resolve_metric
@@ -36,7 +36,11 @@ _FILE = "tuned_offset_checkpoint.pt"
 
 @dataclass(frozen=True)
 class _Epoch:
-    """Logits and labels of the validation samples after an epoch, its tuner, and its parameters if it is the best."""
+    """An epoch with its logits (n, K), or binary (n,), and labels (n,) of the validation samples.
+
+    `merit` is the score of the tuner by which epochs are compared; one that satisfies the constraints is better than
+    one that does not. `tuner` is None if some logit is not finite. `params` are stored for the best epoch.
+    """
 
     number: int
     logits: Array
@@ -45,21 +49,6 @@ class _Epoch:
     tuner: OffsetTuner | None = None
     merit: tuple[bool, float] = (False, -math.inf)
     params: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """State before the callback changed the net as training ended, and a fingerprint of the changed net."""
-
-    params: dict[str, Any]
-    left: bytes
-
-    def undo(self, module: Any) -> bool:
-        """Restore the earlier state and return True, unless the module was changed since."""
-        if _fingerprint(module) != self.left:
-            return False
-        _restore(module, self.params)
-        return True
 
 
 class TunedOffsetCheckpoint(Callback):
@@ -208,7 +197,7 @@ class TunedOffsetCheckpoint(Callback):
         self._latest_: _Epoch | None = None
         self._batches_: list[tuple[Array, Array]] = []
         self._inputs_: Any = None  # of a validation batch: folding is verified on them
-        self._ended_: _Ended | None = None
+        self._ended_: tuple[dict[str, Any], bytes] | None = None  # see on_train_end
         self._warned_: set[type[Warning]] = set()
         self._begins_ = True
         forget_fit(self)
@@ -220,8 +209,7 @@ class TunedOffsetCheckpoint(Callback):
         if net.train_split is None:
             raise ValueError(
                 "TunedOffsetCheckpoint needs validation samples, and train_split of the net is None: pass "
-                "ValidSplit(5, "
-                "stratified=True), or predefined_split with a data set"
+                "ValidSplit(5, stratified=True), or predefined_split with a data set"
             )
         if isinstance(self.objective, ImbalanceState):
             raise ValueError(  # noqa: TRY004 - it has the right type for objectives elsewhere
@@ -236,10 +224,15 @@ class TunedOffsetCheckpoint(Callback):
             )
         check_objective(FitSpec(objective=self.objective, constraints=self.constraints))
         self._batches_, self._begins_ = [], self._ended_ is None
-        if self._ended_ is not None and not self._ended_.undo(net.module_):
-            self._best_ = None
-            warn_user("The net was changed since its last training: its best epoch is discarded", SkimbalanceWarning)
-        self._ended_ = None
+        if self._ended_ is not None:
+            (before, left), self._ended_ = self._ended_, None
+            if _fingerprint(net.module_) == left:
+                _restore(net.module_, before)
+            else:
+                self._best_ = None
+                warn_user(
+                    "The net was changed since its last training: its best epoch is discarded", SkimbalanceWarning
+                )
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kwargs: Any
@@ -252,8 +245,8 @@ class TunedOffsetCheckpoint(Callback):
                     "TunedOffsetCheckpoint supports one label per sample; got targets of shape "
                     f"{tuple(codes.shape)}. Tune the trained net, with TunedOffsetClassifierCV or OffsetTuner"
                 )
-            logits = batch_logits(net, batch, y_pred, known=kind_of_outputs(net, self.kind))
-            require_rows(logits, codes.shape[0], of="a batch")
+            known = kind_of_outputs(net, self.kind)
+            logits = batch_logits(net, batch, y_pred, known=known, n_samples=codes.shape[0])
             self._batches_.append((logits, codes.reshape(-1).long()))
             self._inputs_ = unpack_data(batch)[0] if self.fold else None
 
@@ -282,7 +275,10 @@ class TunedOffsetCheckpoint(Callback):
         net.history.record(f"{keys[1]}_best", better)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Restore the best epoch, and fold its offsets."""
+        """Restore the best epoch, and fold its offsets.
+
+        The parameters before these changes, and a fingerprint of the net after them, are stored to undo them.
+        """
         chosen = self._best_ if self.restore_best else self._latest_
         if chosen is None or self._best_ is None or chosen.tuner is None:
             why = "had finite logits on the validation samples" if self._latest_ else "was completed"
@@ -300,7 +296,7 @@ class TunedOffsetCheckpoint(Callback):
         finally:
             self._inputs_ = None
             if self.restore_best or self.fold:
-                self._ended_ = _Ended(before, _fingerprint(net.module_))
+                self._ended_ = before, _fingerprint(net.module_)
 
     def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
         """Fit and score offsets on the validation samples of an epoch; none if some logit is not finite."""
@@ -345,12 +341,11 @@ class TunedOffsetCheckpoint(Callback):
         return replace(self._fitted(stored["epoch"], stored["logits"], stored["codes"]), params=stored["params"])
 
     def _store(self, epoch: _Epoch) -> None:
-        if self.dirname is None:
-            return
-        folder = Path(self.dirname)
-        folder.mkdir(parents=True, exist_ok=True)
-        names = {"epoch": epoch.number, "params": epoch.params, "logits": epoch.logits, "codes": epoch.codes}
-        torch.save(names, folder / _FILE)
+        """Write the epoch to its file in `dirname`, if there is one."""
+        if self.dirname is not None:
+            Path(self.dirname).mkdir(parents=True, exist_ok=True)
+            parts = {"epoch": epoch.number, "params": epoch.params, "logits": epoch.logits, "codes": epoch.codes}
+            torch.save(parts, Path(self.dirname) / _FILE)
 
 
 def _copied(module: Any) -> dict[str, Any]:

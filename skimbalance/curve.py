@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import as_array, block_samples, device, namespace, to_numpy
 from skimbalance._core.decision import KINDS, decide, log_scores, softmax
+from skimbalance._core.decision_rule import DecisionRule
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
 from skimbalance._core.validation import (
     abridged,
@@ -22,17 +23,28 @@ from skimbalance._core.validation import (
     names_page,
 )
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.counts import Counts, Truth
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.solvers import path_state, prior_offsets, solve_state
 from skimbalance.tuner.checks import resolve_metric
 
-__all__ = ["ImbalanceCurve", "imbalance_curve", "named_metrics"]
+__all__ = ["ImbalanceCurve", "ScoredSamples", "check_samples", "imbalance_curve", "named_metrics"]
 
 _Floats = npt.NDArray[np.float64]
 
-_FIRST, _LAST = -0.5, 2.0
-"""Ends of the default grid of tau: from beyond no offsets (0) to the reversed prior (2)."""
+
+@dataclass(frozen=True, eq=False)
+class ScoredSamples:
+    """Checked scores (n, K), or binary (n,), their kind, the truth, and the labels of the columns."""
+
+    scores: Array
+    kind: Kind
+    truth: Truth
+    classes: npt.NDArray[Any]
+
+    def count(self, rule: DecisionRule) -> Counts:
+        """Count the decisions of a rule."""
+        return self.truth.count(rule.decide(self.scores), confusion=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,22 +156,46 @@ def imbalance_curve(
         raise ValueError(
             "imbalance_curve supports one label per sample; got an indicator as y. Compute a curve for each label"
         )
-    x = check_scores(scores, kind=kind)
-    check_lengths(scores=x, y=as_array(y, name="y"))
-    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1])
-    x = by_label(x, scores, labels)
-    named = named_metrics(metrics, labels, pos_label)
-    xp = namespace(x)
-    codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
-    truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
-    support = to_numpy(truth.support)
+    samples = check_samples(
+        scores, y, kind=kind, classes=classes, sample_weight=sample_weight, names=("scores", "y"), on_host=False
+    )
+    named = named_metrics(metrics, samples.classes, pos_label)
+    support = to_numpy(samples.truth.support)
     if not support.min() > 0:
         raise ValueError(
             f"y must hold samples of every class, whose prior the path follows; none of "
-            f"{abridged(labels[support == 0])}"
+            f"{abridged(samples.classes[support == 0])}"
         )
-    ImbalanceDegree().check_support(truth.support)
-    return _evaluated(log_scores(x, kind=kind), truth, labels, named, along=along, taus=_places(points))
+    ImbalanceDegree().check_support(samples.truth.support)
+    return _evaluated(samples, named, along=along, taus=_places(points))
+
+
+def check_samples(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    kind: Kind,
+    classes: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    names: tuple[str, str] = ("X", "y"),
+    on_host: bool = True,
+) -> ScoredSamples:
+    """Return checked scores and labels, whose arguments have these `names` in errors.
+
+    The columns are in the order of the classes. Scores stay on their device unless `on_host`, which makes a NumPy
+    array of them.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    x = check_scores(scores, kind=kind, name=names[0])
+    x = to_numpy(x) if on_host else x
+    check_lengths(**{names[0]: x, names[1]: as_array(y, name=names[1])})
+    codes, labels = check_labels(y, classes=classes, n_classes=2 if x.ndim == 1 else x.shape[1], name=names[1])
+    x = by_label(x, scores, labels, name=names[0])
+    xp = namespace(x)
+    codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
+    truth = Truth.from_codes(codes, n_classes=len(labels), weights=check_sample_weight(sample_weight, like=x))
+    return ScoredSamples(x, kind, truth, labels)
 
 
 def named_metrics(
@@ -176,23 +212,19 @@ def _places(points: int | ArrayLike) -> _Floats:
     if isinstance(points, Integral):
         if points < 1:
             raise ValueError(f"points must be at least one; got {points}")
-        return np.linspace(_FIRST, _LAST, int(points))
+        return np.linspace(-0.5, 2.0, int(points))  # from beyond no offsets (0) to the reversed prior (2)
     taus = to_numpy(points, name="points")
     if taus.ndim != 1 or taus.size == 0 or taus.dtype.kind not in "iuf" or not np.isfinite(taus).all():
         raise ValueError(f"points must be a number of points, or finite values of tau; got {points!r}")
     return taus.astype(np.float64)
 
 
-def _evaluated(
-    scores: Array,
-    truth: Truth,
-    labels: npt.NDArray[Any],
-    metrics: Mapping[str, Metric],
-    *,
-    along: str,
-    taus: _Floats,
-) -> ImbalanceCurve:
-    """Evaluate the decisions at each point."""
+def _evaluated(samples: ScoredSamples, metrics: Mapping[str, Metric], *, along: str, taus: _Floats) -> ImbalanceCurve:
+    """Evaluate the decisions at each point.
+
+    Offsets and states are computed in float64 on the host, decisions on the device of the scores.
+    """
+    scores, truth = log_scores(samples.scores, kind=samples.kind), samples.truth
     host = to_numpy(scores).astype(np.float64)
     weights = None if truth.weights is None else to_numpy(truth.weights)
     mass = np.full(len(host), 1 / len(host)) if weights is None else weights / weights.sum()
@@ -202,22 +234,18 @@ def _evaluated(
         offsets = [prior_offsets(prior, tau=tau) for tau in taus]
     else:
         offsets = [solve_state(host, path_state(prior, tau), weights=weights).offsets for tau in taus]
+    state = np.zeros((len(taus), len(prior)))  # the mean distribution at each point
+    for block in block_samples(host.shape):
+        for mean, shift in zip(state, offsets, strict=True):
+            mean += mass[block] @ softmax(host[block] + shift)
     every: list[Metric] = [ImbalanceDegree(), *metrics.values()]
     counts = [truth.count(decide(scores, shift), confusion=True) for shift in offsets]
     degree, *values = np.asarray([[metric.value(each) for metric in every] for each in counts]).T
     return ImbalanceCurve(
         tau=taus,
         offsets=np.stack(offsets),
-        state=np.stack([_mean_distribution(host, shift, mass) for shift in offsets]),
+        state=state,
         degree=degree,
         values=dict(zip(metrics, values, strict=True)),
-        classes=labels,
+        classes=samples.classes,
     )
-
-
-def _mean_distribution(scores: _Floats, offsets: _Floats, mass: _Floats) -> _Floats:
-    """Return the weighted mean (K,) of the softmax of shifted scores, computed in blocks."""
-    total = np.zeros(len(offsets))
-    for samples in block_samples(scores.shape):
-        total += mass[samples] @ softmax(scores[samples] + offsets)
-    return total

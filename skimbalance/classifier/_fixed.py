@@ -6,32 +6,24 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from skimbalance._core.array_api import namespace, on_host, to_numpy
-from skimbalance._core.decision import as_proba, centred, log_scores, offsets_of, threshold_of
+from skimbalance._core.array_api import namespace
+from skimbalance._core.decision import centred, offsets_of, threshold_of
 from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule
 from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
     forget_fit,
-    routing_enabled,
     validates_parameters,
 )
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import check_per_class, is_multilabel, shown
-from skimbalance.classifier._base import (
-    OffsetClassifier,
-    check_targets,
-    classes_for,
-    fit_parameters,
-    fitted,
-    require_known,
-)
-from skimbalance.classifier.response import kind_of
+from skimbalance._core.validation import check_codes, check_per_class, is_multilabel, shown
+from skimbalance.classifier._base import OffsetClassifier
+from skimbalance.classifier._targets import class_targets
+from skimbalance.classifier.response import kind_of, proba_of_second
 from skimbalance.solvers import prior_offsets
 
 __all__ = ["FixedOffsetClassifier"]
@@ -42,11 +34,7 @@ class _GivenThreshold(ArgmaxRule):
 
     def decide(self, scores: Array) -> Array:
         """Return the code (n,) of the predicted class of each sample."""
-        if self.kind == "logits":
-            columns = to_numpy(log_scores(scores, kind=self.kind))
-            proba = expit(columns[:, 1] - columns[:, 0])
-        else:
-            proba = as_proba(scores, kind=self.kind)
+        proba = proba_of_second(scores, kind=self.kind)
         xp = namespace(proba)
         return xp.astype(proba >= self.threshold, xp.int64)
 
@@ -190,19 +178,13 @@ class FixedOffsetClassifier(OffsetClassifier):
                 "multilabel indicator to TunedOffsetClassifierCV"
             )
         X, y = indexable(X, y)
-        labels, present, weights = check_targets(y, sample_weight)
-        self._check_threshold(present)
-        if routing_enabled():
-            to_route = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
-            fit_params = process_routing(self, "fit", **to_route).estimator.fit
-        else:
-            fit_params = fit_parameters(self.estimator, params, sample_weight, weighs="the prior")
-        named = classes_for(self.estimator, present)
-        estimator = fitted(clone(self.estimator), X, labels, named, **fit_params)
-        classes = require_known(present, estimator) if named is None else named
-        place = {label: k for k, label in enumerate(classes.tolist())}
-        codes = [place[label] for label in labels.tolist()]
-        support = np.bincount(codes, weights, minlength=len(classes)).astype(np.float64)
+        targets = class_targets(y, sample_weight).learnt_by(self.estimator)
+        self._check_threshold(targets.present)
+        fit_params, _ = self._route(params, sample_weight, weighs="the prior")
+        estimator = targets.fit(clone(self.estimator), X, **fit_params)
+        classes = targets.columns(estimator)
+        codes = check_codes("y", targets.y, labels=classes)
+        support = np.bincount(codes, targets.weights, minlength=len(classes)).astype(np.float64)
         offsets = self._closed_form(support, classes)
         forget_fit(self)
         self._adopt(estimator, classes)
@@ -266,6 +248,8 @@ class FixedOffsetClassifier(OffsetClassifier):
             Parameters of `fit` go to the `fit` of the classifier, as it requests; `sample_weight` is used here too,
             unless :meth:`set_fit_request` changes that.
         """
-        to_fit = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=to_fit)
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        )

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skimbalance._core.array_api import on_host
 from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
@@ -25,25 +24,40 @@ from skimbalance._core.sklearn import (
 )
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import check_groups, is_multilabel, names_page
-from skimbalance.classifier._base import OffsetClassifier, fit_parameters, response_of
-from skimbalance.classifier._folds import (
+from skimbalance.classifier._base import OffsetClassifier, response_of
+from skimbalance.classifier._targets import (
     Fold,
     Split,
+    Targets,
     counted_once,
     fit_fold,
-    is_frozen,
-    notes_on_samples,
+    require_alike,
     samples_with_evidence,
+    targets_of,
 )
-from skimbalance.classifier._targets import Targets, require_alike, targets_of
-from skimbalance.classifier.response import RESPONSE_METHODS
-from skimbalance.estimation import in_turn
+from skimbalance.classifier.response import RESPONSE_METHODS, is_frozen
+from skimbalance.estimation import FitSpec, in_turn
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.checks import Objective, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
+
+_OF_THE_TUNER = (
+    "objective",
+    "constraints",
+    "pos_label",
+    "class_prior",
+    "estimate",
+    "solver",
+    "n_bootstraps",
+    "confidence_level",
+    "n_jobs",
+    "verbose",
+    "random_state",
+)
+"""Parameters that the tuner gets, too."""
 
 _UNTRAINED = (
     "cv='prefit' needs a trained estimator, and this %(name)s is not. Train it first, or leave cv out. Where it is "
@@ -189,25 +203,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     _takes_several = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
-        **{
-            name: OffsetTuner._parameter_constraints[name]
-            for name in (
-                "objective",
-                "constraints",
-                "pos_label",
-                "class_prior",
-                "estimate",
-                "solver",
-                "n_bootstraps",
-                "confidence_level",
-            )
-        },
+        **{name: OffsetTuner._parameter_constraints[name] for name in _OF_THE_TUNER},
         "response_method": [StrOptions(set(RESPONSE_METHODS))],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(Real, 0.0, 1.0, closed="neither")],
         "refit": ["boolean"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
         "store_cv_results": ["boolean"],
     }
 
@@ -404,14 +403,23 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
+        to_check = ("objective", "constraints", "pos_label", "class_prior", "solver")
+        spec = FitSpec(**{name: getattr(self, name) for name in to_check})
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
-            targets.check_goals(self)
+            targets.check(spec)
             response = targets.respond(self.estimator, X, response_method=self.response_method)
             return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
-        targets.check_goals(self)  # a wrong goal fails before anything is fitted
-        fit_params, split_params = self._route(params, sample_weight)
+        targets.check(spec)  # a wrong goal fails before anything is fitted
+        grouped = params.get("groups") is not None
+        if grouped and not routing_enabled() and not has_fit_parameter(self.estimator, "groups"):
+            raise ValueError(
+                "groups reach the splitter by metadata routing alone, which is off: call "
+                "sklearn.set_config(enable_metadata_routing=True), and pass a cv that splits by groups, such as "
+                f"GroupKFold(5); got cv={self.cv!r}"
+            )
+        fit_params, split_params = self._route(params, sample_weight, weighs="the tuner")
         targets = targets.learnt_by(self.estimator)
         splits = self._splits(X, targets, split_params)
         folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
@@ -434,25 +442,17 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             every = isinstance(self.objective, ImbalanceState)
             samples = {**samples_with_evidence(samples, columns, every=every), "known": None}
         chosen = counted_once(samples, weighing=takes_weights(self.objective))
-        tuner = self._tuner(kind)._fit(**chosen, classes=columns)
-        tuner.notes_ += notes_on_samples(n_scored=n_scored, samples=samples["rows"])
+        tuner = OffsetTuner(kind=kind, **{name: getattr(self, name) for name in _OF_THE_TUNER})
+        tuner._fit(**chosen, classes=columns)
+        notes, n_used, n_distinct = tuner.notes_, len(samples["rows"]), len(np.unique(samples["rows"]))
+        if n_scored > n_used:
+            notes.append(
+                f"{n_scored - n_used:,} samples were left out: their fold's model had not seen their class, or a tuned "
+                "class."
+            )
+        if n_distinct < n_used:
+            notes.append(f"The splits overlap: {n_distinct:,} samples have {n_used:,} scores. Each sample counts once.")
         return tuner
-
-    def _tuner(self, kind: Kind) -> OffsetTuner:
-        return OffsetTuner(
-            self.objective,
-            constraints=self.constraints,
-            kind=kind,
-            pos_label=self.pos_label,
-            class_prior=self.class_prior,
-            estimate=self.estimate,
-            solver=self.solver,
-            n_bootstraps=self.n_bootstraps,
-            confidence_level=self.confidence_level,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            random_state=self.random_state,
-        )
 
     def _splits(self, X: Any, targets: Targets, split_params: Mapping[str, Any]) -> list[Split]:
         """Return the samples to fit on and the samples to score, for each fold."""
@@ -495,22 +495,6 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         pool = Parallel(n_jobs=self.n_jobs)
         # Jobs of scikit-learn replace the warning filters of the process, which threads that fit must not do.
         return in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
-
-    def _route(
-        self, params: Mapping[str, Any], sample_weight: ArrayLike | None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the parameters of the classifier's fit and those of the splitter."""
-        if routing_enabled():
-            given = params if sample_weight is None else {**params, "sample_weight": on_host(sample_weight)}
-            routed = process_routing(self, "fit", **given)
-            return dict(routed.estimator.fit), dict(routed.splitter.split)
-        if params.get("groups") is not None and not has_fit_parameter(self.estimator, "groups"):
-            raise ValueError(
-                "groups reach the splitter by metadata routing alone, which is off: call "
-                "sklearn.set_config(enable_metadata_routing=True), and pass a cv that splits by groups, such as "
-                f"GroupKFold(5); got cv={self.cv!r}"
-            )
-        return fit_parameters(self.estimator, params, sample_weight, weighs="the tuner"), {}
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get the metadata routing of this object.

@@ -1,7 +1,7 @@
 """Nets: their logits, and offsets in the bias of their last layer. torch is imported when first needed."""
 
 from skimbalance.nn._fold import fold_offsets
-from skimbalance.nn._logits import Ending, batch_logits, kind_of_outputs, net_logits, refuse_proba, require_rows
+from skimbalance.nn._logits import Ending, batch_logits, kind_of_outputs, net_logits, refuse_proba
 from skimbalance.nn._nets import ends_in_net, net_within, targets_for
 
 __all__ = [
@@ -13,6 +13,5 @@ __all__ = [
     "net_logits",
     "net_within",
     "refuse_proba",
-    "require_rows",
     "targets_for",
 ]

@@ -6,20 +6,18 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_numbers, names_page
-from skimbalance.nn._nets import is_net, net_within
+from skimbalance.nn._nets import is_net, last_step, net_within
 
 __all__ = ["fold_offsets"]
 
-_METHODS = ("predict_proba", "decision_function")
+_Floats = npt.NDArray[np.float64]
 
-_PROBE_VALUES = 2_000_000
-"""A random probe of a linear classifier has at most this many values, but at least 16 samples."""
+_METHODS = ("predict_proba", "decision_function")
 
 
 @names_page
@@ -109,43 +107,27 @@ def fold_offsets(
         raise ValueError(f"response_method must be 'auto' or one of {_METHODS}; got {response_method!r}")
     offsets = to_numpy(offsets)
     folded = model if inplace else deepcopy(model)
-    last, net = _last_step(folded), None
+    original, last = (last_step(each, fitted=True) for each in (model, folded))
     if is_net(last):
         check_is_fitted(last, "module_")
         if getattr(last, "threshold", 0.5) != 0.5:
             raise ValueError(
                 f"threshold of the net must be 0.5, which offsets are for; its predict compares with {last.threshold!r}"
             )
-        net, last = last, last.module_
-    if hasattr(last, "named_modules"):
+        if X is not None:
+            last, X = net_within(folded, X) or (last, X)
+    if is_net(last) or hasattr(last, "named_modules"):
         from skimbalance.nn._output_layer import add_to_layer
 
-        original = _last_step(model)
-        name = None if layer is None else _name_of(layer, original if net is None else original.module_)
-        if net is not None and X is not None:
-            net, X = net_within(folded, X) or (net, X)
+        own, module = (each.module_ if is_net(each) else each for each in (original, last))
+        name = None if layer is None else _name_of(layer, own)
         per_output = partial(_per_output, offsets)
-        add_to_layer(
-            last if net is None else net, last, name=name, X=X, per_output=per_output, n_offsets=np.size(offsets)
-        )
+        add_to_layer(last, module, name=name, X=X, per_output=per_output, n_offsets=np.size(offsets))
     elif layer is not None:
         raise ValueError(f"layer names a layer of a torch module or skorch net; got one for {type(last).__name__}")
     else:
         _add_to_intercept(folded, last, offsets, X, response_method)
     return folded
-
-
-def _last_step(model: Any) -> Any:
-    """Return the estimator or module inside pipelines, searches and frozen estimators."""
-    while True:
-        if hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        elif isinstance(model, FrozenEstimator):
-            model = model.estimator
-        else:
-            return model
 
 
 def _name_of(layer: Any, module: Any) -> str:
@@ -160,7 +142,7 @@ def _name_of(layer: Any, module: Any) -> str:
 
 
 def _add_to_intercept(folded: Any, classifier: Any, offsets: ArrayLike, X: Any, response_method: str) -> None:
-    """Add the offsets to `intercept_`, and undo it if the decisions do not agree."""
+    """Add the offsets to `intercept_`, and undo it if the decisions do not agree on `X`, or on random samples."""
     if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "classes_")):
         raise ValueError(
             "model must be a torch module, a skorch net or a fitted linear classifier with coef_ and intercept_; got "
@@ -208,10 +190,8 @@ def _require_agreement(name: str, agreed: dict[str, float]) -> None:
     )
 
 
-def _tuned(
-    classifier: Any, method: str, samples: Any, offsets: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return scores plus offsets, a column for each class, and their rounding."""
+def _tuned(classifier: Any, method: str, samples: Any, offsets: _Floats) -> tuple[_Floats, _Floats]:
+    """Return scores plus offsets (n, K), and their rounding error (n,)."""
     scores = np.asarray(getattr(classifier, method)(samples))
     eps = 64 * float(np.finfo(scores.dtype).eps)
     rounding = 1 + np.abs(offsets).max() + np.zeros(len(scores))
@@ -225,25 +205,29 @@ def _tuned(
     return scores + offsets, eps * rounding
 
 
-def _agreement(tuned: npt.NDArray[np.float64], rounding: npt.NDArray[np.float64], decided: Any, classes: Any) -> float:
-    """Return the proportion of samples whose decisions agree with the scores, except for ties and rounding."""
-    if np.ndim(decided) == 2:  # a label for each column
+def _agreement(tuned: _Floats, rounding: _Floats, decided: Any, classes: Any) -> float:
+    """Return the proportion of samples whose decisions agree with the scores (n, K), except for ties and rounding.
+
+    `decided` are labels (n,), or an indicator (n, K) of labels that are present where their score is positive.
+    """
+    if np.ndim(decided) == 2:
         return float(((np.asarray(decided) > 0) == (tuned > 0))[np.abs(tuned) > rounding[:, None]].mean())
     codes = (np.asarray(decided)[:, None] == np.asarray(classes)).argmax(axis=1)
     chosen = np.take_along_axis(tuned, codes[:, None], axis=1)[:, 0]
     return float(np.mean(~(chosen < tuned.max(axis=1) - rounding)))
 
 
-def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return random samples whose scores with offsets differ by about as much as the offsets do."""
-    n_samples = min(max(_PROBE_VALUES // coef.shape[1], 16), 256)
+def _near_boundaries(coef: npt.NDArray[Any], intercept: Any, added: _Floats) -> _Floats:
+    """Return random samples (n, p) whose scores with offsets differ by about as much as the offsets do.
+
+    They solve ``coef @ x + intercept + added = t`` by least squares, for random scores t of that magnitude. These are
+    256 samples, fewer if they would have more than two million values, but at least 16.
+    """
+    n_samples = min(max(2_000_000 // coef.shape[1], 16), 256)
     rng = np.random.default_rng(0)
-    scale = np.ptp(added) if len(added) > 1 else np.abs(added).max()
-    targets = (
-        rng.normal(size=(n_samples, len(coef))) * (scale or 1.0) * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))
-    )
-    samples = np.linalg.lstsq(coef, (targets - added - intercept).T, rcond=None)[0].T
-    return np.ascontiguousarray(samples)
+    scale = (np.ptp(added) if len(added) > 1 else np.abs(added).max()) or 1.0
+    scores = rng.normal(size=(n_samples, len(coef))) * scale * rng.choice([0.3, 1.0, 3.0], size=(n_samples, 1))
+    return np.ascontiguousarray(np.linalg.lstsq(coef, (scores - added - intercept).T, rcond=None)[0].T)
 
 
 def _without_names(classifier: Any) -> Any:
@@ -253,7 +237,7 @@ def _without_names(classifier: Any) -> Any:
     return bare
 
 
-def _per_output(offsets: ArrayLike, n_outputs: int) -> npt.NDArray[np.float64]:
-    """Return the number to add to each output."""
+def _per_output(offsets: ArrayLike, n_outputs: int) -> _Floats:
+    """Return the number to add to each output; to a single one, the log-odds, the difference of both offsets."""
     values = check_numbers("offsets", offsets, n_classes=max(2, n_outputs))
     return values[1:] - values[:1] if n_outputs == 1 else values

@@ -1,7 +1,7 @@
 """The layer that produces the outputs of a module, found by trial, and offsets in its bias."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,14 +24,8 @@ _TOLERANCE = 1e-3
 _LEAST, _MOST = 1e-30, 0.9
 """Between these, the logarithm and the log-odds of a float32 probability are accurate."""
 
-_SIZES = (28, 32, 64, 224)
-"""Heights and widths of random images."""
-
 _LEADING = {"in_features": (64,), "num_features": (64,), "normalized_shape": (64,), "input_size": (8, 16)}
 """Attributes of layers that name what they take, and the dimensions of an input before these."""
-
-_MOST_PROBES = 16
-"""How many shapes of random inputs are tried."""
 
 
 def add_to_layer(
@@ -48,7 +42,7 @@ def add_to_layer(
     read = _probe(net, module, X)
     before = {} if read is None else read()
     if read is None or not _can_be_compared(before):
-        layer = _only_fitting(layers, 1 if n_offsets == 2 else n_offsets, n_offsets)
+        layer = _only_fitting(layers, n_offsets)
         added = per_output(_n_outputs(layer))
         warn_user(
             f"The offsets in {type(module).__name__} are not verified: no random input fits it, or its outputs are "
@@ -60,7 +54,11 @@ def add_to_layer(
         n_outputs = 1 if len(shape) == 1 else shape[1]
         added = per_output(n_outputs)
         layer = _found(module, layers, n_outputs, before, read, named=name is not None)
-        _verify(layer, before, added, read)
+        if all(deviation > 1 for deviation in _deviations(layer, added, before, read)):  # unlike those of the trial
+            raise ValueError(
+                f"offsets must be such that {layer.weight.dtype} holds scores with them; the decisions of the folded "
+                f"model differ from those of its outputs plus offsets, which reach {np.abs(added).max():.3g}"
+            )
     _commit(module, layer, added)
 
 
@@ -84,8 +82,9 @@ def _n_outputs(layer: Any) -> int:
     return int(layer.weight.shape[1 if getattr(layer, "transposed", False) else 0])
 
 
-def _only_fitting(layers: dict[str, Any], *n_outputs: int) -> Any:
+def _only_fitting(layers: dict[str, Any], n_offsets: int) -> Any:
     """Return the one layer that has as many outputs as there are offsets, or else the last layer."""
+    n_outputs = (1, 2) if n_offsets == 2 else (n_offsets,)
     fitting = {name: layer for name, layer in layers.items() if _n_outputs(layer) in n_outputs}
     if len(fitting) > 1:
         raise ValueError(
@@ -108,11 +107,7 @@ def _found(
     spread = max(float(scores[np.isfinite(scores)].std()) for scores in before.values() if np.isfinite(scores).any())
     trial = max(1.0, spread) * np.random.default_rng(0).permutation(np.linspace(1, -1, n_outputs))
     for layer in reversed(layers.values()):
-        if _n_outputs(layer) != n_outputs:
-            continue
-        with _shifted(layer, trial):
-            after = read()
-        if min(_deviations(before, after, trial, layer), default=np.inf) <= 1:
+        if _n_outputs(layer) == n_outputs and min(_deviations(layer, trial, before, read), default=np.inf) <= 1:
             return layer
     tried = f"layer {next(iter(layers))!r}" if named else f"any of the {len(layers)} layers of {type(module).__name__}"
     raise ValueError(
@@ -122,19 +117,17 @@ def _found(
     )
 
 
-def _verify(layer: Any, before: _Readings, added: _Floats, read: Callable[[], _Readings]) -> None:
-    """Raise if the offsets themselves, unlike those of the trial, are lost on the way."""
-    with _shifted(layer, added):
+def _deviations(layer: Any, added: _Floats, before: _Readings, read: Callable[[], _Readings]) -> list[float]:
+    """Return, for each reading, how far it is from `before` plus `added` with this bias, relative to rounding.
+
+    The layer has another bias for a while; its own is not touched.
+    """
+    own = layer.bias
+    layer.bias = _new_bias(layer, added)
+    try:
         after = read()
-    if all(deviation > 1 for deviation in _deviations(before, after, added, layer)):
-        raise ValueError(
-            f"offsets must be such that {layer.weight.dtype} holds scores with them; the decisions of the folded model "
-            f"differ from those of its outputs plus offsets, which reach {np.abs(added).max():.3g}"
-        )
-
-
-def _deviations(before: _Readings, after: _Readings, added: _Floats, layer: Any) -> list[float]:
-    """Return, for each reading, the largest difference of `after` from `before` plus `added`, relative to rounding."""
+    finally:
+        layer.bias = own
     dtype = getattr(layer, "weight", layer.bias).dtype
     rounding = _TOLERANCE + 16 * torch.finfo(dtype if dtype.is_floating_point else torch.float32).eps
     return [_deviation(before[how], after[how], added) / rounding for how in before.keys() & after.keys()]
@@ -157,17 +150,6 @@ def _deviation(before: _Floats, after: _Floats, added: _Floats) -> float:
     scale = 1 + np.where(usable, np.abs(before), 0).max(axis=1) + np.abs(added).max()
     compared = usable.sum(axis=1) > 1
     return float((spread / scale)[compared].max()) if compared.any() else np.nan
-
-
-@contextmanager
-def _shifted(layer: Any, added: _Floats) -> Iterator[None]:
-    """Give the layer another bias for a while; its own is not touched."""
-    own = layer.bias
-    layer.bias = _new_bias(layer, added)
-    try:
-        yield
-    finally:
-        layer.bias = own
 
 
 def _new_bias(layer: Any, added: _Floats) -> Any:
@@ -234,10 +216,10 @@ def _numpy(logits: Any) -> _Floats:
 
 
 def _random_inputs(module: Any) -> Iterator[Any]:
-    """Yield inputs of the shapes that layers of the module take, first layers first, of several magnitudes."""
+    """Yield inputs of up to 16 shapes that layers of the module take, first layers first, of several magnitudes."""
     generator = torch.Generator().manual_seed(0)
     shapes = dict.fromkeys(shape for layer in module.modules() for shape in _input_shapes(layer))
-    for shape, n_values in list(shapes)[:_MOST_PROBES]:
+    for shape, n_values in list(shapes)[:16]:
         if n_values:
             yield torch.randint(n_values, shape, generator=generator)
         else:
@@ -250,7 +232,7 @@ def _input_shapes(layer: Any) -> Iterator[tuple[tuple[int, ...], int]]:
     if hasattr(layer, "num_embeddings"):
         yield (8, 16), layer.num_embeddings
     if hasattr(layer, "in_channels") and hasattr(layer, "kernel_size"):
-        for side in _SIZES:
+        for side in (28, 32, 64, 224):
             image = [side] * len(layer.kernel_size)
             yield (8, layer.in_channels, *image), 0
             if layer.in_channels == 1:  # the module itself may add the channel

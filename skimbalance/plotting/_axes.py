@@ -1,4 +1,7 @@
-"""The only module that imports matplotlib: axes, colours, line styles and legends."""
+"""The only module that imports matplotlib: axes, colours, line styles, marks and legends, and the layout of classes.
+
+Up to 40 classes have a row each, more are drawn by rank from frequent to rare.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -14,17 +17,25 @@ except ImportError as error:
     raise ImportError("skimbalance.plotting needs matplotlib: pip install 'skimbalance[plot]'") from error
 
 __all__ = [
+    "MANY",
     "Axes",
     "Options",
     "colours",
     "ink",
+    "label_classes",
     "line_style",
-    "marker",
+    "mark",
     "one_axes",
     "options",
     "place_legend",
     "two_axes",
 ]
+
+MANY = 40
+"""Up to this number of classes, each class has its own row."""
+
+_LONGEST = 24
+"""Maximal length of a class name; longer names are cut."""
 
 Axes: TypeAlias = Any
 """Matplotlib's Axes; its type hints differ between versions."""
@@ -36,15 +47,15 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Markers and lines that differ without colours, too; they repeat after six metrics."""
 
-_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito, *Color universal design*, 2008."""
-
 
 def colours() -> Sequence[str]:
-    """Return colours for lines: those of the user's style, colour-blind safe ones where it leaves the default."""
+    """Return colours for lines: those of the user's style, colour-blind safe ones where it leaves the default.
+
+    These are from Okabe and Ito, *Color universal design*, 2008.
+    """
     cycle = mpl.rcParams["axes.prop_cycle"]
     if cycle == mpl.rcParamsDefault["axes.prop_cycle"] or "color" not in cycle.keys:
-        return _OKABE_ITO
+        return "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
     return [str(colour) for colour in cycle.by_key()["color"]]
 
 
@@ -52,11 +63,6 @@ def line_style(number: int) -> dict[str, Any]:
     """Return the colour and the dashes of a line by its number."""
     palette = colours()
     return {"color": palette[number % len(palette)], "linestyle": _DASHES[number % len(_DASHES)]}
-
-
-def marker(number: int) -> str:
-    """Return the marker of a line by its number."""
-    return _MARKERS[number % len(_MARKERS)]
 
 
 def ink(strength: float = 1.0) -> tuple[float, float, float, float]:
@@ -105,3 +111,39 @@ def place_legend(
         return ax.legend(handles, labels, **options(given, loc="best"))
     place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
     return (ax if beside is None else beside).legend(handles, labels, **options(given, **place))
+
+
+def mark(
+    ax: Axes, x: float, lines: Sequence[Any], values: Mapping[str, float], *, hollow: bool = False, **style: Any
+) -> list[Any]:
+    """Mark at `x` the value of each line, which `values` has by the label of the line, and return the artists."""
+    artists = []
+    for number, line in enumerate(lines):
+        colour, shape = line.get_color(), _MARKERS[number % len(_MARKERS)]
+        fill = {"markerfacecolor": ax.get_facecolor() if hollow else colour}
+        fill |= {} if hollow else {"markeredgecolor": ink()}
+        look = options(style, color=colour, marker=shape, linestyle="none", markersize=8, zorder=3, **fill)
+        artists += ax.plot([x], [values[line.get_label()]], **look)
+    return artists
+
+
+def label_classes(ax: Axes, classes: npt.NDArray[Any], support: npt.NDArray[np.float64] | None) -> None:
+    """Label classes with their name and number of samples: a row for each from the top, or ranks along x if many."""
+    if len(classes) > MANY:
+        places = np.unique(np.linspace(0, len(classes) - 1, 6).round().astype(np.int64))
+        counts = [""] * len(places) if support is None else [f"\n{_number(count)}" for count in support[places]]
+        ax.set_xticks(places, [f"{place + 1}{count}" for place, count in zip(places, counts, strict=True)])
+        ax.set_xlim(-1, len(classes))
+        ax.set_xlabel("class" if support is None else "rank of the class, from frequent to rare; its number of samples")
+        return
+    counts = [""] * len(classes) if support is None else [f" ({_number(count)})" for count in support]
+    texts = (str(label) for label in classes.tolist())
+    names = [text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..." for text in texts]
+    ax.set_yticks(range(len(names)), [name + count for name, count in zip(names, counts, strict=True)])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_ylabel("class" if support is None else "class (its samples)")
+
+
+def _number(count: float) -> str:
+    """Return a number of samples, or a sum of weights, as short text."""
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:.3g}"

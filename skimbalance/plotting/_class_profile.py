@@ -9,9 +9,8 @@ import numpy.typing as npt
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_codes, check_column_labels, check_label_pair, check_sample_weight
 from skimbalance.metrics.counts import ClassProfile, Truth
-from skimbalance.plotting._axes import Axes, Options, colours, ink, options, place_legend, two_axes
-from skimbalance.plotting._classes import MANY, by_objective_value, by_row, frequent_first, running_mean
-from skimbalance.plotting._source import profile_on, tuner_of
+from skimbalance.plotting._axes import MANY, Axes, Options, colours, ink, label_classes, options, place_legend, two_axes
+from skimbalance.plotting._samples import profile_on, tuner_of
 
 __all__ = ["ClassProfileDisplay"]
 
@@ -105,11 +104,13 @@ class ClassProfileDisplay:
         """
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
-        if X is not None and y is not None:
-            return cls(profile_on(estimator, X, y, sample_weight)).plot(ax, **plot_options)
-        if sample_weight is not None:
+        if y is not None:
+            profile = profile_on(estimator, X, y, sample_weight)
+        elif sample_weight is None:
+            profile = tuner_of(estimator).class_profile_
+        else:
             raise ValueError("sample_weight goes with X and y; the samples of the fit have the weights of fit")
-        return cls(tuner_of(estimator).class_profile_).plot(ax, **plot_options)
+        return cls(profile).plot(ax, **plot_options)
 
     @classmethod
     def from_predictions(
@@ -189,22 +190,16 @@ class ClassProfileDisplay:
         self.before_: list[Any] = []
         self.after_: list[Any] = []
         self.changes_: list[Any] = []
-        order = frequent_first(profile.support, n_classes=n_classes)
-        pairs = {
-            "recall": (profile.recall_before, profile.recall_after),
-            "precision": (profile.precision_before, profile.precision_after),
-        }
-        for axes, (name, (before, after)) in zip(self.ax_, pairs.items(), strict=True):
+        order = np.argsort(-profile.support, kind="stable")
+        for axes, name in zip(self.ax_, ("recall", "precision"), strict=True):
+            before, after = (getattr(profile, f"{name}_{when}")[order] for when in ("before", "after"))
             draw = self._draw_many if many else self._draw_few
-            draw(axes, before[order], after[order], before_kwargs, after_kwargs)
+            draw(axes, before, after, before_kwargs, after_kwargs)
             (axes.set_ylabel if many else axes.set_xlabel)(name)
         recall, precision = self.ax_
-        if many:
-            by_objective_value(precision, profile.support[order], n_classes=n_classes)
-        else:
-            by_row(recall, profile.classes[order], profile.support[order])
-            if not new:
-                precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
+        label_classes(precision if many else recall, profile.classes[order], profile.support[order])
+        if not (many or new):
+            precision.set(yticks=recall.get_yticks(), yticklabels=[], ylim=recall.get_ylim())
         self.legend_ = place_legend(
             self.ax_[0], new=new, beside=self.ax_[1], loc="outside upper center", ncols=4, given=legend_kwargs
         )
@@ -238,6 +233,15 @@ class ClassProfileDisplay:
             ax.plot(places[risen], after[risen], color=colour, alpha=0.6, marker=".", markersize=4, linestyle="none")
         dashed = options(first, color=ink(), linestyle="--", linewidth=1.6)
         solid = options(second, color=ink(), linewidth=1.8)
-        self.before_ += ax.plot(places, running_mean(before), label=f"mean {names[0]}", **dashed)
-        self.after_ += ax.plot(places, running_mean(after), label=f"mean {names[1]}", **solid)
+        self.before_ += ax.plot(places, _running_mean(before), label=f"mean {names[0]}", **dashed)
+        self.after_ += ax.plot(places, _running_mean(after), label=f"mean {names[1]}", **solid)
         ax.set_ylim(-0.03, 1.03)
+
+
+def _running_mean(values: _Floats) -> _Floats:
+    """Return the running mean over a tenth of all values, without NaN."""
+    reach = max(2, len(values) // 20)
+    window = np.ones(2 * reach + 1)
+    known = np.isfinite(values)
+    total, number = (np.convolve(x, window)[reach:-reach] for x in (np.where(known, values, 0.0), known.astype(float)))
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 from skimbalance._core.decision_rule import ArgmaxRule, DecisionRule, rule_of
 from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import check_numbers
-from skimbalance.curve import ImbalanceCurve, imbalance_curve, named_metrics
+from skimbalance.curve import ImbalanceCurve, ScoredSamples, check_samples, imbalance_curve, named_metrics
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.imbalance import ImbalanceDegree
@@ -18,13 +18,12 @@ from skimbalance.plotting._axes import (
     Options,
     ink,
     line_style,
-    marker,
+    mark,
     one_axes,
     options,
     place_legend,
 )
-from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
-from skimbalance.tuner import OffsetTuner
+from skimbalance.plotting._samples import scores_of
 from skimbalance.tuner.checks import positive_label, resolve_metric
 
 __all__ = ["ChosenPoint", "ImbalanceCurveDisplay"]
@@ -180,26 +179,28 @@ class ImbalanceCurveDisplay:
         ImbalanceCurveDisplay
             The drawn display.
         """
-        require_one_label(estimator, cls.__name__)
-        source = source_of(estimator, X)
-        tuner = source.tuner
-        rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
+        tuner, scores, kind = scores_of(estimator, X, display=cls.__name__)
         objective = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label)
-        positive = positive_label(tuner.objective, tuner.classes_, tuner.pos_label)
-        drawn = named_metrics((objective, *_BESIDE) if metrics is None else metrics, rows.classes, positive)
-        curve = imbalance_curve(
-            source.scores,
+        curve, samples, drawn = _evaluated(
+            scores,
             y,
-            metrics=list(drawn.values()),
-            kind=source.kind,
+            metrics=(objective, *_BESIDE) if metrics is None else metrics,
+            kind=kind,
             classes=tuner.classes_,
-            pos_label=positive,
+            pos_label=positive_label(tuner.objective, tuner.classes_, tuner.pos_label),
             sample_weight=sample_weight,
             along=along,
             points=points,
         )
-        rule = rule_of(tuner, kind=source.kind)
-        chosen = _chosen(rows, rule, drawn, **_expected(tuner, objective.name))
+        expected = {}
+        if not isinstance(tuner.objective, ImbalanceState):  # whose score is no metric
+            expected = {
+                "objective": objective.name,
+                "score": getattr(tuner, "score_", None),
+                "score_interval": getattr(tuner, "score_interval_", None),
+                "confidence_level": tuner.confidence_level,
+            }
+        chosen = _chosen(samples, rule_of(tuner, kind=kind), drawn, **expected)
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     @classmethod
@@ -259,13 +260,11 @@ class ImbalanceCurveDisplay:
         ImbalanceCurveDisplay
             The drawn display.
         """
-        names = ("scores", "y_true")
-        rows = labelled(scores, y_true, kind=kind, classes=classes, sample_weight=sample_weight, names=names)
-        drawn = named_metrics(metrics, rows.classes, pos_label)
-        curve = imbalance_curve(
+        curve, samples, drawn = _evaluated(
             scores,
             y_true,
-            metrics=list(drawn.values()),
+            names=("scores", "y_true"),
+            metrics=metrics,
             kind=kind,
             classes=classes,
             pos_label=pos_label,
@@ -275,8 +274,8 @@ class ImbalanceCurveDisplay:
         )
         chosen = None
         if offsets is not None:
-            rule = ArgmaxRule(check_numbers("offsets", offsets, n_classes=len(rows.classes)), None, kind)
-            chosen = _chosen(rows, rule, drawn)
+            rule = ArgmaxRule(check_numbers("offsets", offsets, n_classes=len(curve.classes)), None, kind)
+            chosen = _chosen(samples, rule, drawn)
         return cls(curve, chosen=chosen).plot(ax, x=x, **plot_options)
 
     def plot(
@@ -319,15 +318,17 @@ class ImbalanceCurveDisplay:
         self.ax_, new = one_axes(ax, figsize=(8.0, 4.4))
         self.figure_ = self.ax_.figure
         self.lines_: list[Any] = []
-        self.chosen_: list[Any] = []
-        self.untuned_: list[Any] = []
-        self.expected_ = None
+        self.chosen_, self.untuned_, self.expected_ = [], [], None
         places = self.curve.degree if x == "degree" else self.curve.tau
         for number, (name, values) in enumerate(self.curve.values.items()):
             self.lines_ += self.ax_.plot(places, values, label=name, **options(curve_kwargs, **line_style(number)))
-        if self.chosen is not None:
-            self._mark(self.chosen, x, chosen_kwargs)
-            self._expect(self.chosen, x, expected_kwargs)
+        if (chosen := self.chosen) is not None:
+            at, untuned_at = self._place(chosen.degree, x), self._place(chosen.untuned_degree, x)
+            self.untuned_ = mark(self.ax_, untuned_at, self.lines_, chosen.untuned_values, hollow=True)
+            self.untuned_[0].set_label("without offsets")
+            self.chosen_ = mark(self.ax_, at, self.lines_, chosen.values, **(chosen_kwargs or {}))
+            self.chosen_[0].set_label("with the chosen offsets")
+            self._expect(chosen, at, expected_kwargs)
         self.ax_.set(xlabel=_AXIS[x], ylabel="metric")
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self
@@ -340,28 +341,9 @@ class ImbalanceCurveDisplay:
         degrees, first = np.unique(self.curve.degree[near], return_index=True)
         return float(np.interp(degree, degrees, self.curve.tau[near][first]))
 
-    def _mark(self, chosen: ChosenPoint, x: Place, given: Options) -> None:
-        """Mark the decisions with the chosen offsets and those without."""
-        marked: tuple[tuple[list[Any], float, Mapping[str, float], Options, dict[str, Any]], ...] = (
-            (self.untuned_, chosen.untuned_degree, chosen.untuned_values, None, {}),
-            (self.chosen_, chosen.degree, chosen.values, given, {"markeredgecolor": ink()}),
-        )
-        for artists, degree, values, style, more in marked:
-            place = self._place(degree, x)
-            for number, line in enumerate(self.lines_):
-                colour = line.get_color()
-                fill = colour if more else self.ax_.get_facecolor()
-                look = {"color": colour, "markerfacecolor": fill, "marker": marker(number), **more}
-                value = values[line.get_label()]
-                artists += self.ax_.plot(
-                    [place], [value], **options(style, linestyle="none", markersize=8, zorder=3, **look)
-                )
-            artists[0].set_label("with the chosen offsets" if more else "without offsets")
-
-    def _expect(self, chosen: ChosenPoint, x: Place, given: Options) -> None:
-        """Draw the expected objective on unseen data."""
-        drawn = {line.get_label(): line for line in self.lines_}
-        if chosen.score is None or chosen.objective not in drawn:
+    def _expect(self, chosen: ChosenPoint, at: float, given: Options) -> None:
+        """Draw the expected objective on unseen data, if it is one of the curves, at the x position `at`."""
+        if chosen.score is None or chosen.objective not in self.curve.values:
             return
         reach, level = None, ""
         if chosen.score_interval is not None:
@@ -372,7 +354,7 @@ class ImbalanceCurveDisplay:
             given, color=ink(0.9), fmt="_", markersize=14, markeredgewidth=2, elinewidth=1.4, capsize=5, zorder=2.5
         )
         self.expected_ = self.ax_.errorbar(
-            [self._place(chosen.degree, x)],
+            [at],
             [chosen.score],
             yerr=reach,
             label=f"{chosen.objective} expected\non unseen data{level}",
@@ -380,9 +362,29 @@ class ImbalanceCurveDisplay:
         )
 
 
-def _chosen(rows: Rows, rule: DecisionRule, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
+def _evaluated(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    metrics: Sequence[str | Metric],
+    kind: Kind,
+    classes: ArrayLike | None,
+    pos_label: Label,
+    sample_weight: ArrayLike | None,
+    names: tuple[str, str] = ("X", "y"),
+    **path: Any,
+) -> tuple[ImbalanceCurve, ScoredSamples, dict[str, Metric]]:
+    """Return the curve, its samples and its metrics by name."""
+    given: dict[str, Any] = {"kind": kind, "classes": classes, "sample_weight": sample_weight}
+    samples = check_samples(scores, y, names=names, **given)
+    drawn = named_metrics(metrics, samples.classes, pos_label)
+    curve = imbalance_curve(scores, y, metrics=list(drawn.values()), pos_label=pos_label, **given, **path)
+    return curve, samples, drawn
+
+
+def _chosen(samples: ScoredSamples, rule: DecisionRule, metrics: Mapping[str, Metric], **expected: Any) -> ChosenPoint:
     """Evaluate the decisions with offsets and without."""
-    tuned, untuned = rows.decided(rule), rows.decided(rule.untuned())
+    tuned, untuned = samples.count(rule), samples.count(rule.untuned())
     degree = ImbalanceDegree()
     return ChosenPoint(
         degree=degree.value(tuned),
@@ -391,15 +393,3 @@ def _chosen(rows: Rows, rule: DecisionRule, metrics: Mapping[str, Metric], **exp
         untuned_values={name: metric.value(untuned) for name, metric in metrics.items()},
         **expected,
     )
-
-
-def _expected(tuner: OffsetTuner, objective: str) -> dict[str, Any]:
-    """Return the expected objective of a tuner, empty for an imbalance state, whose score is no metric."""
-    if isinstance(tuner.objective, ImbalanceState):
-        return {}
-    return {
-        "objective": objective,
-        "score": getattr(tuner, "score_", None),
-        "score_interval": getattr(tuner, "score_interval_", None),
-        "confidence_level": tuner.confidence_level,
-    }

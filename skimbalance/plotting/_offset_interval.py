@@ -9,9 +9,8 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import check_numbers
-from skimbalance.plotting._axes import Axes, Options, colours, ink, one_axes, options, place_legend
-from skimbalance.plotting._classes import MANY, by_objective_value, by_row, frequent_first
-from skimbalance.plotting._source import tuner_of
+from skimbalance.plotting._axes import MANY, Axes, Options, colours, ink, label_classes, one_axes, options, place_legend
+from skimbalance.plotting._samples import tuner_of
 
 __all__ = ["OffsetIntervalDisplay"]
 
@@ -216,15 +215,11 @@ class OffsetIntervalDisplay:
         size = (8.5, 4.0) if many else (7.5, 1.5 + 0.27 * max(n_classes, 4))
         self.ax_, new = one_axes(ax, figsize=size)
         self.figure_ = self.ax_.figure
-        order = frequent_first(self.support, n_classes=n_classes)
-        support = None if self.support is None else self.support[order]
+        order = np.arange(n_classes) if self.support is None else np.argsort(-self.support, kind="stable")
         self._draw_offsets(order, point_kwargs, interval_kwargs, upright=many)
         self._draw_paths(order, path_kwargs, upright=many)
         labels = np.arange(n_classes) if self.classes is None else self.classes
-        if many:
-            by_objective_value(self.ax_, support, n_classes=n_classes)
-        else:
-            by_row(self.ax_, labels[order], support)
+        label_classes(self.ax_, labels[order], None if self.support is None else self.support[order])
         (self.ax_.set_ylabel if many else self.ax_.set_xlabel)("offset, added to the log-score")
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -10,31 +9,19 @@ import numpy as np
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import threshold_of
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import check_label, check_label_vector, shown
-from skimbalance.curve import named_metrics
+from skimbalance._core.validation import check_label_vector, shown
+from skimbalance.curve import check_samples
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
-from skimbalance.plotting._axes import (
-    Axes,
-    Options,
-    ink,
-    line_style,
-    marker,
-    one_axes,
-    options,
-    place_legend,
-)
-from skimbalance.plotting._source import Rows, labelled, require_one_label, source_of
+from skimbalance.plotting._axes import Axes, Options, ink, line_style, mark, one_axes, options, place_legend
+from skimbalance.plotting._samples import scores_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.checks import bounds_of, resolve_metric
+from skimbalance.tuner.checks import resolve_metric
 
 __all__ = ["ThresholdCurveDisplay"]
 
 Scale = Literal["probability", "logit"]
-
-_BESIDE = ("precision", "recall")
-"""Metrics that are drawn in addition to the objective of a tuner."""
 
 _HATCHES = ("//", "\\\\", "..", "xx")
 _SMALLEST = 1e-6
@@ -154,25 +141,19 @@ class ThresholdCurveDisplay:
         ThresholdCurveDisplay
             The drawn display.
         """
-        require_one_label(estimator, cls.__name__)
-        source = source_of(estimator, X)
-        tuner = source.tuner
-        _require_two("estimator", len(tuner.classes_))
-        rows = labelled(source.scores, y, kind=source.kind, classes=tuner.classes_, sample_weight=sample_weight)
-        objective = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label)
-        second = tuner.pos_label_ == tuner.classes_[1]
-        threshold = tuner.threshold_ if second else 1 - tuner.threshold_
-        curve = _computed(
-            rows,
-            (objective, *_BESIDE) if metrics is None else metrics,
+        tuner, scores, kind = scores_of(estimator, X, display=cls.__name__)
+        _require_binary("estimator", len(tuner.classes_))
+        samples = check_samples(scores, y, kind=kind, classes=tuner.classes_, sample_weight=sample_weight)
+        if metrics is None:
+            metrics = resolve_metric(tuner.objective, tuner.classes_, tuner.pos_label), "precision", "recall"
+        threshold, interval = _chosen(tuner)
+        curve = threshold_curve(
+            samples,
+            metrics,
             tuner.constraints if constraints is None else constraints,
             pos_label=tuner.pos_label_,
             threshold=threshold,
-            kind=source.kind,
         )
-        interval = _interval(tuner)
-        if interval is not None and not second:
-            interval = (1 - interval[1], 1 - interval[0])
         return cls(curve, threshold=threshold, threshold_interval=interval).plot(ax, **plot_options)
 
     @classmethod
@@ -195,7 +176,7 @@ class ThresholdCurveDisplay:
         Parameters
         ----------
         y_true : array-like of shape (n,)
-            The label of each row, of two.
+            The label of each sample, of two.
         y_score : array-like of shape (n,) or (n, 2)
             Scores of samples that the classifier was not trained on.
         metrics : sequence of str or metric, default=("f1", "precision", "recall")
@@ -221,12 +202,13 @@ class ThresholdCurveDisplay:
             The drawn display.
         """
         shape = to_numpy(y_score, name="y_score").shape
-        _require_two("y_score", shape[1] if len(shape) == 2 else 2)
-        _require_two("y_true", len(np.unique(check_label_vector("y_true", y_true))))
-        rows = labelled(y_score, y_true, kind=kind, sample_weight=sample_weight, names=("y_score", "y_true"))
+        _require_binary("y_score", shape[1] if len(shape) == 2 else 2)
+        _require_binary("y_true", len(np.unique(check_label_vector("y_true", y_true))))
+        names = ("y_score", "y_true")
+        samples = check_samples(y_score, y_true, kind=kind, sample_weight=sample_weight, names=names)
         if threshold is not None and not (0 <= threshold <= 1 or math.isinf(threshold)):
             raise ValueError(f"threshold must be a probability; got {shown(threshold)}")
-        curve = _computed(rows, metrics, constraints, pos_label=pos_label, threshold=threshold, kind=kind)
+        curve = threshold_curve(samples, metrics, constraints, pos_label=pos_label, threshold=threshold)
         return cls(curve, threshold=threshold).plot(ax, **plot_options)
 
     def plot(
@@ -269,9 +251,6 @@ class ThresholdCurveDisplay:
         self.ax_, new = one_axes(ax, figsize=(8.0, 4.2))
         self.figure_ = self.ax_.figure
         low, high = self._set_scale(scale)
-        self.lines_: list[Any] = []
-        self.chosen_: list[Any] = []
-        self.shades_: list[Any] = []
         self._draw_curves(curve_kwargs, low=low, high=high)
         self.ax_.axvline(0.5, color=ink(0.5), linestyle=":", linewidth=1.2, label="default: 0.5", zorder=1)
         self._mark(threshold_kwargs, low=low, high=high)
@@ -292,12 +271,18 @@ class ThresholdCurveDisplay:
         high = 1 - float(np.clip((1 - cuts.max(initial=0.5)) / 2, _SMALLEST, 0.25))
         self.ax_.set_xscale("logit")
         self.ax_.set_xlim(low, high)
-        ticks = _probabilities(low, high)
+        tails = [10.0**-power for power in range(1, 7)]
+        n_ticks = sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)
+        tails = tails[:: 1 + n_ticks // 9]  # at most nine ticks
+        below, above = ([tail for tail in tails if tail >= edge] for edge in (low, 1 - high))
+        ticks = [*reversed(below), 0.5, *(1 - tail for tail in above)]
         self.ax_.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         self.ax_.set_xticks([], minor=True)
         return low, high
 
     def _draw_curves(self, given: Options, *, low: float, high: float) -> None:
+        """Draw a curve for each metric, with a step at each threshold."""
+        self.lines_: list[Any] = []
         edges = np.clip(np.append(self.curve.thresholds, 1.0), low, high)
         for number, (name, values) in enumerate(self.curve.values.items()):
             style = options(given, **line_style(number))
@@ -308,15 +293,13 @@ class ThresholdCurveDisplay:
 
     def _mark(self, given: Options, *, low: float, high: float) -> None:
         """Mark the chosen threshold, its interval, and the metrics there."""
-        self.threshold_ = self.interval_ = None
+        self.threshold_, self.interval_, self.chosen_ = None, None, []
         if self.threshold is None:
             return
         place = float(np.clip(self.threshold, low, high))
         style = options(given, color=ink(), linewidth=1.4, zorder=2)
         self.threshold_ = self.ax_.axvline(place, label=f"chosen: {self.threshold:.3g}", **style)
-        for number, (line, value) in enumerate(zip(self.lines_, self.curve.at(self.threshold).values(), strict=True)):
-            look = {"color": line.get_color(), "markeredgecolor": ink(), "marker": marker(number)}
-            self.chosen_ += self.ax_.plot([place], [value], linestyle="none", markersize=7, zorder=3, **look)
+        self.chosen_ = mark(self.ax_, place, self.lines_, self.curve.at(self.threshold), markersize=7)
         if self.threshold_interval is not None:
             ends = np.clip(self.threshold_interval, low, high)
             self.interval_ = self.ax_.plot(
@@ -333,59 +316,29 @@ class ThresholdCurveDisplay:
 
     def _shade(self, given: Options, *, low: float, high: float) -> None:
         """Shade the thresholds that violate a constraint."""
-        for number, (name, stretches) in enumerate(self.curve.violations.items()):
+        self.shades_: list[Any] = []
+        for number, (name, intervals) in enumerate(self.curve.violations.items()):
             hatch = _HATCHES[number % len(_HATCHES)]
             style = options(given, facecolor=ink(0.08), edgecolor=ink(0.2), hatch=hatch, linewidth=0.0, zorder=0.5)
             label = f"violated: {name}"
-            for start, stop in np.clip(stretches, low, high):
+            for start, stop in np.clip(intervals, low, high):
                 self.shades_.append(self.ax_.axvspan(start, stop, label=label, **style))
                 label = ""
 
 
-def _probabilities(low: float, high: float) -> list[float]:
-    """Return at most nine round probabilities as ticks of a logit scale."""
-    tails = [10.0**-power for power in range(1, 7)]
-    step = 1 + (sum(tail >= low for tail in tails) + sum(1 - tail <= high for tail in tails)) // 9
-    below, above = ([tail for tail in tails[::step] if tail >= edge] for edge in (low, 1 - high))
-    return [*reversed(below), 0.5, *(1 - tail for tail in above)]
-
-
-def _require_two(name: str, n_classes: int) -> None:
+def _require_binary(name: str, n_classes: int) -> None:
     if n_classes != 2:
         raise ValueError(
             f"{name} must be binary, since only binary problems have a threshold; got {n_classes}. "
-            f"ImbalanceCurveDisplay "
-            "takes any number"
+            "ImbalanceCurveDisplay takes any number"
         )
 
 
-def _computed(
-    rows: Rows,
-    metrics: Sequence[str | Metric],
-    constraints: Sequence[Constraint],
-    *,
-    pos_label: Label,
-    threshold: float | None,
-    kind: Kind,
-) -> ThresholdCurve:
-    """Evaluate metrics and constraints along all thresholds."""
-    required = bounds_of(constraints, rows.classes, pos_label)
-    positive = 1 if pos_label is None else check_label("pos_label", pos_label, rows.classes)
-    curve = threshold_curve(
-        rows,
-        named_metrics(metrics, rows.classes, pos_label),
-        {str(constraint): requirement for constraint, requirement in zip(constraints, required, strict=True)},
-        of=positive,
-        kept=[0.5] if threshold is None else [0.5, threshold],
-    )
-    # Logits, such as margins of a `decision_function`, need not be calibrated.
-    return replace(curve, quantity="logistic function of the score" if kind == "logits" else "probability")
-
-
-def _interval(tuner: OffsetTuner) -> tuple[float, float] | None:
-    """Return the thresholds that correspond to the interval of the offsets."""
-    if not hasattr(tuner, "offsets_interval_"):
-        return None
-    low, high = to_numpy(tuner.offsets_interval_)
-    ends = np.stack([low[0], high[1]]), np.stack([high[0], low[1]])
-    return threshold_of(ends[0], kind=tuner.kind), threshold_of(ends[1], kind=tuner.kind)
+def _chosen(tuner: OffsetTuner) -> tuple[float, tuple[float, float] | None]:
+    """Return the threshold on the probability of the positive class, and the thresholds that its interval ends at."""
+    second, chosen, interval = tuner.pos_label_ == tuner.classes_[1], tuner.threshold_, None
+    if hasattr(tuner, "offsets_interval_"):
+        low, high = to_numpy(tuner.offsets_interval_)
+        start, stop = (threshold_of(np.stack(ends), kind=tuner.kind) for ends in ((low[0], high[1]), (high[0], low[1])))
+        interval = (start, stop) if second else (1 - stop, 1 - start)
+    return chosen if second else 1 - chosen, interval

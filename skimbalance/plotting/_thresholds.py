@@ -8,13 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import log_scores
+from skimbalance._core.typing import Label
+from skimbalance._core.validation import check_label
+from skimbalance.classifier.response import proba_of_second
+from skimbalance.curve import ScoredSamples, named_metrics
+from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
-from skimbalance.plotting._source import Rows
 from skimbalance.solvers._base import Problem
 from skimbalance.solvers._line_search import cuts_apart
 from skimbalance.solvers.binary import line_of, trace_along
+from skimbalance.tuner.checks import bounds_of
 
 __all__ = ["ThresholdCurve", "threshold_curve"]
 
@@ -30,13 +35,14 @@ class ThresholdCurve:
 
     `values` are metrics by name: entry i holds for thresholds between `thresholds[i]` and the next, the last up to one.
     The first is minus infinity, where even a probability of zero is enough. `violations` has for each constraint, as
-    text, the stretches of thresholds (r, 2) that do not meet it.
+    text, the intervals of thresholds (r, 2) that violate it.
 
     The second class is predicted where its probability is at least the threshold, so that entry i holds at
     `thresholds[i + 1]` too. The first class, which loses ties, is predicted where its probability is greater:
     `second` is then false, and entry i holds at `thresholds[i]`.
 
-    Of logits thresholds are on their logistic function, as `quantity` names it.
+    Logits, such as margins of a `decision_function`, need not be calibrated: thresholds are on their logistic function,
+    as `quantity` names it.
     """
 
     thresholds: _Floats
@@ -53,45 +59,55 @@ class ThresholdCurve:
 
 
 def threshold_curve(
-    rows: Rows,
-    metrics: Mapping[str, Metric],
-    requirements: Mapping[str, BoundConstraint],
+    samples: ScoredSamples,
+    metrics: Sequence[str | Metric],
+    constraints: Sequence[Constraint],
     *,
-    of: int = 1,
-    kept: Sequence[float] = (),
+    pos_label: Label,
+    threshold: float | None,
 ) -> ThresholdCurve:
-    """Evaluate metrics at the distinct cuts, and at the thresholds `kept` whatever is left out; binary only.
+    """Evaluate metrics and constraints at the thresholds that change a decision; binary only.
 
-    The thresholds are on the probability of the class with the code `of`.
+    The thresholds are on the probability of `pos_label`. Of many a selection is kept, which includes 0.5, `threshold`
+    and the maximum of each metric.
     """
-    cuts = _Cuts(rows, of)
-    held = [_place(cuts.thresholds, each, second=of == 1) for each in kept]
-    known = {name: cuts.along(metric) for name, metric in metrics.items() if metric.decomposition != "general"}
-    best = [int(np.argmax(metrics[name].merit(values))) for name, values in known.items()]
-    drawn = _thinned(cuts.log_odds, cuts.thresholds, best + held)
-    missed = {name: to_numpy(r.violation(cuts.along(r.metric))) > 0 for name, r in requirements.items()}
+    bounds = bounds_of(constraints, samples.classes, pos_label)
+    of = 1 if pos_label is None else check_label("pos_label", pos_label, samples.classes)
+    named = named_metrics(metrics, samples.classes, pos_label)
+    cuts = _Cuts(samples, of)
+    known = {name: cuts.along(metric) for name, metric in named.items() if metric.decomposition != "general"}
+    kept = [int(np.argmax(named[name].merit(values))) for name, values in known.items()]
+    kept += [_place(cuts.thresholds, each, second=of == 1) for each in (0.5, threshold) if each is not None]
+    drawn = _thinned(cuts.log_odds, cuts.thresholds, kept)
     return ThresholdCurve(
         thresholds=cuts.thresholds[drawn],
         values={
             name: known[name][drawn] if name in known else cuts.one_by_one(metric, drawn)
-            for name, metric in metrics.items()
+            for name, metric in named.items()
         },
-        violations={name: _stretches(cuts.thresholds, where) for name, where in missed.items()},
-        label=rows.classes[of],
+        violations={
+            str(constraint): _intervals(cuts.thresholds, to_numpy(bound.violation(cuts.along(bound.metric))) > 0)
+            for constraint, bound in zip(constraints, bounds, strict=True)
+        },
+        label=samples.classes[of],
         second=of == 1,
+        quantity="logistic function of the score" if samples.kind == "logits" else "probability",
     )
 
 
 class _Cuts:
     """All cuts that decide differently, (m,): from everything predicted as the class `of` to nothing."""
 
-    def __init__(self, rows: Rows, of: int) -> None:
-        self._rows, self._of = rows, of
-        self._problem = Problem(rows.scores, rows.truth, METRICS["accuracy"])  # of both classes: the second moves
+    def __init__(self, samples: ScoredSamples, of: int) -> None:
+        self._truth, self._of = samples.truth, of
+        scores = np.asarray(log_scores(samples.scores, kind=samples.kind))
+        self._problem = Problem(scores, samples.truth, METRICS["accuracy"])  # of both classes: the second moves
         self._line = line_of(self._problem)
         margins = to_numpy(self._line.margins.values[0, :]).astype(np.float64)
-        places, falling = np.flatnonzero(to_numpy(cuts_apart(self._line.margins))[0]), np.sort(rows.proba)[::-1]
-        # At place i the second class has the i rows where it is most probable; a threshold is the greatest
+        places = np.flatnonzero(to_numpy(cuts_apart(self._line.margins))[0])
+        proba = np.asarray(proba_of_second(samples.scores, kind=samples.kind), dtype=np.float64)
+        falling = np.sort(proba)[::-1]
+        # At place i the second class has the i samples where it is most probable; a threshold is the greatest
         # probability that is not predicted.
         if of == 1:
             self._places, self.log_odds = places[::-1], -np.append(margins, np.inf)[places[::-1]]
@@ -110,7 +126,7 @@ class _Cuts:
         between = np.append((self.log_odds[1:] + self.log_odds[:-1]) / 2, self.log_odds[-1] + 1)[which]
         scores, of = self._problem.scores.astype(np.float64), self._of
         margins = scores[:, of] - scores[:, 1 - of]
-        counts = (self._rows.truth.count(np.where(margins > cut, of, 1 - of), confusion=True) for cut in between)
+        counts = (self._truth.count(np.where(margins > cut, of, 1 - of), confusion=True) for cut in between)
         return np.asarray([metric.value(count) for count in counts])
 
 
@@ -134,7 +150,7 @@ def _thinned(log_odds: _Floats, thresholds: _Floats, kept: list[int]) -> npt.NDA
     return np.unique(np.clip(np.concatenate(grids), 0, size - 1))
 
 
-def _stretches(thresholds: _Floats, where: npt.NDArray[np.bool_]) -> _Floats:
+def _intervals(thresholds: _Floats, where: npt.NDArray[np.bool_]) -> _Floats:
     """Return the intervals (r, 2) of the thresholds where `where` is True."""
     edges = np.diff(np.concatenate([[0], where.astype(np.int8), [0]]))
     ends = np.append(thresholds, 1.0)

@@ -16,8 +16,6 @@ __all__ = ["TrainingCurveDisplay"]
 
 _Floats = npt.NDArray[np.float64]
 
-_BEFORE, _AFTER = "valid_{}_untuned", "valid_{}_tuned"
-
 
 class TrainingCurveDisplay:
     """A metric on the validation samples after each epoch, without and with offsets.
@@ -139,12 +137,19 @@ class TrainingCurveDisplay:
         TrainingCurveDisplay
             The drawn display.
         """
-        rows = list(history)
-        name = _objective_in(rows, objective)
-        untuned, tuned = (_recorded(rows, key.format(name)) for key in (_BEFORE, _AFTER))
-        epochs = np.asarray([row.get("epoch", number) for number, row in enumerate(rows, start=1)], dtype=np.int64)
-        metric = objective if isinstance(objective, Metric) else _metric_named(name)
-        kept = [epoch for epoch, row in zip(epochs, rows, strict=True) if row.get(f"{_AFTER.format(name)}_best")]
+        records = list(history)
+        name = _objective_in(records, objective)
+        untuned, tuned = (
+            np.asarray([each.get(f"valid_{name}_{which}", math.nan) for each in records], dtype=np.float64)
+            for which in ("untuned", "tuned")
+        )
+        epochs = np.asarray([each.get("epoch", number) for number, each in enumerate(records, start=1)], dtype=np.int64)
+        kept = [epoch for epoch, each in zip(epochs, records, strict=True) if each.get(f"valid_{name}_tuned_best")]
+        if isinstance(objective, Metric):
+            metric = objective
+        else:  # higher values of unknown metrics are better, except of costs
+            cost = Cost([[0, 1], [1, 0]])
+            metric = cost if name == cost.name else METRICS.get(name, METRICS["accuracy"])
         display = cls(
             epochs,
             untuned=untuned,
@@ -214,15 +219,11 @@ class TrainingCurveDisplay:
         )
 
 
-def _objective_in(rows: Sequence[Mapping[str, Any]], objective: str | Metric | None) -> str:
+def _objective_in(records: Sequence[Mapping[str, Any]], objective: str | Metric | None) -> str:
     """Return the name of the objective to draw."""
-    head, tail = _AFTER.split("{}")
-    keys = {key for row in rows for key in row}
-    known = sorted(
-        name
-        for name in (key[len(head) : -len(tail)] for key in keys if key.startswith(head) and key.endswith(tail))
-        if _BEFORE.format(name) in keys
-    )
+    keys = {key for record in records for key in record}
+    names = (key.removeprefix("valid_").removesuffix("_untuned") for key in keys if key.endswith("_untuned"))
+    known = sorted(name for name in names if {f"valid_{name}_tuned", f"valid_{name}_untuned"} <= keys)
     if not known:
         raise ValueError(
             "history holds no valid_<objective>_untuned and valid_<objective>_tuned: train the net with "
@@ -234,17 +235,6 @@ def _objective_in(rows: Sequence[Mapping[str, Any]], objective: str | Metric | N
     if name not in known:
         raise ValueError(f"objective={name!r} is not in the history, which holds {', '.join(known)}")
     return name
-
-
-def _recorded(rows: Sequence[Mapping[str, Any]], key: str) -> _Floats:
-    """Return the values of a key, NaN for epochs that lack it."""
-    return np.asarray([row.get(key, math.nan) for row in rows], dtype=np.float64)
-
-
-def _metric_named(name: str) -> Metric:
-    """Return a metric that defines which values are better; of unknown metrics except costs, higher values."""
-    cost = Cost([[0, 1], [1, 0]])
-    return cost if name == cost.name else METRICS.get(name, METRICS["accuracy"])
 
 
 def _best(epochs: npt.NDArray[np.int64], values: _Floats, metric: Metric) -> int | None:

@@ -26,6 +26,7 @@ COMPARED += ["bias_adjustment", "empirical", "robust"]
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
 def test_python_blocks_run(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some save files
     X, codes = make_classification(400, weights=[0.9], random_state=0)
     y = np.array(["fine", "fraud"])[codes]
     model = LogisticRegression()
@@ -46,7 +47,6 @@ def test_python_blocks_run(block, tmp_path, monkeypatch):
         names |= {"dask_logits": da.from_array(logits, chunks=100), "dask_y": da.from_array(y == "fraud", chunks=100)}
     if "plotting" in block:
         pytest.importorskip("matplotlib").use("agg")
-        monkeypatch.chdir(tmp_path)
         names["clf"] = TunedOffsetClassifierCV(model, objective="f1").fit(X, y)
     exec(block, names)  # the blocks are ours
 

@@ -1,4 +1,4 @@
-"""Rows and fitted tuners for the tests of displays."""
+"""Samples and fitted tuners for the tests of displays."""
 
 import functools
 
@@ -10,14 +10,14 @@ from skimbalance.goals import AtLeast
 
 
 def two(seed=0, n_samples=400):
-    """Probabilities of "fraud", rare, and labels."""
+    """Probabilities of "fraud", the minority class, and labels."""
     rng = np.random.default_rng(seed)
     rare = rng.random(n_samples) < 0.15
     return expit(2.5 * rare - 2.5 + rng.normal(size=n_samples)), np.where(rare, "fraud", "fine")
 
 
 def several(seed=0, n_classes=4, n_samples=600):
-    """Probabilities (n, K) and long-tailed labels, each class with rows."""
+    """Probabilities (n, K) and long-tailed labels, each class with samples."""
     rng = np.random.default_rng(seed)
     shares = 1 / np.arange(1, n_classes + 1)
     codes = np.concatenate(
@@ -33,13 +33,13 @@ def several(seed=0, n_classes=4, n_samples=600):
 
 @functools.cache
 def tuner_of_two(**options):
-    """A tuner fitted for two classes, with a floor."""
+    """A binary tuner with a lower bound."""
     return OffsetTuner("f1", estimate="plugin", constraints=[AtLeast("recall", 0.6)], **options).fit(*two())
 
 
 @functools.cache
 def tuner_of_several(n_classes=4):
-    """A tuner fitted for several classes."""
+    """A multiclass tuner."""
     return OffsetTuner("f1_macro", estimate="plugin").fit(*several(n_classes=n_classes))
 
 

@@ -125,7 +125,7 @@ class TestConventions:
 
 
 class TestWeights:
-    def test_without_routing_weights_reach_both(self):
+    def test_without_routing_both_get_the_weights(self):
         X, y = draw()
         weights = np.random.default_rng(0).random(len(y))
         clf = TunedOffsetClassifierCV(logistic(), store_cv_results=True).fit(X, y, sample_weight=weights)
@@ -135,7 +135,7 @@ class TestWeights:
         tuner = OffsetTuner().fit(clf.cv_results_["scores"], y[samples], sample_weight=weights[samples])
         np.testing.assert_array_equal(clf.offsets_, tuner.offsets_)
 
-    def test_an_estimator_that_takes_none_is_told_of(self):
+    def test_an_estimator_that_takes_no_weights_causes_a_warning(self):
         X, y = draw()
         with pytest.warns(UserWarning, match="Pipeline.fit takes no sample_weight: the weights reach the tuner alone"):
             TunedOffsetClassifierCV(make_pipeline(StandardScaler(), logistic())).fit(

@@ -56,7 +56,7 @@ def grouped():
 @pytest.mark.usefixtures("routing")
 class TestGroups:
     @pytest.mark.parametrize("cv", [GroupKFold(3), StratifiedGroupKFold(3), KFold(3), None])
-    def test_they_reach_the_tuner(self, grouped, cv):
+    def test_the_tuner_gets_the_groups(self, grouped, cv):
         X, y, groups = grouped
         clf = tuned(cv=cv, store_cv_results=True).fit(X, y, groups=groups)
         stored = clf.cv_results_
@@ -66,7 +66,7 @@ class TestGroups:
             assert len(set(zip(stored["groups"], stored["fold"], strict=True))) == 60
         assert clf.score_interval_ != clf.retune(X, y).score_interval_
 
-    def test_they_reach_it_within_a_search(self, grouped):
+    def test_the_tuner_gets_the_groups_within_a_search(self, grouped):
         X, y, groups = grouped
         within = tuned(cv=StratifiedGroupKFold(3), store_cv_results=True)
         search = GridSearchCV(within, {"estimator__C": [0.1, 1.0]}, cv=GroupKFold(2)).fit(X, y, groups=groups)
@@ -89,7 +89,7 @@ class TestGroups:
             clf.retune(groups=groups)
 
     @pytest.mark.parametrize("groups", [np.zeros(10), np.full(300, np.nan)])
-    def test_what_they_cannot_be_is_said_before_anything_is_fitted(self, groups):
+    def test_invalid_groups_raise_before_anything_is_fitted(self, groups):
         X, y = draw(n_classes=2)
         clf = tuned(cv=KFold(3))
         with pytest.raises(ValueError, match="groups must"):
@@ -105,7 +105,7 @@ class TestGroups:
 
 
 class TestRepeatedSplits:
-    def test_a_row_counts_once(self):
+    def test_a_sample_with_several_scores_counts_once(self):
         X, y = draw(n_classes=2, n_samples=150)
         repeats = RepeatedStratifiedKFold(n_splits=3, n_repeats=10, random_state=0)
         many, once = (tuned(cv=cv, store_cv_results=True).fit(X, y) for cv in (repeats, StratifiedKFold(3)))
@@ -118,7 +118,7 @@ class TestRepeatedSplits:
         assert_alike(many.tuner_, by_hand(many, samples, sample_weight=np.full(1500, 0.1)))
         assert_alike(many.retune().tuner_, many.tuner_)
 
-    def test_weights_are_shared_by_the_scores_of_a_row(self, rng):
+    def test_the_scores_of_a_sample_share_its_weight(self, rng):
         X, y = draw(n_classes=2, n_samples=120)
         weights = rng.random(120)
         cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=3, random_state=0)
@@ -136,7 +136,7 @@ class TestRepeatedSplits:
         np.testing.assert_allclose(clf.tuner_.class_profile_.support, expected)
         assert_alike(clf.tuner_, by_hand(clf, samples, sample_weight=1 / np.bincount(samples)[samples]))
 
-    def test_few_rows_stay_few(self):
+    def test_several_scores_of_few_samples_remain_few_samples(self):
         X, y = draw(n_classes=2, n_samples=100)
         rare = np.flatnonzero(y == "blue")[:9]
         y = np.where(np.isin(np.arange(100), rare), "blue", "amber")
@@ -145,7 +145,7 @@ class TestRepeatedSplits:
             tuned(cv=cv).fit(X, y)
 
     @pytest.mark.parametrize("with_weights", [False, True])
-    def test_where_each_row_is_scored_once_nothing_is_known_of_groups(self, with_weights):
+    def test_samples_with_one_score_have_no_groups(self, with_weights):
         X, y = draw(n_classes=2, n_samples=150)
         weights = np.linspace(0.5, 1.5, 150) if with_weights else None
         clf = tuned(store_cv_results=True).fit(X, y, sample_weight=weights)
@@ -154,7 +154,7 @@ class TestRepeatedSplits:
         assert_alike(clf.tuner_, by_hand(clf, None, sample_weight=stored["sample_weight"]))
 
     @pytest.mark.usefixtures("routing")
-    def test_repeats_of_rows_in_groups(self, grouped):
+    def test_repeated_splits_of_samples_in_groups(self, grouped):
         X, y, groups = grouped
         shuffles = [GroupKFold(3, shuffle=True, random_state=seed) for seed in range(3)]
         splits = [split for shuffle in shuffles for split in shuffle.split(X, y, groups)]

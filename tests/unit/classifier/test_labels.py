@@ -33,7 +33,7 @@ from support.effort import crossed, thinned
 from support.label_oracles import drawn_problem
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.classifier._folds import systematic_splits
+from skimbalance.classifier._targets import systematic_splits
 from skimbalance.goals import AtLeast
 from skimbalance.tuner.labels import rarities
 
@@ -84,7 +84,7 @@ def test_out_of_fold_scores_are_those_of_scikit_learn():
 
 
 @pytest.mark.parametrize("form", thinned([sparse.csr_matrix, sparse.csc_array, sparse.lil_matrix], quick=2))
-def test_a_sparse_indicator_reaches_the_model_as_it_is(form):
+def test_the_model_gets_a_sparse_indicator_unchanged(form):
     seen = []
 
     class Watching(OneVsRestClassifier):
@@ -205,7 +205,7 @@ def test_a_fold_without_the_first_label_has_margins_alone():
         tuned(OneVsRestClassifier(LinearSVC()), response_method="predict_proba").fit(X, few)
 
 
-def test_a_trained_model_that_knows_one_value_of_a_label():
+def test_a_trained_model_that_has_seen_one_value_of_a_label():
     y = Y.copy()
     y[:, 0], y[:, 1] = 0, 1
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
@@ -220,7 +220,7 @@ def test_a_trained_model_that_knows_one_value_of_a_label():
         tuned(Bare().fit(X, y), cv="prefit").fit(X, Y)
 
 
-def test_weights_reach_model_and_tuner():
+def test_model_and_tuner_get_the_weights():
     weights = np.where(Y[:, 0] == 1, 5.0, 1.0)
     forest = RandomForestClassifier(5, random_state=0)
     clf = tuned(forest, store_cv_results=True).fit(X, Y, sample_weight=weights)
@@ -246,7 +246,7 @@ def test_scikit_learns_tools_work_around_it(n_labels):
     assert roc_auc_score(y, proba) > 0.5
 
 
-def test_it_beats_one_half_where_labels_are_rare():
+def test_thresholds_are_better_than_one_half_for_minority_labels():
     X, y = make_multilabel_classification(1500, n_classes=8, n_labels=1, random_state=3)
     train, test = np.arange(1000), np.arange(1000, 1500)
     clf = tuned(RandomForestClassifier(20, random_state=0)).fit(X[train], y[train])
@@ -273,7 +273,7 @@ def test_tags_are_those_of_the_model():
         check_classifiers_multilabel_output_format_decision_function,
     ],
 )
-def test_scikit_learns_checks_of_several_labels(check):
+def test_multilabel_checks_of_scikit_learn(check):
     check("TunedOffsetClassifierCV", tuned(KNeighborsClassifier(), cv=2))
 
 

@@ -58,7 +58,7 @@ def test_goals_that_are_not_named_are_kept():
     assert clf.retune(constraints=()).objective == "accuracy"
 
 
-def test_on_rows_passed_in():
+def test_retune_on_given_samples():
     X, y = draw(3, n_samples=800)
     clf = TunedOffsetClassifierCV(logistic(), objective="accuracy").fit(X[:500], y[:500])
     fresh, labels = X[500:], y[500:]
@@ -83,7 +83,7 @@ def test_for_another_prior():
         ({"sample_weight": np.ones(400)}, "sample_weight goes with X and y"),
     ],
 )
-def test_what_is_missing_is_said(given, message):
+def test_retune_without_samples_raises(given, message):
     clf, _, _ = fitted(store_cv_results=False)
     with pytest.raises(ValueError, match=message):
         clf.retune(objective="f1_macro", **given)

@@ -68,7 +68,7 @@ class TestTuned:
         assert clf.cv_results_["scores"].shape == (len(samples), 3)
         assert len(clf.cv_results_["fold"]) == len(samples)
 
-    def test_scores_are_stored_only_if_asked_for(self):
+    def test_scores_are_stored_only_with_store_cv_results(self):
         assert not hasattr(TunedOffsetClassifierCV(logistic()).fit(*draw()), "cv_results_")
 
     def test_prefit_leaves_the_model_alone(self):
@@ -86,7 +86,7 @@ class TestTuned:
 
     @pytest.mark.parametrize("cv", [5, "prefit"])
     @pytest.mark.parametrize("n_known", [2, 3])
-    def test_a_frozen_model_may_know_more_classes(self, cv, n_known):
+    def test_a_frozen_model_may_have_more_classes(self, cv, n_known):
         X, y = draw()
         model = logistic().fit(X, y)
         kept = y != COLOURS[n_known - 2]
@@ -95,7 +95,7 @@ class TestTuned:
         np.testing.assert_array_equal(clf.predict(X), clf.tuner_.predict(model.predict_proba(X)))
 
     @pytest.mark.parametrize("cv", [5, "prefit"])
-    def test_a_frozen_model_must_know_the_labels(self, cv):
+    def test_a_frozen_model_must_have_the_labels(self, cv):
         X, y = draw()
         frozen = FrozenEstimator(logistic().fit(X, y))
         with pytest.raises(ValueError, match="not among the classes of the fitted estimator"):
@@ -169,7 +169,7 @@ class TestTuned:
             TunedOffsetClassifierCV(make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo"))).fit(*draw())
 
     @pytest.mark.parametrize("objective", ["geometric_mean", "worst_recall", "f1_macro", "balanced_accuracy"])
-    def test_rows_of_a_class_their_model_never_saw_are_left_out(self, objective):
+    def test_samples_of_a_class_that_their_model_has_not_seen_are_left_out(self, objective):
         X, y = draw()
         rare = np.flatnonzero(y == "coral")
         rest = np.flatnonzero(y != "coral")

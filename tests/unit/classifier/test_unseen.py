@@ -68,7 +68,7 @@ def test_a_label_whose_positives_or_negatives_lie_in_one_fold_keeps_offset_zero(
 
 
 @pytest.mark.parametrize("objective", ["f1_micro", "f1_samples", "balanced_accuracy"])
-def test_whatever_the_objective_new_rows_get_the_label_as_often_as_by_the_model(objective):
+def test_an_unseen_label_is_predicted_as_often_as_by_the_model(objective):
     X, y, X_new = rare_in_one_fold()
     for clf in (
         tuned(objective=objective, cv=KFold(5)).fit(X, y),
@@ -99,7 +99,7 @@ def test_a_label_that_the_models_saw_late_or_never(cv, estimator):
     assert clf.predict(X_new)[:, 3].mean() < 0.3
 
 
-def test_a_label_that_appears_late_is_tuned_on_the_folds_that_know_it():
+def test_a_label_that_appears_late_is_tuned_on_the_folds_that_have_seen_it():
     X, y, _ = rare_in_one_fold()
     rng = np.random.default_rng(1)
     y[150:, 3] = X[150:, 3] + rng.normal(size=250) > 1
@@ -119,7 +119,7 @@ def test_a_label_that_appears_late_is_tuned_on_the_folds_that_know_it():
 
 @pytest.mark.filterwarnings("ignore:Few rows")
 @pytest.mark.parametrize("cv", [None, 0.25])
-def test_a_label_of_one_row(cv):
+def test_a_label_of_one_sample(cv):
     X, y, X_new = rare_in_one_fold()
     y[:, 3] = np.arange(400) == 17
     clf = tuned(cv=cv).fit(X, y)
@@ -128,7 +128,7 @@ def test_a_label_of_one_row(cv):
 
 
 @pytest.mark.parametrize("model", [MODELS["forest"], MODELS["perceptron"], MODELS["margins"]])
-def test_retune_on_rows_of_a_model_that_saw_one_value(model):
+def test_retune_on_samples_of_a_model_that_has_seen_one_value(model):
     X, y, X_new = rare_in_one_fold()
     clf = tuned(model).fit(X, np.column_stack([y[:, :3], np.zeros(400, dtype=int)]))
     again = clf.retune(X, y)

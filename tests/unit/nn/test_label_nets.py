@@ -61,7 +61,7 @@ def test_a_classifier_of_skorch():
     assert clf.tuner_.in_sample_score_ > clf.tuner_.untuned_score_
 
 
-def test_the_callback_is_of_one_label_a_row():
+def test_the_callback_does_not_support_multilabel_targets():
     net = made().set_params(callbacks=[TunedOffsetCheckpoint("f1_macro")])
     with pytest.raises(ValueError, match="TunedOffsetCheckpoint supports one label per sample; got targets of shape"):
         net.fit(X, Y.astype(np.float32))

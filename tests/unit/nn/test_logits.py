@@ -89,7 +89,7 @@ class TestEveryEnding:
         one = Head(1, torch.sigmoid)
         torch.testing.assert_close(net_logits(one, X), one.layer(torch.as_tensor(X))[:, 0].detach())
 
-    def test_a_module_may_be_told_what_it_returns(self):
+    def test_kind_of_the_outputs_of_a_module(self):
         X = torch.as_tensor(features()[0])
         module = Head(3, softmax_by_hand)
         with pytest.raises(ValueError, match="kind='auto' cannot determine"):
@@ -218,7 +218,7 @@ class TestInClassifiers:
         clf = FixedOffsetClassifier(several(), offsets={"cat": 50.0}).fit(X, NAMES[y])
         assert set(clf.predict(X)) == {"cat"}
 
-    def test_probabilities_where_they_are_asked_for(self):
+    def test_probabilities_by_response_method(self):
         X, y = features()
         clf = TunedOffsetClassifierCV(several(), response_method="predict_proba").fit(X, y)
         assert clf.tuner_.kind == "proba"

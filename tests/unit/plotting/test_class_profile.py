@@ -45,7 +45,7 @@ class TestFewClasses:
             ends = np.asarray(display.changes_[axes].get_segments())[:, :, 0]
             np.testing.assert_allclose(ends, np.column_stack([before, after]))
 
-    def test_the_frequent_class_is_above_and_has_its_rows_beside_its_name(self):
+    def test_the_majority_class_is_above_with_its_number_of_samples(self):
         y = ["rare", "common", "common", "common", "some", "some"]
         display = ClassProfileDisplay.from_predictions(y, y, y_pred_before=["common"] * 6)
         names = [label.get_text() for label in display.ax_[0].get_yticklabels()]
@@ -60,7 +60,7 @@ class TestFewClasses:
         np.testing.assert_allclose(precision, [2 / 3, np.nan, np.nan])
         display.figure_.canvas.draw()
 
-    def test_names_stand_once_on_the_axes_of_a_user(self):
+    def test_class_names_are_drawn_once_on_axes_of_a_user(self):
         _, axes = plt.subplots(2, 1)
         display = ClassProfileDisplay.from_predictions([0, 1], [0, 1], y_pred_before=[0, 0], ax=axes)
         assert [label.get_text() for label in display.ax_[1].get_yticklabels() if label.get_text()] == []
@@ -87,7 +87,7 @@ class TestManyClasses:
         means = [np.nanmean(before[max(0, k - reach) : k + reach + 1]) for k in range(60)]
         np.testing.assert_allclose(line, means)
 
-    def test_ticks_tell_ranks_and_rows(self):
+    def test_ticks_show_ranks_and_numbers_of_samples(self):
         display, _, order = drawn(60)
         labels = [label.get_text().split("\n") for label in display.ax_[1].get_xticklabels()]
         assert labels[0][0] == "1"
@@ -109,13 +109,13 @@ class TestManyClasses:
 
 
 class TestSources:
-    def test_without_rows_it_is_the_profile_of_the_fit(self):
+    def test_without_samples_the_profile_of_the_fit_is_drawn(self):
         tuner = tuner_of_several()
         display = ClassProfileDisplay.from_estimator(tuner)
         assert display.profile is tuner.class_profile_
         assert any("validation folds" in text.get_text() for text in display.legend_.get_texts())
 
-    def test_rows_are_decided_by_the_tuner(self):
+    def test_samples_are_decided_by_the_tuner(self):
         tuner, (proba, y) = tuner_of_several(), several(seed=1)
         display = ClassProfileDisplay.from_estimator(tuner, proba, y)
         recall = recall_score(y, tuner.predict(proba), average=None)

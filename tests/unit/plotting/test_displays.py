@@ -80,7 +80,7 @@ class TestDisplays:
         assert all(each.has_data() for each in every(ax))
         display.figure_.canvas.draw()
 
-    def test_a_legend_stands_beside_the_data_where_the_layout_makes_room(self, canvas, name, way):
+    def test_a_legend_is_beside_the_data_where_the_layout_makes_room(self, canvas, name, way):
         n_axes = 2 if name == "ClassProfileDisplay" else 1
         _, ax = canvas.subplots(1, n_axes, figsize=(9, 4), layout="constrained")
         for display in (made(name, way), made(name, way, ax=ax)):
@@ -135,7 +135,7 @@ class TestDisplays:
                     seen = alpha * np.asarray(colour) + (1 - alpha) * ground
                     assert np.abs(seen - ground).max() > 0.2
 
-    def test_options_reach_the_artists(self, canvas, name, way):
+    def test_options_are_passed_on_to_the_artists(self, canvas, name, way):
         display = made(name, way, legend_kwargs={"title": "here"})
         assert display.legend_.get_title().get_text() == "here"
         signature = inspect.signature(display.plot).parameters
@@ -181,7 +181,7 @@ def test_what_is_no_tuned_estimator(name):
         make(type(tuner_of_several())(), *rows)
 
 
-def test_without_matplotlib_the_error_says_what_to_install():
+def test_without_matplotlib_the_error_names_what_to_install():
     code = "import sys; sys.modules['matplotlib'] = None; import skimbalance; import skimbalance.plotting"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert "skimbalance.plotting needs matplotlib: pip install 'skimbalance[plot]'" in done.stderr

@@ -39,7 +39,7 @@ class TestCurves:
         drawn = ImbalanceCurveDisplay.from_estimator(tuner_of_several(), *several(), points=3, metrics="accuracy")
         assert [line.get_label() for line in drawn.lines_] == ["accuracy"]
 
-    def test_directions_are_told_in_words(self):
+    def test_the_axis_label_explains_directions(self):
         display = ImbalanceCurveDisplay.from_predictions(*reversed(two()), points=5)
         curve = display.curve
         assert curve.degree[0] > curve.degree[-1]  # smaller degrees are nearer to the rare classes
@@ -51,7 +51,7 @@ class TestCurves:
 
 class TestMarks:
     @pytest.mark.parametrize("along", ["prior", "state"])
-    def test_they_stand_at_the_degree_and_the_value_of_their_decisions(self, along):
+    def test_marks_are_at_the_degree_and_the_value_of_their_decisions(self, along):
         tuner, (proba, y) = tuner_of_several(), several(seed=1)
         display = ImbalanceCurveDisplay.from_estimator(tuner, proba, y, along=along, points=9)
         for marks, predicted in ((display.chosen_, tuner.predict(proba)), (display.untuned_, proba.argmax(1))):
@@ -59,7 +59,7 @@ class TestMarks:
                 assert mark.get_xdata()[0] == pytest.approx(imbalance_degree_score(y, predicted))
                 assert mark.get_ydata()[0] == pytest.approx(SCORES[line.get_label()](y, predicted))
 
-    def test_on_tau_they_stand_where_the_path_has_their_degree(self):
+    def test_on_tau_marks_are_where_the_path_has_their_degree(self):
         tuner, (proba, y) = tuner_of_two(), two(seed=1)
         display = ImbalanceCurveDisplay.from_estimator(tuner, proba, y, x="tau", points=np.linspace(-0.5, 2, 2001))
         curve, tau = display.curve, display.chosen_[0].get_xdata()[0]
@@ -68,7 +68,7 @@ class TestMarks:
         assert here == pytest.approx(display.chosen.values["balanced_accuracy"], abs=0.02)
         assert display.untuned_[0].get_xdata()[0] == pytest.approx(0, abs=1e-9)
 
-    def test_what_is_expected_on_new_rows_stands_with_its_interval(self):
+    def test_the_expected_score_is_drawn_with_its_interval(self):
         tuner = tuner_of_several()
         display = ImbalanceCurveDisplay.from_estimator(tuner, *several(seed=1), points=5)
         mark, caps, (bar,) = display.expected_

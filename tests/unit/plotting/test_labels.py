@@ -36,7 +36,7 @@ def test_the_profile_of_the_fit():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_profile_on_other_rows(weighted):
+def test_the_profile_on_other_samples(weighted):
     odds, indicator = drawn_problem(np.random.default_rng(1), n_samples=100, n_labels=4)
     weights = np.random.default_rng(2).random(100) if weighted else None
     profile = ClassProfileDisplay.from_estimator(TUNER, expit(odds), indicator, sample_weight=weights).profile
@@ -57,7 +57,7 @@ def test_a_classifier():
 
 
 @pytest.mark.parametrize("display", [ImbalanceCurveDisplay, ThresholdCurveDisplay])
-def test_curves_are_of_one_label_a_row(display):
+def test_curves_do_not_support_multilabel_targets(display):
     with pytest.raises(
         ValueError, match=f"{display.__name__} supports one label per sample; estimator was fitted on several"
     ):

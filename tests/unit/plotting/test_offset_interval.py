@@ -12,7 +12,7 @@ from skimbalance.plotting import OffsetIntervalDisplay
 
 
 @pytest.mark.parametrize("n_classes", [2, 4, 60])
-def test_offsets_and_intervals_stand_where_they_should(n_classes):
+def test_offsets_and_intervals_are_at_their_values(n_classes):
     tuner = tuner_of_two() if n_classes == 2 else tuner_of_several(n_classes)
     display = OffsetIntervalDisplay.from_estimator(tuner)
     order = np.argsort(-tuner.class_profile_.support, kind="stable")
@@ -51,7 +51,7 @@ def test_what_offsets_have_in_common_is_taken_off():
     assert OffsetIntervalDisplay.from_offsets(offsets).intervals_ is None
 
 
-def test_classes_without_rows_and_classes_of_one_size():
+def test_classes_without_samples_and_classes_of_equal_size():
     display = OffsetIntervalDisplay.from_offsets([1.0, 0.0, -1.0], support=[1, 3, 0])
     assert np.isnan(display.prior_offsets).tolist() == [False, False, True]
     assert display.tau == pytest.approx(1 / np.log(3))

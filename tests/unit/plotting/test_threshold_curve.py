@@ -72,14 +72,14 @@ class TestCurves:
             slow = f1_score(y, decided(proba, within), pos_label="fraud")
             assert display.curve.values["f1"][place] == pytest.approx(slow, abs=1e-12)
 
-    def test_a_metric_of_the_users_own(self):
+    def test_a_custom_metric(self):
         proba, y = two(n_samples=60)
         own = ThresholdCurveDisplay.from_predictions(y, proba, metrics=[jaccard])
         named = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["jaccard"])
         np.testing.assert_allclose(own.lines_[0].get_ydata(), named.lines_[0].get_ydata())
 
     @pytest.mark.parametrize("metrics", [["recall"], [recall_of_fine]])
-    def test_the_positive_class_is_the_users_to_say_and_the_threshold_is_on_its_probability(self, metrics):
+    def test_the_threshold_is_on_the_probability_of_pos_label(self, metrics):
         proba, y = two(n_samples=60)
         other = ThresholdCurveDisplay.from_predictions(y, proba, metrics=metrics, pos_label="fine", threshold=0.8)
         thresholds = other.curve.thresholds
@@ -177,7 +177,7 @@ class TestMarks:
         assert display.threshold_.get_xdata()[0] == classifier.threshold_
 
     @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3, 0.5, 0.6, 1.0])
-    def test_a_threshold_that_some_rows_have_predicts_them_and_for_the_first_class_does_not(self, threshold):
+    def test_ties_with_the_threshold_are_predicted_as_the_second_class(self, threshold):
         proba, y = two()
         proba = proba.round(1)
         for label, predicted in (
@@ -204,13 +204,13 @@ class TestMarks:
         assert recall == pytest.approx(recall_of_fine(y, predicted))
         assert precision == pytest.approx(precision_score(y, predicted, pos_label="fine"))
 
-    def test_a_threshold_that_nothing_reaches(self):
+    def test_a_threshold_above_all_probabilities(self):
         proba, y = two()
         display = ThresholdCurveDisplay.from_predictions(y, proba, threshold=np.inf)
         assert display.threshold_.get_xdata()[0] == 1
         assert display.chosen_[2].get_ydata()[0] == 0  # recall
 
-    def test_a_threshold_below_zero_stands_at_zero(self):
+    def test_a_threshold_below_zero_is_drawn_at_zero(self):
         display = ThresholdCurveDisplay.from_predictions(*reversed(two()), threshold=-np.inf)
         assert display.threshold_.get_xdata()[0] == 0
         assert display.chosen_[2].get_ydata()[0] == 1  # recall
@@ -246,6 +246,6 @@ def test_hostile_arguments(change, message):
         ThresholdCurveDisplay.from_predictions(**{"y_true": y, "y_score": proba, **change})
 
 
-def test_more_than_two_classes():
+def test_multiclass_targets_have_no_threshold():
     with pytest.raises(ValueError, match=r"estimator must be binary.*got 4\. ImbalanceCurveDisplay"):
         ThresholdCurveDisplay.from_estimator(tuner_of_several(), *several())

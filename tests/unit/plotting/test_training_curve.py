@@ -26,7 +26,7 @@ class TestWhatIsDrawn:
         np.testing.assert_array_equal(display.untuned_.get_xydata(), [[1, 0.3], [2, 0.4], [3, 0.5]])
         np.testing.assert_array_equal(display.tuned_.get_xydata(), [[1, 0.5], [2, 0.6], [3, 0.55]])
 
-    def test_marks_stand_on_the_chosen_epochs(self):
+    def test_marks_are_at_the_chosen_epochs(self):
         display = TrainingCurveDisplay.from_history(HISTORY)
         assert [mark.get_xydata().tolist() for mark in display.marks_] == [[[3, 0.5]], [[2, 0.6]]]
         assert (display.best_untuned, display.best_tuned) == (3, 2)
@@ -45,7 +45,7 @@ class TestWhatIsDrawn:
     @pytest.mark.parametrize(
         ("name", "best"), [("f1", 3), ("f2", 3), ("false_positive_rate", 1), ("cost", 1), ("imbalance_degree", 2)]
     )
-    def test_what_is_better_depends_on_the_metric(self, name, best):
+    def test_the_best_epoch_depends_on_the_metric(self, name, best):
         values = [-0.6, 0.1, 0.9] if name == "imbalance_degree" else [0.1, 0.5, 0.9]
         display = TrainingCurveDisplay.from_history(history(name, values, values))
         assert (display.best_untuned, display.best_tuned) == (best, best)
