@@ -19,6 +19,7 @@ __all__ = [
     "block_columns",
     "block_samples",
     "bring",
+    "bring_like",
     "count_codes",
     "cumulative_minimum",
     "cumulative_sum",
@@ -29,6 +30,7 @@ __all__ = [
     "largest_magnitude",
     "namespace",
     "on_host",
+    "only",
     "opens_group",
     "put",
     "refuse_masked",
@@ -143,11 +145,22 @@ def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
     return xp.asarray(host.tolist() if host.ndim == 0 else host, dtype=dtype, device=compat.device(to))
 
 
+def bring_like(x: ArrayLike, other: Array) -> Array:
+    """Return `x` in the library, on the device and in the dtype of `other`."""
+    return bring(x, to=other, dtype=other.dtype)
+
+
 def flat(x: Array) -> Array:
     """Return `x` as a vector, row after row."""
     if type(x) is np.ndarray:
         return x.reshape(-1)
     return namespace(x).reshape(x, (-1,))
+
+
+def only(x: Array, where: Array, *, otherwise: float = 0.0) -> Array:
+    """Return `x` where the booleans `where` are true, and the number `otherwise` elsewhere."""
+    xp = namespace(x)
+    return xp.where(where, x, xp.asarray(otherwise, dtype=x.dtype, device=device(x)))
 
 
 def smallest_normal(x: Array) -> float:

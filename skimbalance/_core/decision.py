@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from skimbalance._core.array_api import bring, device, namespace, shifted_blocks, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring, bring_like, device, namespace, shifted_blocks, smallest_normal, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind
 
 __all__ = [
@@ -87,7 +87,7 @@ def shifted(scores: Array, offsets: ArrayLike, *, decisions: Array | None = None
     Binary `decisions` (n,) are what the columns are made to agree with where they differ by no more than rounding: the
     column of the predicted class is the greater one.
     """
-    columns = scores + bring(offsets, to=scores, dtype=scores.dtype)
+    columns = scores + bring_like(offsets, scores)
     if decisions is None or columns.shape[1] > 2:
         return columns
     xp = namespace(columns)
@@ -104,7 +104,7 @@ def decide(scores: Array, offsets: ArrayLike) -> Array:
         offsets = bring(offsets, to=scores)
         cut = xp.astype(offsets[0] - offsets[1], scores.dtype)
         return xp.astype(scores[:, 1] - scores[:, 0] >= cut, xp.int64)
-    offsets = bring(offsets, to=scores, dtype=scores.dtype)
+    offsets = bring_like(offsets, scores)
     return xp.concat([xp.argmax(block, axis=1) for _, block in shifted_blocks(scores, offsets)])
 
 
