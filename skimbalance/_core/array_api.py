@@ -25,7 +25,6 @@ __all__ = [
     "cumulative_sum",
     "device",
     "flat",
-    "group_order",
     "is_dask",
     "largest_magnitude",
     "namespace",
@@ -279,8 +278,11 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     """Sum `weights` (ones where None) over the rows of each code, in float64; booleans count as zero and one."""
     xp = namespace(codes)
     if compat.is_numpy_array(codes):
-        if n_bins == 2 and (weights is None or weights.dtype == bool):
-            return _count_binary(codes, weights)
+        if n_bins == 2 and (weights is None or weights.dtype == bool):  # several times as fast as bins
+            is_one = codes != 0
+            total = len(codes) if weights is None else np.count_nonzero(weights)
+            ones = np.count_nonzero(is_one if weights is None else is_one & weights)
+            return np.asarray([total - ones, ones], dtype=np.float64)
         return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
     weights = weights if weights is None else xp.astype(weights, xp.float64, copy=False)
     if compat.is_torch_array(codes):
@@ -293,24 +295,11 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64, device=here))
 
 
-def _count_binary(codes: Array, counted: Array | None) -> Array:
-    """Count the rows of code zero and of code one: several times as fast as bins."""
-    of_one = codes != 0
-    both = len(codes) if counted is None else np.count_nonzero(counted)
-    ones = np.count_nonzero(of_one if counted is None else of_one & counted)
-    return np.asarray([both - ones, ones], dtype=np.float64)
-
-
-def group_order(codes: Array) -> Array:
-    """Return the stable order that gathers equal codes; NumPy sorts small integers by radix."""
-    return namespace(codes).argsort(codes, stable=True)
-
-
 def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
     """Return the sorted vector `x` of finite numbers, and the boolean `flags` of its elements, in that order.
 
-    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit, so
-    that numbers alone are sorted, which is several times as fast as finding their order.
+    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit. So
+    numbers alone are sorted, which is several times as fast as finding their order.
     """
     kinds = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
     if type(x) is not np.ndarray or x.dtype not in kinds:

@@ -126,9 +126,9 @@ def imbalance_degree_score(
 
     .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
 
-    with :math:`\pi_k` the prior of class k, and :math:`q_k` the mean over the classes of `y_true` of the share of their
-    samples that is predicted as k, or with ``soft=True`` of its mean probability. With `D = 1` all samples go to
-    the most frequent class, zero that there is no net flow towards majority classes, `D < 0` that minority classes are
+    with :math:`\pi_k` the prior of class k. :math:`q_k` is the share of samples that is predicted as k, or with
+    ``soft=True`` its mean probability: the mean over the classes of `y_true`. With `D = 1` all samples go to the most
+    frequent class. With `D = 0` there is no net flow towards majority classes, and with `D < 0` minority classes are
     favoured. In the binary case it is the recall of the majority class minus that of the minority class, in [-1, 1].
     For more the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples
     at the rarest class, and never below :math:`-(K - 1)`.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skimbalance._core.array_api import namespace
+from skimbalance._core.array_api import namespace, only
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Counts
@@ -31,9 +31,8 @@ class BoundConstraint:
 
     def violation(self, value: Array) -> Array:
         """Return the violation of the bounds by values of the metric, zero if they are satisfied."""
-        xp = namespace(value)
-        missed = xp.maximum(self.low - value, value - self.high)
-        return xp.where(missed > _ROUNDING, missed, xp.zeros_like(missed))
+        missed = namespace(value).maximum(self.low - value, value - self.high)
+        return only(missed, missed > _ROUNDING)
 
     def missed(self, counts: Counts) -> float:
         """Return the violation of the bounds by `counts` of decisions."""

@@ -70,8 +70,8 @@ def imbalance_state(
     Raises
     ------
     ValueError
-        If `proba` is not probabilities, `y` is missing or does not match the columns, lengths differ, or weights are
-        negative, not finite or all zero.
+        If `proba` is not probabilities, `y` is missing or does not match the columns, or lengths differ. Also if
+        weights are negative, not finite or all zero.
 
     References
     ----------
@@ -136,22 +136,13 @@ def degree_of_flow(
     predicted = check_codes("y_pred", y_pred, labels=known) if shares is None else shares
     check_lengths(y_true=truth, y_pred=predicted)
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
-    reference = None if prior is None else check_per_class("prior", prior, known)
-    worth = _worth(truth, weights, reference, n_classes=len(known))
+    support = np.bincount(truth, weights, minlength=len(known)).astype(np.float64)
+    if prior is not None:
+        support = check_positive("prior", check_per_class("prior", prior, known), n_classes=len(known))
+    elif not support.min() > 0:
+        raise ValueError("y_true lacks samples of some of labels; pass prior=, the share of each, to count them in")
+    require_imbalance(support)
+    worth = prevalence(support)
     mass = balanced_weights(truth, weights, n_classes=len(known))
     flow = np.bincount(predicted, mass, minlength=len(known)) if shares is None else to_numpy(_mean(shares, mass))
     return float(flow @ worth / worth.max())
-
-
-def _worth(
-    truth: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None, prior: ArrayLike | None, *, n_classes: int
-) -> npt.NDArray[np.float64]:
-    """Return the log prior of each class above the mean."""
-    shares = np.bincount(truth, weights, minlength=n_classes).astype(np.float64)
-    if prior is not None:
-        shares = check_positive("prior", prior, n_classes=n_classes)
-    elif not shares.min() > 0:
-        raise ValueError("y_true lacks samples of some of labels; pass prior=, the share of each, to count them in")
-    require_imbalance(shares)
-    worth: npt.NDArray[np.float64] = prevalence(shares)
-    return worth

@@ -17,7 +17,6 @@ from skimbalance._core.array_api import (
     bring,
     bring_like,
     device,
-    group_order,
     namespace,
     only,
     shifted_blocks,
@@ -151,7 +150,7 @@ class Problem:
         """A few samples of each class and its code, the classes in ascending order."""
         samples, truth = self.truth.thinned(1 + int(self.scores.shape[0]) // _REPRESENTATIVES)
         classes = truth.likeliest
-        order = group_order(classes)
+        order = namespace(classes).argsort(classes, stable=True)
         return samples[order], classes[order]
 
     @property

@@ -45,10 +45,11 @@ _LARGEST_EXPONENT = 690.0
 """No proportion overflows or becomes zero, which no offsets could give."""
 
 
-def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None) -> Solution:
+def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None, **_: object) -> Solution:
     """Return the offsets of the best state to `precision` digits, or zero if that is not better.
 
-    `n_iter` of the solution is the number of states tried. Of equal states the first is chosen.
+    `n_iter` of the solution is the number of states tried. Of equal states the first is chosen. Other arguments of
+    solvers, for random numbers and restarts, have no effect.
     """
     search = _Search(problem)
     if problem.n_classes == 2:

@@ -12,7 +12,6 @@ from skimbalance._core.array_api import (
     count_codes,
     device,
     flat,
-    group_order,
     largest_magnitude,
     namespace,
     only,
@@ -70,7 +69,7 @@ class NearPairs:
     def __init__(self, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> None:
         xp = namespace(scores)
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
-        order = group_order(small_codes(classes, n_classes))
+        order = xp.argsort(small_codes(classes, n_classes), stable=True)
         self.lengths: _Classes = to_numpy(lengths)
         self.largest = largest_magnitude(scores) if scores.shape[0] else 0.0
         self._classes, self._scores, self._starts = classes, scores, _starts(counts)
