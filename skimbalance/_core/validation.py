@@ -205,17 +205,23 @@ def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
     """Return `scores`, the argument `name`, as floating (n, K), or binary (n,), if they are of this kind."""
-    x = _numeric(name, scores)
+    x = _numeric_columns(name, scores)
+    columns = 2 if x.ndim == 1 else x.shape[1]
+    if n_classes is not None and columns != n_classes:
+        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
+    return _CHECKS[kind](_floating(x), name)
+
+
+def _numeric_columns(name: str, values: ArrayLike) -> Array:
+    """Return real numbers (n, K), or binary (n,), of at least one sample."""
+    x = _numeric(name, values)
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
             f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
         )
     if x.shape[0] == 0:
         raise ValueError(f"{name} must have at least one sample; got shape {tuple(x.shape)}")
-    columns = 2 if x.ndim == 1 else x.shape[1]
-    if n_classes is not None and columns != n_classes:
-        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
-    return _CHECKS[kind](_floating(x), name)
+    return x
 
 
 _RETURNS = {
@@ -430,13 +436,8 @@ def check_distribution(name: str, values: ArrayLike, *, n_classes: int) -> npt.N
 
 def check_proba(name: str, values: ArrayLike) -> Array:
     """Return the probabilities `values`, of the second class where they are (n,), as floating (n, K)."""
-    x = _numeric(name, values)
+    x = _numeric_columns(name, values)
     xp = namespace(x)
-    if x.ndim not in (1, 2) or x.shape[0] == 0 or (x.ndim == 2 and x.shape[1] < 2):
-        raise ValueError(
-            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two, and at least one "
-            f"sample; got {tuple(x.shape)}"
-        )
     if not xp.isdtype(x.dtype, "real floating"):
         x = xp.astype(x, xp.float64)
     low, high = float(xp.min(x)), float(xp.max(x))

@@ -58,9 +58,14 @@ class Truth(ABC):
         return HardTruth(weights, support, small_codes(codes, n_classes))
 
     @staticmethod
-    def from_shares(shares: Array, *, weights: Array | None = None) -> "Truth":
+    def from_shares(shares: Array, *, weights: Array | None = None) -> "SoftTruth":
         """Take soft labels `shares[k, i]`, which sum to one over k, and the weight `weights[i]` of sample i."""
-        return SoftTruth(weights, _soft_support(shares, weights), shares)
+        xp = namespace(shares)
+        if weights is None:
+            support = xp.sum(shares, axis=1, dtype=xp.float64)
+        else:
+            support = xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
+        return SoftTruth(weights, support, shares)
 
     @property
     def n_classes(self) -> int:
@@ -222,7 +227,7 @@ class SoftTruth(Truth):
 
     def weighted(self, weights: Array) -> "SoftTruth":
         """Return the same soft labels with other weights (n,)."""
-        return SoftTruth(weights, _soft_support(self.shares, weights), self.shares)
+        return Truth.from_shares(self.shares, weights=weights)
 
     @property
     def likeliest(self) -> Array:
@@ -252,8 +257,8 @@ class SoftTruth(Truth):
 
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""
-        shares, weights = namespace(samples).take(self.shares, samples, axis=1), self.weight(samples)
-        return SoftTruth(weights, _soft_support(shares, weights), shares)
+        shares = namespace(samples).take(self.shares, samples, axis=1)
+        return Truth.from_shares(shares, weights=self.weight(samples))
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
         """Return one in `step` samples, and their truth."""
@@ -279,14 +284,6 @@ class SoftTruth(Truth):
 
     def _weigh(self, mass: Array, samples: Array | None) -> Array:
         return mass if self.weights is None else mass * self.weight(samples)
-
-
-def _soft_support(shares: Array, weights: Array | None) -> Array:
-    """Return the total weight of each class (K,) in float64."""
-    xp = namespace(shares)
-    if weights is None:
-        return xp.sum(shares, axis=1, dtype=xp.float64)
-    return xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
 
 
 @dataclass(frozen=True, eq=False)

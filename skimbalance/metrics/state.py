@@ -17,9 +17,10 @@ from skimbalance._core.validation import (
     check_sample_weight,
     names_page,
 )
-from skimbalance.metrics.imbalance import prevalence, require_imbalance
+from skimbalance.metrics._functions import score_labels
+from skimbalance.metrics.imbalance import ImbalanceDegree, prevalence, require_imbalance
 
-__all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]
+__all__ = ["balanced_weights", "imbalance_degree_score", "imbalance_state"]
 
 
 def balanced_weights(
@@ -112,16 +113,72 @@ def _mean(shares: Array, weights: Array | None) -> Array:
     return (mass / xp.sum(mass)) @ wide
 
 
-def degree_of_flow(
+@names_page
+def imbalance_degree_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
-    soft: bool,
-    labels: ArrayLike | None,
-    prior: ArrayLike | None,
-    sample_weight: ArrayLike | None,
+    soft: bool = False,
+    labels: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the imbalance degree of decisions, or of probabilities, against a reference prior."""
+    r"""Degree by which decisions flow from minority to majority classes; zero is balanced, one the most.
+
+    .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
+
+    with :math:`\pi_k` the prior of class k. :math:`q_k` is the share of samples that is predicted as k, or with
+    ``soft=True`` its mean probability: the mean over the classes of `y_true`. With `D = 1` all samples go to the most
+    frequent class. With `D = 0` there is no net flow towards majority classes, and with `D < 0` minority classes are
+    favoured. In the binary case it is the recall of the majority class minus that of the minority class, in [-1, 1].
+    For more the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples
+    at the rarest class, and never below :math:`-(K - 1)`.
+
+    Zero is not perfection: flows in both directions may cancel, and random decisions have it too. Degrees compare only
+    where the prior is the same: between a fold and another, pass `prior`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,), or (n_samples, K) where soft
+        Predicted labels; where ``soft=True`` probabilities, those of the second class if one-dimensional.
+    soft : bool, default=False
+        Whether `y_pred` holds probabilities.
+    labels : array-like of shape (K,), optional
+        Label of each entry of `prior` and each column of `y_pred`, by default the sorted labels of `y_true`.
+    prior : array-like of shape (K,), optional
+        Reference prior, such as the class proportions or counts of the training set; by default that of `y_true`. Only
+        ratios matter.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the samples.
+
+    Returns
+    -------
+    float
+        The degree.
+
+    Raises
+    ------
+    ValueError
+        If all classes of the prior are equally frequent, which leaves the degree undefined. Also if labels, columns or
+        lengths do not match, `y_pred` is not probabilities with ``soft=True``, or weights are invalid.
+
+    References
+    ----------
+    This project's definition, after the imbalance state of *Regulating Imbalanced Deep Models with User-Specified
+    Metrics*, submission 4525 to ICLR 2024.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import imbalance_degree_score
+    >>> round(imbalance_degree_score([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1]), 3)
+    0.5
+    >>> round(imbalance_degree_score([0, 0, 1, 1], [0.1, 0.3, 0.4, 0.8], soft=True, prior=[0.9, 0.1]), 3)
+    0.2
+    """
+    if not soft and labels is None and prior is None:
+        return score_labels(ImbalanceDegree(), y_true, y_pred, sample_weight=sample_weight)
     shares = check_proba("y_pred", y_pred) if soft else None
     known = check_column_labels(
         labels,

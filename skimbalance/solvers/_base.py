@@ -8,7 +8,7 @@ they are predicted.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,6 @@ _REPRESENTATIVES = 1024
 """The approximate number of representatives."""
 
 _Places = npt.NDArray[np.int64]
-_Found = TypeVar("_Found")
 
 
 def is_ordered(scores: Array) -> bool:
@@ -93,11 +92,6 @@ class Problem:
     def _known(self) -> dict[str, Any]:
         """A cache of what depends on the scores only, shared by problems that differ in the truth."""
         return {}
-
-    def _once(self, name: str, find: Callable[[], _Found]) -> _Found:
-        if name not in self._known:
-            self._known[name] = find()
-        return cast(_Found, self._known[name])
 
     @cached_property
     def class_order(self) -> _Places:
@@ -143,7 +137,9 @@ class Problem:
     @property
     def columns(self) -> Array:
         """The scores transposed, (K, n): a line search over all samples reads one class at a time."""
-        return self._once("columns", lambda: transposed(self.scores))
+        if "columns" not in self._known:
+            self._known["columns"] = transposed(self.scores)
+        return self._known["columns"]
 
     @cached_property
     def representatives(self) -> tuple[Array, Array]:
@@ -166,13 +162,12 @@ class Problem:
     @property
     def sorted_margins(self) -> tuple[Array, Array]:
         """Binary only: the samples in the order in which the positive class wins them, and their margins."""
-
-        def sort() -> tuple[Array, Array]:
+        if "sorted_margins" not in self._known:
             margins = self.margins
             samples = namespace(margins).argsort(margins, stable=False)
-            return samples, margins[samples]
-
-        return self._once("sorted_margins", sort)
+            self._known["sorted_margins"] = samples, margins[samples]
+        samples, margins = self._known["sorted_margins"]
+        return samples, margins
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:

@@ -2,7 +2,7 @@
 
 In the binary case, thresholds are evaluated along one sorted sweep over all samples, all of them if the budget permits.
 
-For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles: each offset is relative to that
+For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles. Each offset is relative to that
 of the most frequent class, and [0, 1] maps to the quantiles of the margins between the two. All classes of samples
 have equal total weight. So the scale of the scores has no influence, and minority classes are not skipped. The other
 half of the budget evaluates thresholds of one class after the other, as optimisers are poor at step functions.
@@ -26,6 +26,7 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend, prior_offsets, solve
 from skimbalance.solvers._line_search import best_cuts, cuts_apart
+from skimbalance.solvers._neighbourhood import mean_margin
 from skimbalance.solvers._search import Search
 from skimbalance.solvers.binary import margins_of
 
@@ -91,7 +92,7 @@ def search(
                 _METHODS[how.method](trials, _Quantiles(problem), starts, seed)
             trials.limit = trials.budget
             _ascent(trials, seed=seed)
-    trials.say(last=True)
+    trials.show_progress(last=True)
     return problem.solved(trials.best, n_iter=trials.spent)
 
 
@@ -141,12 +142,12 @@ class _Trials:
             self.known[key] = self.problem.objective_value_of(counts)
         objective_value = self.known[key]
         self.highest = max(self.highest, objective_value)
-        self.say()
+        self.show_progress()
         if self.how.callback is not None and self.how.callback(self.spent, self.highest):
             self.limit = self.budget = self.spent
         return objective_value
 
-    def say(self, *, last: bool = False) -> None:
+    def show_progress(self, *, last: bool = False) -> None:
         """Show progress at intervals and at the end."""
         if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
@@ -159,9 +160,9 @@ def _scan(trials: _Trials, *, spare: int) -> None:
     margins, counts = margins_of(problem), _Along(problem)
     places = np.flatnonzero(to_numpy(cuts_apart(margins)))
     objective_values = np.full(margins.values.shape[1] + 1, -np.inf)
-    progress = (counts.taken / counts.support[:, None]).sum(axis=0)  # the proportions of both classes that are won
+    won = (counts.taken / counts.support[:, None]).sum(axis=0)  # the proportions of both classes that are won
     objective_values[places] = _zoomed(
-        progress[places], trials.budget - spare, lambda place: trials.objective_value_of(counts.after(places[place]))
+        won[places], trials.budget - spare, lambda place: trials.objective_value_of(counts.after(places[place]))
     )
     cuts = best_cuts(margins, bring(objective_values[None, :], to=margins.values), start=np.zeros(1), above=-np.inf)
     for offset, objective_value in zip(cuts.offsets, cuts.objective_values, strict=True):
@@ -175,9 +176,7 @@ def _ascent(trials: _Trials, *, seed: int) -> None:
     host = to_numpy(problem.scores)
     rarest_first = problem.class_order
     mass, rng = _balanced(problem), np.random.default_rng(seed)
-    ordered = np.sort(host + to_numpy(trials.best), axis=1)
-    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
-    margin = float(np.average(ordered[:, -1] - ordered[:, -2], weights=weights))
+    margin = mean_margin(problem, problem.scores + trials.best)
     offsets, length = to_numpy(trials.best), 1.0
     while True:
         objective_value, last = trials.objective_value(bring(offsets, to=problem.scores)), -np.inf
@@ -208,25 +207,25 @@ def _moved(
     def objective_value_at(place: int) -> float:
         return trials.objective_value(bring(at(place), to=trials.problem.scores))
 
-    progress = np.append(0.0, np.cumsum(mass[order]))[places]
-    objective_values = _zoomed(progress, len(places) if len(places) <= _ALL_CUTS else _CUTS, objective_value_at)
+    won = np.append(0.0, np.cumsum(mass[order]))[places]
+    objective_values = _zoomed(won, len(places) if len(places) <= _ALL_CUTS else _CUTS, objective_value_at)
     best = int(np.argmax(objective_values))
     if objective_values[best] > objective_value:
         return at(best), float(objective_values[best])
     return offsets, objective_value
 
 
-def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
+def _zoomed(won: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
     """Evaluate all places if the budget permits, else some evenly spread and more near the best; others are -inf.
 
     If the search ends early, the values so far are returned.
     """
-    objective_values = np.full(len(progress), -np.inf)
-    low, high, left = 0, len(progress) - 1, budget
+    objective_values = np.full(len(won), -np.inf)
+    low, high, left = 0, len(won) - 1, budget
     while left > 0:
         share = left if high - low < left else max(1, left // 2)
-        wanted = _spread(progress[low : high + 1], share) + low
-        fresh = wanted[np.isneginf(objective_values[wanted])]
+        places = _spread(won[low : high + 1], share) + low
+        fresh = places[np.isneginf(objective_values[places])]
         if not fresh.size:
             break
         try:
@@ -241,12 +240,12 @@ def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], 
     return objective_values
 
 
-def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
-    """Return about `count` places, evenly spread in `progress`; all if there are no more."""
-    if len(progress) <= count:
-        return np.arange(len(progress))
-    middle = np.linspace(progress[0], progress[-1], count + 2)[1:-1] if count > 1 else [np.median(progress)]
-    return np.unique(np.searchsorted(progress, middle).clip(0, len(progress) - 1))
+def _spread(won: _Vector, count: int) -> npt.NDArray[np.int64]:
+    """Return about `count` places, evenly spread in `won`, the cumulative weight; all if there are no more."""
+    if len(won) <= count:
+        return np.arange(len(won))
+    middle = np.linspace(won[0], won[-1], count + 2)[1:-1] if count > 1 else [np.median(won)]
+    return np.unique(np.searchsorted(won, middle).clip(0, len(won) - 1))
 
 
 class _Along:

@@ -21,7 +21,7 @@ from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
-from skimbalance.solvers._neighbourhood import around, top_two
+from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
 __all__ = ["ascend", "demanding", "prior_offsets", "reachable", "solve"]
@@ -276,10 +276,7 @@ def _restarts(problem: Problem, *, seed: int) -> Iterator[tuple[str, Array]]:
     count = min(_MAX_RESTARTS, _CELLS_PER_RESTART // (int(problem.scores.shape[0]) * problem.n_classes))
     if count == 0 or problem.n_classes == 2:
         return
-    _, first, _, second = top_two(problem.scores)
-    weights = problem.truth.weights
-    margin = np.average(to_numpy(first - second), weights=None if weights is None else to_numpy(weights))
-    lengths = float(margin) * np.resize(_LENGTHS, (count, 1))
+    lengths = mean_margin(problem, problem.scores) * np.resize(_LENGTHS, (count, 1))
     points = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
     # A class has the same displacement wherever its column is.
     points = points[:, np.argsort(problem.class_order)]

@@ -27,7 +27,7 @@ from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
 
-__all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "top_two"]
+__all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -38,6 +38,13 @@ def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
     first = xp.argmax(scores, axis=1)
     rest = without(scores, first)
     return first, xp.max(scores, axis=1), xp.argmax(rest, axis=1), xp.max(rest, axis=1)
+
+
+def mean_margin(problem: Problem, scores: Array) -> float:
+    """Return the weighted mean of the margins between the two best classes of a sample."""
+    _, first, _, second = top_two(scores)
+    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
+    return float(np.average(to_numpy(first - second), weights=weights))
 
 
 class AllPairs:
