@@ -158,6 +158,8 @@ def flat(x: Array) -> Array:
 
 def only(x: Array, where: Array, *, otherwise: float = 0.0) -> Array:
     """Return `x` where the booleans `where` are true, and the number `otherwise` elsewhere."""
+    if type(x) is np.ndarray:
+        return np.where(where, x, x.dtype.type(otherwise))
     xp = namespace(x)
     return xp.where(where, x, xp.asarray(otherwise, dtype=x.dtype, device=device(x)))
 

@@ -1,7 +1,6 @@
 """A metric between two bounds, as a solver sees a constraint."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skimbalance._core.array_api import namespace, only
@@ -46,7 +45,3 @@ class BoundConstraint:
         share = min(1.0, room / (below + above)) if below + above > 0 else 1.0
         # Plain floats: NumPy scalars do not combine with arrays on another device.
         return replace(self, low=float(self.low + share * below), high=float(self.high - share * above))
-
-    def restricted(self, kept: Sequence[int]) -> "BoundConstraint":
-        """Return the constraint for the classes `kept` only, by their codes."""
-        return replace(self, metric=self.metric.restricted(kept))

@@ -214,12 +214,13 @@ class Problem:
         """Return the problem of the classes `kept` only; samples of other classes must have zero weight."""
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
+        about = [required for required in self.requirements if required.metric.label in {None, *kept}]
         return replace(
             self,
             scores=xp.take(self.scores, places, axis=1),
             truth=self.truth.restricted(places),
             metric=self.metric.restricted(kept),
-            requirements=tuple(r.restricted(kept) for r in self.requirements if r.metric.label in {None, *kept}),
+            requirements=tuple(replace(required, metric=required.metric.restricted(kept)) for required in about),
         )
 
     def count(self, decisions: Array) -> Counts:

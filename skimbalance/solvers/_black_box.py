@@ -156,18 +156,27 @@ class _Trials:
 
 def _scan(trials: _Trials, *, spare: int) -> None:
     """Try binary thresholds along one sorted sweep, and leave `spare` evaluations."""
-    problem = trials.problem
-    margins, counts = margins_of(problem), _Along(problem)
+    problem, k, margins = trials.problem, trials.problem.positive, margins_of(trials.problem)
+    support: _Vector = to_numpy(problem.truth.support).astype(np.float64)
+    samples, _ = problem.sorted_margins
+    running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
+    taken = np.stack([np.concatenate([[0.0], x]) for x in running])  # (2, n + 1): what class k wins, by true class
     places = np.flatnonzero(to_numpy(cuts_apart(margins)))
+
+    def objective_value_at(place: int) -> float:
+        table = np.empty((2, 2))
+        table[:, k] = np.minimum(taken[:, places[place]], support)
+        table[:, 1 - k] = support - table[:, k]
+        # Differences of sums that should be zero are so only up to rounding.
+        table[table < 1e-12 * support.sum()] = 0.0
+        return trials.objective_value_of(Counts(np.diagonal(table).copy(), table.sum(axis=0), support, table))
+
     objective_values = np.full(margins.values.shape[1] + 1, -np.inf)
-    won = (counts.taken / counts.support[:, None]).sum(axis=0)  # the proportions of both classes that are won
-    objective_values[places] = _zoomed(
-        won[places], trials.budget - spare, lambda place: trials.objective_value_of(counts.after(places[place]))
-    )
+    won = (taken / support[:, None]).sum(axis=0)  # the proportions of both classes
+    objective_values[places] = _zoomed(won[places], trials.budget - spare, objective_value_at)
     cuts = best_cuts(margins, bring(objective_values[None, :], to=margins.values), start=np.zeros(1), above=-np.inf)
     for offset, objective_value in zip(cuts.offsets, cuts.objective_values, strict=True):
-        pair = np.where(np.arange(2) == counts.k, offset, 0.0)
-        trials.keep(bring_like(pair, problem.scores), float(objective_value))
+        trials.keep(bring_like(np.where(np.arange(2) == k, offset, 0.0), problem.scores), float(objective_value))
 
 
 def _ascent(trials: _Trials, *, seed: int) -> None:
@@ -246,26 +255,6 @@ def _spread(won: _Vector, count: int) -> npt.NDArray[np.int64]:
         return np.arange(len(won))
     middle = np.linspace(won[0], won[-1], count + 2)[1:-1] if count > 1 else [np.median(won)]
     return np.unique(np.searchsorted(won, middle).clip(0, len(won) - 1))
-
-
-class _Along:
-    """Counts along a binary sorted sweep, on the host: `taken` (2, m + 1) is what class `k` wins, by true class."""
-
-    def __init__(self, problem: Problem) -> None:
-        samples, _ = problem.sorted_margins
-        running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
-        self.k = problem.positive
-        self.taken = np.stack([np.concatenate([[0.0], x]) for x in running])
-        self.support: _Vector = to_numpy(problem.truth.support).astype(np.float64)
-
-    def after(self, place: int) -> Counts:
-        """Return the counts after so many samples."""
-        table = np.empty((2, 2))
-        table[:, self.k] = np.minimum(self.taken[:, place], self.support)
-        table[:, 1 - self.k] = self.support - table[:, self.k]
-        # Differences of sums that should be zero are so only up to rounding.
-        table[table < 1e-12 * self.support.sum()] = 0.0
-        return Counts(np.diagonal(table).copy(), table.sum(axis=0), self.support, table)
 
 
 class _Quantiles:
