@@ -58,7 +58,7 @@ _NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
 
 def namespace(x: Array) -> Namespace:
     """Return the array library that `x` belongs to."""
-    if type(x) is np.ndarray:  # asked hundreds of times in a line search
+    if type(x) is np.ndarray:  # the line search calls this hundreds of times
         return _NUMPY
     return compat.array_namespace(x)
 

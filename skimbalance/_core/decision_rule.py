@@ -178,10 +178,8 @@ def rule_of(fitted: Any, *, kind: Kind) -> DecisionRule:
 def check_label_columns(scores: ArrayLike, *, kind: Kind, labels: npt.NDArray[Any]) -> Array:
     """Return checked scores (n, L) of an array, a data frame or a list of L arrays (n, 2)."""
     several = isinstance(scores, list | tuple) and len(scores) > 0
-    if several and all(len(getattr(each, "shape", ())) == 2 for each in scores):
-        columns = _second_columns(scores, kind=kind)
-    else:
-        columns = scores
+    are_pairs = several and all(len(getattr(each, "shape", ())) == 2 for each in scores)
+    columns = _second_columns(scores, kind=kind) if are_pairs else scores
     return by_label(check_label_scores(columns, kind=kind, n_labels=len(labels)), scores, labels)
 
 

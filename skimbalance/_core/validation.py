@@ -453,7 +453,7 @@ def check_labels(
     y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
-    found, codes = _encode(check_label_vector(name, y), name)
+    found, codes = _encode(name, y)
     columns = found if classes is None else check_columns(classes, n_columns=n_classes)
     codes = _codes_among(columns, found, codes, name=name)
     if len(found) < 2:
@@ -468,7 +468,7 @@ def check_labels(
 
 def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the position among `labels` of each of `values`."""
-    return _codes_among(labels, *_encode(check_label_vector(name, values), name), name=name)
+    return _codes_among(labels, *_encode(name, values), name=name)
 
 
 def _codes_among(
@@ -493,8 +493,9 @@ def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
     return columns
 
 
-def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _encode(name: str, values: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Return the sorted distinct labels, and the position of each label among them."""
+    labels = check_label_vector(name, values)
     if labels.dtype.kind in "bui" and labels.size > 0:
         low, high = int(labels.min()), int(labels.max())
         if high - low < 1 << 16:  # counting is several times faster than sorting
@@ -539,12 +540,10 @@ def check_column_labels(
     labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
 ) -> npt.NDArray[Any]:
     """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
-    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
-    check_present(of if labels is not None else y_name, given)
+    name, given = (y_name, _encode(y_name, y)[0]) if labels is None else (of, to_numpy(labels, name=of))
+    check_present(name, given)
     if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
-        raise ValueError(
-            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
-        )
+        raise ValueError(f"{name} must hold at least two distinct labels; got {abridged(given)}")
     if n_columns is not None and len(given) != n_columns:
         source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
         raise ValueError(
