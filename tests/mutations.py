@@ -81,8 +81,8 @@ FAULTS = (
     Fault(
         "a cut lies one interval too early",
         "solvers",
-        r"\+ side\] for side in \(0, 1\)\)",
-        "+ side] for side in (-1, 0))",
+        r"\[left \+ side\]\)",
+        "[left + side - 1])",
         ("unit/solvers/test_line_search.py", "unit/solvers/test_requirements.py"),
     ),
     Fault(

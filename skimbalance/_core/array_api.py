@@ -19,16 +19,17 @@ __all__ = [
     "block_columns",
     "block_samples",
     "bring",
+    "bring_like",
     "count_codes",
     "cumulative_minimum",
     "cumulative_sum",
     "device",
     "flat",
-    "group_order",
     "is_dask",
     "largest_magnitude",
     "namespace",
     "on_host",
+    "only",
     "opens_group",
     "put",
     "refuse_masked",
@@ -57,7 +58,7 @@ _NUMPY = np if hasattr(np, "cumulative_sum") else compat_numpy
 
 def namespace(x: Array) -> Namespace:
     """Return the array library that `x` belongs to."""
-    if type(x) is np.ndarray:  # asked hundreds of times in a line search
+    if type(x) is np.ndarray:  # the line search calls this hundreds of times
         return _NUMPY
     return compat.array_namespace(x)
 
@@ -143,11 +144,24 @@ def bring(x: ArrayLike, *, to: Array, dtype: Any = None) -> Array:
     return xp.asarray(host.tolist() if host.ndim == 0 else host, dtype=dtype, device=compat.device(to))
 
 
+def bring_like(x: ArrayLike, other: Array) -> Array:
+    """Return `x` in the library, on the device and in the dtype of `other`."""
+    return bring(x, to=other, dtype=other.dtype)
+
+
 def flat(x: Array) -> Array:
     """Return `x` as a vector, row after row."""
     if type(x) is np.ndarray:
         return x.reshape(-1)
     return namespace(x).reshape(x, (-1,))
+
+
+def only(x: Array, where: Array, *, otherwise: float = 0.0) -> Array:
+    """Return `x` where the booleans `where` are true, and the number `otherwise` elsewhere."""
+    if type(x) is np.ndarray:
+        return np.where(where, x, x.dtype.type(otherwise))
+    xp = namespace(x)
+    return xp.where(where, x, xp.asarray(otherwise, dtype=x.dtype, device=device(x)))
 
 
 def smallest_normal(x: Array) -> float:
@@ -266,8 +280,11 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     """Sum `weights` (ones where None) over the rows of each code, in float64; booleans count as zero and one."""
     xp = namespace(codes)
     if compat.is_numpy_array(codes):
-        if n_bins == 2 and (weights is None or weights.dtype == bool):
-            return _count_binary(codes, weights)
+        if n_bins == 2 and (weights is None or weights.dtype == bool):  # several times as fast as bins
+            is_one = codes != 0
+            total = len(codes) if weights is None else np.count_nonzero(weights)
+            ones = np.count_nonzero(is_one if weights is None else is_one & weights)
+            return np.asarray([total - ones, ones], dtype=np.float64)
         return np.bincount(codes, weights, minlength=n_bins).astype(np.float64, copy=False)
     weights = weights if weights is None else xp.astype(weights, xp.float64, copy=False)
     if compat.is_torch_array(codes):
@@ -280,24 +297,11 @@ def count_codes(codes: Array, weights: Array | None, n_bins: int) -> Array:
     return xp.diff(running[ends], prepend=xp.zeros(1, dtype=xp.float64, device=here))
 
 
-def _count_binary(codes: Array, counted: Array | None) -> Array:
-    """Count the rows of code zero and of code one: several times as fast as bins."""
-    of_one = codes != 0
-    both = len(codes) if counted is None else np.count_nonzero(counted)
-    ones = np.count_nonzero(of_one if counted is None else of_one & counted)
-    return np.asarray([both - ones, ones], dtype=np.float64)
-
-
-def group_order(codes: Array) -> Array:
-    """Return the stable order that gathers equal codes; NumPy sorts small integers by radix."""
-    return namespace(codes).argsort(codes, stable=True)
-
-
 def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
     """Return the sorted vector `x` of finite numbers, and the boolean `flags` of its elements, in that order.
 
-    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit, so
-    that numbers alone are sorted, which is several times as fast as finding their order.
+    With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit. So
+    numbers alone are sorted, which is several times as fast as finding their order.
     """
     kinds = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
     if type(x) is not np.ndarray or x.dtype not in kinds:

@@ -4,8 +4,8 @@ Binary: `classes_[1]` is predicted where its score is at least the threshold. A 
 `FixedThresholdClassifier` and `metric_at_thresholds` have it. Multilabel: a label is predicted where its score is at
 least its threshold. Multiclass: the argmax of log-scores plus offsets is predicted, of equal ones the first column.
 
-`decide` applies the rule to log-scores, `decide_scores` to scores as users pass them: in the binary case it compares
-the probability itself with the threshold, so that no rounding of a logarithm comes between `threshold_` and `predict`.
+`decide` applies the rule to log-scores, `decide_scores` to scores as users pass them. In the binary case it compares
+the probability itself with the threshold: no rounding of a logarithm comes between `threshold_` and `predict`.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from skimbalance._core.array_api import bring, device, namespace, shifted_blocks, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring, bring_like, device, namespace, shifted_blocks, smallest_normal, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind
 
 __all__ = [
@@ -39,19 +39,16 @@ KINDS = ("proba", "log_proba", "logits")
 def log_scores(scores: Array, *, kind: Kind) -> Array:
     """Return (n, K) log-scores: logarithms of probabilities up to a constant in each sample.
 
-    A probability of zero counts as the smallest normal number of its dtype, so that its class comes last but can
-    still be reached by an offset. Logits are log-scores as they stand.
+    A probability of zero counts as the smallest normal number of its dtype. Its class comes last, but an offset can
+    still select it. Logits are log-scores as they stand.
 
-    Binary probabilities are those of the second class, and what they lack to one: log-scores then rise with what is
-    compared with the threshold, however far a sample of two is from a sum of one. Where the probability has rounded to
-    one, that of the first class shows how near to one it was.
+    Binary probabilities are those of the second class, and the rest to one. So log-scores increase with the number that
+    is compared with the threshold, even where the two probabilities of a sample do not sum to one. Where the
+    probability was rounded to one, that of the first class shows how near to one it was.
     """
     if scores.ndim == 1 or (scores.shape[1] == 2 and kind != "logits"):
         return _two_columns(scores, kind=kind)
-    xp = namespace(scores)
-    if kind == "proba":
-        return xp.log(xp.clip(scores, smallest_normal(scores), None))
-    return _lift(scores) if kind == "log_proba" else scores
+    return scores if kind == "logits" else _logarithms(scores, kind=kind)
 
 
 def as_proba(scores: Array, *, kind: Kind) -> Array:
@@ -60,11 +57,12 @@ def as_proba(scores: Array, *, kind: Kind) -> Array:
     return namespace(scores).exp(own) if kind == "log_proba" else own
 
 
-def _lift(log_proba: Array) -> Array:
-    """Replace the logarithms of zero and of what is next to it."""
-    xp = namespace(log_proba)
-    floor = xp.log(xp.asarray(smallest_normal(log_proba), dtype=log_proba.dtype, device=device(log_proba)))
-    return xp.maximum(log_proba, floor)
+def _logarithms(proba: Array, *, kind: Kind) -> Array:
+    """Return finite logarithms of probabilities, or of what is given as their logarithms."""
+    xp, tiny = namespace(proba), smallest_normal(proba)
+    if kind == "proba":
+        return xp.log(xp.clip(proba, tiny, None))
+    return xp.maximum(proba, xp.log(xp.asarray(tiny, dtype=proba.dtype, device=device(proba))))
 
 
 def _two_columns(scores: Array, *, kind: Kind) -> Array:
@@ -72,22 +70,20 @@ def _two_columns(scores: Array, *, kind: Kind) -> Array:
     own = scores if scores.ndim == 1 else scores[:, 1]
     if kind == "logits":
         return xp.stack([xp.zeros_like(own), own]).T  # each column contiguous in memory
-    tiny = smallest_normal(scores)
     rest = 1 - own if kind == "proba" else -xp.expm1(xp.clip(own, None, 0.0))
     if scores.ndim == 2 and bool(xp.any(rest <= 0)):
         other = scores[:, 0] if kind == "proba" else xp.exp(scores[:, 0])
         rest = xp.where(rest <= 0, xp.clip(other, None, float(xp.finfo(scores.dtype).eps) / 2), rest)
-    present = xp.log(xp.clip(own, tiny, None)) if kind == "proba" else _lift(own)
-    return xp.stack([xp.log(xp.clip(rest, tiny, None)), present]).T
+    return xp.stack([_logarithms(rest, kind="proba"), _logarithms(own, kind=kind)]).T
 
 
 def shifted(scores: Array, offsets: ArrayLike, *, decisions: Array | None = None) -> Array:
     """Return `scores + offsets`, (n, K), in the dtype of the scores.
 
-    Binary `decisions` (n,) are what the columns are made to agree with where they differ by no more than rounding: the
-    column of the predicted class is the greater one.
+    With binary `decisions` (n,) the column of the predicted class is the greater one, also where the two columns differ
+    by no more than rounding.
     """
-    columns = scores + bring(offsets, to=scores, dtype=scores.dtype)
+    columns = scores + bring_like(offsets, scores)
     if decisions is None or columns.shape[1] > 2:
         return columns
     xp = namespace(columns)
@@ -104,15 +100,15 @@ def decide(scores: Array, offsets: ArrayLike) -> Array:
         offsets = bring(offsets, to=scores)
         cut = xp.astype(offsets[0] - offsets[1], scores.dtype)
         return xp.astype(scores[:, 1] - scores[:, 0] >= cut, xp.int64)
-    offsets = bring(offsets, to=scores, dtype=scores.dtype)
+    offsets = bring_like(offsets, scores)
     return xp.concat([xp.argmax(block, axis=1) for _, block in shifted_blocks(scores, offsets)])
 
 
 def decide_scores(scores: Array, offsets: ArrayLike, *, kind: Kind, threshold: float | None = None) -> Array:
     """Return the code of the class that scores of any kind, (n, K) or binary (n,), and offsets predict for each sample.
 
-    Binary probabilities are compared with the `threshold`, None takes `threshold_of` the offsets. Where it has rounded
-    to one, probabilities of one are separated by how small that of the other class is.
+    Binary probabilities are compared with the `threshold`; None means `threshold_of` the offsets. Where it was rounded
+    to one, the probability of the other class separates probabilities of one.
     """
     binary = scores.ndim == 1 or scores.shape[1] == 2
     if kind == "logits" or not binary:
@@ -120,8 +116,8 @@ def decide_scores(scores: Array, offsets: ArrayLike, *, kind: Kind, threshold: f
     threshold = threshold_of(offsets, kind=kind) if threshold is None else threshold
     xp = namespace(scores)
     decided = as_proba(scores, kind=kind) >= threshold
-    tells_more = scores.ndim == 2 or kind == "log_proba"
-    if tells_more and float(xp.asarray(threshold, dtype=scores.dtype)) == 1:
+    is_finer = scores.ndim == 2 or kind == "log_proba"
+    if is_finer and float(xp.asarray(threshold, dtype=scores.dtype)) == 1:
         decided = decided & (decide(log_scores(scores, kind=kind), offsets) == 1)
     return xp.astype(decided, xp.int64)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, namespace, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring, bring_like, namespace, smallest_normal, to_numpy
 from skimbalance._core.decision import (
     decide_scores,
     log_logistic,
@@ -140,7 +140,7 @@ class ThresholdRule:
 
     def shifted(self, scores: Array) -> Array:
         """Return log-odds plus offsets (n, L), positive for the predicted labels."""
-        return bring(self._shifted(scores), to=scores, dtype=scores.dtype)
+        return bring_like(self._shifted(scores), scores)
 
     def _shifted(self, scores: Array) -> _Floats:
         """Return log-odds plus offsets on the host, at least a rounding error away from zero."""
@@ -178,10 +178,8 @@ def rule_of(fitted: Any, *, kind: Kind) -> DecisionRule:
 def check_label_columns(scores: ArrayLike, *, kind: Kind, labels: npt.NDArray[Any]) -> Array:
     """Return checked scores (n, L) of an array, a data frame or a list of L arrays (n, 2)."""
     several = isinstance(scores, list | tuple) and len(scores) > 0
-    if several and all(len(getattr(each, "shape", ())) == 2 for each in scores):
-        columns = _second_columns(scores, kind=kind)
-    else:
-        columns = scores
+    are_pairs = several and all(len(getattr(each, "shape", ())) == 2 for each in scores)
+    columns = _second_columns(scores, kind=kind) if are_pairs else scores
     return by_label(check_label_scores(columns, kind=kind, n_labels=len(labels)), scores, labels)
 
 

@@ -59,6 +59,18 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FEW_SAMPLES = 10
 """Labels with fewer samples than this are listed in a warning."""
 
+_SUM_TOLERANCE = 0.01
+"""Sums of probabilities may differ from one by this, which allows float16 and numbers rounded to two digits."""
+
+_LARGEST_LOGIT = 1e100
+"""Larger logits are refused: squares of their differences must be finite in double precision."""
+
+_LARGEST_SINGLE = 1e18
+"""Larger logits are converted to double precision: their squares overflow in single precision."""
+
+_LARGEST_EXPONENT = 64
+"""Weights are scaled if the largest is above 2**64 or below 2**-64."""
+
 
 def label_values(labels: npt.NDArray[Any]) -> list[Any]:
     """Return labels as Python objects; dates and times become `datetime` objects."""
@@ -111,19 +123,6 @@ def with_few_samples(
     return named + more + once
 
 
-_SUM_TOLERANCE = 0.01
-"""Sums of probabilities may differ from one by this, which allows float16 and numbers rounded to two digits."""
-
-_LARGEST_LOGIT = 1e100
-"""Larger logits are refused: squares of their differences must be finite in double precision."""
-
-_LARGEST_SINGLE = 1e18
-"""Larger logits are converted to double precision: their squares overflow in single precision."""
-
-_LARGEST_EXPONENT = 64
-"""Weights are scaled if the largest is above 2**64 or below 2**-64."""
-
-
 def check_lengths(**arrays: Array) -> None:
     """Raise unless all arrays have equally many samples, and at least one."""
     lengths = {name: array.shape[0] if array.ndim else 1 for name, array in arrays.items()}
@@ -157,7 +156,7 @@ def rescaled(weights: Array, *, largest: float) -> Array:
 
 def check_weights(sample_weight: ArrayLike, *, n_samples: int) -> Array:
     """Return the weights of so many samples as they are, if all can be; they may all be zero."""
-    weights = _numeric("sample_weight", as_array(sample_weight, name="sample_weight"))
+    weights = _numeric("sample_weight", sample_weight)
     xp = namespace(weights)
     if weights.ndim != 1 or weights.shape[0] != n_samples:
         raise ValueError(f"sample_weight must have shape ({n_samples},); got {tuple(weights.shape)}")
@@ -206,17 +205,23 @@ def require_several_groups(groups: npt.NDArray[np.int64] | None) -> None:
 
 def check_scores(scores: ArrayLike, *, kind: Kind, n_classes: int | None = None, name: str = "scores") -> Array:
     """Return `scores`, the argument `name`, as floating (n, K), or binary (n,), if they are of this kind."""
-    x = _numeric(name, _rectangular(name, scores))
+    x = _numeric_columns(name, scores)
+    columns = 2 if x.ndim == 1 else x.shape[1]
+    if n_classes is not None and columns != n_classes:
+        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
+    return _CHECKS[kind](_floating(x), name)
+
+
+def _numeric_columns(name: str, values: ArrayLike) -> Array:
+    """Return real numbers (n, K), or binary (n,), of at least one sample."""
+    x = _numeric(name, values)
     if x.ndim not in (1, 2) or (x.ndim == 2 and x.shape[1] < 2):
         raise ValueError(
             f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two; got {tuple(x.shape)}"
         )
     if x.shape[0] == 0:
         raise ValueError(f"{name} must have at least one sample; got shape {tuple(x.shape)}")
-    columns = 2 if x.ndim == 1 else x.shape[1]
-    if n_classes is not None and columns != n_classes:
-        raise ValueError(f"{name} must have {n_classes} columns, one for each class; got shape {tuple(x.shape)}")
-    return _CHECKS[kind](_floating(x), name)
+    return x
 
 
 _RETURNS = {
@@ -246,7 +251,7 @@ def check_response(scores: Array, *, kind: Kind, source: str, several: bool = Fa
 
 def check_label_scores(scores: ArrayLike, *, kind: Kind, n_labels: int) -> Array:
     """Return multilabel scores as floating (n, L), if each of them is of this `kind`."""
-    x = _numeric("scores", _rectangular("scores", scores))
+    x = _numeric("scores", scores)
     if x.ndim != 2 or x.shape[1] != n_labels:
         raise ValueError(
             f"scores must have shape (n, {n_labels}), a column for each of {n_labels} labels, or be a list of as many "
@@ -294,26 +299,22 @@ def _rectangular(name: str, values: ArrayLike) -> Array:
         raise ValueError(f"{name} must be a rectangular array; got rows of different lengths") from error
 
 
-def _numeric(name: str, x: Array) -> Array:
-    xp = namespace(x)
+def _numeric(name: str, values: ArrayLike) -> Array:
+    """Return real numbers as an array; objects, as data frames hold them for columns of several types, as float64."""
+    x = _rectangular(name, values)
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
-        x = _numbers_of(name, x)
+        check_present(name, x)
+        if any(isinstance(each, str | bytes) for each in x.flat):
+            raise ValueError(f"{name} must be numeric; got strings among objects")
+        try:
+            x = x.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
     if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
         raise ValueError(f"{name} must be numeric; got dtype {x.dtype}")
-    if xp.isdtype(x.dtype, "complex floating"):
+    if namespace(x).isdtype(x.dtype, "complex floating"):
         raise ValueError(f"{name} must be real. Complex data not supported; got dtype {x.dtype}")
     return x
-
-
-def _numbers_of(name: str, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return numbers of an array of objects, as data frames make it of columns of several types."""
-    check_present(name, x)
-    if any(isinstance(each, str | bytes) for each in x.flat):
-        raise ValueError(f"{name} must be numeric; got strings among objects")
-    try:
-        return x.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be numeric; got objects that are not numbers") from error
 
 
 def check_present(name: str, values: npt.NDArray[Any]) -> None:
@@ -336,6 +337,7 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
 
 
 def is_missing(value: Any) -> bool:
+    """Return whether a label is None, NaN, NaT, the missing value of pandas, or masked."""
     if type(value).__name__ in {"NoneType", "NAType", "NaTType", "MaskedConstant"}:
         return True
     return isinstance(value, Number | np.generic) and bool(value != value)
@@ -434,13 +436,8 @@ def check_distribution(name: str, values: ArrayLike, *, n_classes: int) -> npt.N
 
 def check_proba(name: str, values: ArrayLike) -> Array:
     """Return the probabilities `values`, of the second class where they are (n,), as floating (n, K)."""
-    x = _numeric(name, _rectangular(name, values))
+    x = _numeric_columns(name, values)
     xp = namespace(x)
-    if x.ndim not in (1, 2) or x.shape[0] == 0 or (x.ndim == 2 and x.shape[1] < 2):
-        raise ValueError(
-            f"{name} must have shape (n, K), a column for each of K >= 2 classes, or (n,) for two, and at least one "
-            f"sample; got {tuple(x.shape)}"
-        )
     if not xp.isdtype(x.dtype, "real floating"):
         x = xp.astype(x, xp.float64)
     low, high = float(xp.min(x)), float(xp.max(x))
@@ -456,7 +453,7 @@ def check_labels(
     y: ArrayLike, *, classes: ArrayLike | None, n_classes: int, name: str = "y"
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Return `y`, the argument `name`, as codes into the classes, and the classes, one for each column of scores."""
-    found, codes = _encode(check_label_vector(name, y), name)
+    found, codes = _encode(name, y)
     columns = found if classes is None else check_columns(classes, n_columns=n_classes)
     codes = _codes_among(columns, found, codes, name=name)
     if len(found) < 2:
@@ -471,7 +468,7 @@ def check_labels(
 
 def check_codes(name: str, values: ArrayLike, *, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the position among `labels` of each of `values`."""
-    return _codes_among(labels, *_encode(check_label_vector(name, values), name), name=name)
+    return _codes_among(labels, *_encode(name, values), name=name)
 
 
 def _codes_among(
@@ -496,8 +493,9 @@ def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
     return columns
 
 
-def _encode(labels: npt.NDArray[Any], name: str = "y") -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _encode(name: str, values: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Return the sorted distinct labels, and the position of each label among them."""
+    labels = check_label_vector(name, values)
     if labels.dtype.kind in "bui" and labels.size > 0:
         low, high = int(labels.min()), int(labels.max())
         if high - low < 1 << 16:  # counting is several times faster than sorting
@@ -525,34 +523,27 @@ def check_label(name: str, label: Label, classes: npt.NDArray[Any]) -> int:
 def check_per_class(
     name: str, values: ArrayLike | Mapping[Label, float], classes: npt.NDArray[Any], *, missing: float | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return a number for each class, from a vector or from a mapping of labels."""
-    if not isinstance(values, Mapping):
-        return check_numbers(name, _indexed_by_label(name, values, classes), n_classes=len(classes))
-    places = {check_label(name, label, classes): value for label, value in values.items()}
-    if missing is None and len(places) < len(classes):
-        raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
-    return check_numbers(name, [places.get(k, missing) for k in range(len(classes))], n_classes=len(classes))
-
-
-def _indexed_by_label(name: str, values: ArrayLike, classes: npt.NDArray[Any]) -> ArrayLike:
-    """Return `values`, those of a series in the order of `classes` where its index names them."""
-    if not (hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes)):
-        return values
-    names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
-    order = order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
-    return values if order is None else to_numpy(values, name=name)[order]
+    """Return a number for each class, from a vector, a series indexed by labels or a mapping of labels."""
+    if isinstance(values, Mapping):
+        places = {check_label(name, label, classes): value for label, value in values.items()}
+        if missing is None and len(places) < len(classes):
+            raise ValueError(f"{name} must name every class; got {shown(list(values))} for {len(classes)} classes")
+        values = [places.get(k, missing) for k in range(len(classes))]
+    elif hasattr(values, "iloc") and getattr(values, "ndim", 0) == 1 and len(values) == len(classes):  # a series
+        names, numbered = list(values.index), type(values.index).__name__ == "RangeIndex"
+        order = order_of(names, classes, of=f"{name} has the index", numbered=numbered, instead=f"{name}.to_numpy()")
+        values = values if order is None else to_numpy(values, name=name)[order]
+    return check_numbers(name, values, n_classes=len(classes))
 
 
 def check_column_labels(
     labels: ArrayLike | None, *, of: str, y: ArrayLike, y_name: str, columns: str, n_columns: int | None
 ) -> npt.NDArray[Any]:
     """Return the label of each column: `labels`, the argument `of`, or where None the sorted labels of `y`."""
-    given = _encode(check_label_vector(y_name, y), y_name)[0] if labels is None else to_numpy(labels, name=of)
-    check_present(of if labels is not None else y_name, given)
+    name, given = (y_name, _encode(y_name, y)[0]) if labels is None else (of, to_numpy(labels, name=of))
+    check_present(name, given)
     if given.ndim != 1 or len(set(given.tolist())) != len(given) or len(given) < 2:
-        raise ValueError(
-            f"{of if labels is not None else y_name} must hold at least two distinct labels; got {abridged(given)}"
-        )
+        raise ValueError(f"{name} must hold at least two distinct labels; got {abridged(given)}")
     if n_columns is not None and len(given) != n_columns:
         source = f"{y_name} holds {len(given)} labels" if labels is None else f"{of} are {len(given)}"
         raise ValueError(
@@ -597,8 +588,13 @@ def column_order(given: ArrayLike, labels: npt.NDArray[Any], *, name: str = "sco
     are in the order of the labels. If only some names are labels, an error is raised.
     """
     names = column_names(given)
-    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and hasattr(given, "name"):
-        _check_series_name(given.name, labels, name=name)
+    if not names and len(labels) == 2 and getattr(given, "ndim", 0) == 1 and isinstance(getattr(given, "name", 0), str):
+        first, second = label_values(labels)
+        if given.name == str(first):
+            raise ValueError(
+                f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {given.name!r}, "
+                "the first class. Pass the column of the second class, or both columns"
+            )
     if len(names) != len(labels):
         return None
     numbered = type(getattr(given, "columns", None)).__name__ == "RangeIndex"
@@ -609,16 +605,6 @@ def column_names(x: ArrayLike) -> list[Any]:
     """Return the names of the columns of a data frame, none for anything else."""
     arrow = type(x).__module__.split(".")[0] == "pyarrow"
     return list(getattr(x, "column_names" if arrow else "columns", ()))
-
-
-def _check_series_name(name_of_series: Any, labels: npt.NDArray[Any], *, name: str) -> None:
-    """Raise if a single column of scores, which must be those of the second class, has the name of the first."""
-    first, second = label_values(labels)
-    if isinstance(name_of_series, str) and name_of_series == str(first):
-        raise ValueError(
-            f"{name} of shape (n,) are those of the second class, {second!r}; got a series named {name_of_series!r}, "
-            "the first class. Pass the column of the second class, or both columns"
-        )
 
 
 def order_of(names: list[Any], labels: npt.NDArray[Any], *, of: str, numbered: bool, instead: str) -> list[int] | None:
@@ -671,16 +657,13 @@ def names_page(function: _Function) -> _Function:
         try:
             return function(*args, **kwargs)
         except (TypeError, ValueError) as error:
-            if _is_ours(error) and PAGE not in getattr(error, "__notes__", ()):
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            # Errors that another library raises when skimbalance calls it get no note.
+            is_ours = trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] == "skimbalance"
+            if is_ours and PAGE not in getattr(error, "__notes__", ()):
                 error.add_note(PAGE)
             raise
 
     return cast("_Function", wrapped)
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether the error was raised in skimbalance itself, not in a library that it calls."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] == "skimbalance"

@@ -31,7 +31,6 @@ class Agreement(PooledMetric):
     """Functions of the number correct `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    is_extreme_at_corners: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return `c_k`, `p_k s_k`, `p_k^2`, `s_k^2` and `s_k`."""
@@ -48,12 +47,11 @@ class MatthewsCorrelation(Agreement):
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the correlation."""
         hits, chance, predicted_squares, support_squares, total = pooled
-        xp = namespace(hits)
-        square = total * total
-        spreads = (square - predicted_squares, square - support_squares)
+        xp, square = namespace(hits), total * total
+        first, second = square - predicted_squares, square - support_squares
         # With all samples in one class a spread is zero up to rounding.
-        defined = xp.astype((spreads[0] > _ROUNDING * square) & (spreads[1] > _ROUNDING * square), total.dtype)
-        scale = xp.sqrt(defined * spreads[0]) * xp.sqrt(defined * spreads[1])
+        defined = xp.astype((first > _ROUNDING * square) & (second > _ROUNDING * square), total.dtype)
+        scale = xp.sqrt(defined * first) * xp.sqrt(defined * second)
         return safe_ratio(defined * (hits * total - chance), scale)
 
 

@@ -15,7 +15,6 @@ from skimbalance.metrics.base import Direction, LinearMetric
 
 __all__ = ["Cost"]
 
-
 _LARGEST = 1e300
 
 

@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skimbalance._core.array_api import device, namespace
+from skimbalance._core.array_api import device, namespace, only
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Decomposition, Direction, LinearMetric, Metric, PooledMetric, safe_ratio
 from skimbalance.metrics.counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
-
-
-def _occurring(support: Array) -> Array:
-    xp = namespace(support)
-    return xp.astype(support > 0, xp.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +20,9 @@ class BalancedAccuracy(LinearMetric):
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / (K support_k)`."""
-        occurring = _occurring(support)
-        return safe_ratio(occurring, support) / namespace(support).sum(occurring)
+        xp = namespace(support)
+        occurring = xp.astype(support > 0, xp.float64)
+        return safe_ratio(occurring, support) / xp.sum(occurring)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +37,7 @@ class ClassRecall(LinearMetric):
         """Return `1 / support_k` for the class, zero for the others."""
         xp = namespace(support)
         mine = xp.arange(support.shape[0], device=device(support)) == self.label
-        return safe_ratio(xp.astype(mine, xp.float64) * _occurring(support), support)
+        return safe_ratio(xp.astype(mine & (support > 0), xp.float64), support)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,6 @@ class GeometricMean(PooledMetric):
     """The geometric mean of the recalls of the classes that have samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    is_extreme_at_corners: ClassVar[bool] = True
     zero_if_class_missed: ClassVar[bool] = True
     name: ClassVar[str] = "geometric_mean"
 
@@ -60,14 +55,12 @@ class GeometricMean(PooledMetric):
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the log of a positive recall, and one for a recall of zero."""
         xp = namespace(hits)
-        missed = xp.astype(hits <= 0, xp.float64)
-        return xp.log(xp.where(missed > 0, xp.ones_like(hits), hits / support)), missed
+        return xp.log(only(hits / support, hits > 0, otherwise=1.0)), xp.astype(hits <= 0, xp.float64)
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return zero if some class has no true positive, otherwise the exponential of the mean log."""
         log_sum, missed = pooled
-        xp = namespace(log_sum)
-        return xp.where(missed > 0.5, xp.zeros_like(log_sum), xp.exp(log_sum / n_classes))
+        return only(namespace(log_sum).exp(log_sum / n_classes), missed <= 0.5)
 
     def refine(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Order zeros by the number of classes without true positives, then by the recalls of the others."""
@@ -80,7 +73,6 @@ class WorstRecall(PooledMetric):
     """The lowest recall of the classes that have samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
     name: ClassVar[str] = "worst_recall"
 
@@ -103,7 +95,6 @@ class FalsePositiveRate(PooledMetric):
     """The share of the samples of other classes that are predicted as the positive one; less is better."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = True
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "false_positive_rate"

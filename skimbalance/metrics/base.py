@@ -154,12 +154,14 @@ class PooledMetric(Metric):
     """`pool(sum_k terms(hits_k, predicted_k, support_k))`, or the minimum over k in place of the sum.
 
     Each of `terms` is a function of one class alone. For the decomposition "minimum" there is one term, which grows
-    with the true positives of its class and does not depend on `predicted`. `ignores_other_classes`
-    declares that the terms of the classes other than `label` depend on their support alone.
+    with the true positives of its class and does not depend on `predicted`. `ignores_other_classes` declares that the
+    terms of the classes other than `label` depend on their support alone. A metric that is not lowest at one corner and
+    highest at another must set `is_extreme_at_corners` to False.
     """
 
     decomposition: ClassVar[Decomposition] = "sum"
     is_constrainable: ClassVar[bool] = True
+    is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = False
 
     @abstractmethod

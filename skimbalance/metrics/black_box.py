@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import Label
@@ -39,20 +38,25 @@ class BlackBox(Metric):
     needs_confusion: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.function, type) or not self._takes_labels():
+        takes_labels, parameters = not isinstance(self.function, type), self._signature
+        if takes_labels and parameters is not None:
+            try:
+                parameters.bind("y_true", "y_pred", **({"sample_weight": "mass"} if self.takes_weights else {}))
+            except TypeError:
+                takes_labels = False
+        if not takes_labels:
             raise ValueError(
                 "objective must be a metric or its name, a scorer from make_scorer, or a function of (y_true, y_pred); "
                 f"got {self.function!r}"
             )
 
-    def _takes_labels(self) -> bool:
-        parameters = _parameters(self.function)
-        if parameters is not None:
-            try:
-                parameters.bind("y_true", "y_pred", **({"sample_weight": "mass"} if self.takes_weights else {}))
-            except TypeError:
-                return False
-        return True
+    @property
+    def _signature(self) -> inspect.Signature | None:
+        """The signature of the function, None if a function written in C has none."""
+        try:
+            return inspect.signature(self.function)
+        except ValueError:
+            return None
 
     @property
     def name(self) -> str:
@@ -66,24 +70,18 @@ class BlackBox(Metric):
     @cached_property
     def takes_weights(self) -> bool:
         """Whether the function takes `sample_weight`."""
-        parameters = _parameters(self.function)
-        if parameters is None:
-            return False
-        kinds = {name: parameter.kind for name, parameter in parameters.parameters.items()}
+        signature = self._signature
+        kinds = {} if signature is None else {name: each.kind for name, each in signature.parameters.items()}
         positional = kinds.get("sample_weight") is inspect.Parameter.POSITIONAL_ONLY
         return ("sample_weight" in kinds and not positional) or inspect.Parameter.VAR_KEYWORD in kinds.values()
 
     @property
     def pos_label(self) -> Label:
-        """The `pos_label` of the function, None if it has none or does not use it.
-
-        Averages over classes do not use it.
-        """
-        parameters = _parameters(self.function)
-        known = {} if parameters is None else {name: p.default for name, p in parameters.parameters.items()}
-        named = known.get("pos_label", inspect.Parameter.empty)
-        used = named is not inspect.Parameter.empty and known.get("average", "binary") == "binary"
-        return named if used else None
+        """The `pos_label` of the function, None if it has none or averages over classes, which does not use it."""
+        signature = self._signature
+        known = {} if signature is None else signature.parameters
+        defaults = {name: each.default for name, each in known.items() if each.default is not inspect.Parameter.empty}
+        return defaults.get("pos_label") if defaults.get("average", "binary") == "binary" else None
 
     def over(self, labels: Sequence[Label]) -> Self:
         """Return the metric with the labels of the classes filled in."""
@@ -102,7 +100,12 @@ class BlackBox(Metric):
         if self.takes_weights:
             returned: Any = self.function(labels[samples], labels[columns], sample_weight=mass)
         else:
-            times = self._repetitions(mass)
+            times = np.rint(mass).astype(np.int64)
+            if np.abs(mass - times).max() > 1e-9:
+                raise ValueError(
+                    f"objective {self.name!r} takes no weights, and samples weigh something else than whole numbers: "
+                    "let it accept sample_weight"
+                )
             returned = self.function(np.repeat(labels[samples], times), np.repeat(labels[columns], times))
         try:
             value = None if isinstance(returned, str | bytes) or np.ndim(returned) > 0 else self.sign * float(returned)
@@ -116,15 +119,6 @@ class BlackBox(Metric):
             )
         return value
 
-    def _repetitions(self, mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        whole = np.rint(mass)
-        if np.abs(mass - whole).max() > 1e-9:
-            raise ValueError(
-                f"objective {self.name!r} takes no weights, and samples weigh something else than whole numbers: let "
-                "it accept sample_weight"
-            )
-        return whole.astype(np.int64)
-
     def objective_value(self, counts: Counts) -> float:
         """Return the value, compressed if it is far below zero; the lowest of all for NaN."""
         value = self.value(counts)
@@ -135,11 +129,3 @@ class BlackBox(Metric):
     def worst_objective_value(self, n_classes: int) -> float:
         """Return a lower bound of all objective values."""
         return -2 * _FAR
-
-
-def _parameters(function: Callable[..., float]) -> inspect.Signature | None:
-    """Return the signature, None if a function written in C has none."""
-    try:
-        return inspect.signature(function)
-    except ValueError:
-        return None

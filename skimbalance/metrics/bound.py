@@ -1,10 +1,9 @@
 """A metric between two bounds, as a solver sees a constraint."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skimbalance._core.array_api import namespace
+from skimbalance._core.array_api import namespace, only
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.counts import Counts
@@ -31,9 +30,8 @@ class BoundConstraint:
 
     def violation(self, value: Array) -> Array:
         """Return the violation of the bounds by values of the metric, zero if they are satisfied."""
-        xp = namespace(value)
-        missed = xp.maximum(self.low - value, value - self.high)
-        return xp.where(missed > _ROUNDING, missed, xp.zeros_like(missed))
+        missed = namespace(value).maximum(self.low - value, value - self.high)
+        return only(missed, missed > _ROUNDING)
 
     def missed(self, counts: Counts) -> float:
         """Return the violation of the bounds by `counts` of decisions."""
@@ -47,7 +45,3 @@ class BoundConstraint:
         share = min(1.0, room / (below + above)) if below + above > 0 else 1.0
         # Plain floats: NumPy scalars do not combine with arrays on another device.
         return replace(self, low=float(self.low + share * below), high=float(self.high - share * above))
-
-    def restricted(self, kept: Sequence[int]) -> "BoundConstraint":
-        """Return the constraint for the classes `kept` only, by their codes."""
-        return replace(self, metric=self.metric.restricted(kept))

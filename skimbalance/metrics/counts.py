@@ -7,7 +7,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import count_codes, device, group_order, namespace, put, small_codes, to_numpy
+from skimbalance._core.array_api import (
+    count_codes,
+    device,
+    flat,
+    namespace,
+    only,
+    put,
+    small_codes,
+    to_numpy,
+)
 from skimbalance._core.typing import Array
 
 __all__ = ["ClassProfile", "Counts", "HardTruth", "SoftTruth", "Truth"]
@@ -15,9 +24,10 @@ __all__ = ["ClassProfile", "Counts", "HardTruth", "SoftTruth", "Truth"]
 _CELLS_AT_ONCE = 1 << 18
 """A confusion matrix of more soft labels than that is counted class by class."""
 
-
 _LEAST_OF_CLASS = 4
 """A subsample keeps at least so many samples of each class, if the class has them."""
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,14 @@ class Truth(ABC):
         return HardTruth(weights, support, small_codes(codes, n_classes))
 
     @staticmethod
-    def from_shares(shares: Array, *, weights: Array | None = None) -> "Truth":
+    def from_shares(shares: Array, *, weights: Array | None = None) -> "SoftTruth":
         """Take soft labels `shares[k, i]`, which sum to one over k, and the weight `weights[i]` of sample i."""
-        return SoftTruth(weights, _soft_support(shares, weights), shares)
+        xp = namespace(shares)
+        if weights is None:
+            support = xp.sum(shares, axis=1, dtype=xp.float64)
+        else:
+            support = xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
+        return SoftTruth(weights, support, shares)
 
     @property
     def n_classes(self) -> int:
@@ -58,9 +73,9 @@ class Truth(ABC):
         return int(self.support.shape[0])
 
     @property
-    @abstractmethod
     def is_counted(self) -> bool:
         """Whether all sums are whole numbers of samples, without rounding error."""
+        return False
 
     @property
     @abstractmethod
@@ -107,8 +122,7 @@ class Truth(ABC):
         """Set running sums of sample weights to zero where they differ from it only by rounding."""
         if self.is_counted:
             return sums
-        xp = namespace(sums)
-        return xp.where(sums > 1e-12 * xp.sum(self.support), sums, xp.zeros_like(sums))
+        return only(sums, sums > 1e-12 * namespace(sums).sum(self.support))
 
     def count(self, decisions: Array, *, samples: Array | None = None, confusion: bool = False) -> Counts:
         """Count the class codes `decisions` on `samples`, all if None."""
@@ -147,18 +161,12 @@ class HardTruth(Truth):
 
     def mass(self, k: int, samples: Array | None) -> Array:
         """Return the weight of class `k` in each of `samples` (all if None); booleans for hard labels of weight 1."""
-        owned = (self.codes if samples is None else self.codes[samples]) == k
-        return owned if self.weights is None else self._weighted(owned, self.weight(samples))
+        return self.mass_at(k, samples)
 
     def mass_at(self, classes: Array, samples: Array | None) -> Array:
         """Return the weight of class `classes[j]` in sample `samples[j]` (all if None)."""
         owned = (self.codes if samples is None else self.codes[samples]) == classes
-        return owned if self.weights is None else self._weighted(owned, self.weight(samples))
-
-    @staticmethod
-    def _weighted(owned: Array, weights: Array) -> Array:
-        xp = namespace(weights)
-        return xp.where(owned, weights, xp.zeros_like(weights))
+        return owned if self.weights is None else only(self.weight(samples), owned)
 
     def rewards(self, utilities: Array) -> Array:
         """Return `utilities` themselves."""
@@ -166,9 +174,7 @@ class HardTruth(Truth):
 
     def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
         """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
-        xp = namespace(samples)
-        cells = xp.astype(self.codes[samples], xp.int64) * self.n_classes + xp.astype(classes, xp.int64)
-        gained = xp.reshape(rewards, (-1,))[cells]
+        gained = flat(rewards)[self._cells(classes, samples)]
         return gained if self.weights is None else gained * self.weights[samples]
 
     def take(self, samples: Array) -> Truth:
@@ -178,7 +184,7 @@ class HardTruth(Truth):
     def thinned(self, step: int) -> tuple[Array, Truth]:
         """Return about one in `step` samples, some of each class, and their truth, weighted to represent all."""
         xp = namespace(self.codes)
-        samples = group_order(self.codes)
+        samples = xp.argsort(self.codes, stable=True)
         classes = xp.astype(self.codes[samples], xp.int64)
         sizes = xp.astype(count_codes(classes, None, self.n_classes), xp.int64)
         steps = xp.clip(sizes // _LEAST_OF_CLASS, 1, step)
@@ -187,7 +193,7 @@ class HardTruth(Truth):
         samples, classes = samples[kept], classes[kept]
         weights = self.weight(samples)
         mass = count_codes(classes, weights, self.n_classes)[classes]
-        scale = self.support[classes] / xp.where(mass > 0, mass, xp.ones_like(mass))
+        scale = self.support[classes] / only(mass, mass > 0, otherwise=1.0)
         weights = scale if weights is None else scale * weights
         return samples, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
 
@@ -202,11 +208,15 @@ class HardTruth(Truth):
 
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
         """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
-        xp = namespace(decisions)
         size = self.n_classes
+        counts = count_codes(self._cells(decisions, samples), self.weight(samples), size * size)
+        return namespace(decisions).reshape(counts, (size, size))
+
+    def _cells(self, classes: Array, samples: Array | None) -> Array:
+        """Return the place in a flattened (K, K) matrix of the true class of each of `samples` and `classes`."""
+        xp = namespace(classes)
         codes = self.codes if samples is None else self.codes[samples]
-        cells = xp.astype(codes, xp.int64) * size + xp.astype(decisions, xp.int64)
-        return xp.reshape(count_codes(cells, self.weight(samples), size * size), (size, size))
+        return xp.astype(codes, xp.int64) * self.n_classes + xp.astype(classes, xp.int64)
 
 
 @dataclass(frozen=True)
@@ -215,14 +225,9 @@ class SoftTruth(Truth):
 
     shares: Array
 
-    @property
-    def is_counted(self) -> bool:
-        """Whether all sums are whole numbers of samples, without rounding error."""
-        return False
-
     def weighted(self, weights: Array) -> "SoftTruth":
         """Return the same soft labels with other weights (n,)."""
-        return SoftTruth(weights, _soft_support(self.shares, weights), self.shares)
+        return Truth.from_shares(self.shares, weights=weights)
 
     @property
     def likeliest(self) -> Array:
@@ -231,16 +236,13 @@ class SoftTruth(Truth):
 
     def mass(self, k: int, samples: Array | None) -> Array:
         """Return the weight of class `k` in each of `samples` (all if None)."""
-        share = self.shares[k, :]
-        return self._weigh(share if samples is None else share[samples], samples)
+        return self._weigh(self.shares[k, :] if samples is None else self.shares[k, :][samples], samples)
 
     def mass_at(self, classes: Array, samples: Array | None) -> Array:
         """Return the weight of class `classes[j]` in sample `samples[j]` (all if None)."""
-        xp = namespace(classes)
-        n_samples = self.shares.shape[1]
         if samples is None:
-            samples = xp.arange(n_samples, device=device(classes))
-        return self._weigh(xp.reshape(self.shares, (-1,))[xp.astype(classes, xp.int64) * n_samples + samples], samples)
+            samples = namespace(classes).arange(self.shares.shape[1], device=device(classes))
+        return self.reward(self.shares, classes, samples)
 
     def rewards(self, utilities: Array) -> Array:
         """Return the expected utility (K, n) of predicting each sample as k."""
@@ -251,12 +253,12 @@ class SoftTruth(Truth):
         """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
         xp = namespace(samples)
         places = xp.astype(classes, xp.int64) * self.shares.shape[1] + samples
-        return self._weigh(xp.reshape(rewards, (-1,))[places], samples)
+        return self._weigh(flat(rewards)[places], samples)
 
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""
-        shares, weights = namespace(samples).take(self.shares, samples, axis=1), self.weight(samples)
-        return SoftTruth(weights, _soft_support(shares, weights), shares)
+        shares = namespace(samples).take(self.shares, samples, axis=1)
+        return Truth.from_shares(shares, weights=self.weight(samples))
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
         """Return one in `step` samples, and their truth."""
@@ -276,33 +278,21 @@ class SoftTruth(Truth):
             every = xp.arange(size, device=device(decisions))
             cells = every[:, None] * size + xp.astype(decisions, xp.int64)[None, :]
             mass = xp.astype(self._weigh(xp.take(self.shares, samples, axis=1), samples), xp.float64)
-            table = count_codes(xp.reshape(cells, (-1,)), xp.reshape(mass, (-1,)), size * size)
-            return xp.reshape(table, (size, size))
-        masses = (xp.astype(self.mass(c, samples), xp.float64) for c in range(self.n_classes))
-        return xp.stack([count_codes(decisions, mass, self.n_classes) for mass in masses])
+            return xp.reshape(count_codes(flat(cells), flat(mass), size * size), (size, size))
+        masses = (xp.astype(self.mass(c, samples), xp.float64) for c in range(size))
+        return xp.stack([count_codes(decisions, mass, size) for mass in masses])
 
     def _weigh(self, mass: Array, samples: Array | None) -> Array:
         return mass if self.weights is None else mass * self.weight(samples)
-
-
-def _soft_support(shares: Array, weights: Array | None) -> Array:
-    """Return the total weight of each class (K,) in float64."""
-    xp = namespace(shares)
-    if weights is None:
-        return xp.sum(shares, axis=1, dtype=xp.float64)
-    return xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
-
-
-_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassProfile:
     """Recall and precision of every class, without offsets and with them, as NumPy arrays (K,).
 
-    `classes` are the labels and `support` the weight of the samples of each; a recall is NaN where a class has no
-    samples, a precision where it is never predicted. `held_out` is whether the offsets for each sample were
-    fitted without it.
+    `classes` are the labels and `support` the weight of the samples of each. A recall is NaN where a class has no
+    samples, a precision where it is never predicted. `held_out` is whether the offsets for each sample were fitted
+    without it.
     """
 
     classes: npt.NDArray[Any]
@@ -316,15 +306,12 @@ class ClassProfile:
     @classmethod
     def from_counts(cls, classes: npt.NDArray[Any], *, before: Counts, after: Counts, held_out: bool = False) -> Self:
         """Take the ratios of counts of decisions on the same samples."""
-        return cls(
-            classes, to_numpy(before.support).astype(np.float64), *_ratios(before), *_ratios(after), held_out=held_out
-        )
+        support = to_numpy(before.support).astype(np.float64)
+        return cls(classes, support, *_ratios(before), *_ratios(after), held_out=held_out)
 
 
 def _ratios(counts: Counts) -> tuple[_Floats, _Floats]:
     """Return recall and precision, NaN if the denominator is zero."""
-    hits, support, predicted = (
-        to_numpy(sums).astype(np.float64) for sums in (counts.hits, counts.support, counts.predicted)
-    )
+    hits, support, predicted = (to_numpy(sums) for sums in (counts.hits, counts.support, counts.predicted))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(support > 0, hits / support, np.nan), np.where(predicted > 0, hits / predicted, np.nan)

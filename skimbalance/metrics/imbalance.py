@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skimbalance._core.array_api import namespace
+from skimbalance._core.array_api import namespace, only
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Direction, LinearMetric, safe_ratio
+from skimbalance.metrics._recall import BalancedAccuracy
+from skimbalance.metrics.base import Direction, LinearMetric
 
 __all__ = ["ImbalanceDegree", "prevalence", "require_imbalance"]
 
@@ -33,11 +34,8 @@ class ImbalanceDegree(LinearMetric):
 
     def utilities(self, support: Array) -> Array:
         """Return `(log pi_k - mean log pi) / ((max log pi - mean log pi) K support_c)`; zero where undefined."""
-        xp = namespace(support)
-        occurring = xp.astype(support > 0, xp.float64)
-        each = safe_ratio(occurring, support) / xp.sum(occurring)
-        worth = prevalence(support)
-        span = float(xp.max(worth))
+        each, worth = BalancedAccuracy().utilities(support), prevalence(support)
+        span = float(namespace(support).max(worth))
         return each[:, None] * worth[None, :] / (span if span > _EQUAL else math.inf)
 
 
@@ -49,8 +47,7 @@ def require_imbalance(support: Array) -> None:
 
 def prevalence(support: Array) -> Array:
     """Return the log prior of each class that has samples, above the mean of all; zero for the others."""
-    xp = namespace(support)
-    occurring = support > 0
-    log_prior = xp.log(xp.where(occurring, support, xp.ones_like(support)))
-    mean = xp.sum(xp.where(occurring, log_prior, 0 * log_prior)) / xp.sum(xp.astype(occurring, xp.float64))
-    return xp.where(occurring, log_prior - mean, 0 * log_prior)
+    xp, occurring = namespace(support), support > 0
+    log_prior = xp.log(only(support, occurring, otherwise=1.0))
+    mean = xp.sum(log_prior) / xp.sum(xp.astype(occurring, xp.float64))
+    return only(log_prior - mean, occurring)

@@ -97,20 +97,16 @@ def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metri
     if judges_scores(objective):
         raise ValueError(nothing_to_tune(objective, argument=argument))
     if objective not in METRICS:
-        raise ValueError(f"{argument}={objective!r} is not a known metric; {_hint(objective)}")
+        near = " or ".join(map(repr, get_close_matches(objective, METRICS, n=3, cutoff=0.5)))
+        meant = _OTHER_NAMES.get(objective.lower(), near)
+        hint = f"did you mean {meant}?" if meant else "skimbalance.metrics.get_metric_names() lists all"
+        raise ValueError(f"{argument}={objective!r} is not a known metric; {hint}")
     return METRICS[objective]
 
 
 def judges_scores(name: str) -> bool:
     """Whether this is the name of a metric of scores, which offsets do not change."""
     return name in _THRESHOLD_FREE
-
-
-def _hint(name: str) -> str:
-    """Return a suggestion for an unknown name."""
-    near = " or ".join(map(repr, get_close_matches(name, METRICS, n=3, cutoff=0.5)))
-    meant = _OTHER_NAMES.get(name.lower(), near)
-    return f"did you mean {meant}?" if meant else "skimbalance.metrics.get_metric_names() lists all"
 
 
 def nothing_to_tune(objective: object, *, argument: str = "objective") -> str:

@@ -17,9 +17,10 @@ from skimbalance._core.validation import (
     check_sample_weight,
     names_page,
 )
-from skimbalance.metrics.imbalance import prevalence, require_imbalance
+from skimbalance.metrics._functions import score_labels
+from skimbalance.metrics.imbalance import ImbalanceDegree, prevalence, require_imbalance
 
-__all__ = ["balanced_weights", "degree_of_flow", "imbalance_state"]
+__all__ = ["balanced_weights", "imbalance_degree_score", "imbalance_state"]
 
 
 def balanced_weights(
@@ -70,8 +71,8 @@ def imbalance_state(
     Raises
     ------
     ValueError
-        If `proba` is not probabilities, `y` is missing or does not match the columns, lengths differ, or weights are
-        negative, not finite or all zero.
+        If `proba` is not probabilities, `y` is missing or does not match the columns, or lengths differ. Also if
+        weights are negative, not finite or all zero.
 
     References
     ----------
@@ -112,16 +113,72 @@ def _mean(shares: Array, weights: Array | None) -> Array:
     return (mass / xp.sum(mass)) @ wide
 
 
-def degree_of_flow(
+@names_page
+def imbalance_degree_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
-    soft: bool,
-    labels: ArrayLike | None,
-    prior: ArrayLike | None,
-    sample_weight: ArrayLike | None,
+    soft: bool = False,
+    labels: ArrayLike | None = None,
+    prior: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Return the imbalance degree of decisions, or of probabilities, against a reference prior."""
+    r"""Degree by which decisions flow from minority to majority classes; zero is balanced, one the most.
+
+    .. math:: D = \frac{\sum_k (q_k - 1/K) \log \pi_k}{\max_k \log \pi_k - \mathrm{mean}_k \log \pi_k}
+
+    with :math:`\pi_k` the prior of class k. :math:`q_k` is the share of samples that is predicted as k, or with
+    ``soft=True`` its mean probability: the mean over the classes of `y_true`. With `D = 1` all samples go to the most
+    frequent class. With `D = 0` there is no net flow towards majority classes, and with `D < 0` minority classes are
+    favoured. In the binary case it is the recall of the majority class minus that of the minority class, in [-1, 1].
+    For more the least is :math:`(\min_k \log \pi_k - \mathrm{mean}) / (\max_k \log \pi_k - \mathrm{mean})`, all samples
+    at the rarest class, and never below :math:`-(K - 1)`.
+
+    Zero is not perfection: flows in both directions may cancel, and random decisions have it too. Degrees compare only
+    where the prior is the same: between a fold and another, pass `prior`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,), or (n_samples, K) where soft
+        Predicted labels; where ``soft=True`` probabilities, those of the second class if one-dimensional.
+    soft : bool, default=False
+        Whether `y_pred` holds probabilities.
+    labels : array-like of shape (K,), optional
+        Label of each entry of `prior` and each column of `y_pred`, by default the sorted labels of `y_true`.
+    prior : array-like of shape (K,), optional
+        Reference prior, such as the class proportions or counts of the training set; by default that of `y_true`. Only
+        ratios matter.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the samples.
+
+    Returns
+    -------
+    float
+        The degree.
+
+    Raises
+    ------
+    ValueError
+        If all classes of the prior are equally frequent, which leaves the degree undefined. Also if labels, columns or
+        lengths do not match, `y_pred` is not probabilities with ``soft=True``, or weights are invalid.
+
+    References
+    ----------
+    This project's definition, after the imbalance state of *Regulating Imbalanced Deep Models with User-Specified
+    Metrics*, submission 4525 to ICLR 2024.
+
+    Examples
+    --------
+    >>> from skimbalance.metrics import imbalance_degree_score
+    >>> round(imbalance_degree_score([0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 1]), 3)
+    0.5
+    >>> round(imbalance_degree_score([0, 0, 1, 1], [0.1, 0.3, 0.4, 0.8], soft=True, prior=[0.9, 0.1]), 3)
+    0.2
+    """
+    if not soft and labels is None and prior is None:
+        return score_labels(ImbalanceDegree(), y_true, y_pred, sample_weight=sample_weight)
     shares = check_proba("y_pred", y_pred) if soft else None
     known = check_column_labels(
         labels,
@@ -136,22 +193,13 @@ def degree_of_flow(
     predicted = check_codes("y_pred", y_pred, labels=known) if shares is None else shares
     check_lengths(y_true=truth, y_pred=predicted)
     weights = check_sample_weight(sample_weight, like=np.zeros(len(truth)))
-    reference = None if prior is None else check_per_class("prior", prior, known)
-    worth = _worth(truth, weights, reference, n_classes=len(known))
+    support = np.bincount(truth, weights, minlength=len(known)).astype(np.float64)
+    if prior is not None:
+        support = check_positive("prior", check_per_class("prior", prior, known), n_classes=len(known))
+    elif not support.min() > 0:
+        raise ValueError("y_true lacks samples of some of labels; pass prior=, the share of each, to count them in")
+    require_imbalance(support)
+    worth = prevalence(support)
     mass = balanced_weights(truth, weights, n_classes=len(known))
     flow = np.bincount(predicted, mass, minlength=len(known)) if shares is None else to_numpy(_mean(shares, mass))
     return float(flow @ worth / worth.max())
-
-
-def _worth(
-    truth: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None, prior: ArrayLike | None, *, n_classes: int
-) -> npt.NDArray[np.float64]:
-    """Return the log prior of each class above the mean."""
-    shares = np.bincount(truth, weights, minlength=n_classes).astype(np.float64)
-    if prior is not None:
-        shares = check_positive("prior", prior, n_classes=n_classes)
-    elif not shares.min() > 0:
-        raise ValueError("y_true lacks samples of some of labels; pass prior=, the share of each, to count them in")
-    require_imbalance(shares)
-    worth: npt.NDArray[np.float64] = prevalence(shares)
-    return worth

@@ -7,8 +7,6 @@ from skimbalance.solvers._base import (
     fit_present_classes,
     improves,
     is_ordered,
-    order_classes,
-    order_samples,
 )
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
@@ -44,8 +42,6 @@ __all__ = [
     "is_ordered",
     "line_of",
     "objective_values_on",
-    "order_classes",
-    "order_samples",
     "path_state",
     "prior_offsets",
     "reachable",

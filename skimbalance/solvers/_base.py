@@ -1,6 +1,6 @@
 """The problem of a solver, its solution, and what all solvers share.
 
-Classes and samples have an order that depends on their values only, not on the order of the input: random draws and
+Classes and samples have an order that depends on their values only, not on the order of the input. Random draws and
 ties use it, so that the same data give the same result. Classes without samples keep the number of samples for which
 they are predicted.
 """
@@ -8,12 +8,21 @@ they are predicted.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, device, group_order, namespace, shifted_blocks, to_numpy, transposed
+from skimbalance._core.array_api import (
+    bring,
+    bring_like,
+    device,
+    namespace,
+    only,
+    shifted_blocks,
+    to_numpy,
+    transposed,
+)
 from skimbalance._core.decision import centred, decide
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import numbered
@@ -28,8 +37,7 @@ __all__ = [
     "fit_present_classes",
     "improves",
     "is_ordered",
-    "order_classes",
-    "order_samples",
+    "without",
 ]
 
 _SCORES, _BINARY_SCORES = 10_000_000, 50_000
@@ -39,8 +47,13 @@ binary problem takes longer to sort than to fit, and the order has little influe
 _DIGITS = 9
 """Margins are rounded to so many decimals, so that a constant added to a sample does not change the order."""
 
+_TIE = 1e-9
+"""The weight of the objective among decisions that violate the constraints alike: less than any sample counts."""
+
+_REPRESENTATIVES = 1024
+"""The approximate number of representatives."""
+
 _Places = npt.NDArray[np.int64]
-_Floats = npt.NDArray[np.float64]
 
 
 def is_ordered(scores: Array) -> bool:
@@ -49,60 +62,10 @@ def is_ordered(scores: Array) -> bool:
     return bool(n_samples * n_columns <= (_BINARY_SCORES if n_columns == 2 else _SCORES))
 
 
-def order_classes(scores: Array, truth: Truth) -> _Places:
-    """Return the classes (K,) by increasing support, and of equal support by their lowest margins."""
-    keys = [to_numpy(truth.support)]
-    n_classes = len(keys[0])
-    if is_ordered(scores) and len(np.unique(keys[0])) < n_classes:
-        codes, margins = to_numpy(truth.likeliest), _own_margins(scores, truth)
-        least, most = np.full((2, n_classes), np.inf)
-        np.minimum.at(least, codes, margins)
-        np.minimum.at(most, codes, -margins)
-        keys = [most, least, *keys]
-    order: _Places = np.lexsort(keys)
-    return order
-
-
-def order_samples(scores: Array, truth: Truth, classes: _Places) -> _Places:
-    """Return the samples (n,) by class and margin, and of equal ones by all margins and the weight.
-
-    `classes` is the order of the classes.
-    """
-    rank, margins = np.argsort(classes)[to_numpy(truth.likeliest)], _own_margins(scores, truth)
-    order: _Places = np.lexsort((margins, rank))
-    alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
-    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
-    if tied.size == 0:
-        return order
-    samples = order[tied]
-    rows = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
-    columns = to_numpy(rows)[:, classes].astype(np.float64)
-    columns -= columns.max(axis=1, keepdims=True)
-    weights = [] if truth.weights is None else [to_numpy(truth.weights)[samples]]
-    keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
-    order[tied] = samples[np.lexsort(keys)]
-    return order
-
-
-def _own_margins(scores: Array, truth: Truth) -> _Floats:
-    """Return the score of the true class minus the best other score of each sample, (n,), rounded."""
-    xp = namespace(scores)
-    codes = truth.likeliest[:, None]
-    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
-    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
-    own = xp.take_along_axis(scores, codes, axis=1)[:, 0]
-    margins = to_numpy(own - xp.max(xp.where(every == codes, lowest, scores), axis=1))
-    wide: _Floats = np.asarray(margins, dtype=np.float64)
-    return wide.round(_DIGITS)
-
-
-_Found = TypeVar("_Found")
-
-_TIE = 1e-9
-"""The weight of the objective among decisions that violate the constraints alike: less than any sample counts."""
-
-_WITNESSES = 1024
-"""The approximate number of representatives."""
+def without(scores: Array, codes: Array) -> Array:
+    """Return scores (n, K) with minus infinity for class `codes[i]` of sample i."""
+    classes = namespace(scores).arange(scores.shape[1], device=device(scores))
+    return only(scores, classes[None, :] != codes[:, None], otherwise=-float("inf"))
 
 
 @dataclass(frozen=True)
@@ -130,28 +93,60 @@ class Problem:
         """A cache of what depends on the scores only, shared by problems that differ in the truth."""
         return {}
 
-    def _once(self, name: str, find: Callable[[], _Found]) -> _Found:
-        if name not in self._known:
-            self._known[name] = find()
-        return cast(_Found, self._known[name])
-
     @cached_property
-    def class_order(self) -> npt.NDArray[np.int64]:
-        """The classes, those with the least support first, whatever the order of the columns."""
-        return order_classes(self.scores, self.truth)
+    def class_order(self) -> _Places:
+        """The classes (K,), those with the least support first, of equal support those with the lowest margins."""
+        keys = [to_numpy(self.truth.support)]
+        if is_ordered(self.scores) and len(np.unique(keys[0])) < self.n_classes:
+            codes, margins = to_numpy(self.truth.likeliest), self._own_margins()
+            least, most = np.full((2, self.n_classes), np.inf)
+            np.minimum.at(least, codes, margins)
+            np.minimum.at(most, codes, -margins)
+            keys = [most, least, *keys]
+        order: _Places = np.lexsort(keys)
+        return order
+
+    @property
+    def sample_order(self) -> _Places:
+        """The samples (n,) by class and margin, of equal ones by all margins and the weight; as given if many."""
+        if not is_ordered(self.scores):
+            return np.arange(self.scores.shape[0])
+        rank, margins = np.argsort(self.class_order)[to_numpy(self.truth.likeliest)], self._own_margins()
+        order: _Places = np.lexsort((margins, rank))
+        alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
+        tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+        if tied.size == 0:
+            return order
+        samples = order[tied]
+        rows = namespace(self.scores).take(self.scores, bring(samples, to=self.scores), axis=0)
+        columns = to_numpy(rows)[:, self.class_order].astype(np.float64)
+        columns -= columns.max(axis=1, keepdims=True)
+        weights = [] if self.truth.weights is None else [to_numpy(self.truth.weights)[samples]]
+        keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
+        order[tied] = samples[np.lexsort(keys)]
+        return order
+
+    def _own_margins(self) -> npt.NDArray[np.float64]:
+        """Return the score of the true class minus the best other score of each sample, (n,), rounded."""
+        xp, codes = namespace(self.scores), self.truth.likeliest
+        own = xp.take_along_axis(self.scores, codes[:, None], axis=1)[:, 0]
+        margins = to_numpy(own - xp.max(without(self.scores, codes), axis=1))
+        wide: npt.NDArray[np.float64] = margins.astype(np.float64)
+        return wide.round(_DIGITS)
 
     @property
     def columns(self) -> Array:
         """The scores transposed, (K, n): a line search over all samples reads one class at a time."""
-        return self._once("columns", lambda: transposed(self.scores))
+        if "columns" not in self._known:
+            self._known["columns"] = transposed(self.scores)
+        return self._known["columns"]
 
     @cached_property
     def representatives(self) -> tuple[Array, Array]:
         """A few samples of each class and its code, the classes in ascending order."""
-        step = 1 + int(self.scores.shape[0]) // _WITNESSES
-        samples, truth = self.truth.thinned(step)
+        samples, truth = self.truth.thinned(1 + int(self.scores.shape[0]) // _REPRESENTATIVES)
         classes = truth.likeliest
-        order = group_order(classes)
+        order = namespace(classes).argsort(classes, stable=True)
         return samples[order], classes[order]
 
     @property
@@ -167,13 +162,12 @@ class Problem:
     @property
     def sorted_margins(self) -> tuple[Array, Array]:
         """Binary only: the samples in the order in which the positive class wins them, and their margins."""
-
-        def sort() -> tuple[Array, Array]:
+        if "sorted_margins" not in self._known:
             margins = self.margins
             samples = namespace(margins).argsort(margins, stable=False)
-            return samples, margins[samples]
-
-        return self._once("sorted_margins", sort)
+            self._known["sorted_margins"] = samples, margins[samples]
+        samples, margins = self._known["sorted_margins"]
+        return samples, margins
 
     @cached_property
     def _utilities(self) -> dict[Metric, Array]:
@@ -210,13 +204,6 @@ class Problem:
             return self
         return self.take(namespace(weights).nonzero(weights > 0)[0])
 
-    @property
-    def sample_order(self) -> npt.NDArray[np.int64]:
-        """The samples in an order that depends on their values only; with many scores, in the given order."""
-        if not is_ordered(self.scores):
-            return np.arange(self.scores.shape[0])
-        return order_samples(self.scores, self.truth, self.class_order)
-
     def in_order(self) -> "Problem":
         """Return the problem of the samples along `sample_order`."""
         if not is_ordered(self.scores):
@@ -227,15 +214,13 @@ class Problem:
         """Return the problem of the classes `kept` only; samples of other classes must have zero weight."""
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
-        scores = xp.take(self.scores, places, axis=1)
-        return Problem(
-            scores,
-            self.truth.restricted(places),
-            self.metric.restricted(kept),
-            tuple(
-                required.restricted(kept) for required in self.requirements if required.metric.label in {None, *kept}
-            ),
-            self.groups,
+        about = [required for required in self.requirements if required.metric.label in {None, *kept}]
+        return replace(
+            self,
+            scores=xp.take(self.scores, places, axis=1),
+            truth=self.truth.restricted(places),
+            metric=self.metric.restricted(kept),
+            requirements=tuple(replace(required, metric=required.metric.restricted(kept)) for required in about),
         )
 
     def count(self, decisions: Array) -> Counts:
@@ -253,6 +238,14 @@ class Problem:
             return objective_value
         objective_values = namespace(counts.hits).asarray([objective_value], dtype=counts.hits.dtype)
         return float(self.constrained(objective_values, objective_values * 0 + self.missed(counts))[0])
+
+    def objective_values(self, trace: Callable[[Metric], tuple[Array, ...]]) -> Array:
+        """Return the values that a solver maximises along sorted sweeps, with pooled terms `trace(metric)`."""
+        objective_values = self.metric.refine(trace(self.metric), self.n_classes)
+        if not self.requirements:
+            return objective_values
+        missed = (r.violation(r.metric.pool(trace(r.metric), self.n_classes)) for r in self.requirements)
+        return self.constrained(objective_values, sum(missed))
 
     def missed(self, counts: Counts) -> float:
         """Return the violation of the constraints by `counts` of decisions, zero if they are satisfied."""
@@ -302,8 +295,8 @@ def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = N
     kept = np.flatnonzero(to_numpy(here.truth.support) > 0)
     if kept.size == problem.n_classes:
         return fit(here)
-    xp, like = namespace(problem.scores), {"to": problem.scores, "dtype": problem.scores.dtype}
-    none = here.solved(bring(np.zeros(problem.n_classes), **like), n_iter=0)
+    xp = namespace(problem.scores)
+    none = here.solved(bring_like(np.zeros(problem.n_classes), problem.scores), n_iter=0)
     if kept.size < 2:
         return none
     absent = np.setdiff1d(np.arange(problem.n_classes), kept)
@@ -318,7 +311,7 @@ def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = N
     offsets[kept] = to_numpy(tuned.offsets)
     del present
     here = problem if samples is None else problem.take(samples)
-    solution = here.solved(bring(centred(offsets), **like), n_iter=tuned.n_iter)
+    solution = here.solved(bring_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
     return none if improves(none.objective_value, solution.objective_value) else solution
 
 

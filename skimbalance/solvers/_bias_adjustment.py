@@ -1,15 +1,15 @@
 """Bias Adjustment as published: a grid search, coarse to fine, for the imbalance state with the best metric.
 
 In the binary case the state is one number, the proportion of the minority class. The grid is 0.1 to 0.9, then nine
-hundredths on both sides of the best, then nine thousandths: 45 states, or the paper's 47, which count the middle of
+hundredths on both sides of the best, then nine thousandths. These are 45 states; the paper's 47 count the middle of
 each finer grid again. Each state is found by a convex problem, and its decisions are scored on the samples.
 
 The paper treats binary problems only. For more classes, this project searches t with the same steps along the path
 `r_t ~ prior^(1-t)`: the prior at 0, uniform at 1, the inverse prior at 2. Then it varies each class once, the rarest
-first: the odds of its proportion are multiplied by up to three or divided by it, the others scaled accordingly. The
-cost grows with the number of classes, so these grids are coarser with more classes. There are nine steps on both
-sides and as many levels as the path for three classes, at most two steps and one level beyond ten, none beyond a
-hundred.
+first. The odds of its proportion are multiplied or divided by up to three, and the others scaled accordingly. The
+cost grows with the number of classes, so these grids are coarser with more classes. With three classes there are nine
+steps on both sides and as many levels as for the path. Beyond ten classes there are at most two steps and one level,
+and beyond a hundred none.
 
 *Regulating Imbalanced Deep Models with User-Specified Metrics*, submission 4525 to ICLR 2024, section 3.2.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, to_numpy
+from skimbalance._core.array_api import bring_like, to_numpy
 from skimbalance._core.typing import Array, Progress
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._state import solve_state
@@ -41,27 +41,38 @@ _FINE_CLASSES = 10
 _COORDINATE_CLASSES = 100
 """With more classes than these the grids of single classes have one level; there are no such grids."""
 
+_LARGEST_EXPONENT = 690.0
+"""No proportion overflows or becomes zero, which no offsets could give."""
 
-def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None) -> Solution:
+
+def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | None = None, **_: object) -> Solution:
     """Return the offsets of the best state to `precision` digits, or zero if that is not better.
 
-    `n_iter` of the solution is the number of states tried. Of equal states the first is chosen.
+    `n_iter` of the solution is the number of states tried. Of equal states the first is chosen. Other arguments of
+    solvers, for random numbers and restarts, have no effect.
     """
     search = _Search(problem)
     if problem.n_classes == 2:
-        best = _refined(search.value_of_share, _SHARES, levels=precision, steps=_STEPS)
+        is_minority = np.arange(2) == np.argmin(search.prior)
+        best = _refined(
+            lambda share: search.objective_value_of(np.where(is_minority, share, 1 - share)),
+            _SHARES,
+            levels=precision,
+            steps=_STEPS,
+        )
         found = f"the proportion of the minority class {best:g}"
     else:
-        best = _refined(search.value_of_time, _TIMES, levels=precision, steps=_STEPS)
+        best = _refined(
+            lambda time: search.objective_value_of(path_state(search.prior, time)),
+            _TIMES,
+            levels=precision,
+            steps=_STEPS,
+        )
         search.adjust_shares(levels=precision)
         found = f"the state at {best:g} of the path, with single shares adjusted"
     if progress is not None:
         progress(f"{problem.metric.name}: {found}, of {search.n_states} states; objective {search.objective_value:.6g}")
     return problem.solved(search.offsets, n_iter=search.n_states)
-
-
-_LARGEST_EXPONENT = 690.0
-"""No proportion overflows or becomes zero, which no offsets could give."""
 
 
 def path_state(prior: _Vector, time: float) -> _Vector:
@@ -81,7 +92,7 @@ class _Search:
         self.prior: _Vector = support / support.sum()
         self.host = to_numpy(problem.scores).astype(np.float64)
         self.weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
-        self.offsets: Array = bring(0 * support, to=problem.scores, dtype=problem.scores.dtype)
+        self.offsets: Array = bring_like(0 * support, problem.scores)
         self.objective_value = problem.objective_value(self.offsets)
         self.state: _Vector | None = None
         self.n_states = 0
@@ -89,21 +100,12 @@ class _Search:
     def objective_value_of(self, state: _Vector) -> float:
         """Find the offsets of a state, score their decisions, and keep them if they are the best."""
         found = solve_state(self.host, state, weights=self.weights)
-        offsets = bring(found.offsets, to=self.problem.scores, dtype=self.problem.scores.dtype)
+        offsets = bring_like(found.offsets, self.problem.scores)
         objective_value = self.problem.objective_value(offsets)
         self.n_states += 1
         if improves(objective_value, self.objective_value):
             self.objective_value, self.offsets, self.state = objective_value, offsets, state
         return objective_value
-
-    def value_of_share(self, share: float) -> float:
-        """Try the state in which the minority class has this proportion."""
-        rarer = int(np.argmin(self.prior))
-        return self.objective_value_of(np.where(np.arange(2) == rarer, share, 1 - share))
-
-    def value_of_time(self, time: float) -> float:
-        """Try the state at this time of the path."""
-        return self.objective_value_of(path_state(self.prior, time))
 
     def adjust_shares(self, *, levels: int) -> None:
         """Vary the proportion of each class, from the best state, or from the prior if none is better."""
@@ -111,33 +113,23 @@ class _Search:
         if n_classes > _COORDINATE_CLASSES:
             return
         steps = max(1, _STEPS_OF_ALL_CLASSES // n_classes)
+        levels = levels if n_classes <= _FINE_CLASSES else 1
         grid: _Vector = _DECADES / (steps + 1) * np.arange(-steps, steps + 1).astype(np.float64)
         for k in np.argsort(self.prior, kind="stable"):
-            base = self.prior if self.state is None else self.state
+            base, known = (self.prior, -np.inf) if self.state is None else (self.state, self.objective_value)
 
-            def objective_value(decades: float, base: _Vector = base, k: int = int(k)) -> float:
+            def objective_value(decades: float, base: _Vector = base, known: float = known, k: int = int(k)) -> float:
+                if decades == 0:
+                    return known
                 scaled: _Vector = np.where(np.arange(n_classes) == k, 10**decades * base, base)
                 return self.objective_value_of(scaled / np.sum(scaled))
 
-            known = {steps: self.objective_value if self.state is not None else -np.inf}
-            _refined(
-                objective_value, grid, levels=levels if n_classes <= _FINE_CLASSES else 1, steps=steps, known=known
-            )
+            _refined(objective_value, grid, levels=levels, steps=steps)
 
 
-def _refined(
-    objective_value: Callable[[float], float],
-    grid: _Vector,
-    *,
-    levels: int,
-    steps: int,
-    known: dict[int, float] | None = None,
-) -> float:
-    """Return the best point of a grid and of finer grids around it; `known` holds objective values by place."""
-    known = known or {}
-    objective_values = [
-        known[place] if place in known else objective_value(float(point)) for place, point in enumerate(grid)
-    ]
+def _refined(objective_value: Callable[[float], float], grid: _Vector, *, levels: int, steps: int) -> float:
+    """Return the best point of a grid and of finer grids around it."""
+    objective_values = [objective_value(float(point)) for point in grid]
     best, highest, step = float(grid[int(np.argmax(objective_values))]), max(objective_values), float(grid[1] - grid[0])
     for _ in range(levels - 1):
         step /= steps + 1

@@ -2,15 +2,15 @@
 
 In the binary case, thresholds are evaluated along one sorted sweep over all samples, all of them if the budget permits.
 
-For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles: each offset is relative to that
-of the most frequent class, and [0, 1] maps to the quantiles of the margins between the two, with equal total weight
-for each class of samples. So the scale of the scores has no influence, and minority classes are not skipped. The other
+For more classes, a SciPy optimiser gets half of the budget. It searches in quantiles. Each offset is relative to that
+of the most frequent class, and [0, 1] maps to the quantiles of the margins between the two. All classes of samples
+have equal total weight. So the scale of the scores has no influence, and minority classes are not skipped. The other
 half of the budget evaluates thresholds of one class after the other, as optimisers are poor at step functions.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, differential_evolution, direct, minimize
 
-from skimbalance._core.array_api import bring, cumulative_sum, device, namespace, to_numpy
+from skimbalance._core.array_api import bring, bring_like, cumulative_sum, device, namespace, to_numpy
 from skimbalance._core.decision import centred, decide
 from skimbalance._core.typing import Array, Progress
 from skimbalance.metrics.counts import Counts
@@ -26,6 +26,7 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution
 from skimbalance.solvers._coordinate_ascent import ascend, prior_offsets, solve
 from skimbalance.solvers._line_search import best_cuts, cuts_apart
+from skimbalance.solvers._neighbourhood import mean_margin
 from skimbalance.solvers._search import Search
 from skimbalance.solvers.binary import margins_of
 
@@ -86,16 +87,18 @@ def search(
         for start in starts:
             trials.objective_value(start)
         if problem.n_classes > 2:
-            with trials.share():
-                _METHODS[how.method](trials, _Quantiles.of(problem), starts, seed)
+            trials.limit = (trials.spent + trials.budget) // 2  # half of the remaining budget
+            with suppress(_SpentError):
+                _METHODS[how.method](trials, _Quantiles(problem), starts, seed)
+            trials.limit = trials.budget
             _ascent(trials, seed=seed)
-    trials.say(last=True)
+    trials.show_progress(last=True)
     return problem.solved(trials.best, n_iter=trials.spent)
 
 
 def _starts(problem: Problem, *, seed: int, restarts: bool) -> list[Array]:
     support = problem.truth.support
-    plain = [bring(x, to=problem.scores, dtype=problem.scores.dtype) for x in (support * 0, prior_offsets(support))]
+    plain = [bring_like(x, problem.scores) for x in (support * 0, prior_offsets(support))]
     guided = [replace(problem, metric=METRICS[name]) for name in _GUIDES]
     if problem.requirements:
         return plain + [solve(guide, seed=seed, restarts=restarts).offsets for guide in guided]
@@ -106,31 +109,16 @@ class _SpentError(Exception):
     """The budget is spent, or the callback stopped the search."""
 
 
-@dataclass
 class _Trials:
     """The best of the offsets tried so far, and their number."""
 
-    problem: Problem
-    budget: int
-    how: Search
-    progress: Progress | None
-    best: Array = None
-    best_objective_value: float = -float("inf")
-    highest: float = -float("inf")
-    spent: int = 0
-    limit: int = field(init=False)
-    known: dict[bytes, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.limit = self.budget
-
-    @contextmanager
-    def share(self) -> Iterator[None]:
-        """Limit the evaluations to half of the remaining budget."""
-        self.limit = (self.spent + self.budget) // 2
-        with suppress(_SpentError):
-            yield
-        self.limit = self.budget
+    def __init__(self, problem: Problem, budget: int, how: Search, progress: Progress | None) -> None:
+        self.problem, self.how, self.progress = problem, how, progress
+        self.budget = self.limit = budget
+        self.spent = 0
+        self.best: Array = None
+        self.best_objective_value = self.highest = -float("inf")
+        self.known: dict[bytes, float] = {}
 
     def objective_value(self, offsets: Array) -> float:
         """Return the objective value of `offsets`, which are kept if they are the best."""
@@ -154,12 +142,12 @@ class _Trials:
             self.known[key] = self.problem.objective_value_of(counts)
         objective_value = self.known[key]
         self.highest = max(self.highest, objective_value)
-        self.say()
+        self.show_progress()
         if self.how.callback is not None and self.how.callback(self.spent, self.highest):
             self.limit = self.budget = self.spent
         return objective_value
 
-    def say(self, *, last: bool = False) -> None:
+    def show_progress(self, *, last: bool = False) -> None:
         """Show progress at intervals and at the end."""
         if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
             name = self.problem.metric.name
@@ -168,19 +156,27 @@ class _Trials:
 
 def _scan(trials: _Trials, *, spare: int) -> None:
     """Try binary thresholds along one sorted sweep, and leave `spare` evaluations."""
-    problem = trials.problem
-    margins, counts = margins_of(problem), _Along.of(problem)
+    problem, k, margins = trials.problem, trials.problem.positive, margins_of(trials.problem)
+    support: _Vector = to_numpy(problem.truth.support).astype(np.float64)
+    samples, _ = problem.sorted_margins
+    running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
+    taken = np.stack([np.concatenate([[0.0], x]) for x in running])  # (2, n + 1): what class k wins, by true class
     places = np.flatnonzero(to_numpy(cuts_apart(margins)))
+
+    def objective_value_at(place: int) -> float:
+        table = np.empty((2, 2))
+        table[:, k] = np.minimum(taken[:, places[place]], support)
+        table[:, 1 - k] = support - table[:, k]
+        # Differences of sums that should be zero are so only up to rounding.
+        table[table < 1e-12 * support.sum()] = 0.0
+        return trials.objective_value_of(Counts(np.diagonal(table).copy(), table.sum(axis=0), support, table))
+
     objective_values = np.full(margins.values.shape[1] + 1, -np.inf)
-    objective_values[places] = _zoomed(
-        counts.progress[places],
-        trials.budget - spare,
-        lambda place: trials.objective_value_of(counts.after(places[place])),
-    )
+    won = (taken / support[:, None]).sum(axis=0)  # the proportions of both classes
+    objective_values[places] = _zoomed(won[places], trials.budget - spare, objective_value_at)
     cuts = best_cuts(margins, bring(objective_values[None, :], to=margins.values), start=np.zeros(1), above=-np.inf)
     for offset, objective_value in zip(cuts.offsets, cuts.objective_values, strict=True):
-        pair = np.where(np.arange(2) == counts.k, offset, 0.0)
-        trials.keep(bring(pair, to=problem.scores, dtype=problem.scores.dtype), float(objective_value))
+        trials.keep(bring_like(np.where(np.arange(2) == k, offset, 0.0), problem.scores), float(objective_value))
 
 
 def _ascent(trials: _Trials, *, seed: int) -> None:
@@ -189,9 +185,7 @@ def _ascent(trials: _Trials, *, seed: int) -> None:
     host = to_numpy(problem.scores)
     rarest_first = problem.class_order
     mass, rng = _balanced(problem), np.random.default_rng(seed)
-    ordered = np.sort(host + to_numpy(trials.best), axis=1)
-    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
-    margin = float(np.average(ordered[:, -1] - ordered[:, -2], weights=weights))
+    margin = mean_margin(problem, problem.scores + trials.best)
     offsets, length = to_numpy(trials.best), 1.0
     while True:
         objective_value, last = trials.objective_value(bring(offsets, to=problem.scores)), -np.inf
@@ -219,30 +213,28 @@ def _moved(
     def at(place: int) -> _Vector:
         return np.where(np.arange(len(offsets)) == k, cuts[place], offsets).astype(host.dtype)
 
-    progress = np.append(0.0, np.cumsum(mass[order]))[places]
-    count = len(places) if len(places) <= _ALL_CUTS else _CUTS
-    objective_values = _zoomed(
-        progress, count, lambda place: trials.objective_value(bring(at(place), to=trials.problem.scores))
-    )
+    def objective_value_at(place: int) -> float:
+        return trials.objective_value(bring(at(place), to=trials.problem.scores))
+
+    won = np.append(0.0, np.cumsum(mass[order]))[places]
+    objective_values = _zoomed(won, len(places) if len(places) <= _ALL_CUTS else _CUTS, objective_value_at)
     best = int(np.argmax(objective_values))
-    return (
-        (at(best), float(objective_values[best]))
-        if objective_values[best] > objective_value
-        else (offsets, objective_value)
-    )
+    if objective_values[best] > objective_value:
+        return at(best), float(objective_values[best])
+    return offsets, objective_value
 
 
-def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
+def _zoomed(won: _Vector, budget: int, objective_value_at: Callable[[int], float]) -> _Vector:
     """Evaluate all places if the budget permits, else some evenly spread and more near the best; others are -inf.
 
     If the search ends early, the values so far are returned.
     """
-    objective_values = np.full(len(progress), -np.inf)
-    low, high, left = 0, len(progress) - 1, budget
+    objective_values = np.full(len(won), -np.inf)
+    low, high, left = 0, len(won) - 1, budget
     while left > 0:
         share = left if high - low < left else max(1, left // 2)
-        wanted = _spread(progress[low : high + 1], share) + low
-        fresh = wanted[np.isneginf(objective_values[wanted])]
+        places = _spread(won[low : high + 1], share) + low
+        fresh = places[np.isneginf(objective_values[places])]
         if not fresh.size:
             break
         try:
@@ -257,71 +249,41 @@ def _zoomed(progress: _Vector, budget: int, objective_value_at: Callable[[int], 
     return objective_values
 
 
-def _spread(progress: _Vector, count: int) -> npt.NDArray[np.int64]:
-    """Return about `count` places, evenly spread in `progress`; all if there are no more."""
-    if len(progress) <= count:
-        return np.arange(len(progress))
-    middle = np.linspace(progress[0], progress[-1], count + 2)[1:-1] if count > 1 else [np.median(progress)]
-    return np.unique(np.searchsorted(progress, middle).clip(0, len(progress) - 1))
+def _spread(won: _Vector, count: int) -> npt.NDArray[np.int64]:
+    """Return about `count` places, evenly spread in `won`, the cumulative weight; all if there are no more."""
+    if len(won) <= count:
+        return np.arange(len(won))
+    middle = np.linspace(won[0], won[-1], count + 2)[1:-1] if count > 1 else [np.median(won)]
+    return np.unique(np.searchsorted(won, middle).clip(0, len(won) - 1))
 
 
-@dataclass(frozen=True)
-class _Along:
-    """Counts along a binary sorted sweep, on the host: `taken` (2, m + 1) is what class `k` wins, by true class."""
-
-    k: int
-    taken: _Vector
-    support: _Vector
-
-    @classmethod
-    def of(cls, problem: Problem) -> "_Along":
-        """Count the samples in the order in which the positive class wins them."""
-        samples, _ = problem.sorted_margins
-        running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
-        taken = np.stack([np.concatenate([[0.0], x]) for x in running])
-        return cls(problem.positive, taken, to_numpy(problem.truth.support).astype(np.float64))
-
-    @property
-    def progress(self) -> _Vector:
-        """The proportion of each class that is won, summed over both."""
-        shares: _Vector = (self.taken / self.support[:, None]).sum(axis=0)
-        return shares
-
-    def after(self, place: int) -> Counts:
-        """Return the counts after so many samples."""
-        table = np.empty((2, 2))
-        table[:, self.k] = np.minimum(self.taken[:, place], self.support)
-        table[:, 1 - self.k] = self.support - table[:, self.k]
-        # Differences of sums that should be zero are so only up to rounding.
-        table[table < 1e-12 * self.support.sum()] = 0.0
-        return Counts(np.diagonal(table).copy(), table.sum(axis=0), self.support, table)
-
-
-@dataclass(frozen=True)
 class _Quantiles:
-    """Offsets as quantiles, in [0, 1], of the margins to the class `fixed`; `knots` (K - 1, q) are the margins."""
+    """Offsets as quantiles, in [0, 1], of the margins to the class `fixed`; `knots` (K - 1, q) are the margins.
 
-    fixed: int
-    levels: _Vector
-    knots: _Vector
-    like: Array
+    The margins are those of all samples, with equal total weight for each class.
+    """
 
-    @classmethod
-    def of(cls, problem: Problem) -> "_Quantiles":
-        """Take the quantiles of the margins of all samples, with equal total weight for each class."""
-        scores = to_numpy(problem.scores).astype(np.float64)
-        fixed = int(np.argmax(to_numpy(problem.truth.support)))
-        levels = np.linspace(0, 1, _KNOTS)
-        mass = _balanced(problem)
-        knots = [
-            _quantiles(scores[:, fixed] - scores[:, k], mass, levels) for k in range(problem.n_classes) if k != fixed
-        ]
-        return cls(fixed, levels, np.stack(knots), problem.scores)
+    def __init__(self, problem: Problem) -> None:
+        scores, mass = to_numpy(problem.scores).astype(np.float64), _balanced(problem)
+        self.like = problem.scores
+        self.fixed = int(np.argmax(to_numpy(problem.truth.support)))
+        self.levels = np.linspace(0, 1, _KNOTS)
+        self.knots = np.empty((problem.n_classes - 1, _KNOTS))
+        for knots, column in zip(self.knots, np.delete(scores, self.fixed, axis=1).T, strict=True):
+            margins = scores[:, self.fixed] - column
+            order = np.argsort(margins)
+            running = np.cumsum(mass[order])
+            places = np.searchsorted(running / running[-1], self.levels[1:-1]).clip(0, len(margins) - 1)
+            knots[0], knots[1:-1], knots[-1] = (
+                margins[order[0]] - _ROOM,
+                margins[order][places],
+                margins[order[-1]] + _ROOM,
+            )
 
     def offsets(self, point: _Vector) -> Array:
         """Return the offsets (K,) at a point (K - 1,)."""
         free = [float(np.interp(u, self.levels, margins)) for u, margins in zip(point, self.knots, strict=True)]
-        return centred(bring(np.insert(free, self.fixed, 0.0), to=self.like, dtype=self.like.dtype))
+        return centred(bring_like(np.insert(free, self.fixed, 0.0), self.like))
 
     def point(self, offsets: Array) -> _Vector:
         """Return the point (K - 1,) of offsets (K,), or the nearest one."""
@@ -339,14 +301,6 @@ def _balanced(problem: Problem) -> _Vector:
     for c in range(problem.n_classes):
         mass += to_numpy(truth.mass(c, every)) / float(truth.support[c])
     return mass
-
-
-def _quantiles(margins: _Vector, mass: _Vector, levels: _Vector) -> _Vector:
-    order = np.argsort(margins)
-    running = np.cumsum(mass[order])
-    inner = margins[order][np.searchsorted(running / running[-1], levels[1:-1]).clip(0, len(margins) - 1)]
-    knots: _Vector = np.concatenate([[margins[order[0]] - _ROOM], inner, [margins[order[-1]] + _ROOM]])
-    return knots
 
 
 def _evolve(trials: _Trials, space: _Quantiles, starts: list[Array], seed: int) -> None:

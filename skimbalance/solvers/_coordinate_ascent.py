@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, namespace, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring_like, namespace, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array, Progress
 from skimbalance.metrics.base import Metric
@@ -21,7 +21,7 @@ from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
-from skimbalance.solvers._neighbourhood import Change, around, top_two
+from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
 __all__ = ["ascend", "demanding", "prior_offsets", "reachable", "solve"]
@@ -42,17 +42,37 @@ _LEAST_GAIN_OF_CLASS = 2e-5
 _LEAST_GAIN = 2e-2
 _OF_FEW = 0.15
 """With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
-2%), and when a sweep over the classes that moved last gains less than 15% of that."""
+2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
+
+_TAUS = (0.25, 0.5, 0.75, 1.25, 1.5)
+"""Multiples of `-log prior`. The best of them is a start, in addition to zero and one."""
+
+_WIDE_TAUS = (-1.0, -0.5, 2.0, 3.0)
+"""Further multiples to start from where there are constraints: these may need more extreme offsets than a metric."""
+
+_CELLS_FOR_ALL_STARTS = 1_000_000
+"""With up to so many scores there is an ascent from every start, with more from the best start only."""
+
+_CELLS_FOR_CHOICE = 1_000_000
+"""The best start is chosen on a subsample of about so many scores."""
+
+_CELLS_PER_RESTART = 20_000
+_MAX_RESTARTS = 48
+_LENGTHS = (1.0, 2.0, 4.0)
+"""Small problems get at most so many random restarts, at these distances in turn."""
+
+_BEYOND = 1e3
+"""A bound that no metric satisfies. Violating it by the least is to go as far as possible."""
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
     """Ascend from `start`, with offsets `within` bounds, until no offset alone improves the objective by enough.
 
-    `least_gain` is a proportion of the objective value. A class that gains less than its part of it stays, and the
-    ascent ends after a sweep over all classes that gains less in total. With many scores the proportion is larger.
+    `least_gain` is a proportion of the objective value. A class that gains less than its part of it stays. The ascent
+    ends after a sweep over all classes that gains less in total. With many scores the proportion is larger.
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start)
@@ -136,12 +156,9 @@ class _Ascent:
         sorted_sweeps = self.place.sorted_sweeps(classes)
         objective_values = sweep_objective(sorted_sweeps, self.problem, self.counts)
         start = to_numpy(self.place.offsets)[classes].astype(np.float64)
+        bounds = self.bounds(classes)
         cuts = best_cuts(
-            sorted_sweeps.margins,
-            objective_values,
-            start=start,
-            above=self.objective_value,
-            bounds=self.bounds(classes),
+            sorted_sweeps.margins, objective_values, start=start, above=self.objective_value, bounds=bounds
         )
         gains = cuts.objective_values - self.objective_value
         order = np.argsort(-gains, kind="stable")
@@ -152,44 +169,18 @@ class _Ascent:
 
     def _moved(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> bool:
         """Move `classes` if that is better."""
+        truth, confusion = self.problem.truth, self.problem.needs_confusion
         move = self.place.move(classes, offsets)
-        counts = self._recounted(move.change)
+        out, into = (
+            truth.count(decisions, samples=move.samples, confusion=confusion) for decisions in (move.before, move.after)
+        )
+        counts = truth.recount(self.counts, out=out, into=into)
         objective_value = self.problem.objective_value_of(counts)
         if not improves(objective_value, self.objective_value):
             self.place.undo(move)
             return False
         self.counts, self.objective_value = counts, objective_value
         return True
-
-    def _recounted(self, change: Change) -> Counts:
-        """Return the counts after `change`."""
-        truth, confusion = self.problem.truth, self.problem.needs_confusion
-        return truth.recount(
-            self.counts,
-            out=truth.count(change.before, samples=change.samples, confusion=confusion),
-            into=truth.count(change.after, samples=change.samples, confusion=confusion),
-        )
-
-
-_TAUS = (0.25, 0.5, 0.75, 1.25, 1.5)
-"""Multiples of `-log prior`. The best of them is a start, in addition to zero and one."""
-
-_WIDE_TAUS = (-1.0, -0.5, 2.0, 3.0)
-"""Further multiples to start from where there are constraints: these may need more extreme offsets than a metric."""
-
-_CELLS_FOR_ALL_STARTS = 1_000_000
-"""With up to so many scores there is an ascent from every start, with more from the best start only."""
-
-_CELLS_FOR_CHOICE = 1_000_000
-"""The best start is chosen on a subsample of about so many scores."""
-
-_CELLS_PER_RESTART = 20_000
-_MAX_RESTARTS = 48
-_LENGTHS = (1.0, 2.0, 4.0)
-"""Small problems get at most so many random restarts, at these distances in turn."""
-
-_BEYOND = 1e3
-"""A bound that no metric satisfies. Violating it by the least is to go as far as possible."""
 
 
 def prior_offsets(support: Array, *, tau: float = 1.0) -> Array:
@@ -244,35 +235,30 @@ def solve(
 
 def _starts(problem: Problem) -> dict[str, Array]:
     """Return the points to start from, by name."""
-    none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    support = problem.truth.support
+    none = bring_like(support * 0, problem.scores)
     if problem.n_classes == 2:  # one line search finds the optimum from anywhere
         return {"zero": none}
+
+    def multiples(*taus: float) -> dict[str, Array]:
+        return {f"-{tau:g} log prior": bring_like(prior_offsets(support, tau=tau), problem.scores) for tau in taus}
+
     n_cells = int(problem.scores.shape[0]) * problem.n_classes
     few, step = problem, n_cells // _CELLS_FOR_CHOICE
     if step > 1:
         samples, truth = problem.truth.thinned(step)
         scores = namespace(samples).take(problem.scores, samples, axis=0)
         few = replace(problem, scores=scores, truth=truth, groups=None)
-    at_prior = _multiples(problem, (1.0,))
+    at_prior = multiples(1.0)
     (prior,) = at_prior.values()
-    starts = {"zero": none, **at_prior, **_best(few, _multiples(problem, _TAUS))}
-    tie_breaker = problem.metric.tie_breaker
-    if tie_breaker is not None:
+    starts = {"zero": none, **at_prior, **_best(few, multiples(*_TAUS))}
+    if (tie_breaker := problem.metric.tie_breaker) is not None:
         starts[f"the best {tie_breaker.name}"] = ascend(replace(problem, metric=tie_breaker), prior).offsets
     for number, required in enumerate(problem.requirements, start=1):
         starts[f"constraint {number}"] = ascend(replace(problem, requirements=(required,)), prior).offsets
     if problem.requirements:
-        starts |= _multiples(problem, _WIDE_TAUS)
+        starts |= multiples(*_WIDE_TAUS)
     return starts if n_cells <= _CELLS_FOR_ALL_STARTS else _best(few, starts)
-
-
-def _multiples(problem: Problem, taus: tuple[float, ...]) -> dict[str, Array]:
-    """Return multiples of `-log prior`."""
-    support = problem.truth.support
-    return {
-        f"-{tau:g} log prior": bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
-        for tau in taus
-    }
 
 
 def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
@@ -290,12 +276,9 @@ def _restarts(problem: Problem, *, seed: int) -> Iterator[tuple[str, Array]]:
     count = min(_MAX_RESTARTS, _CELLS_PER_RESTART // (int(problem.scores.shape[0]) * problem.n_classes))
     if count == 0 or problem.n_classes == 2:
         return
-    _, first, _, second = top_two(problem.scores)
-    weights = problem.truth.weights
-    margin = np.average(to_numpy(first - second), weights=None if weights is None else to_numpy(weights))
-    lengths = float(margin) * np.resize(_LENGTHS, (count, 1))
+    lengths = mean_margin(problem, problem.scores) * np.resize(_LENGTHS, (count, 1))
     points = lengths * np.random.default_rng(seed).normal(size=(count, problem.n_classes))
     # A class has the same displacement wherever its column is.
     points = points[:, np.argsort(problem.class_order)]
     for number, point in enumerate(points, start=1):
-        yield f"restart {number}", bring(point, to=problem.scores, dtype=problem.scores.dtype)
+        yield f"restart {number}", bring_like(point, problem.scores)

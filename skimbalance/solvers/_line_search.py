@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
-    bring,
+    bring_like,
     count_codes,
     cumulative_minimum,
     cumulative_sum,
     device,
     flat,
     namespace,
+    only,
     opens_group,
     put,
     smallest_normal,
@@ -27,7 +28,7 @@ from skimbalance._core.array_api import (
 )
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
-from skimbalance.metrics.counts import Counts, Truth
+from skimbalance.metrics.counts import Counts
 from skimbalance.solvers._base import Problem, improves
 
 __all__ = ["Bounds", "Cuts", "Margins", "SortedSweeps", "best_cuts", "cuts_apart", "sweep_objective"]
@@ -68,11 +69,6 @@ class Cuts:
     objective_values: _Vector
 
 
-def cuts_apart(margins: Margins, bounds: Bounds | None = None) -> Array:
-    """Return whether a cut before each margin and after the last (b, m + 1) separates them and is within bounds."""
-    return _apart(margins, _edges(margins, bounds))
-
-
 def _edges(margins: Margins, bounds: Bounds | None) -> Array:
     """Return the ends (b, m + 2) of the intervals between margins."""
     xp = namespace(margins.values)
@@ -80,11 +76,13 @@ def _edges(margins: Margins, bounds: Bounds | None) -> Array:
     most = float(xp.finfo(margins.values.dtype).max)
     if bounds is None:
         return xp.concat([ends - float("inf"), margins.values, ends + most], axis=1)
-    low, high = (bring(x[:, None], to=ends, dtype=ends.dtype) for x in (bounds.low, np.minimum(bounds.high, most)))
+    low, high = (bring_like(x[:, None], ends) for x in (bounds.low, np.minimum(bounds.high, most)))
     return xp.concat([low, xp.clip(margins.values, low, high), high], axis=1)
 
 
-def _apart(margins: Margins, edges: Array) -> Array:
+def cuts_apart(margins: Margins, edges: Array | None = None) -> Array:
+    """Return whether a cut before each margin and after the last (b, m + 1) separates the `edges` of its interval."""
+    edges = _edges(margins, None) if edges is None else edges
     xp = namespace(edges)
     steps = edges[:, 1:] - edges[:, :-1]
     rounding = 8 * float(xp.finfo(edges.dtype).eps)
@@ -111,54 +109,32 @@ def best_cuts(
     `start`. Margins that differ by rounding only are not cut apart, and offsets are within `bounds`.
     """
     edges = _edges(margins, bounds)
-    xp = namespace(edges)
-    apart = _apart(margins, edges)
-    allowed = xp.where(
-        apart, objective_values, xp.asarray(-xp.inf, dtype=objective_values.dtype, device=device(objective_values))
-    )
-    highest = xp.max(allowed, axis=1)
-    best = to_numpy(highest)
+    xp, apart = namespace(edges), cuts_apart(margins, edges)
+    allowed = only(objective_values, apart, otherwise=-float("inf"))
+    best = to_numpy(xp.max(allowed, axis=1))
     better = np.asarray([improves(objective_value, above) for objective_value in best])
     sorted_sweeps = np.flatnonzero(better)
     if not sorted_sweeps.size:
         return Cuts(sorted_sweeps, np.empty(0), np.empty(0))
     bar = np.where(better, best - 1e-12 * np.abs(best), np.inf)
-    sorted_sweep, place = xp.nonzero(allowed >= bring(bar[:, None], to=allowed, dtype=allowed.dtype))
+    sorted_sweep, place = xp.nonzero(allowed >= bring_like(bar[:, None], allowed))
     at = sorted_sweep * apart.shape[1] + place
     number = cumulative_sum(flat(apart))[at] if at.shape[0] > best.size else place
     left = sorted_sweep * edges.shape[1] + place
-    lows, highs = (flat(edges)[left + side] for side in (0, 1))
-    offsets = _settle(
-        *(to_numpy(x).astype(np.float64) for x in (lows, highs, sorted_sweep, number)),
-        start=start,
-        ends=(to_numpy(edges[:, 0]), to_numpy(edges[:, -1])),
-    )
-    return Cuts(sorted_sweeps, offsets, best[sorted_sweeps])
-
-
-def _settle(
-    lows: _Vector,
-    highs: _Vector,
-    sorted_sweep: _Vector,
-    number: _Vector,
-    *,
-    start: _Vector,
-    ends: tuple[_Vector, _Vector],
-) -> _Vector:
-    """Choose a point in one of the best intervals of each `sorted_sweep`, in ascending order.
-
-    Intervals whose `number` differs by one are one plateau.
-    """
-    of = sorted_sweep.astype(np.int64)
+    lows, highs = (to_numpy(flat(edges)[left + side]).astype(np.float64) for side in (0, 1))
+    number = to_numpy(number).astype(np.float64)
+    of, first, last = (to_numpy(x) for x in (sorted_sweep, edges[:, 0], edges[:, -1]))
+    # Intervals whose numbers differ by one are one plateau.
     plateau = np.cumsum((np.diff(number, prepend=number[0]) > 1) | (np.diff(of, prepend=0) > 0))
     half = np.minimum((highs - lows) / 2, _MARGIN)
-    outer = (lows <= ends[0][of]) | (highs >= ends[1][of])  # unbounded on one side: the last choice
+    outer = (lows <= first[of]) | (highs >= last[of])  # unbounded on one side: the last choice
     points = np.clip(start[of], lows + half, highs - half)
     distance = np.abs(points - start[of])
     order = np.lexsort((distance, np.where(outer, 0.0, -half), plateau))
     widest = order[np.unique(plateau[order], return_index=True)[1]]
     nearest = widest[np.lexsort((distance[widest], of[widest]))]
-    return points[nearest[np.unique(of[nearest], return_index=True)[1]]]
+    offsets = points[nearest[np.unique(of[nearest], return_index=True)[1]]]
+    return Cuts(sorted_sweeps, offsets, best[sorted_sweeps])
 
 
 @dataclass(frozen=True)
@@ -178,24 +154,23 @@ class SortedSweeps:
 
 def sweep_objective(sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) -> Array:
     """Return the objective value (b, m + 1) before the first step of each sweep and after each, from counts `now`."""
-    n_classes, along = problem.n_classes, _Along(sorted_sweeps, problem.truth, now)
-    objective_values = problem.metric.refine(_trace(along, problem, problem.metric), n_classes)
-    if not problem.requirements:
-        return objective_values
-    missed = (
-        required.violation(required.metric.pool(_trace(along, problem, required.metric), n_classes))
-        for required in problem.requirements
-    )
-    return problem.constrained(objective_values, sum(missed))
+    along = _Along(sorted_sweeps, problem, now)
+
+    def trace(metric: Metric) -> tuple[Array, ...]:
+        return along.linear(metric) if isinstance(metric, LinearMetric) else along.pooled(cast("PooledMetric", metric))
+
+    return problem.objective_values(trace)
 
 
-@dataclass(frozen=True)
 class _Along:
-    """The counts along sorted sweeps."""
+    """The counts along sorted sweeps, and the pooled terms of metrics, (b, m + 1) each."""
 
-    sorted_sweeps: SortedSweeps
-    truth: Truth
-    now: Counts
+    def __init__(self, sorted_sweeps: SortedSweeps, problem: Problem, now: Counts) -> None:
+        self.sorted_sweeps = sorted_sweeps
+        self.problem = problem
+        self.truth = problem.truth
+        self.now = now
+        self.weight: Array | None = self.truth.weight(sorted_sweeps.samples)
 
     @cached_property
     def won(self) -> Array:
@@ -208,11 +183,6 @@ class _Along:
         return self.truth.mass_at(self.sorted_sweeps.runner_ups, self.sorted_sweeps.samples)
 
     @cached_property
-    def weight(self) -> Array | None:
-        """The weight of each sample, None for ones."""
-        return self.truth.weight(self.sorted_sweeps.samples)
-
-    @cached_property
     def own(self) -> tuple[Array, Array]:
         """The true positives and the predicted samples (b, m + 1) of the class of each sweep."""
         if self.weight is None:
@@ -223,167 +193,121 @@ class _Along:
         hits = self._since(self.now.hits, _from_zero(cumulative_sum(self.won)), self.won)
         return hits, self._since(self.now.predicted, taken, self.weight)
 
+    def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
+        """Start a cumulative sum from the counts of the class without the samples that it wins at present."""
+        return running + self.truth.cleared(now[self.sorted_sweeps.classes] - self._held_total(masses))[:, None]
+
+    def _held_total(self, masses: Array | None) -> Array:
+        """Sum `masses` (b, m), ones where None, over the samples that each class wins at present."""
+        xp, held = namespace(self.sorted_sweeps.held), self.sorted_sweeps.held
+        if masses is not None:
+            held = masses & held if masses.dtype == held.dtype else only(masses, held)
+        return xp.sum(xp.astype(held, xp.float64, copy=False), axis=1)
+
     @cached_property
     def departures(self) -> "_Departures":
         """The counts of the runner-up classes."""
-        return _departures(self)
+        return _Departures(self)
 
-    def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
-        """Start a cumulative sum from the counts of the class without the samples that it wins at present."""
-        return running + self.truth.cleared(now[self.sorted_sweeps.classes] - self.held_total(masses))[:, None]
+    def linear(self, metric: LinearMetric) -> tuple[Array, ...]:
+        """Return the value of a linear metric."""
+        xp, samples, runner_ups = namespace(self.won), self.sorted_sweeps.samples, self.sorted_sweeps.runner_ups
+        classes, utilities = self.sorted_sweeps.classes[:, None], self.problem.utilities(metric)
+        if utilities.ndim == 1:
+            gained = utilities[classes] * xp.astype(self.won, xp.float64)
+            gained = gained - utilities[runner_ups] * xp.astype(self.lost, xp.float64)
+        else:
+            gained = self.truth.reward(utilities, classes, samples) - self.truth.reward(utilities, runner_ups, samples)
+        begin = metric.value(self.now) - self._held_total(gained)
+        return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
 
-    def held_total(self, masses: Array | None) -> Array:
-        """Sum `masses` (b, m), ones where None, over the samples that each class wins at present."""
-        held = self.sorted_sweeps.held
-        masses = held if masses is None else _only(masses, held)
-        xp = namespace(held)
-        return xp.sum(xp.astype(masses, xp.float64, copy=False), axis=1)
+    def pooled(self, metric: PooledMetric) -> tuple[Array, ...]:
+        """Return the sums over the classes, or for the decomposition "minimum" the lowest term."""
+        support, chosen, classes = self.truth.support, metric.chosen(self.truth.support), self.sorted_sweeps.classes
+        now = metric.terms(self.now.hits, self.now.predicted, support, chosen)
+        own = metric.terms(*self.own, support[classes][:, None], chosen[classes][:, None])
+        begin, after = self.departures.terms(metric, chosen)
+        combined = self._lowest if metric.decomposition == "minimum" else self._sum
+        return tuple(combined(*terms) for terms in zip(now, own, begin, after, strict=True))
 
+    def _sum(self, now: Array, own: Array, begin: Array, after: Array) -> Array:
+        xp, departures, classes = namespace(now), self.departures, self.sorted_sweeps.classes
+        back = count_codes(departures.sorted_sweeps, begin - now[departures.classes], classes.shape[0])
+        steady = xp.sum(now) - now[classes] + back
+        previous = put(xp.concat([after[:1], after[:-1]]), departures.starts, begin)
+        return own + steady[:, None] + _from_zero(cumulative_sum(departures.in_sweeps(after - previous)))
 
-def _trace(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    """Return the pooled terms of a metric, (b, m + 1) each."""
-    return _TRACES[metric.decomposition](along, problem, metric)
-
-
-def _trace_linear(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    sorted_sweeps, utilities = along.sorted_sweeps, problem.utilities(cast("LinearMetric", metric))
-    xp = namespace(along.won)
-    classes = sorted_sweeps.classes[:, None]
-    if utilities.ndim == 1:
-        gained = utilities[classes] * xp.astype(along.won, xp.float64)
-        gained = gained - utilities[sorted_sweeps.runner_ups] * xp.astype(along.lost, xp.float64)
-    else:
-        taken, left = (
-            problem.truth.reward(utilities, k, sorted_sweeps.samples) for k in (classes, sorted_sweeps.runner_ups)
-        )
-        gained = taken - left
-    begin = metric.value(along.now) - along.held_total(gained)
-    return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
-
-
-def _trace_sum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    truth, pooled = problem.truth, cast("PooledMetric", metric)
-    xp = namespace(along.won)
-    chosen, classes = pooled.chosen(truth.support), along.sorted_sweeps.classes
-    now = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
-    own = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
-    departures = along.departures
-    begin, after = departures.terms(pooled, truth, chosen)
-    sums = []
-    for mine, all_now, base, left in zip(own, now, begin, after, strict=True):
-        back = count_codes(departures.sorted_sweeps, base - all_now[departures.classes], classes.shape[0])
-        steady = xp.sum(all_now) - all_now[classes] + back
-        sums.append(mine + steady[:, None] + _from_zero(cumulative_sum(departures.steps(base, left))))
-    return tuple(sums)
-
-
-def _trace_minimum(along: _Along, problem: Problem, metric: Metric) -> tuple[Array, ...]:
-    truth, pooled = problem.truth, cast("PooledMetric", metric)
-    xp = namespace(along.won)
-    chosen, classes = pooled.chosen(truth.support), along.sorted_sweeps.classes
-    (now,) = pooled.terms(along.now.hits, along.now.predicted, truth.support, chosen)
-    (own,) = pooled.terms(*along.own, truth.support[classes][:, None], chosen[classes][:, None])
-    departures = along.departures
-    (base,), (after,) = departures.terms(pooled, truth, chosen)
-    shape = (classes.shape[0], now.shape[0])
-    everyone = xp.reshape(xp.broadcast_to(now, shape) + 0, (-1,))
-    everyone = xp.reshape(put(everyone, departures.sorted_sweeps * now.shape[0] + departures.classes, base), shape)
-    mine = classes[:, None] == xp.arange(now.shape[0], device=device(classes))[None, :]
-    worst = xp.min(xp.where(mine, xp.asarray(xp.inf, dtype=now.dtype, device=device(now)), everyone), axis=1)
-    falling = cumulative_minimum(xp.concat([worst[:, None], departures.in_sweeps(after)], axis=1))
-    return (xp.minimum(own, falling),)
-
-
-_TRACES = {"linear": _trace_linear, "sum": _trace_sum, "minimum": _trace_minimum}
-
-
-@dataclass(frozen=True)
-class _Departures:
-    """The counts of each sample's runner-up class right after the sample has left it.
-
-    Samples are sorted into groups by sweep and runner-up class. `places` (e,) map this order to the flattened sweeps,
-    `groups` (e,) number the groups. Of each group there are its first sample, its sweep and class, and the counts of
-    the class before any of its samples leaves.
-    """
-
-    shape: tuple[int, int]
-    places: Array
-    groups: Array
-    starts: Array
-    sorted_sweeps: Array
-    classes: Array
-    base: tuple[Array, Array]
-    left: tuple[Array, Array]
-
-    def terms(self, metric: PooledMetric, truth: Truth, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return the terms of each group's class before its first sample leaves, and those after each sample."""
-        support, chosen = truth.support[self.classes], chosen[self.classes]
-        begin = metric.terms(*self.base, support, chosen)
-        of_each = chosen[:1] if metric.label is None else chosen[self.groups]
-        return begin, metric.terms(*self.left, support[self.groups], of_each)
-
-    def steps(self, base: Array, after: Array) -> Array:
-        """Return by how much each departure changes a term, (b, m) in the order of the sweeps."""
-        previous = put(namespace(after).concat([after[:1], after[:-1]]), self.starts, base)
-        return self.in_sweeps(after - previous)
-
-    def in_sweeps(self, values: Array) -> Array:
-        """Return `values` in the order of the sweeps."""
-        xp = namespace(values)
-        return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
+    def _lowest(self, now: Array, own: Array, begin: Array, after: Array) -> Array:
+        xp, departures, classes = namespace(now), self.departures, self.sorted_sweeps.classes
+        shape = (classes.shape[0], now.shape[0])
+        everyone = xp.reshape(xp.broadcast_to(now, shape) + 0, (-1,))
+        everyone = put(everyone, departures.sorted_sweeps * now.shape[0] + departures.classes, begin)
+        other = xp.arange(now.shape[0], device=device(classes))[None, :] != classes[:, None]
+        worst = xp.min(only(xp.reshape(everyone, shape), other, otherwise=float("inf")), axis=1)
+        falling = cumulative_minimum(xp.concat([worst[:, None], departures.in_sweeps(after)], axis=1))
+        return xp.minimum(own, falling)
 
 
 _PLACE_BITS = 32
 """Bits of a sorted key that hold the place; those above hold sweep and runner-up class."""
 
 
-def _departures(along: _Along) -> _Departures:
-    sorted_sweeps, truth, now = along.sorted_sweeps, along.truth, along.now
-    xp = namespace(sorted_sweeps.samples)
-    n_sweeps, n_steps = sorted_sweeps.samples.shape
-    every = {"dtype": xp.int64, "device": device(sorted_sweeps.samples)}
-    number = xp.arange(n_sweeps, **every)[:, None]
-    places = xp.reshape(xp.arange(n_sweeps * n_steps, **every), (n_sweeps, n_steps))
-    keys = ((number * truth.n_classes + sorted_sweeps.runner_ups) << _PLACE_BITS) + places
-    keys = flat(xp.sort(keys, axis=1))
-    codes, places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
-    opens = opens_group(codes)
-    starts = xp.nonzero(opens)[0]
-    groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
-    of_sweep, classes = codes[starts] // truth.n_classes, codes[starts] % truth.n_classes
-    held = xp.nonzero(flat(sorted_sweeps.held)[places])[0]
+class _Departures:
+    """The counts of each sample's runner-up class right after the sample has left it.
 
-    def counted(now: Array, masses: Array | None) -> tuple[Array, Array]:
+    Samples are sorted into groups by sweep and runner-up class. `places` (e,) map this order to the flattened sweeps,
+    `groups` (e,) number the groups. For each group, `starts` is its first sample, `sorted_sweeps` its sweep, `classes`
+    its class, and `base` the counts of the class before any of its samples leaves.
+    """
+
+    def __init__(self, along: _Along) -> None:
+        samples, runner_ups, n_classes = (
+            along.sorted_sweeps.samples,
+            along.sorted_sweeps.runner_ups,
+            along.truth.n_classes,
+        )
+        xp, every = namespace(samples), {"dtype": namespace(samples).int64, "device": device(samples)}
+        self.truth = along.truth
+        self.shape = samples.shape
+        number = xp.arange(self.shape[0], **every)[:, None]
+        places = xp.reshape(xp.arange(self.shape[0] * self.shape[1], **every), self.shape)
+        keys = flat(xp.sort(((number * n_classes + runner_ups) << _PLACE_BITS) + places, axis=1))
+        codes, self.places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
+        opens = opens_group(codes)
+        self.starts = xp.nonzero(opens)[0]
+        self.groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
+        self.sorted_sweeps, self.classes = codes[self.starts] // n_classes, codes[self.starts] % n_classes
+        held = xp.nonzero(flat(along.sorted_sweeps.held)[self.places])[0]
+        pairs = ((along.now.hits, along.lost), (along.now.predicted, along.weight))
+        hits, predicted = (self._counted(now, masses, held) for now, masses in pairs)
+        self.base, self.left = (hits[0], predicted[0]), (hits[1], predicted[1])
+
+    def _counted(self, now: Array, masses: Array | None, held: Array) -> tuple[Array, Array]:
         """Return the first count of each group, and the count after each departure."""
-        masses = None if masses is None else flat(masses)[places]
-        base = now[classes] + count_codes(groups[held], None if masses is None else masses[held], starts.shape[0])
+        xp, n_groups = namespace(now), self.starts.shape[0]
         if masses is None:
-            gone = xp.arange(1, places.shape[0] + 1, dtype=xp.float64, device=device(places))
-            before = xp.astype(starts, xp.float64)
+            returned = count_codes(self.groups[held], None, n_groups)
+            gone = xp.arange(1, self.places.shape[0] + 1, dtype=xp.float64, device=device(self.places))
+            before = xp.astype(self.starts, xp.float64)
         else:
+            masses = flat(masses)[self.places]
+            returned = count_codes(self.groups[held], masses[held], n_groups)
             gone = cumulative_sum(masses)
-            before = gone[starts] - xp.astype(masses[starts], xp.float64)
-        return base, truth.cleared((base + before)[groups] - gone)
+            before = gone[self.starts] - xp.astype(masses[self.starts], xp.float64)
+        base = now[self.classes] + returned
+        return base, self.truth.cleared((base + before)[self.groups] - gone)
 
-    hits, predicted = counted(now.hits, along.lost), counted(now.predicted, along.weight)
-    return _Departures(
-        (n_sweeps, n_steps),
-        places,
-        groups,
-        starts,
-        of_sweep,
-        classes,
-        (hits[0], predicted[0]),
-        (hits[1], predicted[1]),
-    )
+    def terms(self, metric: PooledMetric, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Return the terms of each group's class before its first sample leaves, and those after each sample."""
+        support, chosen = self.truth.support[self.classes], chosen[self.classes]
+        begin = metric.terms(*self.base, support, chosen)
+        of_each = chosen[:1] if metric.label is None else chosen[self.groups]
+        return begin, metric.terms(*self.left, support[self.groups], of_each)
 
-
-def _only(masses: Array, where: Array) -> Array:
-    """Return `masses`, zero except `where`."""
-    if masses.dtype == where.dtype:
-        return masses & where
-    xp = namespace(masses)
-    return xp.where(where, masses, xp.zeros_like(masses))
+    def in_sweeps(self, values: Array) -> Array:
+        """Return `values` in the order of the sweeps."""
+        xp = namespace(values)
+        return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
 
 
 def _from_zero(running: Array) -> Array:

@@ -1,8 +1,6 @@
 """The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +8,13 @@ import numpy.typing as npt
 from skimbalance._core.array_api import (
     block_samples,
     bring,
+    bring_like,
     count_codes,
     device,
     flat,
-    group_order,
     largest_magnitude,
     namespace,
+    only,
     opens_group,
     put,
     segment_maximum,
@@ -25,59 +24,39 @@ from skimbalance._core.array_api import (
     transposed,
 )
 from skimbalance._core.typing import Array
-from skimbalance.solvers._base import Problem
+from skimbalance.solvers._base import Problem, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
 
-__all__ = ["AllPairs", "Change", "NearPairs", "Neighbourhood", "Pairs", "around", "top_two"]
+__all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
+
+_Classes = npt.NDArray[np.int64]
 
 
 def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
     """Return the best class of each sample, its score, the second class, and its score; lower classes win ties."""
     xp = namespace(scores)
     first = xp.argmax(scores, axis=1)
-    first_value = xp.max(scores, axis=1)
-    every = xp.arange(scores.shape[1], device=device(scores))[None, :]
-    lowest = xp.asarray(-xp.inf, dtype=scores.dtype, device=device(scores))
-    rest = xp.where(every == first[:, None], lowest, scores)
-    return first, first_value, xp.argmax(rest, axis=1), xp.max(rest, axis=1)
+    rest = without(scores, first)
+    return first, xp.max(scores, axis=1), xp.argmax(rest, axis=1), xp.max(rest, axis=1)
 
 
-class Pairs(Protocol):
-    """Pairs of a sample and a class that may be its best."""
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of pairs of each class (K,)."""
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude of a score."""
-
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
-
-    def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
-        """Return the two best classes of `samples` and their shifted scores."""
+def mean_margin(problem: Problem, scores: Array) -> float:
+    """Return the weighted mean of the margins between the two best classes of a sample."""
+    _, first, _, second = top_two(scores)
+    weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights)
+    return float(np.average(to_numpy(first - second), weights=weights))
 
 
-@dataclass(frozen=True)
 class AllPairs:
-    """All pairs of a class and a sample."""
+    """All pairs of a sample and a class; the same methods as those of `NearPairs`."""
 
-    problem: Problem
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of pairs of each class (K,)."""
-        return np.full(self.problem.n_classes, self.problem.scores.shape[0])
-
-    @cached_property
-    def largest(self) -> float:
-        """The largest magnitude of a score."""
-        return largest_magnitude(self.problem.scores)
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.lengths: _Classes = np.full(problem.n_classes, problem.scores.shape[0])
+        self.largest = largest_magnitude(problem.scores)
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
+        """Return all samples (b, most), the scores of `classes`, and None, as all places are filled."""
         xp = namespace(classes)
         samples = xp.arange(most, dtype=xp.int64, device=device(classes))
         return samples[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
@@ -87,59 +66,45 @@ class AllPairs:
         return top_two(namespace(samples).take(self.problem.scores, samples, axis=0) + offsets)
 
 
-@dataclass(frozen=True)
 class NearPairs:
-    """Pairs in the order of the samples, and again in the order of the classes; a sample has none or several."""
+    """Pairs of a sample and a class that may be its best; a sample has none or several.
 
-    classes: Array
-    scores: Array
-    starts: Array
-    rows_of_class: Array
-    scores_of_class: Array
-    starts_of_class: Array
-    lengths: npt.NDArray[np.int64]
-    largest: float
+    They are given in the order of the samples, `counts` (n,) of each, and stored again in the order of the classes.
+    `lengths` are the numbers of pairs of the classes (K,), and `largest` is the largest magnitude of a score.
+    """
 
-    @classmethod
-    def of_rows(cls, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> "NearPairs":
-        """Take pairs in the order of the samples, `counts` (n,) of each."""
+    def __init__(self, counts: Array, classes: Array, scores: Array, *, n_classes: int) -> None:
         xp = namespace(scores)
-        order = group_order(small_codes(classes, n_classes))
         lengths = xp.astype(count_codes(classes, None, n_classes), xp.int64)
-        return cls(
-            classes,
-            scores,
-            _starts(counts),
-            xp.repeat(xp.arange(counts.shape[0], device=device(counts)), counts)[order],
+        order = xp.argsort(small_codes(classes, n_classes), stable=True)
+        self.lengths: _Classes = to_numpy(lengths)
+        self.largest = largest_magnitude(scores) if scores.shape[0] else 0.0
+        self._classes, self._scores, self._starts = classes, scores, _starts(counts)
+        samples = xp.repeat(xp.arange(counts.shape[0], device=device(counts)), counts)
+        self._samples_of_class, self._scores_of_class, self._starts_of_class = (
+            samples[order],
             scores[order],
             _starts(lengths),
-            to_numpy(lengths),
-            largest_magnitude(scores) if scores.shape[0] else 0.0,
         )
-
-    @property
-    def contested(self) -> Array:
-        """The samples that have pairs."""
-        return namespace(self.starts).nonzero(self.starts[1:] > self.starts[:-1])[0]
 
     def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
         """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
         xp = namespace(classes)
-        starts, ends = (self.starts_of_class[classes + side][:, None] for side in (0, 1))
+        starts, ends = (self._starts_of_class[classes + side][:, None] for side in (0, 1))
         places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]
         filled = places < ends
-        places = xp.clip(places, None, self.rows_of_class.shape[0] - 1)
-        return self.rows_of_class[places], self.scores_of_class[places], filled
+        places = xp.clip(places, None, self._samples_of_class.shape[0] - 1)
+        return self._samples_of_class[places], self._scores_of_class[places], filled
 
     def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
         """Return the two best classes of `samples` and their shifted scores."""
         xp = namespace(samples)
-        lengths = self.starts[samples + 1] - self.starts[samples]
+        lengths = self._starts[samples + 1] - self._starts[samples]
         starts = xp.cumulative_sum(lengths) - lengths
         segments = xp.repeat(xp.arange(samples.shape[0], device=device(samples)), lengths)
-        places = (self.starts[samples] - starts)[segments] + xp.arange(segments.shape[0], device=device(samples))
-        classes = self.classes[places]
-        values = self.scores[places] + offsets[classes]
+        places = (self._starts[samples] - starts)[segments] + xp.arange(segments.shape[0], device=device(samples))
+        classes = self._classes[places]
+        values = self._scores[places] + offsets[classes]
         leaders: tuple[Array, ...] = ()
         for _ in range(2):
             best = segment_maximum(values, starts)
@@ -157,21 +122,21 @@ def _starts(lengths: Array) -> Array:
     return xp.concat([xp.zeros_like(lengths[:1]), xp.cumulative_sum(lengths)])
 
 
-_EVERYWHERE_ROWS = 4096
+_EVERYWHERE_SAMPLES = 4096
 _EVERYWHERE_CELLS = 1 << 20
 """Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
 
-_LEAST_ROWS = 256
-_PER_OWN_ROW = 4
+_LEAST_SAMPLES = 256
+_PER_OWN_SAMPLE = 4
 """A sweep over near samples covers at least so many samples, and so many times the support of its class."""
 
-_CLASSES_PER_ROW = 16
+_CLASSES_PER_SAMPLE = 16
 """At most so many classes are near in the mean sample, apart from ties and from sweeps of majority classes."""
 
-_MOST_PER_ROW = 64
+_MOST_PER_SAMPLE = 64
 _MOST_OF_CLASSES = 1 / 8
-"""If ties make more classes than that, and than that proportion of all, near in the mean sample, then all classes count
-as near, and no pairs are stored."""
+"""Ties may make more classes than that, and than that proportion of all, near in the mean sample. Then all classes
+count as near, and no pairs are stored."""
 
 _LEAST_REACH = 1.0
 """An offset can rise at least so far, a factor e in the odds, unless that makes too many classes near."""
@@ -186,21 +151,15 @@ _FEWER = 128
 """Samples from which the reach of all classes is estimated."""
 
 
-class Change(NamedTuple):
-    """Samples whose decision changed, and their classes before and after."""
+class Move(NamedTuple):
+    """The samples whose decision a move changes, their classes before and after, and what it takes to undo the move."""
 
     samples: Array
     before: Array
     after: Array
-
-
-class _Move(NamedTuple):
-    """What a move changes, and what stood before it."""
-
-    change: Change
-    offsets: Array
-    samples: Array
-    leaders: tuple[Array, ...]
+    old_offsets: Array
+    touched: Array
+    old_leaders: tuple[Array, ...]
 
 
 class Neighbourhood:
@@ -210,17 +169,20 @@ class Neighbourhood:
     `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
     """
 
-    def __init__(self, pairs: Pairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None) -> None:
+    def __init__(
+        self, pairs: AllPairs | NearPairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None
+    ) -> None:
         self._pairs = pairs
         self._bounds = bounds
-        self.offsets = offsets
         self._middle = to_numpy(offsets).astype(np.float64)
-        self.first, self.first_value, self.second, self.second_value = leaders
+        self.leaders = leaders
+        self.offsets = offsets
+        self.lengths = pairs.lengths
 
     @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of samples in the sweep of each class (K,)."""
-        return self._pairs.lengths
+    def first(self) -> Array:
+        """The best class of each sample (n,)."""
+        return self.leaders[0]
 
     @property
     def is_strained(self) -> bool:
@@ -231,31 +193,30 @@ class Neighbourhood:
         room = np.minimum(here - low, high - here)
         return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
 
-    def bounds(self, classes: npt.NDArray[np.int64]) -> Bounds | None:
+    def bounds(self, classes: _Classes) -> Bounds | None:
         """Return the bounds of the offsets of `classes`, None if there are none."""
         if self._bounds is None:
             return None
         return Bounds(self._bounds.low[classes], self._bounds.high[classes])
 
-    def sorted_sweeps(self, classes: npt.NDArray[np.int64]) -> SortedSweeps:
+    def sorted_sweeps(self, classes: _Classes) -> SortedSweeps:
         """Return the samples in the order in which `classes` win them; each class has at least one."""
         xp = namespace(self.first)
-        codes = bring(classes, to=self.first, dtype=xp.int64)
+        first, first_value, second, second_value = self.leaders
+        codes = bring(classes, to=first, dtype=xp.int64)
         samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
-        runner_ups, values = self.first[samples], self.first_value[samples]
+        runner_ups, values = first[samples], first_value[samples]
         held = runner_ups == codes[:, None]
         if filled is not None:
             held = held & filled
         places = xp.nonzero(flat(held))[0]
         of = flat(samples)[places]
-        runner_ups = put(flat(runner_ups), places, self.second[of])
-        values = put(flat(values), places, self.second_value[of])
+        runner_ups = put(flat(runner_ups), places, second[of])
+        values = put(flat(values), places, second_value[of])
         mine = flat(mine)
         margins = xp.reshape(values - mine, samples.shape)
         if filled is not None:
-            margins = xp.where(
-                filled, margins, xp.asarray(xp.finfo(margins.dtype).max, dtype=margins.dtype, device=device(margins))
-            )
+            margins = only(margins, filled, otherwise=float(xp.finfo(margins.dtype).max))
         order = xp.argsort(margins, axis=1, stable=False)
         begin = samples.shape[1] * xp.arange(samples.shape[0], dtype=xp.int64, device=device(samples))
         at = flat(order + begin[:, None])
@@ -269,71 +230,62 @@ class Neighbourhood:
         largest = 2 * self._pairs.largest + float(xp.max(xp.abs(self.offsets)))
         return SortedSweeps(codes, Margins(margins, largest, sizes), samples, runner_ups, held)
 
-    def move(self, classes: npt.NDArray[np.int64], offsets: npt.NDArray[np.float64]) -> _Move:
-        """Set the offsets of `classes`, and return the decisions that this changes."""
-        xp = namespace(self.first)
-        codes = bring(classes, to=self.first, dtype=xp.int64)
-        before = self.offsets
-        self.offsets = put(xp.asarray(before, copy=True), codes, bring(offsets, to=before, dtype=before.dtype))
+    def move(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> Move:
+        """Set the offsets of `classes`, and return what this changes."""
+        xp, old_offsets = namespace(self.first), self.offsets
+        first, _, second, second_value = self.leaders
+        codes = bring(classes, to=first, dtype=xp.int64)
+        new = bring_like(offsets, old_offsets)
+        self.offsets = put(xp.asarray(old_offsets, copy=True), codes, new)
         samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
         positive = codes[:, None]
-        touched = mine + self.offsets[codes][:, None] >= self.second_value[samples]
-        touched = touched | (self.first[samples] == positive) | (self.second[samples] == positive)
+        touched = mine + self.offsets[codes][:, None] >= second_value[samples]
+        touched = touched | (first[samples] == positive) | (second[samples] == positive)
         if filled is not None:
             touched = touched & filled
         samples = flat(samples)[xp.nonzero(flat(touched))[0]]
         if len(classes) > 1:
             samples = xp.unique_values(samples)
-        old = tuple(x[samples] for x in (self.first, self.first_value, self.second, self.second_value))
+        old = tuple(x[samples] for x in self.leaders)
         if samples.shape[0]:
-            self._write(samples, self._pairs.top_two(samples, self.offsets))
-        after = self.first[samples]
-        where = xp.nonzero(old[0] != after)[0]
-        return _Move(Change(samples[where], old[0][where], after[where]), before, samples, old)
+            self.write(samples, self._pairs.top_two(samples, self.offsets))
+        before, after = old[0], self.first[samples]
+        where = xp.nonzero(before != after)[0]
+        return Move(samples[where], before[where], after[where], old_offsets, samples, old)
 
-    def undo(self, move: _Move) -> None:
+    def undo(self, move: Move) -> None:
         """Undo the last move."""
-        self.offsets = move.offsets
-        self._write(move.samples, move.leaders)
+        self.offsets = move.old_offsets
+        self.write(move.touched, move.old_leaders)
 
-    def _write(self, samples: Array, leaders: tuple[Array, ...]) -> None:
-        first, first_value, second, second_value = leaders
-        self.first = put(self.first, samples, first)
-        self.first_value = put(self.first_value, samples, first_value)
-        self.second = put(self.second, samples, second)
-        self.second_value = put(self.second_value, samples, second_value)
+    def write(self, samples: Array, leaders: tuple[Array, ...]) -> None:
+        """Set the two best classes of `samples` and their shifted scores."""
+        self.leaders = tuple(put(x, samples, new) for x, new in zip(self.leaders, leaders, strict=True))
 
 
 def around(problem: Problem, offsets: Array) -> Neighbourhood:
-    """Return the neighbourhood of `offsets`, without bounds if the problem is small."""
-    scores = problem.scores
-    offsets = namespace(scores).asarray(bring(offsets, to=scores, dtype=scores.dtype), copy=True)
+    """Return the neighbourhood of `offsets`, without bounds if the problem is small.
+
+    In a large problem the pairs are those whose margin is at most the reach of the class.
+    """
+    scores, xp = problem.scores, namespace(problem.scores)
+    offsets = xp.asarray(bring_like(offsets, scores), copy=True)
     n_samples, n_classes = scores.shape
-    if n_samples <= _EVERYWHERE_ROWS and n_samples * n_classes <= _EVERYWHERE_CELLS:
-        return _everywhere(problem, offsets)
-    reach, pairs_per_row = _reach(problem, offsets)
-    if pairs_per_row > max(_MOST_PER_ROW, _MOST_OF_CLASSES * n_classes):
-        return _everywhere(problem, offsets)
-    return _near(problem, offsets, reach)
-
-
-def _everywhere(problem: Problem, offsets: Array) -> Neighbourhood:
-    xp = namespace(problem.scores)
-    parts = [top_two(block) for _, block in shifted_blocks(problem.scores, offsets)]
-    leaders = tuple(xp.concat(column) for column in zip(*parts, strict=True))
-    return Neighbourhood(AllPairs(problem), offsets, leaders, None)
-
-
-def _near(problem: Problem, offsets: Array, reach: Array) -> Neighbourhood:
-    """Find the pairs whose margin is at most the reach of the class, in one pass over the scores."""
-    scores = problem.scores
-    first, value, *pairs_of_rows = _within_reach(scores, offsets, reach)
-    pairs = NearPairs.of_rows(*pairs_of_rows, n_classes=problem.n_classes)
+    is_large = n_samples > _EVERYWHERE_SAMPLES or n_samples * n_classes > _EVERYWHERE_CELLS
+    if is_large:
+        reach, pairs_per_sample = _reach(problem, offsets)
+        is_large = pairs_per_sample <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
+    if not is_large:
+        parts = [top_two(block) for _, block in shifted_blocks(scores, offsets)]
+        leaders = tuple(xp.concat(column) for column in zip(*parts, strict=True))
+        return Neighbourhood(AllPairs(problem), offsets, leaders, None)
+    first, value, counts, *near = _within_reach(scores, offsets, reach)
+    pairs = NearPairs(counts, *near, n_classes=n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
     found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
-    contested = pairs.contested
+    contested = xp.nonzero(counts > 0)[0]
     if contested.shape[0]:
-        found._write(contested, pairs.top_two(contested, offsets))
+        found.write(contested, pairs.top_two(contested, offsets))
     return found
 
 
@@ -353,8 +305,9 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, .
         counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
         several = xp.nonzero(counts[row] > 1)[0]
         row, close = row[several], close[several]
-        counts = xp.where(counts > 1, counts, xp.zeros_like(counts))
-        parts.append((first, value, counts, close - row * scores.shape[1], flat(scores[samples, :])[close]))
+        parts.append(
+            (first, value, only(counts, counts > 1), close - row * scores.shape[1], flat(scores[samples, :])[close])
+        )
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
@@ -370,14 +323,14 @@ def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
     count = sample.shape[0]
     margins = xp.max(sample, axis=1, keepdims=True) - sample
     predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
-    share = _PER_OWN_ROW * xp.maximum(support / xp.sum(support), predicted)
-    share = xp.clip(share, min(_LEAST_ROWS / n_samples, _CLASSES_PER_ROW / n_classes), None)
+    share = _PER_OWN_SAMPLE * xp.maximum(support / xp.sum(support), predicted)
+    share = xp.clip(share, min(_LEAST_SAMPLES / n_samples, _CLASSES_PER_SAMPLE / n_classes), None)
     ordered, begin = flat(xp.sort(transposed(margins), axis=1)), count * xp.arange(n_classes, device=device(scores))
 
     def quantile(share: Array) -> Array:
         return ordered[begin + xp.clip(xp.astype(share * count, xp.int64), None, count - 1)]
 
-    each = xp.sort(margins[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_ROW, n_classes - 1)]
+    each = xp.sort(margins[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_SAMPLE, n_classes - 1)]
     few = each[each > 0]
     least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))

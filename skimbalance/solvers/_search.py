@@ -25,9 +25,9 @@ class Search:
         more than a million scores fewer, and never fewer than 100.
     callback : callable, default=None
         Called as ``callback(n_evaluations, best)`` after every evaluation of the search on all samples, not in folds.
-        `best` is the best value so far, and greater is better: a metric to be minimised has its sign reversed, and a
-        value that violates constraints is lower than any that satisfies them. If the callback returns a true value,
-        the search stops with the best offsets so far.
+        `best` is the best value so far, and greater is better: a metric to be minimised has its sign reversed. A value
+        that violates constraints is lower than any that satisfies them. If the callback returns a true value, the
+        search stops with the best offsets so far.
 
     Raises
     ------

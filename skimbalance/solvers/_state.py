@@ -4,7 +4,7 @@ With `A(b) = mean_i logsumexp(s_i + b)` the state `P(b)` is the gradient of `A`:
 The step `b += log r - log P` always descends: it is Sinkhorn's step for an optimal transport at a temperature. It is
 fast where the scores are small relative to the temperature. A few of these steps at each of several temperatures, from
 the spread of the scores down to one, give a start for Newton steps. With saturated networks the state is nearly a step
-function, on which Newton steps are far too long: a search for the root of the slope shortens them. No step uses the
+function, on which Newton steps are far too long. A search for the root of the slope shortens them. No step uses the
 value of `A`, whose rounding would limit the precision to half the digits.
 
 Regulating the state by its gradient is the proposal of *Regulating Imbalanced Deep Models with User-Specified Metrics*,
@@ -14,7 +14,6 @@ submission 4525 to ICLR 2024.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -86,14 +85,20 @@ def solve_state(scores: Array, target: ArrayLike, *, weights: Array | None = Non
     too large for the precision, `converged` is False and the offsets are the nearest that were found.
     """
     goal = check_distribution("target", target, n_classes=int(scores.shape[1]))
-    samples = _Rows.of(scores, weights)
+    wide = to_numpy(scores).astype(np.float64)
+    mass = np.ones(len(wide)) if weights is None else to_numpy(weights).astype(np.float64)
+    if not np.all(mass > 0):
+        wide, mass = wide[mass > 0], mass[mass > 0]
+    columns = transposed(wide)
+    columns -= np.max(columns, axis=0)
+    samples = _Samples(columns, mass)
     offsets = centred(_descended(samples, goal, _started(samples, goal)))
     state = samples.state(offsets)
     converged = bool(np.max(np.abs(state - goal)) <= _TOLERANCE)
     return StateSolution(offsets, state, converged, samples.n_gradients, samples.n_hessians, samples.n_products)
 
 
-class _Rows:
+class _Samples:
     """Scores (K, n) with maximum zero in each sample, weights that sum to one, and counts of evaluations."""
 
     def __init__(self, columns: _Vector, weights: _Vector) -> None:
@@ -101,17 +106,6 @@ class _Rows:
         self.weights = weights / np.sum(weights)
         self.blocks = block_columns(columns.shape)
         self.n_gradients = self.n_hessians = self.n_products = 0
-
-    @classmethod
-    def of(cls, scores: Array, weights: Array | None) -> Self:
-        """Take the samples of positive weight."""
-        wide = to_numpy(scores).astype(np.float64)
-        mass = np.ones(len(wide)) if weights is None else to_numpy(weights).astype(np.float64)
-        if not np.all(mass > 0):
-            wide, mass = wide[mass > 0], mass[mass > 0]
-        columns = transposed(wide)
-        columns -= np.max(columns, axis=0)
-        return cls(columns, mass)
 
     @property
     def spread(self) -> float:
@@ -139,16 +133,15 @@ class _Rows:
     def newton_step(self, offsets: _Vector, state: _Vector, lack: _Vector) -> _Vector:
         """Return `hessian^-1 lack`."""
         self.n_hessians += 1
-        if len(offsets) <= _DENSE:
-            return self._solve_dense(offsets, state, lack)
-        return self._solve_by_products(offsets, state, lack)
+        solve = self._solve_dense if len(offsets) <= _DENSE else self._solve_by_products
+        return solve(offsets, state, lack)
 
     def _solve_dense(self, offsets: _Vector, state: _Vector, lack: _Vector) -> _Vector:
         """Solve by Cholesky's factors, the most frequent class held, each class in its own unit."""
         hessian = np.zeros((len(offsets), len(offsets)))
         for proba, mass in self.shares(offsets):
             hessian -= (proba * mass) @ proba.T
-        # Summed from what is off it, and not as P minus squares, the diagonal keeps its digits on the treads.
+        # The diagonal is the sum of the other entries: P minus squares would lose digits where the state is flat.
         np.fill_diagonal(hessian, 0)
         diagonal = -np.sum(hessian, axis=1)
         free = np.arange(len(offsets)) != np.argmax(state)
@@ -173,13 +166,12 @@ class _Rows:
                 pulled -= proba @ (mass * (scaled @ proba))
             return unit * pulled
 
-        size = len(offsets)
-        operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
+        operator = LinearOperator((len(offsets), len(offsets)), matvec=product, dtype=np.float64)
         solution: _Vector = unit * cg(operator, unit * lack, rtol=_CG_PRECISION, maxiter=_CG_PRODUCTS)[0]
         return solution
 
 
-def _swept(samples: _Rows, goal: _Vector, offsets: _Vector, *, temperature: float = 1.0) -> _Vector:
+def _swept(samples: _Samples, goal: _Vector, offsets: _Vector, *, temperature: float = 1.0) -> _Vector:
     """Return the offsets after some Sinkhorn steps: safe everywhere, but slow for classes that are often confused."""
     for _ in range(_SWEEPS):
         offsets = offsets + temperature * _sinkhorn_step(samples.state(offsets, temperature), goal)
@@ -191,10 +183,10 @@ def _sinkhorn_step(state: _Vector, goal: _Vector) -> _Vector:
     return step
 
 
-def _started(samples: _Rows, goal: _Vector) -> _Vector:
+def _started(samples: _Samples, goal: _Vector) -> _Vector:
     """Return offsets near the solution, from a smooth problem to the sharp one."""
     step = max(1, samples.columns.size // _START_CELLS)
-    fewer = _Rows(samples.columns[:, ::step], samples.weights[::step])
+    fewer = _Samples(samples.columns[:, ::step], samples.weights[::step])
     temperature = max(1.0, fewer.spread)
     offsets = _swept(fewer, goal, np.zeros(len(goal)), temperature=temperature)
     while temperature > 1:
@@ -204,7 +196,7 @@ def _started(samples: _Rows, goal: _Vector) -> _Vector:
     return offsets
 
 
-def _descended(samples: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
+def _descended(samples: _Samples, goal: _Vector, offsets: _Vector) -> _Vector:
     """Return offsets that give the goal, by Newton steps; the nearest found if these do not converge."""
     aim = np.minimum(_AIM, _RELATIVE_AIM * goal)
     best, least = offsets, np.inf
@@ -225,7 +217,7 @@ def _descended(samples: _Rows, goal: _Vector, offsets: _Vector) -> _Vector:
     return best
 
 
-def _length(samples: _Rows, goal: _Vector, offsets: _Vector, step: _Vector, *, slope: float) -> float:
+def _length(samples: _Samples, goal: _Vector, offsets: _Vector, step: _Vector, *, slope: float) -> float:
     """Return the proportion of `step` to take, after which little of the slope along it remains."""
     furthest = (4 * (float(np.ptp(offsets)) + samples.spread) - 2 * math.log(_TINY)) / float(np.max(np.abs(step)))
     low, low_slope, high, length = 0.0, slope, math.inf, min(1.0, furthest)

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from skimbalance._core.array_api import cumulative_sum, device, largest_magnitude, namespace, sort_flagged
+from skimbalance._core.array_api import bring_like, cumulative_sum, device, largest_magnitude, namespace, sort_flagged
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
@@ -14,8 +14,7 @@ from skimbalance.solvers._line_search import Margins, best_cuts
 
 __all__ = ["Line", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
 
-
-_ORDERED_ROWS = 100_000
+_ORDERED_SAMPLES = 100_000
 """With more samples in double precision, margins count as equal if they differ by the rounding of the largest scores.
 The rounding of their own scores would take another sort."""
 
@@ -32,18 +31,14 @@ class Line:
 def solve_binary(problem: Problem, start: Array) -> Solution:
     """Return the global optimum of a binary problem."""
     k, line = problem.positive, line_of(problem)
-    objective_values = objective_values_on(problem, line)
-    ordered = line.margins.values[0, :]
-    xp = namespace(ordered)
-    begin = float(start[k]) - float(start[1 - k])
-    cuts = best_cuts(line.margins, objective_values[None, :], start=np.asarray([begin]), above=-float("inf"))
-    pair = [0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0]
-    solution = problem.solved(centred(xp.asarray(pair, dtype=ordered.dtype, device=device(ordered))), n_iter=1)
-    here = xp.asarray([begin], dtype=ordered.dtype, device=device(ordered))
-    beside = (int(xp.searchsorted(ordered, here, side=side)[0]) for side in ("left", "right"))
-    if improves(
-        max(cuts.objective_values[0], *(float(objective_values[place]) for place in beside)), solution.objective_value
-    ):
+    objective_values, ordered = objective_values_on(problem, line), line.margins.values[0, :]
+    begin = np.asarray([float(start[k]) - float(start[1 - k])])
+    cuts = best_cuts(line.margins, objective_values[None, :], start=begin, above=-float("inf"))
+    pair = np.asarray([0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0])
+    solution = problem.solved(centred(bring_like(pair, ordered)), n_iter=1)
+    xp, here = namespace(ordered), bring_like(begin, ordered)
+    beside = [float(objective_values[int(xp.searchsorted(ordered, here, side=side)[0])]) for side in ("left", "right")]
+    if improves(max(cuts.objective_values[0], *beside), solution.objective_value):
         # If rounding made the cut ineffective, the start may be better.
         return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.objective_value)
     return solution
@@ -53,12 +48,13 @@ def margins_of(problem: Problem, ordered: Array | None = None) -> Margins:
     """Return the margins (1, n) of the positive class."""
     xp, scores = namespace(problem.scores), problem.scores
     largest = 2 * largest_magnitude(scores)
-    samples_unknown = ordered is not None
-    ordered = problem.sorted_margins[1] if ordered is None else ordered
-    too_expensive = samples_unknown and ordered.shape[0] > _ORDERED_ROWS and xp.finfo(ordered.dtype).bits > 32
+    if ordered is None:
+        ordered, is_costly = problem.sorted_margins[1], False
+    else:
+        is_costly = ordered.shape[0] > _ORDERED_SAMPLES and xp.finfo(ordered.dtype).bits > 32
 
     def sizes(places: Array) -> Array:
-        if too_expensive:
+        if is_costly:
             return xp.zeros_like(ordered[places]) + largest
         # Of samples with nearly equal margins any is good enough.
         return xp.sum(xp.abs(xp.take(scores, problem.sorted_margins[0][places], axis=0)), axis=1)
@@ -84,11 +80,7 @@ def line_of(problem: Problem) -> Line:
 
 def objective_values_on(problem: Problem, line: Line) -> Array:
     """Return the objective value (n + 1,) before the first sample and after each."""
-    objective_values = problem.metric.refine(trace_along(problem, problem.metric, line), 2)
-    if not problem.requirements:
-        return objective_values
-    missed = (r.violation(r.metric.pool(trace_along(problem, r.metric, line), 2)) for r in problem.requirements)
-    return problem.constrained(objective_values, sum(missed))
+    return problem.objective_values(lambda metric: trace_along(problem, metric, line))
 
 
 def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ...]:

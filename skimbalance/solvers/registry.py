@@ -1,14 +1,13 @@
 """Every solver that has a name: what it runs, and what it needs of a metric and of an estimate."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
-from skimbalance._core.typing import Progress
 from skimbalance.metrics.base import Decomposition
-from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._base import Solution
 from skimbalance.solvers._bias_adjustment import adjust_biases
 from skimbalance.solvers._black_box import search
 from skimbalance.solvers._coordinate_ascent import solve
@@ -17,17 +16,12 @@ from skimbalance.solvers._search import OPTIMISERS, Search
 __all__ = ["SOLVERS", "Solver", "get_solver"]
 
 
-class _Run(Protocol):
-    def __call__(
-        self, problem: Problem, /, *, seed: int = ..., restarts: bool = ..., progress: Progress | None = ...
-    ) -> Solution: ...
-
-
 @dataclass(frozen=True)
 class Solver:
     """A solver, and what it needs.
 
-    `run` returns the best offsets for a problem whose classes all have support, constraints included.
+    `run(problem, seed=0, restarts=True, progress=None)` returns the best offsets for a problem whose classes all have
+    support, constraints included.
     `decompositions` lists the kinds of metric that it can optimise. `estimates` is how an estimate other than
     "empirical" changes the samples that the solver sees: "ascents" stands for coordinate ascent on reweighted samples,
     "soft_labels" for `run` on calibrated labels, and "none" for `run` on the samples as they are. `search` holds the
@@ -35,7 +29,7 @@ class Solver:
     """
 
     name: str
-    run: _Run
+    run: Callable[..., Solution]
     decompositions: Collection[Decomposition] = get_args(Decomposition)
     estimates: Literal["ascents", "soft_labels", "none"] = "none"
     search: Search | None = None
@@ -47,25 +41,17 @@ class Solver:
             )
 
 
-def _adjusted(problem: Problem, /, *, progress: Progress | None = None, **_: object) -> Solution:
-    """Adjust biases, which needs no random numbers and no restarts."""
-    return adjust_biases(problem, progress=progress)
-
-
 def _by_optimiser(how: Search) -> Solver:
     return Solver(how.method, partial(search, how=how), estimates="soft_labels", search=how)
 
 
-SOLVERS = MappingProxyType(
-    {
-        solver.name: solver
-        for solver in (
-            Solver("coordinate_ascent", solve, decompositions=("linear", "sum", "minimum"), estimates="ascents"),
-            Solver("imbalance_state", _adjusted),
-            *(_by_optimiser(Search(method)) for method in OPTIMISERS),
-        )
-    }
+_ALL = (
+    Solver("coordinate_ascent", solve, decompositions=("linear", "sum", "minimum"), estimates="ascents"),
+    Solver("imbalance_state", adjust_biases),
+    *(_by_optimiser(Search(method)) for method in OPTIMISERS),
 )
+
+SOLVERS = MappingProxyType({solver.name: solver for solver in _ALL})
 """The solvers by name. The choice of a solver for "auto" depends on the metric, and is the tuner's."""
 
 

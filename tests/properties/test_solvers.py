@@ -114,7 +114,7 @@ def test_near_samples_are_enough_for_many(monkeypatch):
         problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4 if exhaustive else 2)
     ]
     near = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 10**9)
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 10**9)
     full = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
     assert np.mean(near) > 0.98 * np.mean(full)
 
@@ -129,7 +129,7 @@ def test_ten_thousand_ties():
 
 @pytest.mark.parametrize("metric", thinned(["f1_macro", "geometric_mean", "accuracy"], quick=1))
 def test_near_samples_in_every_library(xp, metric, monkeypatch):
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
     monkeypatch.setattr(array_api, "_BLOCK_CELLS", 40)
     here = problem(6, n_classes=5, n_samples=400, metric=metric)
     expected, got = (solve(setting) for setting in (here, in_namespace(here, xp)))
@@ -149,8 +149,8 @@ def test_where_all_classes_tie_no_pairs_are_stored(kind, rng):
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_near_decisions_are_decisions_in_float32(scale, rng, monkeypatch):
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 3)
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 3)
     monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.05 * scale)
     base = problem(2, n_classes=20, n_samples=500)
     scores = (scale * rng.normal(size=(500, 20))).astype(np.float32)

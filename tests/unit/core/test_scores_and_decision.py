@@ -116,11 +116,6 @@ class TestDoor:
             got = door.put(xp.arange(9, dtype=xp.float64), xp.asarray(samples), xp.asarray(-samples.astype(float)))
             np.testing.assert_array_equal(door.to_numpy(got), expected)
 
-    def test_group_order_is_stable(self, xp, rng):
-        codes = rng.integers(0, 5, size=50)
-        got = door.group_order(door.small_codes(xp.asarray(codes), 5))
-        np.testing.assert_array_equal(door.to_numpy(got), np.argsort(codes, kind="stable"))
-
     def test_small_codes(self):
         codes = np.arange(3)
         kinds = [door.small_codes(codes, n).dtype for n in (100, 1000, 100_000, 10**10)]

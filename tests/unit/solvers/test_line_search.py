@@ -48,10 +48,10 @@ def test_ranks_along_equals_counting_afresh(name, truth):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_sweeps_over_near_samples_are_exact_within_bounds(name, weighted, monkeypatch):
     """For every offset within the bounds of a class, the sweep over near samples gives the objective value."""
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
     monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 1)
-    monkeypatch.setattr(_neighbourhood, "_PER_OWN_ROW", 0.5)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 1)
+    monkeypatch.setattr(_neighbourhood, "_PER_OWN_SAMPLE", 0.5)
     base = problem(7, n_classes=4, n_samples=900, weighted=weighted)
     setting = Problem(3 * base.scores, base.truth, metric_of(name))
     start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
@@ -82,8 +82,8 @@ def test_the_sweep_is_the_same_in_every_array_library(xp):
 def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
     """After any moves within bounds, and some taken back, decisions are those of a fresh start, ties included."""
     if near:
-        monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
-        monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_ROW", 2)
+        monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+        monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 2)
     scores = np.round(rng.normal(size=(200, 6)), 1)
     here = problem(0, n_classes=6, n_samples=200)
     setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
@@ -99,7 +99,7 @@ def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
         after[classes] = wanted
         np.testing.assert_array_equal(to_numpy(place.first), decide(scores, after))
         changed = np.flatnonzero(before != decide(scores, after))
-        np.testing.assert_array_equal(np.sort(to_numpy(move.change.samples)), changed)
+        np.testing.assert_array_equal(np.sort(to_numpy(move.samples)), changed)
         if rng.random() < 0.3:
             place.undo(move)
         else:
@@ -115,9 +115,7 @@ def test_what_is_second_follows_too(rng):
     for _ in range(40):
         place.move(rng.choice(5, size=2, replace=False), np.round(rng.normal(size=2), 1))
         expected = top_two(scores + place.offsets)
-        for got, wanted in zip(
-            (place.first, place.first_value, place.second, place.second_value), expected, strict=True
-        ):
+        for got, wanted in zip(place.leaders, expected, strict=True):
             np.testing.assert_array_equal(got, wanted)
 
 

@@ -161,7 +161,7 @@ def test_every_library(xp):
 def test_achievable_constraints_are_satisfied_in_near_mode(monkeypatch):
     """A violation is no reference for relative gains: the search goes on until the constraint is satisfied."""
     monkeypatch.setattr(_coordinate_ascent, "_CELLS_TO_THE_END", 0)
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_ROWS", 0)
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
     rng = np.random.default_rng(4)
     n_samples, n_classes = 3000, 40
     prior = 1 / np.arange(1, n_classes + 1)

@@ -243,7 +243,7 @@ def test_without_a_good_start_newton_gets_there_too(monkeypatch):
 
 
 def test_a_step_that_is_no_descent_is_replaced(monkeypatch):
-    monkeypatch.setattr(_state._Rows, "newton_step", lambda *arguments: -arguments[-1])
+    monkeypatch.setattr(_state._Samples, "newton_step", lambda *arguments: -arguments[-1])
     scores, weights, target = drawn(0)
     found = solve_state(scores, target, weights=weights)
     assert found.converged
