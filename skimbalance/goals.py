@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.typing import ArrayLike, Label
-from skimbalance._core.validation import abridged, check_distribution, check_per_class, names_page, shown
+from skimbalance._core.validation import abridged, check_distribution, check_per_class, is_finite, names_page, shown
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import get_metric
 
@@ -38,9 +38,9 @@ class Constraint(ABC):
         if not isinstance(self.metric, str | Metric):
             raise TypeError(f"metric must be a name or a metric; got {self.metric!r}")
         get_metric(self.metric, argument="metric")
-        if not _is_number(self.value):
+        if not is_finite(self.value):
             raise ValueError(f"value must be a finite number; got {shown(self.value)}")
-        if self.confidence is not None and not (_is_number(self.confidence) and 0 < self.confidence < 1):
+        if self.confidence is not None and not (is_finite(self.confidence) and 0 < self.confidence < 1):
             raise ValueError(f"confidence must lie between 0 and 1; got {shown(self.confidence)}")
 
     @abstractmethod
@@ -172,7 +172,7 @@ class Near(Constraint):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (_is_number(self.tol) and self.tol >= 0):
+        if not (is_finite(self.tol) and self.tol >= 0):
             raise ValueError(f"tol must not be negative; got {shown(self.tol)}")
 
     def bounds(self) -> tuple[float, float]:
@@ -273,10 +273,3 @@ def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label,
         "target must be 'uniform', 'prior', a share above zero for each class, or in the binary case the share of the "
         f"minority class, between 0 and 1; got {shown(target)}"
     )
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return math.isfinite(value)
-    except TypeError:
-        return False

@@ -41,6 +41,7 @@ __all__ = [
     "column_names",
     "column_order",
     "count_samples",
+    "is_finite",
     "is_missing",
     "is_multilabel",
     "label_values",
@@ -334,6 +335,14 @@ def check_present(name: str, values: npt.NDArray[Any]) -> None:
             f"{name} must not contain missing values; got {value} in sample {row}. Leave out such samples, or "
             "fill them in"
         )
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether a value of any type is a finite number."""
+    try:
+        return math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
 
 
 def is_missing(value: Any) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from skimbalance._core.typing import Array
-from skimbalance._core.validation import names_page, shown
+from skimbalance._core.validation import is_finite, names_page, shown
 from skimbalance.metrics.base import PooledMetric, safe_ratio
 
 __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]
@@ -132,11 +132,7 @@ class FBeta(Overlap):
     @names_page
     def __post_init__(self) -> None:
         super().__post_init__()
-        try:
-            positive = 0 < float(self.beta) < float("inf") and not isinstance(self.beta, str)
-        except (TypeError, ValueError, OverflowError):
-            positive = False
-        if not positive:
+        if not (is_finite(self.beta) and self.beta > 0):
             raise ValueError(f"beta must be a positive finite number; got {shown(self.beta)}")
 
     @property

@@ -145,11 +145,11 @@ class _Ascent:
 
     def bounds(self, classes: _Classes) -> Bounds | None:
         """Return the bounds of the offsets of `classes`, None if there are none."""
-        near = self.place.bounds(classes)
-        if self.within is None:
-            return near
-        low, high = self.within.low[classes], self.within.high[classes]
-        return Bounds(low, high) if near is None else Bounds(np.maximum(low, near.low), np.minimum(high, near.high))
+        every = [bounds for bounds in (self.place.bounds, self.within) if bounds is not None]
+        if not every:
+            return None
+        low = np.max([bounds.low[classes] for bounds in every], axis=0)
+        return Bounds(low, np.min([bounds.high[classes] for bounds in every], axis=0))
 
     def step(self, classes: _Classes, *, least: float) -> _Classes:
         """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""

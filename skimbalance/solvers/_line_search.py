@@ -256,8 +256,8 @@ class _Departures:
     """The counts of each sample's runner-up class right after the sample has left it.
 
     Samples are sorted into groups by sweep and runner-up class. `places` (e,) map this order to the flattened sweeps,
-    `groups` (e,) number the groups. For each group, `starts` is its first sample, `sorted_sweeps` its sweep, `classes`
-    its class, and `base` the counts of the class before any of its samples leaves.
+    `groups` (e,) number the groups. For each group, `starts` is its first sample, `sorted_sweeps` its sweep, and
+    `classes` its class. `base` are the counts of that class before any of its samples leaves.
     """
 
     def __init__(self, along: _Along) -> None:

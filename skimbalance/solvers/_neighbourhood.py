@@ -165,6 +165,8 @@ class Move(NamedTuple):
 class Neighbourhood:
     """The two best classes of each sample, updated as offsets move within bounds.
 
+    `leaders` are the best class of each sample, its shifted score, the second class, and its shifted score. `bounds`
+    are those of the offsets (K,), None if there are none. `lengths` (K,) are the numbers of samples in the sweeps.
     Within the bounds, only classes among the pairs of a sample can be its best. So `first` equals
     `decide(scores, offsets)`, ties and rounding included: both compare the same sums.
     """
@@ -173,7 +175,7 @@ class Neighbourhood:
         self, pairs: AllPairs | NearPairs, offsets: Array, leaders: tuple[Array, ...], bounds: Bounds | None
     ) -> None:
         self._pairs = pairs
-        self._bounds = bounds
+        self.bounds = bounds
         self._middle = to_numpy(offsets).astype(np.float64)
         self.leaders = leaders
         self.offsets = offsets
@@ -187,17 +189,11 @@ class Neighbourhood:
     @property
     def is_strained(self) -> bool:
         """Whether some offset has moved more than half of the way to a bound."""
-        if self._bounds is None:
+        if self.bounds is None:
             return False
-        here, low, high = to_numpy(self.offsets), self._bounds.low, self._bounds.high
+        here, low, high = to_numpy(self.offsets), self.bounds.low, self.bounds.high
         room = np.minimum(here - low, high - here)
         return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
-
-    def bounds(self, classes: _Classes) -> Bounds | None:
-        """Return the bounds of the offsets of `classes`, None if there are none."""
-        if self._bounds is None:
-            return None
-        return Bounds(self._bounds.low[classes], self._bounds.high[classes])
 
     def sorted_sweeps(self, classes: _Classes) -> SortedSweeps:
         """Return the samples in the order in which `classes` win them; each class has at least one."""

@@ -143,7 +143,7 @@ def test_where_all_classes_tie_no_pairs_are_stored(kind, rng):
     y = np.arange(9000) % 90
     scores = np.zeros((9000, 90)) if kind == "constant" else -700.0 * (np.eye(90)[rng.permutation(y)] == 0)
     setting = Problem(scores, Truth.from_codes(y, n_classes=90), METRICS["f1_macro"])
-    assert _neighbourhood.around(setting, np.zeros(90)).bounds(np.arange(90)) is None
+    assert _neighbourhood.around(setting, np.zeros(90)).bounds is None
     assert ascend(setting, np.zeros(90)).objective_value >= setting.objective_value(np.zeros(90))
 
 
@@ -158,7 +158,7 @@ def test_near_decisions_are_decisions_in_float32(scale, rng, monkeypatch):
     for _ in range(20):
         start = scale * rng.normal(size=20).astype(np.float32)
         place = _neighbourhood.around(setting, start)
-        bounds = place.bounds(np.arange(20))
+        bounds = place.bounds
         corner = np.where(rng.random(20) < 0.5, bounds.low, bounds.high)
         place.move(np.arange(20), corner)
         np.testing.assert_array_equal(place.first, decide(scores, place.offsets))

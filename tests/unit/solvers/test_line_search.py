@@ -56,7 +56,7 @@ def test_sweeps_over_near_samples_are_exact_within_bounds(name, weighted, monkey
     setting = Problem(3 * base.scores, base.truth, metric_of(name))
     start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
     place, sorted_sweeps, objective_values = walked(setting, start, everyone)
-    bounds = place.bounds(everyone)
+    bounds = place.bounds
     assert place.lengths.sum() < 2 * 900
     for k, margins, along in zip(everyone, sorted_sweeps.margins.values, objective_values, strict=True):
         every = np.sort(np.max(np.delete(setting.scores + start, k, 1), axis=1) - setting.scores[:, k])
@@ -88,7 +88,7 @@ def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
     here = problem(0, n_classes=6, n_samples=200)
     setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
     place = around(setting, xp.zeros(6, dtype=xp.float64))
-    bounds = place.bounds(np.arange(6)) or Bounds(np.full(6, -3.0), np.full(6, 3.0))
+    bounds = place.bounds or Bounds(np.full(6, -3.0), np.full(6, 3.0))
     offsets = np.zeros(6)
     for _ in range(60):
         classes = rng.choice(6, size=rng.integers(1, 4), replace=False)
