@@ -6,6 +6,9 @@ shift adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the nois
 share of the samples belongs to a class by its prior, whatever the scores are. This share is fitted too: the lapse rate
 of psychometric functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would
 decide the temperature.
+
+Binary log-odds may also be bent: a smooth function of their rank is added, with a prior that keeps it small unless many
+samples contradict. The scores of zero-shot models, of naive Bayes and of models trained with weights need it.
 """
 
 import math
@@ -15,6 +18,7 @@ from typing import NamedTuple, Self, cast
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import Bounds, minimize
+from scipy.special import logit
 
 from skimbalance._core.array_api import (
     block_columns,
@@ -124,6 +128,19 @@ _BEYOND_DOUBT = 20.0
 _PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
+_PRIOR_RIDGE = 1.0
+"""Precision of the prior of the exponent of the class priors: scores of models that were trained with balanced classes
+need the exponent one."""
+
+_BEND_RIDGE = 25.0
+"""Precision of the prior of each coefficient of the bends: a fifth either way."""
+
+_QUANTILES = (0.1, 0.5, 0.9)
+"""Bends have their knots at these quantiles of each class."""
+
+_FIRST = 3
+"""The first parameters are the log-temperature, the lapse and the exponent; the biases follow."""
+
 _REACH = 30.0
 """No parameter goes further: a factor of ten to the thirteen."""
 
@@ -134,17 +151,57 @@ _LEAST_ROWS = 200
 an equal part of the samples."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class _Bends:
+    """Six even functions `log(2 cosh((u - knot) / 2))` of the rank u of binary log-odds.
+
+    The rank is the log-odds of the distribution function of the margins, the mean of both classes: it depends on the
+    order of the scores alone. Swapped classes have the negative rank and the same functions.
+    """
+
+    margins: _Vector
+    ranks: _Vector
+    knots: _Vector
+
+    @classmethod
+    def of(cls, log_proba: Array, codes: Array, mass: Array) -> Self:
+        """Rank samples that weigh `mass`, and place the knots."""
+        margins, place = np.unique(_margins(log_proba), return_inverse=True)
+        own, weights = to_numpy(codes), to_numpy(mass)
+        held = [np.bincount(place, np.where(own == label, weights, 0.0), minlength=len(margins)) for label in (0, 1)]
+        levels = [(np.cumsum(each) - each / 2 + 0.25) / (each.sum() + 0.5) for each in held]
+        ranks: _Vector = logit((levels[0] + levels[1]) / 2)
+        pairs = zip(levels, held, strict=True)
+        knots = [np.interp(_QUANTILES, level[each > 0], ranks[each > 0]) for level, each in pairs]
+        return cls(margins, ranks, np.concatenate(knots))
+
+    def at(self, log_proba: Array) -> Array:
+        """Return the value of each function (6, n)."""
+        ranks = np.interp(_margins(log_proba), self.margins, self.ranks)
+        knots = self.knots[:, None]
+        return bring(_even(ranks - knots) - _even(knots), to=log_proba, dtype=log_proba.dtype)
+
+
+def _margins(log_proba: Array) -> _Vector:
+    return to_numpy(log_proba[1, :] - log_proba[0, :]).astype(np.float64)
+
+
+def _even(x: _Vector) -> _Vector:
+    return np.logaddexp(x / 2, -x / 2)
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """What turns scores into calibrated probabilities, fitted on the samples of a sample.
 
-    `parameters` are the log-temperature, the lapse and the biases, (2 + K,); `prior` are the class priors, and
-    `n_samples` the number of samples, of the sample.
+    `parameters` are the log-temperature, the lapse, the exponent of the class priors, the biases (K,) and, of binary
+    scores, the coefficients of the `bends`. `prior` are the class priors, and `n_samples` is the number of samples.
     """
 
     parameters: _Vector
     prior: _Vector
     n_samples: float
+    bends: _Bends | None
 
     @classmethod
     def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None) -> Self:
@@ -157,14 +214,16 @@ class Calibration:
             mass = mass * truth.weights
         mass = mass * (sample.n_samples / float(xp.sum(mass)))
         codes = xp.astype(truth.codes, xp.int64)
-        starts = None if near is None else [near.parameters]
         chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
         if chosen is None:
-            parameters = _fit(_log_proba(scores), codes, mass, prior, starts)
+            log_proba = _log_proba(scores)
         else:
             samples, factors = (bring(x, to=scores) for x in chosen)
-            parameters = _fit(_log_proba_of(samples, scores), codes[samples], mass[samples] * factors, prior, starts)
-        return cls(parameters, prior, sample.n_samples)
+            log_proba, codes, mass = _log_proba_of(samples, scores), codes[samples], mass[samples] * factors
+        bends = _Bends.of(log_proba, codes, mass) if scores.shape[1] == 2 else None
+        curves = None if bends is None else bends.at(log_proba)
+        parameters = _fit(log_proba, codes, mass, prior, curves, starts=None if near is None else [near.parameters])
+        return cls(parameters, prior, sample.n_samples, bends)
 
     def shares(self, scores: Array) -> Array:
         """Return the calibrated probability (K, n) of each class in each sample."""
@@ -175,7 +234,8 @@ class Calibration:
         """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
         lapse = _lapse(self.parameters, self.n_samples)
         guessed = lapse * bring(self.prior, to=log_proba, dtype=log_proba.dtype)[:, None]
-        return (1 - lapse) * _shares(log_proba, self.parameters) + guessed
+        curves = None if self.bends is None else self.bends.at(log_proba)
+        return (1 - lapse) * _shares(log_proba, self.parameters, self.prior, curves) + guessed
 
 
 def calibrated_shares(sample: MergedProblem) -> Array:
@@ -209,11 +269,14 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
     return samples, (counts / np.maximum(wanted, 1))[codes[samples]]
 
 
-def _shares(log_proba: Array, parameters: _Vector) -> Array:
-    """Return the probabilities (K, n) that a temperature and biases make of those at hand."""
-    xp = namespace(log_proba)
-    biases = bring(parameters[2:], to=log_proba, dtype=log_proba.dtype)
+def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array | None) -> Array:
+    """Return the probabilities (K, n) that the parameters make of those at hand."""
+    xp, end = namespace(log_proba), _FIRST + log_proba.shape[0]
+    biases = bring(parameters[2] * np.log(prior) + parameters[_FIRST:end], to=log_proba, dtype=log_proba.dtype)
     tilted = math.exp(parameters[0]) * log_proba + biases[:, None]
+    if curves is not None:
+        bent = bring(parameters[end:], to=log_proba, dtype=log_proba.dtype) @ curves
+        tilted = tilted + xp.stack([0 * bent, bent])
     raised = xp.exp(tilted - xp.max(tilted, axis=0))
     return raised / xp.sum(raised, axis=0)
 
@@ -223,29 +286,53 @@ def _lapse(parameters: _Vector, n_samples: float) -> float:
     return 1 / (1 + 2 * n_samples * math.exp(-parameters[1]))
 
 
-def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: list[_Vector] | None = None) -> _Vector:
-    """Return the log-temperature, the lapse and the biases, (2 + K,)."""
+def _fit(
+    log_proba: Array,
+    codes: Array,
+    mass: Array,
+    prior: _Vector,
+    curves: Array | None,
+    *,
+    starts: list[_Vector] | None = None,
+) -> _Vector:
+    """Return the parameters of a `Calibration`; `curves` (J, n) are the values of its bends."""
     xp = namespace(log_proba)
-    n_classes = log_proba.shape[0]
+    n_classes, n_curves = log_proba.shape[0], 0 if curves is None else curves.shape[0]
     total = float(xp.sum(mass))
     mass = xp.astype(mass, log_proba.dtype)
     own_log = xp.take_along_axis(log_proba, codes[None, :], axis=0)[0, :]
     own_prior = bring(prior, to=log_proba, dtype=log_proba.dtype)[codes]
-    ridge = np.concatenate([[_TEMPERATURE_RIDGE, _LAPSE_RIDGE], np.full(n_classes, _BIAS_RIDGE)])
+    end = _FIRST + n_classes
+    ridge = np.concatenate(
+        [
+            [_TEMPERATURE_RIDGE, _LAPSE_RIDGE, _PRIOR_RIDGE],
+            np.full(n_classes, _BIAS_RIDGE),
+            np.full(n_curves, _BEND_RIDGE),
+        ]
+    )
     blocks = [
-        (log_proba[:, part], own_log[part], codes[part], mass[part], own_prior[part])
+        (
+            log_proba[:, part],
+            own_log[part],
+            codes[part],
+            mass[part],
+            own_prior[part],
+            None if curves is None else curves[:, part],
+        )
         for part in block_columns(log_proba.shape)
     ]
     # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
-    curvature = np.concatenate([[total, 1.0], to_numpy(count_codes(codes, mass, n_classes))])
+    support = to_numpy(count_codes(codes, mass, n_classes))
+    log_prior = np.log(prior)
+    curvature = np.concatenate([[total, 1.0, support @ log_prior**2], support, np.full(n_curves, support.min())])
     units = 1 / np.sqrt(ridge + curvature)
 
     def loss(steps: _Vector) -> tuple[float, _Vector]:
         parameters = steps * units
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
         likelihood, gradient = 0.0, np.zeros_like(parameters)
-        for block, own_here, codes_here, weights, prior_here in blocks:
-            shares = _shares(block, parameters)
+        for block, own_here, codes_here, weights, prior_here, curves_here in blocks:
+            shares = _shares(block, parameters, prior, curves_here)
             own = xp.take_along_axis(shares, codes_here[None, :], axis=0)[0, :]
             # Both may be zero in samples that weigh next to nothing.
             mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
@@ -253,24 +340,29 @@ def _fit(log_proba: Array, codes: Array, mass: Array, prior: _Vector, starts: li
             likelihood += float(xp.sum(weights * xp.log(mixed)))
             gradient[0] += slope * float(xp.sum(pull * (own_here - xp.sum(shares * block, axis=0))))
             gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
-            gradient[2:] += to_numpy(count_codes(codes_here, pull, n_classes)) - to_numpy(shares @ pull)
+            by_class = to_numpy(count_codes(codes_here, pull, n_classes) - shares @ pull)
+            gradient[2] += log_prior @ by_class
+            gradient[_FIRST:end] += by_class
+            if curves_here is not None:
+                second = xp.astype(codes_here == 1, pull.dtype) - shares[1, :]
+                gradient[end:] += to_numpy(curves_here @ (pull * second))
         penalty = float(ridge @ (parameters * parameters)) / 2
         return penalty - likelihood, units * (ridge * parameters - gradient)
 
     bounds = Bounds(-_REACH / units, _REACH / units)
     fits = [
         minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
-        for start in starts or _starts(log_proba)
+        for start in starts or _starts(log_proba, n_parameters=len(ridge))
     ]
     blocks.clear()  # some versions of SciPy keep the loss in a cycle, until garbage is collected
     found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
     return found
 
 
-def _starts(log_proba: Array) -> list[_Vector]:
+def _starts(log_proba: Array, *, n_parameters: int) -> list[_Vector]:
     """Return where to start from: as the scores are, and flattened where most of them are near zero or one."""
     xp = namespace(log_proba)
-    start = np.zeros(2 + log_proba.shape[0])
+    start = np.zeros(n_parameters)
     note = float(np.median(to_numpy(xp.max(-log_proba, axis=0))))
     if note <= _BEYOND_DOUBT:
         return [start]

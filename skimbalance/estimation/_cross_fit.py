@@ -7,7 +7,7 @@ decided by offsets that it helped to fit.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -21,7 +21,7 @@ from skimbalance._core.decision import decide
 from skimbalance._core.typing import Run
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
-from skimbalance.solvers import Fit, Problem, fit_present_classes
+from skimbalance.solvers import Fit, Problem, Solution, fit_present_classes
 
 __all__ = [
     "ClassCrossFit",
@@ -317,7 +317,7 @@ class CrossFit(ABC):
 
     @abstractmethod
     def decisions(self, factor: float = 1.0) -> npt.NDArray[Any]:
-        """Return the decision about each sample by `factor` times the offsets fitted without its fold."""
+        """Return the decision about each sample by the offsets fitted without its fold, and shrunk by `factor`."""
 
     @abstractmethod
     def merit(self, decisions: npt.NDArray[Any]) -> float:
@@ -328,10 +328,11 @@ class CrossFit(ABC):
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
 
     def shrinkage_factor(self) -> float:
-        """Return the factor for the offsets, from zero to one.
+        """Return the factor for the deviation of the offsets from their target, from zero to one.
 
-        With z the gain over no offsets in standard errors, it is one for z >= 0, 1 + z for a loss of less than one, and
-        zero below. If offsets times the factor lose a standard error themselves, it is reduced.
+        Let z be the gain over the target in standard errors. The factor is one for z >= 0, 1 + z for a loss of less
+        than one, and zero below. If the shrunk offsets lose a standard error themselves, it is reduced. Without a
+        target, offsets are compared with none.
         """
         none = self.decisions(0.0)
 
@@ -351,26 +352,41 @@ class CrossFit(ABC):
 
 @dataclass(frozen=True, eq=False)
 class ClassCrossFit(CrossFit):
-    """Cross-fitted offsets of a binary or multiclass problem; `codes` and `weights` are on the host."""
+    """Cross-fitted offsets and targets (folds, K) of a binary or multiclass problem.
+
+    `codes` and `weights` are on the host. Targets of zero stand for no target.
+    """
 
     problem: Problem
     codes: Codes
     weights: Floats | None
     fold_of: Codes
     offsets: Floats
+    targets: Floats
     seed: int
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the offsets of some fold have a target."""
+        return bool(self.targets.any())
+
+    def shrunk(self, factor: float) -> "ClassCrossFit":
+        """Return the offsets that are shrunk towards their target, without a target."""
+        offsets = self.targets + factor * (self.offsets - self.targets)
+        return replace(self, offsets=offsets, targets=np.zeros_like(offsets))
 
     def decisions(self, factor: float = 1.0) -> Codes:
         """Return the class code (n,) that is decided for each sample."""
         scores = self.problem.scores
-        if factor == 0:
-            return to_numpy(decide(scores, np.zeros(scores.shape[1])))
+        shrunk = self.shrunk(factor).offsets
+        if not shrunk.any():
+            return to_numpy(decide(scores, shrunk[0]))
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)
-        for fold, offsets in enumerate(self.offsets):
+        for fold, offsets in enumerate(shrunk):
             samples = np.flatnonzero(self.fold_of == fold)
             validation = xp.take(scores, bring(samples, to=scores, dtype=xp.int64), axis=0)
-            decided[samples] = to_numpy(decide(validation, factor * offsets))
+            decided[samples] = to_numpy(decide(validation, offsets))
         return decided
 
     def count(self, decisions: Codes) -> Counts:
@@ -423,15 +439,21 @@ class ClassCrossFit(CrossFit):
 def cross_fit(problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes) -> ClassCrossFit:
     """Fit the samples outside each fold; a class that they lack is left as `fit_present_classes` leaves it."""
 
-    def fit_outside(outside: npt.NDArray[np.bool_]) -> Floats:
+    def fit_outside(outside: npt.NDArray[np.bool_]) -> Solution:
         samples = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
-        return to_numpy(fit_present_classes(problem, fit, samples=samples).offsets).astype(np.float64)
+        return fit_present_classes(problem, fit, samples=samples)
 
-    offsets = fit_folds(fold_of, fit_outside, run=spec.run)
-    spec.progress(f"{problem.metric.name}: fitted without each of {len(offsets)} folds")
+    solutions = fit_folds(fold_of, fit_outside, run=spec.run)
+    spec.progress(f"{problem.metric.name}: fitted without each of {len(solutions)} folds")
+    offsets = np.stack([to_numpy(each.offsets) for each in solutions]).astype(np.float64)
+    targets = np.zeros_like(offsets)
+    if any(each.target is not None for each in solutions):
+        # Offsets of a fold without one of the classes have no target: they stay as they are.
+        pairs = [each.offsets if each.target is None else each.target for each in solutions]
+        targets = np.stack([to_numpy(each) for each in pairs]).astype(np.float64)
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return ClassCrossFit(problem, codes, weights, fold_of, np.stack(offsets), spec.seed)
+    return ClassCrossFit(problem, codes, weights, fold_of, offsets, targets, spec.seed)
 
 
 def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:
@@ -465,7 +487,7 @@ def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Cod
 def _one_by_one(held: Any, n_samples: Codes, *, n_folds: int) -> Codes:
     """Return the fold of each group of `held` (groups, classes), those first that hold the largest part of a class.
 
-    A group goes to the fold where it adds the least to the sum of the squared shares of the classes in the folds. Of
+    A group goes to the fold where it adds the least to the sum of squared proportions, over classes and folds. Of
     equal folds the one with the fewest samples gets it.
     """
     scale = 1 / n_samples.astype(np.float64) ** 2

@@ -51,7 +51,8 @@ __all__ = [
     "tighten",
 ]
 
-_TAUS = tuple(tau / 8 for tau in range(17))
+_TAUS = tuple(tau / 8 for tau in sorted(range(-16, 17), key=abs))
+"""Multiples of `-log prior`, from -2 to 2. Models that were trained with balanced classes need negative ones."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -68,7 +69,10 @@ def plugin(problem: Problem, spec: FitSpec) -> Solution:
 
 
 def robust(problem: Problem, spec: FitSpec) -> Solution:
-    """Return the mean of the plug-in and the bootstrapped optimum, shrunk to the best multiple of `-log prior`."""
+    """Return the mean of the plug-in and of the bootstrapped optimum, without what is noise of the bootstraps.
+
+    The target of multiclass offsets is the best multiple of `-log prior`.
+    """
     sample = condensed(problem)
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), spec)
@@ -80,10 +84,12 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
     drawn = spec.run(partial(_reweighted, mixed, w, start) for w in weights)
     spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
-    offsets = (centred(plug.offsets) + _median(drawn)) / 2
-    if several:
-        offsets = _shrunk(offsets, towards=centred(multiple), drawn=drawn)
-    return problem.solved(centred(offsets), n_iter=plug.n_iter)
+    offsets = centred(plug.offsets)
+    deviations = _median(drawn) - offsets
+    if not problem.requirements:  # the plug-in alone is not close enough to bounds
+        deviations = _without_noise(deviations, drawn)
+    target = centred(multiple) if several else None
+    return problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter, target=target)
 
 
 def _soft(sample: MergedProblem, shares: Array) -> Problem:
@@ -121,17 +127,16 @@ def _median(drawn: list[Array]) -> Array:
     return (ordered[(len(drawn) - 1) // 2, :] + ordered[len(drawn) // 2, :]) / 2
 
 
-def _shrunk(offsets: Array, *, towards: Array, drawn: list[Array]) -> Array:
-    """Shrink the offset of each class by the share that is noise: empirical Bayes, as Efron and Morris (1975) do.
+def _without_noise(deviations: Array, drawn: list[Array]) -> Array:
+    """Shrink the deviation of each class by the share that is noise: empirical Bayes, as Efron and Morris (1975) do.
 
     The deviations of all classes are assumed to have the same variance, their mean square. Half of each label is soft:
     whole labels would have four times the variance of the bootstraps.
     """
-    xp = namespace(offsets)
-    deviations = offsets - towards
+    xp = namespace(deviations)
     spread = xp.mean(deviations * deviations)
     noise = 4 * xp.var(xp.stack(drawn), axis=0, correction=1)
-    return towards + deviations * spread / (spread + noise + smallest_normal(offsets))
+    return deviations * spread / (spread + noise + smallest_normal(deviations))
 
 
 def _affordable(problem: Problem, n_bootstraps: int) -> int:
@@ -226,9 +231,14 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=not with_confidence)
         crossed = cross_fit(problem, fold_fit, spec, fold_of)
-        factor = crossed.shrinkage_factor() if shrinks(spec) and not problem.requirements else 1.0
-        if factor < 1:
-            fit = partial(_scaled, fit, factor)
+        part = factor = 1.0
+        if shrinks(spec) and not problem.requirements:
+            if crossed.has_target:
+                part = crossed.shrinkage_factor()
+                crossed = crossed.shrunk(part)
+            factor = crossed.shrinkage_factor()
+        if part * factor < 1:
+            fit = partial(_shrunk, fit, part, factor)
         decisions, level = crossed.decisions(factor), spec.confidence_level
         score, interval = crossed.score(decisions, level=level)
         error = None if level is None else jackknife_error(crossed.offsets, level=level)
@@ -268,9 +278,11 @@ def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
     return partial(_searched, spec=spec, solver=solver, softness=softness)
 
 
-def _scaled(fit: Fit, factor: float, problem: Problem) -> Solution:
+def _shrunk(fit: Fit, part: float, factor: float, problem: Problem) -> Solution:
+    """Fit offsets, and shrink them: their deviation from the target by `part`, and the result by `factor`."""
     solution = fit(problem)
-    return problem.solved(factor * solution.offsets, n_iter=solution.n_iter)
+    target = 0 * solution.offsets if solution.target is None else solution.target
+    return problem.solved(factor * (target + part * (solution.offsets - target)), n_iter=solution.n_iter)
 
 
 def tighten(problem: Problem, spec: FitSpec) -> tuple[Problem, bool, bool]:

@@ -23,7 +23,7 @@ from skimbalance._core.decision import centred, decide
 from skimbalance._core.typing import Array, Progress
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers._base import Problem, Solution
+from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend, prior_offsets, solve
 from skimbalance.solvers._line_search import best_cuts, cuts_apart
 from skimbalance.solvers._neighbourhood import mean_margin
@@ -128,7 +128,7 @@ class _Trials:
 
     def keep(self, offsets: Array, objective_value: float) -> None:
         """Keep `offsets` of that objective value if they are the best."""
-        if self.best is None or objective_value > self.best_objective_value:
+        if self.best is None or improves(objective_value, self.best_objective_value):
             self.best, self.best_objective_value = centred(offsets), objective_value
 
     def objective_value_of(self, counts: Counts) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
@@ -19,19 +19,37 @@ def sample(scores, y, weights=None):
     return MergedProblem(Problem(scores, truth, METRICS["accuracy"]), None)
 
 
+def bends(scores, y):
+    """The six even functions of the rank of binary log-odds, (6, n); none of more classes."""
+    if scores.shape[1] > 2:
+        return np.zeros((0, len(y)))
+    margins = np.diff(log_softmax(scores, axis=1))[:, 0]
+    below = [[(margins[y == c] < m).sum() + (margins[y == c] == m).sum() / 2 for m in margins] for c in (0, 1)]
+    level = np.array([(np.array(below[c]) + 0.25) / ((y == c).sum() + 0.5) for c in (0, 1)])
+    rank = logit(level.mean(axis=0))
+    knots = []
+    for c in (0, 1):
+        order = np.argsort(margins[y == c])
+        knots += [np.interp(q, level[c][y == c][order], rank[y == c][order]) for q in (0.1, 0.5, 0.9)]
+    return np.array([np.log(np.cosh((rank - k) / 2)) - np.log(np.cosh(k / 2)) for k in knots])
+
+
 def plain(scores, y):
     """The same penalised likelihood, straightforwardly, without a gradient."""
-    log = log_softmax(scores, axis=1)
+    log, curves, n_classes = log_softmax(scores, axis=1), bends(scores, y), scores.shape[1]
     prior = np.bincount(y) / len(y)
+    ridge = np.concatenate([np.ones(3), np.full(n_classes, 4.0), np.full(len(curves), 25.0)])
 
     def shares(p):
         lapse = expit(p[1] - np.log(2 * len(y)))
-        return (1 - lapse) * softmax(np.exp(p[0]) * log + p[2:], axis=1) + lapse * prior
+        tilted = np.exp(p[0]) * log + p[2] * np.log(prior) + p[3 : 3 + n_classes]
+        tilted[:, -1] += p[3 + n_classes :] @ curves
+        return (1 - lapse) * softmax(tilted, axis=1) + lapse * prior
 
     def loss(p):
-        return -np.log(shares(p)[np.arange(len(y)), y]).sum() + (p[:2] @ p[:2]) / 2 + 2 * (p[2:] @ p[2:])
+        return -np.log(shares(p)[np.arange(len(y)), y]).sum() + ridge @ p**2 / 2
 
-    return shares(minimize(loss, np.zeros(2 + scores.shape[1]), tol=1e-12).x).T
+    return shares(minimize(loss, np.zeros(len(ridge)), tol=1e-12).x).T
 
 
 def draw(seed, n_classes=3, n_samples=60):

@@ -11,7 +11,7 @@ from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
-from skimbalance.estimation._estimate import _median, _shrunk, plugin, robust
+from skimbalance.estimation._estimate import _median, _without_noise, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
@@ -47,14 +47,14 @@ class TestParts:
     def test_shrinking_leaves_what_has_no_noise_and_drops_what_is_noise(self):
         offsets, towards = np.array([1.0, -2.0, 1.0]), np.zeros(3)
         sure, wild = [offsets] * 4, [offsets + s * 100 for s in (-1, 1, -1, 1)]
-        np.testing.assert_allclose(_shrunk(offsets, towards=towards, drawn=sure), offsets)
-        np.testing.assert_allclose(_shrunk(offsets, towards=towards, drawn=wild), towards, atol=1e-3)
-        np.testing.assert_array_equal(_shrunk(towards, towards=towards, drawn=sure), towards)
+        np.testing.assert_allclose(_without_noise(offsets, drawn=sure), offsets)
+        np.testing.assert_allclose(_without_noise(offsets, drawn=wild), towards, atol=1e-3)
+        np.testing.assert_array_equal(_without_noise(towards, drawn=sure), towards)
 
     def test_the_class_with_more_noise_is_shrunk_more(self):
         offsets = np.array([1.0, 1.0, -2.0])
         drawn = [offsets + s * np.array([0.1, 0.5, 0.0]) for s in (-1, 1, -1, 1)]
-        kept = _shrunk(offsets, towards=np.zeros(3), drawn=drawn) / offsets
+        kept = _without_noise(offsets, drawn=drawn) / offsets
         assert kept[2] == pytest.approx(1)
         assert kept[2] > kept[0] > kept[1] > 0
 
