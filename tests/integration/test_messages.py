@@ -245,7 +245,7 @@ def everything_said(labels):
     return [each for each in said if each]
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 @pytest.mark.parametrize("labels", thinned(list(LABELS), quick=3))
 def test_labels_are_shown_as_a_user_writes_them(labels):
     said = everything_said(LABELS[labels])

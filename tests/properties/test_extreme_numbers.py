@@ -14,7 +14,7 @@ from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics.counts import Truth
 
-pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("error::RuntimeWarning")]
+pytestmark = [pytest.mark.usefixtures("few_restarts"), pytest.mark.filterwarnings("error::RuntimeWarning")]
 
 CHEAP = {"estimate": "empirical", "confidence_level": None}
 N = 40

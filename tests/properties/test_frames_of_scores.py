@@ -17,7 +17,7 @@ def displays():
 
 
 pd = pytest.importorskip("pandas")
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 KNOWN = {
     "strings": ["ant", "bee", "cat"],

@@ -39,7 +39,7 @@ from support.nets import Head, several, single, softmax, softmax_by_hand  # noqa
 
 from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 KEY = "valid_f1_macro_tuned"
 

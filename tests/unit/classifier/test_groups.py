@@ -20,7 +20,7 @@ from support.samples import draw, logistic
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 
 def tuned(model=None, **parameters):

@@ -15,7 +15,7 @@ from skimbalance.estimation._prior_shift import (
     prior_of_decisions,
     samples_for_estimate,
 )
-from skimbalance.estimation.spec import KeptRows, thinned
+from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -199,8 +199,8 @@ def test_few_rows_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
     scores, codes = np.zeros((100, 3)), np.arange(100) % 3
     np.save(tmp_path / "scores.npy", scores)
     mapped = np.asarray(np.load(tmp_path / "scores.npy", mmap_mode="r"))
-    assert KeptRows.of(mapped, codes, None, n_classes=3).scores is mapped
+    assert KeptSamples.of(mapped, codes, None, n_classes=3).scores is mapped
     monkeypatch.setattr("skimbalance.estimation.spec._CELLS", 150)
-    kept = KeptRows.of(mapped, codes, None, n_classes=3)
+    kept = KeptSamples.of(mapped, codes, None, n_classes=3)
     assert len(kept.codes) == len(kept.scores) == len(kept.weights) < 80
     assert not np.shares_memory(kept.scores, mapped)

@@ -7,7 +7,7 @@ from support.problems import labels, log_proba
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 
 def draw(seed, n_classes):

@@ -10,7 +10,7 @@ from skimbalance.metrics import Cost
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics.registry import METRICS
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 
 class TestAbsentClasses:

@@ -10,7 +10,7 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 REPEATS = 6
 

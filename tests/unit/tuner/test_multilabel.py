@@ -221,7 +221,7 @@ def test_a_metric_for_each_label(samples):
         ({"objective": "f1_marco"}, "is not a known multilabel metric; there are 'balanced_accuracy'"),
         ({"objective": "imbalance_degree"}, "is not defined for multilabel targets; there are"),
         ({"objective": "roc_auc"}, "judges scores, not decisions"),
-        ({"objective": "accuracy"}, "name 'hamming'"),
+        ({"objective": "accuracy"}, "Use 'hamming'"),
         ({"objective": ImbalanceState("uniform")}, r"objective=ImbalanceState\(.*is for binary and multiclass targets"),
         ({"objective": make_scorer(f1_score)}, "objective=.*is for binary and multiclass targets"),
         ({"objective": f1_score}, "objective=.*is for binary and multiclass targets"),

@@ -16,7 +16,7 @@ from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics.registry import METRICS
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 """A single search for the optimum on the samples of the fit."""
 
