@@ -113,7 +113,7 @@ class TestTuner:
         assert_alike(here, there, scores, xp.asarray(scores))
         np.testing.assert_allclose(there.class_prior, here.class_prior, atol=1e-9)
 
-    def test_several_labels(self, xp):
+    def test_multilabel(self, xp):
         scores, y = samples(3, kind="logits")
         indicator = np.eye(3, dtype=int)[y]
         indicator[::7, 0] = 1

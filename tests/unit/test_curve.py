@@ -118,7 +118,7 @@ def test_hostile_arguments(change, message):
         imbalance_curve(np.linspace(0, 1, 40), **arguments)
 
 
-def test_a_class_without_rows():
+def test_a_class_without_samples():
     scores, y = drawn(0)
     with pytest.raises(ValueError, match=r"samples of every class, whose prior the path follows; none of \['d'\]"):
         imbalance_curve(

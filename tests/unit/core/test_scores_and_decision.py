@@ -12,7 +12,7 @@ from skimbalance._core.decision import centred, decide, log_logistic, log_scores
 from skimbalance.metrics.counts import Truth
 
 
-def test_of_several_classes_the_first_wins_a_tie_and_of_two_the_second(xp):
+def test_ties_go_to_the_first_class_in_multiclass_and_the_second_in_binary_problems(xp):
     scores = xp.asarray(np.zeros((3, 4)))
     np.testing.assert_array_equal(door.to_numpy(decide(scores, [0.0, 1.0, 1.0, 0.0])), [1, 1, 1])
     np.testing.assert_array_equal(door.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [1, 1, 1])
@@ -47,7 +47,7 @@ def test_zero_comes_last_but_finite(dtype):
     assert scores[0, 1] < scores[1, 1]
 
 
-def test_one_column_and_two_say_the_same(xp):
+def test_one_column_and_two_are_equivalent(xp):
     p = xp.asarray([0.0, 0.25, 0.5, 1.0])
     one = door.to_numpy(log_scores(p, kind="proba"))
     two = door.to_numpy(log_scores(xp.stack([1 - p, p], axis=1), kind="proba"))
@@ -126,7 +126,7 @@ class TestDoor:
         np.testing.assert_array_equal(door.to_numpy(door.transposed(xp.asarray(x))), x.T)
 
 
-def test_confusion_of_some_rows(xp, rng):
+def test_confusion_of_some_samples(xp, rng):
     codes, decisions = rng.integers(0, 3, size=30), rng.integers(0, 3, size=30)
     samples = rng.permutation(30)[:12]
     truth = Truth.from_codes(xp.asarray(codes), n_classes=3)
@@ -137,7 +137,7 @@ def test_confusion_of_some_rows(xp, rng):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_thinned_rows_stand_for_all(xp, rng, weighted):
+def test_thinned_samples_represent_all(xp, rng, weighted):
     """Some rows of each class are left, and their weights sum to those of all rows of the class."""
     codes = rng.permutation(np.repeat([0, 1, 2, 4], [300, 30, 3, 1]))
     weights = rng.random(codes.size) if weighted else None
@@ -151,7 +151,7 @@ def test_thinned_rows_stand_for_all(xp, rng, weighted):
     assert door.to_numpy(truth.thinned(1)[0]).size == codes.size
 
 
-def test_rows_without_weight_may_be_all_that_is_left_of_a_class():
+def test_samples_without_weight_may_be_all_that_is_left_of_a_class():
     weights = np.array([0.0, 1, 1, 1, 1, 1, 1, 1, 1])
     _, thin = Truth.from_codes(np.array([0, 0, 0, 0, 0, 0, 0, 0, 1]), n_classes=2, weights=weights).thinned(8)
     assert np.all(np.isfinite(thin.weights))

@@ -41,7 +41,7 @@ def lowest_met(setting):
 
 @pytest.mark.parametrize("objective", ["f1", "precision", "accuracy", "geometric_mean", "matthews_corrcoef"])
 @pytest.mark.parametrize("soft", [False, True])
-def test_two_classes_are_exact(objective, soft):
+def test_binary_problems_are_exact(objective, soft):
     met, tried = 0, seeds(100, quick=30)
     for seed in tried:
         rng = np.random.default_rng(seed)
