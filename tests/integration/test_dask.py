@@ -53,7 +53,7 @@ def two_classes(n_samples=60_000, seed=0):
 
 
 def ten_classes(n_samples=100_000, seed=0):
-    """Logits of ten classes, the rarest of them one in a hundred of the most frequent."""
+    """Logits of ten classes, the smallest of them a hundredth of the largest."""
     rng = np.random.default_rng(seed)
     prior = np.geomspace(1, 0.01, 10)
     y = rng.choice(10, size=n_samples, p=prior / prior.sum())

@@ -123,7 +123,7 @@ class TestOutOfReach:
         with pytest.warns(UnreachableGoalWarning, match=r"requested confidence.*beyond any value it can take"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
-    def test_an_upper_bound_that_one_more_sample_would_exceed_is_satisfied(self):
+    def test_the_highest_bound_that_a_confidence_allows_is_satisfied(self):
         rng = np.random.default_rng(0)
         y = np.repeat([0, 1], [600, 45])
         log_odds = 3 * y + rng.normal(size=645) * np.where(y == 1, 1.5, 1.0)

@@ -172,7 +172,7 @@ def test_no_label_is_known():
 
 
 def late_class(n_samples, *, since, seed=0):
-    """Three classes of which the last appears late, and new rows of them all."""
+    """Three classes of which the last appears late, and unseen data of all classes."""
     rng = np.random.default_rng(seed)
     y = rng.choice(3, n_samples + 4000, p=[0.6, 0.3, 0.1])
     early = (np.arange(len(y)) < since) & (y == 2)

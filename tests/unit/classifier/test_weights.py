@@ -42,7 +42,7 @@ AROUND = {
 
 
 def weighted(seed=0):
-    """Samples, labels, and weights with which the rare class is the frequent one."""
+    """Samples, labels, and weights that make the minority class the majority class."""
     X, y = draw(2, seed=seed)
     return X, y, np.random.default_rng(seed).integers(1, 4, len(y)) * np.where(y == "blue", 5.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""Held-out decisions: who judges whom, what is expected of new rows, and how much of the offsets to believe."""
+"""Decisions on validation folds: which offsets they use, expected scores, and the shrinkage factor."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def fixed(offsets, problem):
 
 
 def gain_in_errors(crossed, shrinkage_factor):
-    """The gain of scaled offsets over none on held-out rows, in standard errors."""
+    """The gain of scaled offsets over none on validation folds, in standard errors."""
     none, scaled = (crossed.decisions(each) for each in (0.0, shrinkage_factor))
     redrawn_gains = [after - before for before, after in crossed.redrawn_merits(none, scaled)]
     gain = crossed.merit(scaled) - crossed.merit(none)
@@ -108,7 +108,7 @@ class TestStrength:
         assert reduced > 0
 
     def test_the_note_states_whether_a_loss_is_significant(self, monkeypatch):
-        """Breast cancer with 25 malignant rows: on held-out rows the offsets lose one row or two."""
+        """Breast cancer with 25 malignant samples: on validation folds the offsets lose one or two."""
         crossed = []
         monkeypatch.setattr(_estimate, "cross_fit", lambda *a, **k: crossed.append(cross_fit(*a, **k)) or crossed[-1])
         X, y = load_breast_cancer(return_X_y=True)

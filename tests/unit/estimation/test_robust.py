@@ -1,4 +1,4 @@
-"""Offsets for new rows: what the robust estimate is made of, and that it holds where the optimum does not."""
+"""Offsets for unseen data: the parts of the robust estimate, and cases where it is better than the optimum."""
 
 from functools import partial
 

@@ -263,7 +263,7 @@ def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
     assert any(note.startswith("Few samples to tune on: 'cat' has 8") for note in adapted.notes_)
 
 
-def test_a_note_occurs_once():
+def test_a_repeated_note_issues_no_warning():
     rng = np.random.default_rng(0)
     y, y_new = rng.random(800) < 0.8, rng.random(800) < 0.95
     with pytest.warns(SkimbalanceWarning, match="the second label and the majority class: 6"):

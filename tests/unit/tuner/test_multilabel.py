@@ -302,7 +302,7 @@ def test_a_single_sample(name):
 
 
 def test_no_score_of_few_samples_is_certain(rng):
-    """Where all held-out rows are right the interval of a mean over rows leaves room for those that are not."""
+    """If all decisions on validation folds are right, the interval of a mean over samples is still wider than zero."""
     right, held = 0, 0
     for _ in seeds(60, quick=15):
         y = (rng.random((50, 3)) < 0.5).astype(int)
@@ -335,7 +335,7 @@ def test_labels_of_no_sample_and_of_few(samples):
     assert any(note.startswith("No sample carries the labels of ['ant']") for note in tuner.notes_)
 
 
-def test_unusual_settings_have_a_note(samples):
+def test_suspicious_scores_have_a_warning_or_a_note(samples):
     odds, y = samples
     with pytest.warns(SkimbalanceWarning, match="logits are all between 0 and 1"):
         fit(scores=expit(odds), y=y)

@@ -15,7 +15,7 @@ from skimbalance.metrics import FBeta
 
 
 def drawn(n_classes, n_samples=200, seed=0):
-    """Logits and labels, the first classes the rarest, as strings that HTML has to escape."""
+    """Logits and labels, the first classes the smallest, as strings that HTML has to escape."""
     rng = np.random.default_rng(seed)
     prior = np.arange(1, n_classes + 1)
     codes = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_samples, p=prior / prior.sum())])
