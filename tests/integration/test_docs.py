@@ -53,7 +53,7 @@ def test_python_blocks_run(name, tmp_path, monkeypatch):
 
 
 def assert_alike(printed, shown):
-    """Compare words exactly, and numbers with room for other versions of the libraries."""
+    """Compare words exactly, and numbers with a tolerance for other versions of the libraries."""
     number = r"\d+(?:\.\d+)?"
     assert re.sub(number, "0", printed) == re.sub(number, "0", shown)
     pairs = zip(re.findall(number, printed), re.findall(number, shown), strict=True)

@@ -1,4 +1,4 @@
-"""Floors, ceilings and neighbourhoods, as users ask for them."""
+"""Lower bounds, upper bounds and targets of a metric, as users write them."""
 
 import pickle
 
@@ -28,7 +28,7 @@ def recalls(y, predicted, label="yes"):
     return recall_score(y, predicted, labels=[label], average=None)[0]
 
 
-class TestFloors:
+class TestBounds:
     def test_in_sample_a_lower_bound_is_satisfied_and_the_objective_is_optimal(self):
         for seed in range(5):
             proba, y = margins(seed)
@@ -99,7 +99,7 @@ class TestDegrees:
             assert abs(imbalance_degree_score(y, tuner.predict(scores)) - degree) <= row / 2 + 1e-12
 
 
-class TestOutOfReach:
+class TestNotAchievable:
     def test_the_nearest_is_taken_and_what_can_be_reached_is_said(self):
         proba, y = margins(1, n_samples=300)
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
