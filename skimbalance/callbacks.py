@@ -78,8 +78,8 @@ class TunedOffsetCheckpoint(Callback):
         - True: the net has the best epoch, and the offsets are for it.
         - False: the net has the last epoch, and the offsets are for it.
     fold : bool, default=False
-        Whether to add the offsets to the bias of the last layer when training ends, so that `predict` of the net makes
-        the tuned decisions; see :func:`skimbalance.nn.fold_offsets`.
+        Whether to add the offsets to the bias of the last layer when training ends. Then `predict` of the net makes the
+        tuned decisions; see :func:`skimbalance.nn.fold_offsets`.
     kind : {"auto", "logits", "proba", "log_proba"}, default="auto"
         Kind of the outputs of the net; see :func:`skimbalance.nn.net_logits`.
     dirname : str or path, default=None
@@ -102,9 +102,9 @@ class TunedOffsetCheckpoint(Callback):
     Raises
     ------
     ValueError
-        When training begins, if the net has no validation samples (``train_split=None``), the objective is an
-        imbalance state, or several of these callbacks restore parameters or fold offsets. After the first epoch, if
-        validation samples have a single class.
+        When training begins, if the net has no validation samples (``train_split=None``) or the objective is an
+        imbalance state. Also if several of these callbacks restore parameters or fold offsets. After the first epoch,
+        if validation samples have a single class.
 
     See Also
     --------

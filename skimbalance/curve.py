@@ -93,9 +93,9 @@ def imbalance_curve(
     .. math:: b = -\tau \log \pi \quad\text{or}\quad
         \frac{1}{n} \sum_i \operatorname{softmax}(s_i + b)_k = r_k \propto \pi_k^{1 - \tau}
 
-    for the class prior :math:`\pi` of the samples: with ``along="prior"`` multiples of the closed form, with
-    ``along="state"`` imbalance states, from the prior at :math:`\tau = 0` through uniform at 1 to the prior turned
-    round at 2. Along the prior the imbalance degree never rises with :math:`\tau`.
+    for the class prior :math:`\pi` of the samples. With ``along="prior"`` the offsets are multiples of the closed form,
+    and the imbalance degree never rises with :math:`\tau`. With ``along="state"`` they achieve imbalance states: the
+    prior at :math:`\tau = 0`, uniform at 1, and the prior in reverse at 2.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def imbalance_curve(
     Raises
     ------
     ValueError
-        If scores are not of the given `kind`, shapes or lengths do not match, a class has no samples or all have
-        equally many, or a metric is unknown.
+        If scores are not of the given `kind`, shapes or lengths do not match, or a metric is unknown. Also if a class
+        has no samples or all have equally many.
 
     References
     ----------

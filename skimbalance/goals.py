@@ -270,6 +270,6 @@ def _frozen_target(target: Any) -> str | float | tuple[float, ...] | dict[Label,
         if 0 < shares < 1:
             return float(shares)
     raise ValueError(
-        "target must be 'uniform', 'prior', a share above zero for each class, or in the binary case the share of the "
-        f"minority class, between 0 and 1; got {shown(target)}"
+        "target must be 'uniform', 'prior', a share above zero for each class, or for binary problems the minority "
+        f"class's share between 0 and 1; got {shown(target)}"
     )

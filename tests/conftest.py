@@ -69,8 +69,8 @@ def rng():
 
 
 @pytest.fixture(scope="class")  # of a class of tests, or of a single one; Hypothesis refuses "function"
-def few_leaps():
-    """Climb small problems again 4 times and not 48, where what is tested holds after any number of climbs."""
+def few_restarts():
+    """Start 4 random restarts on small problems in place of 48, for tests that hold for any number of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("skimbalance.solvers._coordinate_ascent._MAX_RESTARTS", 4)
         yield

@@ -121,8 +121,8 @@ def compare(n_samples, n_classes):
     cells, first, value = np.empty(20 * n_samples, np.int64), np.empty(n_samples, np.int64), np.empty(n_samples)
     dense_s, _ = timed(lambda: near_pairs(drawn.scores, offsets, reach, cells, first, value))
     arguments = (
-        *(pairs.starts_of_class, pairs.rows_of_class, pairs.scores_of_class, np.arange(n_classes)),
-        *(place.first, place.first_value, place.second, place.second_value),
+        *(pairs._starts_of_class, pairs._samples_of_class, pairs._scores_of_class, np.arange(n_classes)),
+        *place.leaders,
         *(drawn.y, counts.hits, counts.predicted, counts.support),
     )
     compiled_s, best = timed(lambda: macro_f1_along(*arguments))

@@ -28,7 +28,7 @@ __all__ = [
     "routing_enabled",
     "scorer_parts",
     "take_params",
-    "take_rows",
+    "take_samples",
     "validate_parameters",
     "validates_parameters",
 ]
@@ -49,13 +49,13 @@ def validate_parameters(estimator: Any) -> None:
     estimator._validate_params()
 
 
-def take_rows(X: Any, samples: Any) -> Any:
-    """Return the given rows of an array, a sparse matrix or a data frame."""
+def take_samples(X: Any, samples: Any) -> Any:
+    """Return the given samples of an array, a sparse matrix or a data frame."""
     return _safe_indexing(X, samples)
 
 
 def take_params(X: Any, params: Mapping[str, Any], samples: Any) -> dict[str, Any]:
-    """Return `params` with those that have a value for each row of `X` cut down to `samples`."""
+    """Return `params` with those that have a value for each sample of `X` cut down to `samples`."""
     taken: dict[str, Any] = _check_method_params(X, params, indices=samples)
     return taken
 

@@ -13,7 +13,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skimbalance._core.array_api import on_host, to_numpy
-from skimbalance._core.sklearn import take_params, take_rows
+from skimbalance._core.sklearn import take_params, take_samples
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import abridged, check_codes, check_present, check_sample_weight, is_multilabel
 from skimbalance.classifier.response import Response, ask, is_frozen, pooled, respond, respond_labels, sure_of
@@ -77,7 +77,7 @@ class ClassTargets:
         """
         if not ends_in_net(estimator) or hasattr(estimator, "classes_"):
             return replace(self, present=self.columns(estimator))
-        outputs, _, _ = ask(estimator, take_rows(X, [0]), response_method)
+        outputs, _, _ = ask(estimator, take_samples(X, [0]), response_method)
         n_classes = 2 if outputs.ndim == 1 else max(2, outputs.shape[1])
         present = self.present
         if len(present) != n_classes:
@@ -170,7 +170,7 @@ class LabelTargets:
 
     def fit(self, estimator: Any, X: Any, samples: _Samples | None = None, **params: Any) -> Any:
         """Fit the estimator on `X`, which are these samples of all."""
-        return estimator.fit(X, self.y if samples is None else take_rows(self.y, samples), **params)
+        return estimator.fit(X, self.y if samples is None else take_samples(self.y, samples), **params)
 
     def respond(self, estimator: Any, X: Any, *, response_method: str, trained_on: _Samples | None = None) -> Response:
         """Return a score for each label."""
@@ -259,7 +259,7 @@ def _judged(
     known = every if seen.all() else np.repeat(seen, sizes, axis=0)
     return {
         "scores": scores if chosen.all() else scores[chosen],
-        "y": take_rows(targets.y, samples),
+        "y": take_samples(targets.y, samples),
         "sample_weight": None if targets.weights is None else targets.weights[samples],
         "rows": samples,
         "fold": np.repeat(np.arange(len(folds)), sizes),
@@ -302,9 +302,9 @@ def fit_fold(
     """Fit on the training samples of `split`, and score the validation samples."""
     train, test = split
     begin = perf_counter()
-    targets.fit(estimator, take_rows(X, train), train, **take_params(X, fit_params, train))
+    targets.fit(estimator, take_samples(X, train), train, **take_params(X, fit_params, train))
     learnt = None if is_frozen(estimator) else train
-    response = targets.respond(estimator, take_rows(X, test), response_method=response_method, trained_on=learnt)
+    response = targets.respond(estimator, take_samples(X, test), response_method=response_method, trained_on=learnt)
     if announce is not None:
         seconds = perf_counter() - begin
         print(f"{announce}: fitted on {len(train)} samples, scored {len(test)}, {seconds:.1f} s", flush=True)
@@ -348,7 +348,7 @@ def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]
         return chosen
     if not weighing:
         first = np.sort(np.unique(samples, return_index=True)[1])
-        return {name: None if values is None else take_rows(values, first) for name, values in chosen.items()}
+        return {name: None if values is None else take_samples(values, first) for name, values in chosen.items()}
     chosen["sample_weight"] = (1.0 if weights is None else weights) / n_scores
     chosen["groups"] = samples if judged["groups"] is None else judged["groups"]
     return chosen

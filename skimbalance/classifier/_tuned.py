@@ -415,7 +415,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         grouped = params.get("groups") is not None
         if grouped and not routing_enabled() and not has_fit_parameter(self.estimator, "groups"):
             raise ValueError(
-                "groups reach the splitter by metadata routing alone, which is off: call "
+                "groups reach the splitter by metadata routing alone, which is off. Call "
                 "sklearn.set_config(enable_metadata_routing=True), and pass a cv that splits by groups, such as "
                 f"GroupKFold(5); got cv={self.cv!r}"
             )

@@ -16,7 +16,7 @@ from skimbalance.estimation._cross_fit import (
 from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._state_estimate import StateProblem
-from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptRows, in_turn, sampling_rates
+from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
 
 __all__ = [
     "ESTIMATES",
@@ -25,7 +25,7 @@ __all__ = [
     "CrossFitResult",
     "FitResult",
     "FitSpec",
-    "KeptRows",
+    "KeptSamples",
     "StateProblem",
     "cross_fit",
     "cross_fits",

@@ -28,7 +28,7 @@ from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
-from skimbalance.estimation.spec import KeptRows, thinned
+from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import get_metric
@@ -109,7 +109,7 @@ class PriorShift:
 
 
 def shift_to(
-    scores: Array, *, kept: KeptRows, kind: Kind, n_classes: int, level: float, seed: int, run: Run
+    scores: Array, *, kept: KeptSamples, kind: Kind, n_classes: int, level: float, seed: int, run: Run
 ) -> PriorShift:
     """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind."""
     new = samples_for_estimate(without_copy(scores), n_classes=n_classes)

@@ -14,7 +14,7 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import ClassProfile, Counts
 from skimbalance.solvers import Search
 
-__all__ = ["CrossFitResult", "FitResult", "FitSpec", "KeptRows", "in_turn", "sampling_rates", "thinned"]
+__all__ = ["CrossFitResult", "FitResult", "FitSpec", "KeptSamples", "in_turn", "sampling_rates", "thinned"]
 
 _Result = TypeVar("_Result")
 
@@ -131,7 +131,7 @@ _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
-class KeptRows:
+class KeptSamples:
     """Scores as they were given, and for each sample the code of its class, its weight and its group.
 
     `weights` is None for ones, `groups` where all samples are independent. Of many scores it is a sample, in which each

@@ -51,8 +51,8 @@ def net_logits(net: Any, X: Any, *, kind: Ending = "auto") -> Array:
     ImportError
         If torch is not installed.
     ValueError
-        If `X` has no rows or no numbers, an output is no tensor (n, K), (n, 1) or (n,), a mapping of outputs has no
-        `logits`, or outputs look like probabilities where nothing declares it.
+        If `X` has no samples or no numbers, or an output is no tensor (n, K), (n, 1) or (n,). Also if a mapping of
+        outputs has no `logits`, or outputs look like probabilities and neither a criterion nor a layer declares it.
     TypeError
         If `X` is none of the above.
 
@@ -189,7 +189,7 @@ def refuse_proba(logits: Array) -> None:
         return
     if bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all()):
         raise ValueError(
-            "kind='auto' cannot determine what the net returns: samples are not negative and sum to one, so that they "
-            "seem to be probabilities, but neither a criterion nor a softmax declares it. Pass kind='proba', or "
+            "kind='auto' cannot determine what the net returns: outputs look like probabilities, since they are not "
+            "negative and sum to one. But neither a criterion nor a softmax declares it. Pass kind='proba', or "
             "kind='logits'; within TunedOffsetClassifierCV, response_method='predict_proba'"
         )

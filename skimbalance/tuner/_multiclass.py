@@ -23,7 +23,7 @@ from skimbalance._core.validation import (
     label_values,
     require_several_groups,
 )
-from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, KeptRows, StateProblem, estimate
+from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, KeptSamples, StateProblem, estimate
 from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import ClassProfile, Counts, Truth
@@ -93,7 +93,7 @@ def fit_classes(
 
     fit = _fit_metric if state is None else _fit_state
     result = fit(spec, problem, labels, count=count, like=given)
-    kept = KeptRows.of(given, codes, weights, group_codes, n_classes=len(labels))
+    kept = KeptSamples.of(given, codes, weights, group_codes, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
     return replace(result, notes=notes + result.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 

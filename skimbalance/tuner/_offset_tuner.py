@@ -132,9 +132,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         without and with offsets. Where `held_out` is true, they count the validation folds, or else the samples of the
         fit.
     n_iter_ : int
-        Number of sweeps over the classes in the best ascent; for the robust estimate, in that of the plug-in. For a
-        SciPy solver the number of evaluations, for an imbalance state that of Newton steps, and for
-        ``"imbalance_state"`` that of the states that were tried.
+        Number of sweeps over the classes in the best ascent; for the robust estimate, in that of the plug-in. SciPy
+        solvers count evaluations, imbalance states Newton steps, and ``"imbalance_state"`` the states that it tried.
     notes_ : list of str
         Automatic choices and warnings, one sentence or more each.
     prior_shift_ : object

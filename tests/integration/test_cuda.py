@@ -48,7 +48,7 @@ def test_everything_stays_there():
 
 
 @on_cuda
-def test_several_labels_come_back():
+def test_multilabel_fits_come_back():
     scores, y = logits()
     indicator = np.eye(5, dtype=int)[y]
     there = OffsetTuner("f1_micro", kind="logits").fit(scores, torch.as_tensor(indicator).cuda())

@@ -53,7 +53,7 @@ def two_classes(n_samples=60_000, seed=0):
 
 
 def ten_classes(n_samples=100_000, seed=0):
-    """Logits of ten classes, the rarest of them one in a hundred of the most frequent."""
+    """Logits of ten classes, the smallest of them a hundredth of the largest."""
     rng = np.random.default_rng(seed)
     prior = np.geomspace(1, 0.01, 10)
     y = rng.choice(10, size=n_samples, p=prior / prior.sum())
@@ -101,7 +101,7 @@ class TestManyRows:
     """Where they are not, exact passes go over all of them."""
 
     @pytest.mark.parametrize("objective", ["f1", "geometric_mean", "matthews_corrcoef", "accuracy"])
-    def test_two_classes_reach_the_global_optimum(self, client, objective):
+    def test_binary_problems_reach_the_global_optimum(self, client, objective):
         tuner = OffsetTuner(objective, kind="logits", estimate="empirical", confidence_level=None)
         there, here = both(tuner, *two_classes())
         assert there.in_sample_score_ == pytest.approx(here.in_sample_score_, rel=1e-12)
@@ -116,7 +116,7 @@ class TestManyRows:
         assert there.class_profile_.recall_after[1] >= 0.9
 
     @pytest.mark.parametrize("scores", ["two columns", "probabilities", "two columns of probabilities", "far off"])
-    def test_two_classes_in_any_form(self, scores):
+    def test_binary_scores_in_any_form(self, scores):
         logits, y = two_classes(30_000)
         proba = 1 / (1 + np.exp(-logits))
         given, kind = {
@@ -157,7 +157,7 @@ class TestManyRows:
         assert tuner.class_profile_.support.tolist() == np.bincount(y).tolist()
         assert f"{len(y):,} samples" in tuner.notes_[-1]
 
-    def test_a_class_without_rows(self):
+    def test_a_class_without_samples(self):
         scores, y = ten_classes(20_000)
         keep = y != 4
         tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
@@ -166,7 +166,7 @@ class TestManyRows:
         assert np.mean(there.predict(scores) == 4) == pytest.approx(np.mean(here.predict(scores) == 4), abs=0.01)
 
     @pytest.mark.parametrize("class_balanced", [False, True])
-    def test_an_imbalance_state_is_reached_by_all_rows(self, class_balanced):
+    def test_an_imbalance_state_is_reached_by_all_samples(self, class_balanced):
         scores, y = ten_classes(20_000)
         tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
         there, here = both(tuner, scores, y)
@@ -178,7 +178,7 @@ class TestManyRows:
         )
         assert state == pytest.approx(np.full(10, 0.1), abs=1e-8)
 
-    def test_three_classes_of_which_one_has_no_rows(self):
+    def test_three_classes_of_which_one_has_no_samples(self):
         rng = np.random.default_rng(0)
         y = (rng.random(30_000) < 0.1).astype(int)
         scores = rng.normal(size=(30_000, 3)) + 1.5 * np.eye(3)[y]
@@ -194,14 +194,14 @@ class TestManyRows:
         there, here = both(tuner, scores, y)
         assert there.in_sample_score_ > 0.998 * here.in_sample_score_
 
-    def test_a_class_whose_rows_weigh_nothing(self):
+    def test_a_class_whose_samples_weigh_nothing(self):
         scores, y = ten_classes(20_000)
         weights = np.where(y == 9, 0.0, 1.0)
         tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None)
         there, here = both(tuner, scores, y, sample_weight=weights)
         assert there.in_sample_score_ > 0.99 * here.in_sample_score_
 
-    def test_most_rows_weigh_nothing(self):
+    def test_most_samples_weigh_nothing(self):
         rng = np.random.default_rng(0)
         y = rng.integers(0, 2, size=60_000)
         weights = np.zeros(60_000)
@@ -258,7 +258,7 @@ class TestManyRows:
         assert max(returned) < 20 * SMALL < scores.nbytes / 4
 
     @pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler")
-    def test_rows_are_drawn_alike_whoever_draws_them(self, client):
+    def test_samples_are_drawn_alike_whoever_draws_them(self, client):
         samples = ten_classes(20_000)
         tuner = OffsetTuner("f1_macro", kind="logits", confidence_level=None)
         fits = [clone(tuner).fit(*chunked(*samples)).offsets_.tolist() for _ in range(2)]
@@ -297,7 +297,7 @@ class TestLazily:
     """What a fitted tuner makes of chunks is computed when it is asked for."""
 
     @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform"])
-    def test_it_is_what_the_same_rows_give_in_memory(self, client, method):
+    def test_it_is_what_the_same_samples_give_in_memory(self, client, method):
         scores, y = ten_classes(5000)
         tuner = OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None).fit(scores, y)
         lazy = getattr(tuner, method)(da.from_array(scores, chunks=(999, 3)))
@@ -317,7 +317,7 @@ class TestLazily:
         assert lazy.compute().tolist() == here.tolist()
 
     @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
-    def test_its_dtype_is_told(self, dtype):
+    def test_its_dtype_is_declared(self, dtype):
         scores, y = two_classes(3000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y)
         (samples,) = chunked(scores.astype(dtype), chunks=500)
@@ -336,7 +336,7 @@ class TestLazily:
         with pytest.raises(ZeroDivisionError):
             lazy.compute()
 
-    def test_rows_that_are_filtered_are_of_unknown_number(self):
+    def test_samples_that_are_filtered_are_of_unknown_number(self):
         scores, y = two_classes(6000)
         x, labels = chunked(scores, y, chunks=1000)
         kept = (x > -6) & (da.arange(6000, chunks=1000) >= 1000)  # no row of the first chunk is left
@@ -426,7 +426,7 @@ class TestData:
         with pytest.raises(ValueError, match="2 columns, one for each class"):
             tuner.predict(da.zeros((10, 3)))
 
-    def test_adapt_to_takes_rows_in_memory(self):
+    def test_adapt_to_takes_samples_in_memory(self):
         scores, y = two_classes(1000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y)
         with pytest.raises(TypeError, match="in memory"):

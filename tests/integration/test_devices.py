@@ -57,7 +57,7 @@ def assert_alike(here, there, scores, moved):
     assert str(there.report()) == str(here.report())
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 class TestTuner:
     def assert_fits_alike(self, xp, scores, y, *, weights=None, **parameters):
         moved = xp.asarray(scores)
@@ -113,7 +113,7 @@ class TestTuner:
         assert_alike(here, there, scores, xp.asarray(scores))
         np.testing.assert_allclose(there.class_prior, here.class_prior, atol=1e-9)
 
-    def test_several_labels(self, xp):
+    def test_multilabel(self, xp):
         scores, y = samples(3, kind="logits")
         indicator = np.eye(3, dtype=int)[y]
         indicator[::7, 0] = 1
@@ -128,7 +128,7 @@ class TestTuner:
         (2, {"objective": "precision", "constraints": [AtLeast("recall", 0.7, confidence=0.8)]}),
     ],
 )
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatch):
     xp, copied = library("array_api_strict", "device1"), []
     scores, y = samples(n_classes, n_samples=5000, kind="logits")

@@ -34,7 +34,7 @@ def run(path, *, cwd):
     )
 
 
-def test_before_and_after_prints_and_saves_a_picture(tmp_path):
+def test_before_and_after_prints_and_saves_a_figure(tmp_path):
     done = run(EXAMPLES / "before_and_after.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") >= 3
@@ -82,7 +82,7 @@ def test_it_speaks_between_its_cells(path):
 @pytest.mark.skipif(ELSEWHERE, reason="SKIMBALANCE_GALLERY_RUNS=docs: the build of the documentation runs the gallery")
 @pytest.mark.exhaustive
 @in_the_gallery
-def test_it_runs_and_says_something(path, tmp_path):
+def test_it_runs_and_prints_something(path, tmp_path):
     done = run(path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") >= 2

@@ -68,7 +68,7 @@ def test_what_a_classifier_says_is_blamed_on_the_classifier(wrong, asked):
     assert "kind=" not in str(caught.value)
 
 
-def test_of_several_labels_too_and_for_the_fixed_classifier_and_the_scorer():
+def test_multilabel_too_and_for_the_fixed_classifier_and_the_scorer():
     method, samples, _ = WRONG["margins"]
     model = Says(method, samples).fit(X, Y)
     indicator = np.eye(3, dtype=int)[np.searchsorted(NAMES, Y)]
@@ -97,7 +97,7 @@ def test_a_constraint_on_one_class_of_several_asks_for_its_label(fit):
     assert "objective" not in str(caught.value)
 
 
-def test_a_metric_of_two_classes_is_blamed_on_the_argument_it_came_by():
+def test_the_error_for_a_binary_metric_names_its_argument():
     scores = np.random.default_rng(0).dirichlet(np.ones(3), size=len(Y))
     with pytest.raises(ValueError, match=r"^metrics 'f1' is binary; y holds 3"):
         imbalance_curve(scores, Y, metrics=["f1"])
@@ -121,7 +121,7 @@ def test_displays_name_their_own_arguments():
         plotting.ClassProfileDisplay.from_estimator(clf, X, Y[1:])
 
 
-def test_retune_compares_the_rows_of_X_and_y():
+def test_retune_compares_the_samples_of_X_and_y():
     clf = TunedOffsetClassifierCV(LogisticRegression(), cv=2, objective="accuracy", estimate="plugin").fit(X, Y)
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[90, 89\]"):
         clf.retune(X, Y[1:])
@@ -143,7 +143,7 @@ class TestOutOfReach:
             OffsetTuner(objective, constraints=constraints, estimate="empirical", kind=kind).fit(scores, y)
         return str(next(each.message for each in caught if each.category is UnreachableGoalWarning))
 
-    def test_with_a_confidence_it_says_what_that_takes(self):
+    def test_with_a_confidence_the_message_has_what_it_needs(self):
         said = self.said("precision", [AtLeast("recall", 0.99, confidence=0.95)])
         assert said.startswith(
             "No offsets satisfy the constraint on unseen data with the requested confidence, "
@@ -156,7 +156,7 @@ class TestOutOfReach:
         )
         assert "Use more samples or a lower confidence." in said
 
-    def test_on_these_rows_it_says_how_far_offsets_reach(self):
+    def test_in_sample_the_message_has_the_best_achievable_value(self):
         said = self.said("accuracy", [AtLeast("accuracy", 0.99)])
         found = re.match(
             r"No offsets satisfy the constraint on these samples: accuracy at least 0\.99, achievable from "
@@ -245,7 +245,7 @@ def everything_said(labels):
     return [each for each in said if each]
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 @pytest.mark.parametrize("labels", thinned(list(LABELS), quick=3))
 def test_labels_are_shown_as_a_user_writes_them(labels):
     said = everything_said(LABELS[labels])

@@ -85,7 +85,7 @@ class TestTuner:
             np.testing.assert_array_equal(proba.argmax(axis=1), got)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_a_row_may_miss_a_sum_of_one(self, dtype):
+    def test_a_sample_may_miss_a_sum_of_one(self, dtype):
         p, y = twentieths(dtype=dtype)
         slack = np.random.default_rng(1).uniform(-0.009, 0.009, size=len(p))
         scores = np.stack([np.clip(1 - p + slack, 0, 1), p], axis=1).astype(dtype)
@@ -145,7 +145,7 @@ class TestTuner:
         np.testing.assert_array_equal(tuner.predict(new), np.exp(new) >= tuner.threshold_)
 
     @pytest.mark.parametrize(("kind", "change"), [("proba", np.asarray), ("log_proba", np.log)])
-    def test_where_the_probability_has_rounded_to_one_that_of_the_other_class_tells_rows_apart(self, kind, change):
+    def test_where_the_probability_has_rounded_to_one_that_of_the_other_class_distinguishes_samples(self, kind, change):
         rest = np.repeat([1e-30, 1e-25, 1e-20, 1e-18], 25)
         y = np.repeat([1, 1, 0, 0], 25)
         scores = change(np.stack([rest, 1 - rest], axis=1))
@@ -157,7 +157,7 @@ class TestTuner:
 
 class TestClassifiers:
     @pytest.mark.parametrize("threshold", np.arange(1, 19) / 20)
-    def test_a_forest_has_many_rows_at_the_threshold(self, threshold):
+    def test_a_forest_has_many_samples_at_the_threshold(self, threshold):
         X, y = samples()
         offsets = {1: -math.log(threshold / (1 - threshold))}
         clf = FixedOffsetClassifier(FOREST, offsets=offsets).fit(X[::2], y[::2])
@@ -222,7 +222,7 @@ class TestClassifiers:
             clf.threshold_ = threshold
             agrees(clf, X, clf.estimator_.predict_proba(X)[:, 1] >= threshold)
 
-    def test_no_offsets_on_a_row_of_one_half(self):
+    def test_no_offsets_on_a_sample_of_one_half(self):
         clf = FixedOffsetClassifier(Half(), offsets=[0.0, 0.0]).fit(np.zeros((4, 1)), [0, 0, 1, 1])
         agrees(clf, np.zeros((3, 1)), np.ones(3))
 

@@ -14,7 +14,7 @@ from skimbalance.goals import ImbalanceState
 from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics.counts import Truth
 
-pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("error::RuntimeWarning")]
+pytestmark = [pytest.mark.usefixtures("few_restarts"), pytest.mark.filterwarnings("error::RuntimeWarning")]
 
 CHEAP = {"estimate": "empirical", "confidence_level": None}
 N = 40
@@ -205,7 +205,7 @@ class TestNoWarningOfNumPy:
 
     @pytest.mark.parametrize("kind", ["proba", "log_proba", "logits"])
     @pytest.mark.parametrize("shape", ["zeros", "ties", "constant", "certain"])
-    def test_of_several_labels(self, kind, shape):
+    def test_multilabel(self, kind, shape):
         odds = {"zeros": np.where(LOGITS < 0, -1e4, LOGITS), "ties": np.round(LOGITS), "constant": 0 * LOGITS + 2}
         odds = odds.get(shape, np.sign(LOGITS) * 1e4)
         with np.errstate(all="ignore"):
@@ -218,7 +218,7 @@ class TestNoWarningOfNumPy:
             tuner = OffsetTuner(objective, kind=kind, estimate=estimate, n_bootstraps=2).fit(scores, y)
             assert np.isfinite(tuner.transform(scores)).all()
 
-    def test_of_several_labels_whose_weights_are_far_apart(self):
+    def test_multilabel_with_weights_that_are_far_apart(self):
         proba = np.tile([0.3, 0.6, 0.4, 0.5, 0.2], (N, 1))
         y = (RNG.random((N, 5)) < 0.4).astype(int)
         weights = 10.0 ** np.linspace(-150, 150, N)

@@ -17,7 +17,7 @@ def displays():
 
 
 pd = pytest.importorskip("pandas")
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 KNOWN = {
     "strings": ["ant", "bee", "cat"],
@@ -111,7 +111,7 @@ def test_frames_of_every_library_go_by_label(library):
         (["0", "1", "10"], [0, 1, 2]),
     ],
 )
-def test_names_that_say_nothing_go_by_position(labels, names):
+def test_names_without_meaning_go_by_position(labels, names):
     proba, codes = drawn()
     y = np.asarray(labels)[codes]
     frame = pd.DataFrame(proba, columns=names)

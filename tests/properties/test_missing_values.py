@@ -22,7 +22,7 @@ def displays():
 
 
 pd = pytest.importorskip("pandas")
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 PROBA = np.linspace(0.05, 0.95, 12)
 TWO = np.stack([1 - PROBA, PROBA], axis=1)

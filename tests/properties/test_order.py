@@ -15,7 +15,7 @@ from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Search
 from skimbalance.solvers._coordinate_ascent import _restarts
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 ESTIMATES = ("robust", "plugin", "empirical")
 

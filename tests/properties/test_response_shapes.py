@@ -53,7 +53,7 @@ class Few(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize("extra", [-1, 1])
 @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
 @pytest.mark.parametrize("wrap", [FixedOffsetClassifier, TunedOffsetClassifierCV], ids=["fixed", "tuned"])
-def test_other_numbers_of_rows_are_refused(extra, method, wrap):
+def test_other_numbers_of_samples_are_refused(extra, method, wrap):
     inner = Few(method=method).fit(X, Y)
     options = {"cv": "prefit"} if wrap is TunedOffsetClassifierCV else {}
     clf = wrap(inner, **options).fit(X, Y)
@@ -73,7 +73,7 @@ def test_other_numbers_of_rows_are_refused(extra, method, wrap):
                 ask(X)
 
 
-def test_a_fold_of_other_rows_is_refused():
+def test_a_fold_of_other_samples_is_refused():
     with pytest.raises(ValueError, match=r"predict_proba of estimator Few .* shape \(18, 3\); got shape \(17, 3\)"):
         TunedOffsetClassifierCV(Few(extra=-1)).fit(X, Y)
     with pytest.raises(
@@ -82,12 +82,12 @@ def test_a_fold_of_other_rows_is_refused():
         TunedOffsetClassifierCV(make_pipeline(StandardScaler(), Few(extra=1))).fit(X, Y)
 
 
-def test_scorers_refuse_other_rows():
+def test_scorers_refuse_other_samples():
     with pytest.raises(ValueError, match=r"predict_proba of estimator Few .*got shape \(89, 3\)"):
         imbalance_state_scorer(Few(extra=-1).fit(X, Y), X)
 
 
-def test_two_scores_of_one_row_are_refused():
+def test_two_scores_of_one_sample_are_refused():
     clf = FixedOffsetClassifier(Few(method="decision_function")).fit(X, Y == 1)
     assert clf.predict(X[:1]).shape == (1,)
     clf.estimator_.extra = 1
@@ -96,7 +96,7 @@ def test_two_scores_of_one_row_are_refused():
 
 
 @pytest.mark.parametrize("extra", [-1, 1])
-def test_rows_of_several_labels_are_counted(extra):
+def test_multilabel_samples_are_counted(extra):
     inner = Few(inner=OneVsRestClassifier(LogisticRegression())).fit(X, SEVERAL)
     clf = TunedOffsetClassifierCV(inner, cv="prefit", objective="f1_macro").fit(X, SEVERAL)
     clf.estimator_.extra = extra
@@ -129,7 +129,7 @@ class TestNets:
         pytest.importorskip("skorch")
         return pytest.importorskip("torch")
 
-    def test_a_loader_that_drops_rows_is_refused(self, torch):
+    def test_a_loader_that_drops_samples_is_refused(self, torch):
         from skorch import NeuralNetClassifier
 
         from skimbalance.nn import net_logits
@@ -151,7 +151,7 @@ class TestNets:
             TunedOffsetClassifierCV(net, cv="prefit").fit(X.astype(np.float32), Y)
 
     @pytest.mark.parametrize("loader", [False, True])
-    def test_a_module_that_pools_rows_is_refused(self, torch, loader):
+    def test_a_module_that_pools_samples_is_refused(self, torch, loader):
         from skimbalance.nn import net_logits
 
         class Pooled(torch.nn.Module):
@@ -168,7 +168,7 @@ class TestNets:
         ):
             net_logits(Pooled(), given)
 
-    def test_a_checkpoint_refuses_other_rows(self, torch):
+    def test_a_checkpoint_refuses_other_samples(self, torch):
         from skorch import NeuralNetClassifier
 
         from skimbalance.callbacks import TunedOffsetCheckpoint
@@ -208,5 +208,5 @@ class TestNets:
         (np.zeros(()), None),
     ],
 )
-def test_rows_are_counted_where_they_are_known(given, expected):
+def test_samples_are_counted_where_they_are_known(given, expected):
     assert count_samples(given) == expected

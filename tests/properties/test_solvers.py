@@ -17,7 +17,7 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _neighbourhood, solve
 from skimbalance.solvers._coordinate_ascent import ascend
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 names = st.sampled_from(sorted(METRICS))
 seeds = st.integers(0, 10_000)

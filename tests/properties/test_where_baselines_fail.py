@@ -25,7 +25,7 @@ def best_f1(proba, y):
 class TestGridsOfThresholds:
     """A hundred or so fixed thresholds miss the optimum where positives are rare."""
 
-    def test_rare_positives_reach_the_exact_f1(self):
+    def test_few_positives_reach_the_exact_f1(self):
         rng = np.random.default_rng(0)
         y = (rng.random(100_000) < 0.002).astype(int)
         margin = rng.normal(size=len(y)) + 2 * y - 6.2
@@ -78,7 +78,7 @@ class TestTunedThresholdClassifierCV:
         samples = clf.cv_results_["rows"]
         assert clf.tuner_.in_sample_score_ == f1_score(y[samples], clf.predict(X[samples]))
 
-    def test_the_score_it_reports_is_that_on_fresh_rows(self):
+    def test_the_score_it_reports_is_that_on_fresh_samples(self):
         reported, in_sample, achieved = [], [], []
         for seed in range(30):
             rng = np.random.default_rng(seed)

@@ -39,7 +39,7 @@ from support.nets import Head, several, single, softmax, softmax_by_hand  # noqa
 
 from skimbalance.callbacks import TunedOffsetCheckpoint  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 KEY = "valid_f1_macro_tuned"
 
@@ -114,7 +114,7 @@ class TestHistory:
         assert parts(net)["best"].best_epoch_ == int(np.argmin(rates)) + 1
 
     @pytest.mark.parametrize("net", [single, several])
-    def test_two_classes(self, net):
+    def test_binary(self, net):
         model, *_ = trained(net, n_classes=2, objective="f1")
         diary, best = parts(model)["diary"], parts(model)["best"]
         codes = diary.codes_.astype(int)
@@ -331,7 +331,7 @@ class TestCompany:
 
 
 class TestWrongUse:
-    def test_no_validation_rows(self):
+    def test_no_validation_samples(self):
         X, y = features()
         net = several(train_split=None, callbacks=[TunedOffsetCheckpoint()])
         with pytest.raises(ValueError, match="train_split of the net is None"):
@@ -343,7 +343,7 @@ class TestWrongUse:
         net, *_ = trained(more=[("other", TunedOffsetCheckpoint("accuracy", restore_best=False))], epochs=2)
         assert parts(net)["other"].best_epoch_ in (1, 2)
 
-    def test_validation_rows_of_one_class(self):
+    def test_validation_samples_of_one_class(self):
         X, y = features()
         only = torch.utils.data.TensorDataset(torch.as_tensor(X[y == 0]), torch.as_tensor(y[y == 0]))
         net = several(train_split=predefined_split(only), callbacks=[TunedOffsetCheckpoint()])
@@ -397,7 +397,7 @@ def test_the_training_loop_of_the_documentation():
     assert any(equal(state, module.state_dict()) for state in states)
 
 
-def test_recall_floor_in_training():
+def test_lower_bound_on_recall_in_training():
     net, X, y = trained(
         objective="precision", n_classes=2, constraints=[AtLeast("recall", 0.8)], estimate="empirical", n_samples=900
     )

@@ -15,7 +15,7 @@ from skimbalance.metrics import FBeta, imbalance_degree_score
 
 
 def drawn(seed, *, n_classes=3, n_samples=60, decimals=None):
-    """Logits and long-tailed labels, the classes not equally frequent."""
+    """Logits and long-tailed labels, the classes of different sizes."""
     rng = np.random.default_rng(seed)
     y = np.concatenate([labels(rng, n_samples, n_classes), np.zeros(n_samples // 2, int)])
     return log_proba(rng, y, n_classes, decimals=decimals), y
@@ -118,7 +118,7 @@ def test_hostile_arguments(change, message):
         imbalance_curve(np.linspace(0, 1, 40), **arguments)
 
 
-def test_a_class_without_rows():
+def test_a_class_without_samples():
     scores, y = drawn(0)
     with pytest.raises(ValueError, match=r"samples of every class, whose prior the path follows; none of \['d'\]"):
         imbalance_curve(

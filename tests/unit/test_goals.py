@@ -1,4 +1,4 @@
-"""Floors, ceilings and neighbourhoods, as users ask for them."""
+"""Lower bounds, upper bounds and targets of a metric, as users write them."""
 
 import pickle
 
@@ -29,8 +29,8 @@ def recalls(y, predicted, label="yes"):
     return recall_score(y, predicted, labels=[label], average=None)[0]
 
 
-class TestFloors:
-    def test_in_the_sample_a_floor_is_met_and_the_objective_best_above_it(self):
+class TestBounds:
+    def test_in_sample_a_lower_bound_is_satisfied_and_the_objective_is_optimal(self):
         for seed in range(5):
             proba, y = margins(seed)
             tuner = OffsetTuner("precision", constraints=[AtLeast("recall", 0.9)], estimate="empirical").fit(proba, y)
@@ -39,7 +39,7 @@ class TestFloors:
             assert recalls(y, tuner.predict(proba)) >= 0.9
             assert tuner.in_sample_score_ == pytest.approx(best)
 
-    def test_on_new_rows_it_holds_in_expectation(self):
+    def test_on_unseen_data_it_holds_in_expectation(self):
         reached = []
         for seed in seeds(40, quick=12):
             proba, y = margins(seed, n_samples=9000)
@@ -47,7 +47,7 @@ class TestFloors:
             reached.append(recalls(y[1000:], tuner.predict(proba[1000:])))
         assert np.mean(reached) == pytest.approx(0.9, abs=0.015)
 
-    def test_with_confidence_it_holds_as_often_as_promised(self):
+    def test_with_confidence_it_holds_with_that_probability(self):
         kept, precisions = {}, {}
         for seed in seeds(40, quick=20):
             proba, y = margins(seed, n_samples=2000)
@@ -81,7 +81,7 @@ class TestFloors:
         assert min(recalls(y, predicted, c) for c in ("amber", "blue", "coral")) >= 0.5
         assert imbalance_degree_score(y, predicted) <= 0.2
 
-    def test_metric_objects_and_ceilings(self):
+    def test_metric_objects_and_upper_bounds(self):
         proba, y = margins(0)
         goals = [AtMost("false_positive_rate", 0.05), AtLeast(FBeta(0.5), 0.3)]
         tuner = OffsetTuner("recall", constraints=goals, estimate="empirical").fit(proba, y)
@@ -90,7 +90,7 @@ class TestFloors:
 
 class TestDegrees:
     @pytest.mark.parametrize("n_classes", [2, 3])
-    def test_any_degree_in_reach_is_met_to_within_a_row(self, n_classes):
+    def test_every_achievable_degree_is_achieved_to_within_a_sample(self, n_classes):
         X, y = draw(n_classes, n_samples=300)
         scores = logistic().fit(X, y).predict_proba(X)
         row = 2.0 / np.unique(y, return_counts=True)[1].min()
@@ -100,7 +100,7 @@ class TestDegrees:
             assert abs(imbalance_degree_score(y, tuner.predict(scores)) - degree) <= row / 2 + 1e-12
 
 
-class TestOutOfReach:
+class TestNotAchievable:
     def test_the_nearest_is_taken_and_what_can_be_reached_is_said(self):
         proba, y = margins(1, n_samples=300)
         goals = [AtLeast("precision", 0.95), AtLeast("recall", 0.95)]
@@ -118,13 +118,13 @@ class TestOutOfReach:
 
         assert missed(predicted) == pytest.approx(min(missed(proba >= cut) for cut in np.unique(proba)), abs=1e-9)
 
-    def test_a_promise_that_cannot_be_made(self):
+    def test_a_confidence_that_is_not_achievable(self):
         proba, y = margins(2, n_samples=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
         with pytest.warns(UnreachableGoalWarning, match=r"requested confidence.*beyond any value it can take"):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
-    def test_a_promise_that_the_next_row_would_exceed_is_kept(self):
+    def test_the_highest_bound_that_a_confidence_allows_is_satisfied(self):
         rng = np.random.default_rng(0)
         y = np.repeat([0, 1], [600, 45])
         log_odds = 3 * y + rng.normal(size=645) * np.where(y == 1, 1.5, 1.0)
@@ -133,7 +133,7 @@ class TestOutOfReach:
         tuner.fit(log_odds, y)  # without a warning, which would be an error here
         assert recall_score(y, tuner.predict(log_odds)) >= 0.95
 
-    def test_a_class_without_rows_and_an_objective_of_values_alone(self):
+    def test_a_class_without_samples_and_an_objective_of_values_alone(self):
         def share_right(y_true, y_pred, *, sample_weight):
             return np.average(y_true == y_pred, weights=sample_weight)
 
@@ -142,7 +142,7 @@ class TestOutOfReach:
         with pytest.warns(UnreachableGoalWarning, match="achievable from 0 to 0"):
             tuner.fit(proba, np.arange(60) % 2, classes=[0, 1, 2])
 
-    def test_a_class_without_rows(self):
+    def test_a_class_without_samples(self):
         proba = np.random.default_rng(0).dirichlet(np.ones(3), size=60)
         with pytest.warns(UnreachableGoalWarning):
             OffsetTuner("accuracy", constraints=[AtLeast("recall", 0.5, label=2)]).fit(
@@ -202,7 +202,7 @@ class TestRequests:
         with pytest.raises((ValueError, TypeError), match=message):
             OffsetTuner(constraints=goals).fit(np.full((len(y), 2), 0.5), y)
 
-    def test_recall_of_several_classes_needs_a_label(self):
+    def test_multiclass_recall_needs_a_label(self):
         with pytest.raises(ValueError, match=r"about one class; y holds 3: name it by label=, one of \[0, 1, 2\]"):
             OffsetTuner(constraints=[AtLeast("recall", 0.9)]).fit(np.full((9, 3), 1 / 3), np.arange(9) % 3)
 
@@ -244,7 +244,7 @@ class TestImbalanceState:
         plain = OffsetTuner(ImbalanceState("uniform"), kind="logits", confidence_level=None).fit(scores, y).offsets_
         assert np.ptp(plain) > np.ptp(offsets) + 0.5  # it over-corrects
 
-    def test_a_float_is_the_share_of_the_rarer_of_two_classes(self):
+    def test_a_float_is_the_share_of_the_minority_class(self):
         proba, y = margins(0)
         tuner = OffsetTuner(ImbalanceState(np.float32(0.3))).fit(proba, y)
         np.testing.assert_allclose(tuner.predict_proba(proba).mean(axis=0), [0.7, 0.3], atol=1e-7)
@@ -307,7 +307,7 @@ class TestImbalanceState:
 
 class TestStatesOnNewRows:
     @pytest.mark.parametrize("class_balanced", [False, True])
-    def test_the_score_is_the_difference_on_as_many_new_rows(self, class_balanced):
+    def test_the_score_is_the_difference_on_as_many_unseen_samples(self, class_balanced):
         achievable_with_confidence, real, inside = [], [], []
         for seed in seeds(80, quick=10):
             scores, y = sized(seed, n_samples=600)
@@ -326,7 +326,7 @@ class TestStatesOnNewRows:
         tuner = OffsetTuner(ImbalanceState("prior"), kind="logits", confidence_level=None).fit(scores, y)
         assert not {"score_", "score_interval_", "offsets_interval_"} & set(vars(tuner))
 
-    def test_offsets_vary_about_as_much_as_their_interval_says(self):
+    def test_offsets_vary_about_as_much_as_their_interval(self):
         drawn = []
         for seed in seeds(60, quick=12):
             scores, y = sized(seed, n_samples=300)
@@ -339,7 +339,7 @@ class TestStatesOnNewRows:
 
 class TestStatesOfFewRows:
     @pytest.mark.parametrize("class_balanced", [False, True])
-    def test_a_class_without_rows_gets_its_share(self, class_balanced):
+    def test_a_class_without_samples_gets_its_share(self, class_balanced):
         scores, y = sized(0)
         scores, y = scores[y < 2], y[y < 2]
         goal = ImbalanceState("uniform", class_balanced=class_balanced)
@@ -350,7 +350,7 @@ class TestStatesOfFewRows:
             OffsetTuner(ImbalanceState("prior"), kind="logits").fit(scores, y, classes=[0, 1, 2])
 
     @pytest.mark.parametrize("class_balanced", [False, True])
-    def test_a_class_of_one_row(self, class_balanced):
+    def test_a_class_of_one_sample(self, class_balanced):
         scores, y = sized(0, n_samples=40)
         kept = (y < 2) | (np.arange(40) == 2)
         tuner = OffsetTuner(ImbalanceState("uniform", class_balanced=class_balanced), kind="logits")
@@ -358,7 +358,7 @@ class TestStatesOfFewRows:
         assert tuner.in_sample_score_ <= 1e-8
         assert np.isfinite([tuner.score_, *tuner.score_interval_]).all()
 
-    def test_class_priors_of_the_deployment_weigh_the_rows(self):
+    def test_class_priors_of_the_deployment_weigh_the_samples(self):
         scores, y = sized(0)
         goal, prior = ImbalanceState("prior"), [0.2, 0.3, 0.5]
         tuner = OffsetTuner(goal, kind="logits", class_prior=prior).fit(scores, y)

@@ -40,8 +40,8 @@ _FEWEST_LABELS = 4
 """A line through fewer labels is not reliable."""
 
 _SHARE = 0.25
-"""So much of the jackknife's variance is taken for noise: folds are fitted with fewer bootstraps, and of optima that
-jump the jackknife makes too much. A tenth to a half did about as well on the sets of labels that it was tried on."""
+"""Share of the jackknife's variance that is attributed to noise. Folds are fitted with fewer bootstraps, and the
+jackknife overestimates the variance of optima that jump. A tenth to a half did about as well on the data sets tried."""
 
 _CELLS_AT_ONCE = 5_000_000
 

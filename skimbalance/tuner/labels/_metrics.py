@@ -1,7 +1,7 @@
 """Multilabel metrics, with scikit-learn's names and averages.
 
-`"macro"` is the mean of a binary metric over all labels, `"weighted"` that mean weighted by support, `"micro"` a
-ratio of sums over the labels, `"samples"` the mean over samples of the ratio within each. A ratio of nothing to nothing
+`"macro"` is the mean of a binary metric over all labels, and `"weighted"` that mean weighted by support. `"micro"` is a
+ratio of sums over the labels, and `"samples"` the mean over samples of the ratio within each. A ratio of zero to zero
 is zero.
 
 Unknown cells count for no label. `"macro"` and `"weighted"` leave out labels without known cells, `"samples"` leaves
@@ -184,8 +184,8 @@ class MicroRatio(OfCounts):
 class SamplesMean(MultilabelMetric):
     """The mean over samples of a ratio of their own true positives, predicted and present labels.
 
-    `zero_division` is what a sample counts for whose ratio is of nothing to nothing: for F-beta and Jaccard one without
-    present or predicted labels, for precision one without predicted, for recall one without present labels.
+    `zero_division` is the value of a sample whose denominator is zero. For F-beta and Jaccard it has no present and no
+    predicted labels, for precision no predicted ones, for recall no present ones.
     """
 
     ratio: Overlap

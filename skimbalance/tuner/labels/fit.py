@@ -100,9 +100,8 @@ def fit_multilabel(
 ) -> FitResult:
     """Fit an offset for each label on the host, so that `log_odds + offsets >= 0` (n, L) is best by the objective.
 
-    `known` (n, L) is False where a score carries no evidence, since its model had seen one value of the label alone:
-    such cells are left out of all that is fitted or estimated. Offsets are rounded to `dtype` before anything is
-    counted.
+    `known` (n, L) is False where a score carries no evidence, since its model saw only one value of the label in
+    training. No fit or estimate uses such cells. Offsets are rounded to `dtype` before decisions are counted.
     """
     constraints = label_constraints_of(spec.constraints, names)
     required = tuple(tuple(requirement for _, requirement in each) for each in constraints)
@@ -189,8 +188,8 @@ def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
     known = known & (constant | ((problem.n_positive > 0) & (problem.n_negative > 0)))
     if not known.any():
         raise ValueError(
-            "there is no label to tune: of each label, the samples with it or those without it were scored by models "
-            "that had seen one value of it alone. Use fewer folds, or folds that spread the samples of each label"
+            "there is no label to tune: models trained on one value of a label scored all its positive or all its "
+            "negative samples. Use fewer folds, or folds that spread the samples of each label"
         )
     problem = replace(problem, truth=replace(problem.truth, known=None if known.all() else known))
     return problem if known.any(axis=1).all() else problem.take(np.flatnonzero(known.any(axis=1)))
@@ -206,7 +205,7 @@ def _notes_on_unknown(problem: MultilabelProblem, names: npt.NDArray[Any]) -> li
     notes = []
     if lost.any():
         notes.append(
-            f"The labels {abridged(names[lost])} are not tuned, their offsets stay zero, and scores leave them out: no "
+            f"The labels {abridged(names[lost])} are not tuned, their offsets stay zero, and scores leave them out. No "
             "sample with the label, or no sample without it, was scored by a model that had seen both."
         )
     if partly.any():

@@ -58,8 +58,8 @@ def get_multilabel_metric(objective: Any, *, n_labels: int) -> MultilabelMetric:
     """Return the metric that `objective` names or is.
 
     Names are scikit-learn's. A binary metric without an average, such as ``"balanced_accuracy"`` or a cost, stands for
-    its mean over the labels, and a sequence of metrics for one each. ``"hamming"`` is the accuracy of single labels,
-    one minus scikit-learn's Hamming loss.
+    its mean over the labels. A sequence of metrics has one metric for each label. ``"hamming"`` is the accuracy of
+    single labels, one minus scikit-learn's Hamming loss.
     """
     if isinstance(objective, MultilabelMetric):
         return objective
@@ -83,8 +83,8 @@ def _named(name: str) -> MultilabelMetric:
         return LabelMean(name, (Accuracy(),))
     if name == "accuracy":
         raise ValueError(
-            "objective='accuracy' is the share of samples with every label right, which offsets cannot be solved for; "
-            "name 'hamming' for the accuracy of single labels, or 'f1_samples'"
+            "objective='accuracy' is the share of samples with every label right, which no solver supports. Use "
+            "'hamming', the accuracy of single labels, or 'f1_samples'"
         )
     if name not in METRICS and not judges_scores(name):
         raise ValueError(f"objective={name!r} is not a known multilabel metric; there are {_offered()}")

@@ -20,7 +20,7 @@ from support.samples import draw, logistic
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 
 def tuned(model=None, **parameters):
@@ -96,7 +96,7 @@ class TestGroups:
             clf.fit(X, y, groups=groups)
         assert not hasattr(clf, "estimator_")
 
-    def test_of_several_labels(self, rng):
+    def test_multilabel(self, rng):
         X = rng.normal(size=(120, 3))
         y = (X + rng.normal(size=X.shape) > 0.5).astype(int)
         groups = np.arange(120) // 4
@@ -162,7 +162,7 @@ class TestRepeatedSplits:
         known = groups[clf.cv_results_["rows"]]
         assert_alike(clf.tuner_, by_hand(clf, known, sample_weight=np.full(900, 1 / 3)))
 
-    def test_of_several_labels(self, rng):
+    def test_multilabel(self, rng):
         X = rng.normal(size=(90, 3))
         y = (X + rng.normal(size=X.shape) > 0.5).astype(int)
         splits = [split for seed in range(5) for split in KFold(3, shuffle=True, random_state=seed).split(X)]

@@ -147,7 +147,7 @@ def test_a_trained_model_that_saw_one_value(model):
     assert not clf.predict(X_new)[:, 3].any()
 
 
-def test_a_frozen_model_of_labels_knows_what_it_was_trained_on():
+def test_a_frozen_multilabel_model_has_seen_its_training_labels():
     X, y, _ = rare_in_one_fold()
     frozen = FrozenEstimator(OneVsRestClassifier(LogisticRegression()).fit(X, y))
     stored = tuned(frozen, cv=KFold(5)).fit(X, y).cv_results_
@@ -155,7 +155,7 @@ def test_a_frozen_model_of_labels_knows_what_it_was_trained_on():
     np.testing.assert_array_equal(stored["scores"], frozen.predict_proba(X)[stored["rows"]])
 
 
-def test_rows_without_weight_teach_a_model_nothing():
+def test_samples_without_weight_teach_a_model_nothing():
     X, y, _ = rare_in_one_fold()
     y[0, 3] = 1
     weights = np.where(np.arange(400) == 0, 0.0, 1.0)
@@ -172,7 +172,7 @@ def test_no_label_is_known():
 
 
 def late_class(n_samples, *, since, seed=0):
-    """Three classes of which the last appears late, and new rows of them all."""
+    """Three classes of which the last appears late, and unseen data of all classes."""
     rng = np.random.default_rng(seed)
     y = rng.choice(3, n_samples + 4000, p=[0.6, 0.3, 0.1])
     early = (np.arange(len(y)) < since) & (y == 2)
@@ -183,7 +183,7 @@ def late_class(n_samples, *, since, seed=0):
     return X[:n_samples], y[:n_samples], X[n_samples:], y[n_samples:]
 
 
-def test_rows_that_cannot_be_taken_for_a_class_are_left_out():
+def test_samples_that_cannot_be_taken_for_a_class_are_left_out():
     X, y, X_new, y_new = late_class(600, since=420)
     clf = TunedOffsetClassifierCV(logistic(), cv=TimeSeriesSplit(5), store_cv_results=True).fit(X, y)
     stored = clf.cv_results_
@@ -234,7 +234,7 @@ def test_a_class_that_a_model_has_a_column_for_and_has_not_seen():
     np.testing.assert_array_equal(clf.cv_results_["known"], plain.cv_results_["known"])
 
 
-def test_a_state_is_that_of_rows_whose_models_know_every_class():
+def test_a_state_uses_samples_whose_models_saw_every_class():
     X, y, _, _ = late_class(500, since=500)
     y[np.random.default_rng(0).choice(100, 30, replace=False) + 200] = 2
     clf = TunedOffsetClassifierCV(logistic(), cv=KFold(5), store_cv_results=True).fit(X, y)

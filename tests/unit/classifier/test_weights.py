@@ -42,7 +42,7 @@ AROUND = {
 
 
 def weighted(seed=0):
-    """Samples, labels, and weights with which the rare class is the frequent one."""
+    """Samples, labels, and weights that make the minority class the majority class."""
     X, y = draw(2, seed=seed)
     return X, y, np.random.default_rng(seed).integers(1, 4, len(y)) * np.where(y == "blue", 5.0, 1.0)
 
@@ -113,7 +113,7 @@ class TestByName:
             draws = np.bincount(drawn, minlength=len(y))
             np.testing.assert_array_equal(fitted.offsets_, CLASSIFIERS[kind]().fit(X, y, sample_weight=draws).offsets_)
 
-    def test_metadata_routing_tells_of_them(self, kind):
+    def test_metadata_routing_includes_them(self, kind):
         with sklearn.config_context(enable_metadata_routing=True):
             clf = CLASSIFIERS[kind]()
             assert clf.get_metadata_routing().consumes("fit", ["sample_weight"]) == {"sample_weight"}
@@ -162,7 +162,7 @@ def test_weights_are_copies_where_folds_keep_copies_together():
 @pytest.mark.parametrize(
     "estimator", [LogisticRegression(), make_pipeline(FunctionTransformer(), LogisticRegression())]
 )
-def test_groups_without_routing_say_what_to_do(estimator):
+def test_groups_without_routing_raise_an_error_with_the_remedy(estimator):
     X, y, _ = weighted()
     groups = np.arange(len(y)) // 10
     clf = TunedOffsetClassifierCV(estimator, cv=GroupKFold(3))

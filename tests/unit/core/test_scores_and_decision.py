@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skimbalance._core import array_api as door
+from skimbalance._core import array_api
 from skimbalance._core.decision import centred, decide, log_logistic, log_scores, log_softmax, softmax, threshold_of
 from skimbalance.metrics.counts import Truth
 
 
-def test_of_several_classes_the_first_wins_a_tie_and_of_two_the_second(xp):
+def test_ties_go_to_the_first_class_in_multiclass_and_the_second_in_binary_problems(xp):
     scores = xp.asarray(np.zeros((3, 4)))
-    np.testing.assert_array_equal(door.to_numpy(decide(scores, [0.0, 1.0, 1.0, 0.0])), [1, 1, 1])
-    np.testing.assert_array_equal(door.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [1, 1, 1])
+    np.testing.assert_array_equal(array_api.to_numpy(decide(scores, [0.0, 1.0, 1.0, 0.0])), [1, 1, 1])
+    np.testing.assert_array_equal(array_api.to_numpy(decide(scores[:, :2], [0.0, 0.0])), [1, 1, 1])
 
 
 def test_decide_is_argmax_whatever_the_blocks(xp, monkeypatch):
-    monkeypatch.setattr(door, "_BLOCK_CELLS", 7)
+    monkeypatch.setattr(array_api, "_BLOCK_CELLS", 7)
     rng = np.random.default_rng(0)
     scores, offsets = np.round(rng.normal(size=(50, 4)), 1), np.round(rng.normal(size=4), 1)
     got = decide(xp.asarray(scores), xp.asarray(offsets))
-    np.testing.assert_array_equal(door.to_numpy(got), (scores + offsets).argmax(axis=1))
+    np.testing.assert_array_equal(array_api.to_numpy(got), (scores + offsets).argmax(axis=1))
 
 
 @given(st.floats(-700, 700))
@@ -35,8 +35,8 @@ def test_a_threshold_is_the_logistic_of_the_difference(b):
 
 def test_softmax_of_extreme_scores(xp):
     scores = xp.asarray([[1000.0, 0.0, -1000.0], [-5.0, -5.0, -5.0]])
-    np.testing.assert_allclose(door.to_numpy(softmax(scores)), [[1, 0, 0], [1 / 3] * 3])
-    np.testing.assert_allclose(door.to_numpy(log_softmax(scores))[0], [0, -1000, -2000])
+    np.testing.assert_allclose(array_api.to_numpy(softmax(scores)), [[1, 0, 0], [1 / 3] * 3])
+    np.testing.assert_allclose(array_api.to_numpy(log_softmax(scores))[0], [0, -1000, -2000])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -47,13 +47,13 @@ def test_zero_comes_last_but_finite(dtype):
     assert scores[0, 1] < scores[1, 1]
 
 
-def test_one_column_and_two_say_the_same(xp):
+def test_one_column_and_two_are_equivalent(xp):
     p = xp.asarray([0.0, 0.25, 0.5, 1.0])
-    one = door.to_numpy(log_scores(p, kind="proba"))
-    two = door.to_numpy(log_scores(xp.stack([1 - p, p], axis=1), kind="proba"))
+    one = array_api.to_numpy(log_scores(p, kind="proba"))
+    two = array_api.to_numpy(log_scores(xp.stack([1 - p, p], axis=1), kind="proba"))
     np.testing.assert_allclose(one, two)
     with np.errstate(divide="ignore"):
-        np.testing.assert_allclose(door.to_numpy(log_scores(xp.log(p), kind="log_proba")), two)
+        np.testing.assert_allclose(array_api.to_numpy(log_scores(xp.log(p), kind="log_proba")), two)
 
 
 class TestDoor:
@@ -62,36 +62,36 @@ class TestDoor:
     def test_count_codes(self, xp, rng):
         codes, weights = rng.integers(0, 6, size=40), rng.random(40)
         for w in (None, weights):
-            got = door.count_codes(xp.asarray(codes), None if w is None else xp.asarray(w), 8)
-            np.testing.assert_allclose(door.to_numpy(got), np.bincount(codes, w, minlength=8))
+            got = array_api.count_codes(xp.asarray(codes), None if w is None else xp.asarray(w), 8)
+            np.testing.assert_allclose(array_api.to_numpy(got), np.bincount(codes, w, minlength=8))
 
     def test_cumulative_minimum(self, xp, rng):
         for size in (0, 1, 2, 7, 64):
             x = rng.normal(size=size)
             np.testing.assert_array_equal(
-                door.to_numpy(door.cumulative_minimum(xp.asarray(x))), np.minimum.accumulate(x)
+                array_api.to_numpy(array_api.cumulative_minimum(xp.asarray(x))), np.minimum.accumulate(x)
             )
         x = rng.normal(size=(3, 7))
-        got = door.cumulative_minimum(xp.asarray(x))
-        np.testing.assert_array_equal(door.to_numpy(got), np.minimum.accumulate(x, axis=1))
+        got = array_api.cumulative_minimum(xp.asarray(x))
+        np.testing.assert_array_equal(array_api.to_numpy(got), np.minimum.accumulate(x, axis=1))
 
     def test_cumulative_sum(self, xp, rng):
         for x in (rng.normal(size=(3, 7)), rng.random(9) > 0.5):
-            got = door.cumulative_sum(xp.asarray(x))
-            np.testing.assert_allclose(door.to_numpy(got), np.cumsum(x, axis=-1, dtype=float))
+            got = array_api.cumulative_sum(xp.asarray(x))
+            np.testing.assert_allclose(array_api.to_numpy(got), np.cumsum(x, axis=-1, dtype=float))
 
     def test_segment_maximum(self, xp, rng):
         for lengths in ([1], [1, 1, 3], [4, 2, 7, 1]):
             x, starts = rng.normal(size=sum(lengths)), np.cumsum([0, *lengths[:-1]])
-            got = door.segment_maximum(xp.asarray(x), xp.asarray(starts))
-            np.testing.assert_array_equal(door.to_numpy(got), np.maximum.reduceat(x, starts))
+            got = array_api.segment_maximum(xp.asarray(x), xp.asarray(starts))
+            np.testing.assert_array_equal(array_api.to_numpy(got), np.maximum.reduceat(x, starts))
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_sort_flagged(self, xp, rng, dtype):
         x = rng.normal(size=200).astype(dtype)
         x[:3] = 0.0, 1e-40, -1e30
         flags = rng.random(200) > 0.5
-        ordered, carried = (door.to_numpy(a) for a in door.sort_flagged(xp.asarray(x), xp.asarray(flags)))
+        ordered, carried = (array_api.to_numpy(a) for a in array_api.sort_flagged(xp.asarray(x), xp.asarray(flags)))
         order = np.argsort(x)
         np.testing.assert_array_equal(carried, flags[order])
         assert ordered.dtype == dtype
@@ -100,12 +100,12 @@ class TestDoor:
 
     @pytest.mark.parametrize("n_samples", [0, 1, 100])
     def test_shifted_blocks(self, xp, rng, monkeypatch, n_samples):
-        monkeypatch.setattr(door, "_BLOCK_CELLS", 64)
+        monkeypatch.setattr(array_api, "_BLOCK_CELLS", 64)
         x, shift = rng.normal(size=(n_samples, 3)), rng.normal(size=3)
-        blocks = door.shifted_blocks(xp.asarray(x), xp.asarray(shift))
+        blocks = array_api.shifted_blocks(xp.asarray(x), xp.asarray(shift))
         got = np.full_like(x, np.nan)
         for samples, block in blocks:
-            got[samples] = door.to_numpy(block)
+            got[samples] = array_api.to_numpy(block)
         np.testing.assert_array_equal(got, x + shift)
 
     def test_put(self, xp, rng):
@@ -113,45 +113,45 @@ class TestDoor:
             samples = rng.permutation(9)[:size]
             expected = np.arange(9.0)
             expected[samples] = -samples
-            got = door.put(xp.arange(9, dtype=xp.float64), xp.asarray(samples), xp.asarray(-samples.astype(float)))
-            np.testing.assert_array_equal(door.to_numpy(got), expected)
+            got = array_api.put(xp.arange(9, dtype=xp.float64), xp.asarray(samples), xp.asarray(-samples.astype(float)))
+            np.testing.assert_array_equal(array_api.to_numpy(got), expected)
 
     def test_small_codes(self):
         codes = np.arange(3)
-        kinds = [door.small_codes(codes, n).dtype for n in (100, 1000, 100_000, 10**10)]
+        kinds = [array_api.small_codes(codes, n).dtype for n in (100, 1000, 100_000, 10**10)]
         assert kinds == [np.int8, np.int16, np.int32, np.int64]
 
     def test_transposed(self, xp):
         x = np.arange(6.0).reshape(2, 3)
-        np.testing.assert_array_equal(door.to_numpy(door.transposed(xp.asarray(x))), x.T)
+        np.testing.assert_array_equal(array_api.to_numpy(array_api.transposed(xp.asarray(x))), x.T)
 
 
-def test_confusion_of_some_rows(xp, rng):
+def test_confusion_of_some_samples(xp, rng):
     codes, decisions = rng.integers(0, 3, size=30), rng.integers(0, 3, size=30)
     samples = rng.permutation(30)[:12]
     truth = Truth.from_codes(xp.asarray(codes), n_classes=3)
     got = truth.count(xp.asarray(decisions[samples]), samples=xp.asarray(samples), confusion=True).confusion
     expected = np.zeros((3, 3))
     np.add.at(expected, (codes[samples], decisions[samples]), 1)
-    np.testing.assert_array_equal(door.to_numpy(got), expected)
+    np.testing.assert_array_equal(array_api.to_numpy(got), expected)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_thinned_rows_stand_for_all(xp, rng, weighted):
+def test_thinned_samples_represent_all(xp, rng, weighted):
     """Some rows of each class are left, and their weights sum to those of all rows of the class."""
     codes = rng.permutation(np.repeat([0, 1, 2, 4], [300, 30, 3, 1]))
     weights = rng.random(codes.size) if weighted else None
     there = None if weights is None else xp.asarray(weights)
     truth = Truth.from_codes(xp.asarray(codes), n_classes=5, weights=there)
     samples, thin = truth.thinned(20)
-    kept = codes[door.to_numpy(samples)]
+    kept = codes[array_api.to_numpy(samples)]
     np.testing.assert_array_equal(np.bincount(kept, minlength=5), [15, 5, 3, 0, 1])
-    np.testing.assert_array_equal(door.to_numpy(thin.likeliest), kept)
-    np.testing.assert_allclose(door.to_numpy(thin.support), door.to_numpy(truth.support))
-    assert door.to_numpy(truth.thinned(1)[0]).size == codes.size
+    np.testing.assert_array_equal(array_api.to_numpy(thin.likeliest), kept)
+    np.testing.assert_allclose(array_api.to_numpy(thin.support), array_api.to_numpy(truth.support))
+    assert array_api.to_numpy(truth.thinned(1)[0]).size == codes.size
 
 
-def test_rows_without_weight_may_be_all_that_is_left_of_a_class():
+def test_samples_without_weight_may_be_all_that_is_left_of_a_class():
     weights = np.array([0.0, 1, 1, 1, 1, 1, 1, 1, 1])
     _, thin = Truth.from_codes(np.array([0, 0, 0, 0, 0, 0, 0, 0, 1]), n_classes=2, weights=weights).thinned(8)
     assert np.all(np.isfinite(thin.weights))
@@ -168,11 +168,11 @@ def test_thinned_soft_labels(rng):
 def test_side_by_side(xp, rng):
     x = rng.normal(size=(3, 20))
     blocks = (xp.asarray(x[:, start : start + 6]) for start in range(0, 20, 6))
-    np.testing.assert_array_equal(door.to_numpy(door.side_by_side(blocks, n_columns=20)), x)
+    np.testing.assert_array_equal(array_api.to_numpy(array_api.side_by_side(blocks, n_columns=20)), x)
 
 
 def test_log_logistic_neither_overflows_nor_vanishes(xp):
     odds = xp.asarray([-1000.0, -1.0, 0.0, 1.0, 40.0, 1000.0])
-    found = door.to_numpy(log_logistic(odds))
-    np.testing.assert_allclose(found, -np.logaddexp(0, -door.to_numpy(odds)))
+    found = array_api.to_numpy(log_logistic(odds))
+    np.testing.assert_allclose(found, -np.logaddexp(0, -array_api.to_numpy(odds)))
     assert found[4] < 0

@@ -84,7 +84,7 @@ def test_weights_count_as_repetition():
     np.testing.assert_allclose(weighted[:, np.repeat(np.arange(len(y)), times)], repeated, atol=2e-3)
 
 
-def test_labels_that_the_scores_tell_for_sure_are_believed_but_not_without_bounds():
+def test_perfectly_separated_labels_have_bounded_calibration():
     y = np.arange(40) % 2
     scores = np.where(y[:, None] == np.arange(2), 0.0, -700.0)
     shares = calibrated_shares(sample(scores, y))
@@ -92,7 +92,7 @@ def test_labels_that_the_scores_tell_for_sure_are_believed_but_not_without_bound
     assert 0.95 < shares[0, y == 0].min() < 1
 
 
-def test_a_class_of_one_row_moves_little():
+def test_a_class_of_one_sample_moves_little():
     scores, y = draw(2, n_samples=200)
     y = np.where(y == 2, 0, y)
     y[0] = 2
@@ -108,7 +108,7 @@ def test_any_temperature_is_undone(scale):
     np.testing.assert_allclose(shares[1], shares[0], atol=0.01)
 
 
-def test_zeros_that_say_nothing_do_not_hide_what_the_others_say():
+def test_uninformative_zeros_do_not_hide_informative_scores():
     """A fifth of the rows has a probability of zero, whatever the label."""
     rng = np.random.default_rng(0)
     y = (rng.random(20_000) < 0.1).astype(int)
@@ -120,7 +120,7 @@ def test_zeros_that_say_nothing_do_not_hide_what_the_others_say():
 
 
 @pytest.mark.parametrize("ordered", [False, True])
-def test_many_rows_are_sampled_from_every_class(ordered):
+def test_many_samples_are_sampled_from_every_class(ordered):
     """Whatever the order of the rows, and however few rows a class has."""
     rng = np.random.default_rng(0)
     y = np.where(rng.random(150_000) < 0.1, 1, 0)

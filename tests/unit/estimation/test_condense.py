@@ -24,7 +24,7 @@ def large(seed=0, n_samples=60_000, metric="f1", decimals=None, weighted=False):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_it_weighs_as_much_and_stands_for_as_many_rows(weighted):
+def test_it_weighs_as_much_and_represents_as_many_samples(weighted):
     problem = large(weighted=weighted)
     sample = condensed(problem)
     assert sample.problem.scores.shape[0] < 17_000
@@ -35,7 +35,7 @@ def test_it_weighs_as_much_and_stands_for_as_many_rows(weighted):
 
 @pytest.mark.parametrize("metric", ["f1", "f1_macro", "geometric_mean", "balanced_accuracy", "matthews_corrcoef"])
 @pytest.mark.parametrize("decimals", [None, 1])
-def test_its_optimum_is_that_of_all_rows_but_for_a_block(metric, decimals):
+def test_its_optimum_is_that_of_all_samples_but_for_a_block(metric, decimals):
     for seed in range(3):
         problem = large(seed, metric=metric, decimals=decimals, weighted=seed == 2)
         found = problem.objective_value(solve(condensed(problem).problem).offsets)
@@ -52,7 +52,7 @@ def test_no_block_holds_more_than_its_share_of_either_class():
 
 
 @pytest.mark.parametrize(("n_samples", "n_classes"), [(16_384, 2), (20_000, 3)])
-def test_few_rows_and_several_classes_stay_as_they_are(n_samples, n_classes):
+def test_few_samples_and_multiclass_problems_stay_as_they_are(n_samples, n_classes):
     y = np.arange(n_samples) % n_classes
     problem = Problem(np.zeros((n_samples, n_classes)), Truth.from_codes(y, n_classes=n_classes), METRICS["accuracy"])
     assert condensed(problem).problem is problem
@@ -78,14 +78,14 @@ class TestBootstrap:
             np.testing.assert_allclose(drawn.support, problem.truth.support)
             assert weights.min() > 0
 
-    def test_a_merged_row_varies_as_the_rows_it_stands_for(self):
+    def test_a_merged_sample_varies_as_the_samples_it_represents(self):
         sample = condensed(large(n_samples=200_000))
         drawn = np.stack(list(bootstrap_weights(sample, count=60, seed=0))) / sample.truth.weights
         expected = 1 / sample.sizes
         assert (drawn.var(axis=0) / expected).mean() == pytest.approx(1, abs=0.05)
         assert drawn.mean() == pytest.approx(1, abs=0.01)
 
-    def test_single_rows_are_exponential(self):
+    def test_single_samples_are_exponential(self):
         drawn = np.stack(list(bootstrap_weights(condensed(large(n_samples=2000)), count=50, seed=0)))
         assert drawn.var() == pytest.approx(1, abs=0.05)
         assert np.median(drawn) == pytest.approx(np.log(2), abs=0.02)

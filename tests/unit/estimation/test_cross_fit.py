@@ -1,4 +1,4 @@
-"""Held-out decisions: who judges whom, what is expected of new rows, and how much of the offsets to believe."""
+"""Decisions on validation folds: which offsets they use, expected scores, and the shrinkage factor."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def fixed(offsets, problem):
 
 
 def gain_in_errors(crossed, shrinkage_factor):
-    """The gain of scaled offsets over none on held-out rows, in standard errors."""
+    """The gain of scaled offsets over none on validation folds, in standard errors."""
     none, scaled = (crossed.decisions(each) for each in (0.0, shrinkage_factor))
     redrawn_gains = [after - before for before, after in crossed.redrawn_merits(none, scaled)]
     gain = crossed.merit(scaled) - crossed.merit(none)
@@ -36,7 +36,7 @@ def gain_in_errors(crossed, shrinkage_factor):
 
 
 class TestFolds:
-    def test_no_row_is_judged_by_offsets_it_helped_to_fit(self):
+    def test_no_sample_is_evaluated_by_offsets_fitted_on_it(self):
         drawn = drawn_problem(0, n_samples=97)
         truth = Truth.from_codes(drawn.truth.codes, n_classes=3, weights=np.arange(1.0, 98.0))  # rows are known by them
         seen = []
@@ -62,7 +62,7 @@ class TestFolds:
         problem = Problem(np.zeros((2_100, 500)), Truth.from_codes(y, n_classes=500), METRICS["accuracy"])
         assert cross_fitted(problem, partial(fixed, np.zeros(500))).offsets.shape == (3, 500)
 
-    def test_a_class_of_one_row_is_left_out_of_the_fold_that_lacks_it(self):
+    def test_a_class_of_one_sample_is_left_out_of_the_fold_that_lacks_it(self):
         problem = drawn_problem(2, n_samples=40)
         codes = np.where(problem.truth.codes == 2, 0, problem.truth.codes)
         codes[0] = 2
@@ -77,7 +77,7 @@ class TestStrength:
     def problem(self, metric="accuracy"):
         return drawn_problem(3, n_samples=200, metric=metric)
 
-    def test_a_gain_is_believed(self):
+    def test_a_gain_keeps_the_offsets(self):
         problem = self.problem("balanced_accuracy")
         biased = Problem(problem.scores - [0.0, 0.0, 3.0], problem.truth, problem.metric)
         assert cross_fitted(biased, solve).shrinkage_factor() == 1.0
@@ -85,7 +85,7 @@ class TestStrength:
     def test_nonsense_is_not(self):
         assert cross_fitted(self.problem(), partial(fixed, [0.0, 3.0, 0.0])).shrinkage_factor() == 0.0
 
-    def test_a_loss_within_the_noise_is_believed_in_part(self):
+    def test_a_loss_within_the_noise_keeps_a_part_of_the_offsets(self):
         partly = [
             cross_fitted(self.problem(), partial(fixed, [0.0, x, 0.0])).shrinkage_factor() for x in (0.1, 0.2, 0.3, 0.4)
         ]
@@ -107,8 +107,8 @@ class TestStrength:
         assert kept_whole > 0
         assert reduced > 0
 
-    def test_the_note_says_whether_a_loss_may_be_chance(self, monkeypatch):
-        """Breast cancer with 25 malignant rows: on held-out rows the offsets lose one row or two."""
+    def test_the_note_states_whether_a_loss_is_significant(self, monkeypatch):
+        """Breast cancer with 25 malignant samples: on validation folds the offsets lose one or two."""
         crossed = []
         monkeypatch.setattr(_estimate, "cross_fit", lambda *a, **k: crossed.append(cross_fit(*a, **k)) or crossed[-1])
         X, y = load_breast_cancer(return_X_y=True)
@@ -138,7 +138,7 @@ class TestStrength:
 
 
 class TestScore:
-    def test_it_is_the_metric_of_the_held_out_decisions(self):
+    def test_it_is_the_metric_of_the_decisions_on_validation_folds(self):
         for name in ("f1_macro", "geometric_mean", "matthews_corrcoef", "accuracy", "cohen_kappa"):
             problem = drawn_problem(4, n_samples=150, metric=name)
             crossed = cross_fitted(problem, solve)
@@ -146,7 +146,7 @@ class TestScore:
             assert score == problem.metric.value(problem.count(crossed.decisions()))
             assert low < score < high
 
-    def test_a_class_never_hit_counts_as_half_a_hit(self):
+    def test_a_class_without_true_positives_counts_half_of_one(self):
         codes = np.repeat([0, 1], [30, 4])
         scores = np.column_stack([np.zeros(34), np.full(34, -5.0)])
         problem = Problem(scores, Truth.from_codes(codes, n_classes=2), METRICS["geometric_mean"])
@@ -186,7 +186,7 @@ class TestRedrawn:
         return codes, rng.integers(1, 4, 400).astype(float), decided
 
     @pytest.mark.parametrize("weighted", [False, True])
-    def test_moments_are_those_of_row_weights(self, weighted):
+    def test_moments_are_those_of_sample_weights(self, weighted):
         codes, weights, decided = self.setting()
         weights = weights if weighted else None
         counts = zip(
@@ -227,7 +227,7 @@ class TestRedrawn:
         assert recalls.std() > 0.05
         assert recalls.max() < 1
 
-    def test_new_rows_vary_twice_as_much_and_there_may_be_none_of_a_class(self):
+    def test_unseen_data_vary_twice_as_much_and_may_lack_a_class(self):
         codes, _, decided = self.setting()
         old, new = (
             np.array(

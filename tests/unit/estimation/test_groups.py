@@ -124,7 +124,7 @@ class TestRedraws:
         assert fast.mean() == pytest.approx(slow.mean(), abs=5 * slow.std() / np.sqrt(2000))
         assert fast.std() == pytest.approx(slow.std(), rel=0.08)
 
-    def test_groups_of_a_row_each_are_as_independent_rows(self, rng):
+    def test_groups_of_a_sample_each_are_as_independent_samples(self, rng):
         codes = clustered(rng, n_samples=100)[0]
         decided = np.where(rng.random(100) < 0.7, codes, rng.integers(3, size=100))
         how = {"class_order": np.arange(3), "confusion": False, "seed": 0, "anew": True, "tail": 0.0025}
@@ -146,7 +146,7 @@ class TestRedraws:
         assert len(list(posterior_predictive(*args, **kwargs))) == 100
 
     @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])
-    def test_those_of_several_labels_keep_groups_whole(self, rng, name):
+    def test_multilabel_folds_keep_groups_whole(self, rng, name):
         """Every row four times, in a group, varies as the rows alone do."""
         indicator = rng.random((60, 3)) < [0.5, 0.3, 0.2]
         decided = np.where(rng.random(indicator.shape) < 0.8, indicator, ~indicator)
@@ -201,7 +201,7 @@ class TestRepeats:
         counts = independent_counts(np.tile(codes, 5), pair[1].groups, n_classes=3)
         assert counts.tolist() == np.bincount(codes, minlength=3).tolist()
 
-    def test_a_class_without_a_hit_counts_half_a_row(self, pair):
+    def test_a_class_without_true_positives_counts_half_a_sample(self, pair):
         scores = []
         for problem in pair:
             metric = METRICS["geometric_mean"]
@@ -212,7 +212,7 @@ class TestRepeats:
         n_missed = np.sum(pair[0].truth.codes == 2)
         assert scores == pytest.approx([(1 / (2 * n_missed)) ** (1 / 3)] * 2)
 
-    def test_many_rows_of_two_classes_are_not_merged(self):
+    def test_many_binary_samples_are_not_merged(self):
         n_samples = 20_000
         truth = Truth.from_codes(np.arange(n_samples) % 2, n_classes=2)
         problem = Problem(np.random.default_rng(0).normal(size=(n_samples, 2)), truth, METRICS["f1"].bind(1))

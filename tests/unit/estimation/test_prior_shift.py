@@ -15,7 +15,7 @@ from skimbalance.estimation._prior_shift import (
     prior_of_decisions,
     samples_for_estimate,
 )
-from skimbalance.estimation.spec import KeptRows, thinned
+from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -144,7 +144,7 @@ def test_a_class_without_samples_has_a_prior_of_zero():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_many_rows_are_thinned(monkeypatch, n_classes):
+def test_many_samples_are_thinned(monkeypatch, n_classes):
     monkeypatch.setattr(_prior_shift, "_SAMPLES", 2000)
     y, scores = draw(PRIOR, 40_000, 0)
     new = draw(OTHER, 30_000, 1)[1]
@@ -172,7 +172,7 @@ def test_every_library(xp):
     np.testing.assert_allclose(there.noise, here.noise, rtol=0.05)
 
 
-def test_a_calibration_is_for_other_rows_too():
+def test_a_calibration_is_for_other_samples_too():
     rng = np.random.default_rng(0)
     y = labels(rng, 200, 3)
     scores = log_proba(rng, y, 3)
@@ -185,7 +185,7 @@ def test_a_calibration_is_for_other_rows_too():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_thinned_rows_weigh_what_all_of_them_did(rng, weighted):
+def test_thinned_samples_weigh_what_all_of_them_did(rng, weighted):
     codes = np.concatenate([np.full(30, 2), rng.choice(2, 50_000, p=[0.9, 0.1])])
     weights = rng.random(len(codes)) if weighted else None
     samples, mass = thinned(codes, weights, n_classes=3, limit=3000)
@@ -195,12 +195,12 @@ def test_thinned_rows_weigh_what_all_of_them_did(rng, weighted):
     assert np.bincount(codes[samples])[1] > 400
 
 
-def test_few_rows_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
+def test_few_samples_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
     scores, codes = np.zeros((100, 3)), np.arange(100) % 3
     np.save(tmp_path / "scores.npy", scores)
     mapped = np.asarray(np.load(tmp_path / "scores.npy", mmap_mode="r"))
-    assert KeptRows.of(mapped, codes, None, n_classes=3).scores is mapped
+    assert KeptSamples.of(mapped, codes, None, n_classes=3).scores is mapped
     monkeypatch.setattr("skimbalance.estimation.spec._CELLS", 150)
-    kept = KeptRows.of(mapped, codes, None, n_classes=3)
+    kept = KeptSamples.of(mapped, codes, None, n_classes=3)
     assert len(kept.codes) == len(kept.scores) == len(kept.weights) < 80
     assert not np.shares_memory(kept.scores, mapped)

@@ -18,9 +18,9 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import demanding, solve
 
-pytestmark = [pytest.mark.usefixtures("few_leaps"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.usefixtures("few_restarts"), pytest.mark.filterwarnings("ignore")]
 
-RESTARTS = 4  # what `few_leaps` leaves of them
+RESTARTS = 4  # as `few_restarts` sets it
 OUT_OF_REACH = AtLeast("recall_macro", 0.99)
 
 

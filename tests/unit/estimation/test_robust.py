@@ -1,4 +1,4 @@
-"""Offsets for new rows: what the robust estimate is made of, and that it holds where the optimum does not."""
+"""Offsets for unseen data: the parts of the robust estimate, and cases where it is better than the optimum."""
 
 from functools import partial
 
@@ -155,7 +155,7 @@ class TestTuner:
         assert not np.array_equal(none.offsets_, self.fitted(n_bootstraps=3).offsets_)
 
     @pytest.mark.parametrize("estimate", ["robust", "plugin", "empirical"])
-    def test_every_estimate_says_what_to_expect(self, estimate):
+    def test_every_estimate_has_an_expected_score(self, estimate):
         tuner = self.fitted(estimate=estimate)
         low, high = tuner.score_interval_
         assert low < tuner.score_ < high
@@ -193,7 +193,7 @@ class TestTuner:
         np.testing.assert_allclose(to_numpy(there.offsets_interval_), here.offsets_interval_, atol=1e-6)
         assert there.score_ == here.score_
 
-    def test_many_rows_in_every_library(self, xp):
+    def test_many_samples_in_every_library(self, xp):
         scores, y = skewed(4, n_samples=20_000, n_classes=2)
         here = OffsetTuner("f1", kind="logits").fit(scores, y)
         there = OffsetTuner("f1", kind="logits").fit(xp.asarray(scores), y)
@@ -207,29 +207,29 @@ class TestFewRows:
         rng = np.random.default_rng(0)
         return OffsetTuner("f1_macro", kind="logits").fit(rng.normal(size=(len(y), len(sizes))), y)
 
-    def test_a_rare_class_is_warned_about_with_its_count(self):
+    def test_the_warning_about_a_small_class_has_its_count(self):
         with pytest.warns(FewRowsWarning, match=r"'rare' has 3\. Their offsets, and scores") as caught:
             tuner = self.fit([40, 20, 3], ["a", "b", "rare"])
         assert str(caught[0].message).startswith(tuner.notes_[0])
         assert caught[0].filename == __file__
 
-    def test_many_rare_classes_are_abridged(self):
+    def test_a_list_of_many_small_classes_is_abridged(self):
         with pytest.warns(FewRowsWarning, match=r"7 has 2, .* and 3 more classes fewer than 10"):
             self.fit([50, 9, 8, 7, 6, 5, 4, 2, 9])
 
-    def test_ten_rows_are_not_warned_about(self, recwarn):
+    def test_ten_samples_issue_no_warning(self, recwarn):
         assert self.fit([40, 10]).notes_ == []
         assert not [w for w in recwarn if w.category is FewRowsWarning]
 
     @pytest.mark.parametrize("sizes", [[30, 1], [30, 1, 1], [1, 1], [2, 1, 1]])
-    def test_a_single_row_breaks_nothing(self, sizes):
+    def test_a_single_sample_breaks_nothing(self, sizes):
         with pytest.warns(FewRowsWarning):
             tuner = self.fit(sizes)
         assert np.isfinite(tuner.offsets_).all()
         assert np.isfinite(tuner.offsets_interval_).all()
 
 
-def test_seventy_seven_classes_some_with_two_rows(data_folder):
+def test_seventy_seven_classes_some_with_two_samples(data_folder):
     with np.load(data_folder / "deep_banking77_lt20.npz", allow_pickle=True) as data:
         logits, y, test, y_test = (data[key] for key in ("logits_val", "y_val", "logits_test", "y_test"))
     assert np.bincount(y).min() == 2

@@ -7,7 +7,7 @@ from support.problems import labels, log_proba
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 
 def draw(seed, n_classes):
@@ -28,7 +28,7 @@ def test_what_is_reported_is_the_mean_cost(n_classes, estimate):
         assert tuner.in_sample_score_ == pytest.approx(np.average(paid, weights=weights))
 
 
-def test_two_classes_pay_the_least_of_all_cuts():
+def test_binary_problems_have_the_lowest_cost_of_all_cuts():
     for seed in range(100):
         scores, y, matrix, weights = draw(seed, 2)
         logits = np.log(scores)

@@ -31,13 +31,13 @@ def test_geometric_mean_is_not_a_mean_of_two_class_geometric_means():
     assert geometric_mean_score(truth[:5], prediction[:5]) == pytest.approx(np.sqrt(2 / 3))
 
 
-def test_imbalance_degree_of_two_classes_is_the_recall_gap():
+def test_binary_imbalance_degree_is_the_difference_of_recalls():
     truth, prediction, _ = draw(3, 2)
     frequent, rare = recall_score(truth, prediction, average=None)
     assert imbalance_degree_score(truth, prediction) == pytest.approx(frequent - rare)
 
 
-def test_imbalance_degree_is_one_if_all_go_to_the_most_frequent_class():
+def test_imbalance_degree_is_one_if_all_go_to_the_majority_class():
     truth, _, _ = draw(0)
     assert imbalance_degree_score(truth, np.zeros_like(truth)) == pytest.approx(1.0)
 

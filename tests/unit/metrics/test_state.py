@@ -38,7 +38,7 @@ def test_class_balanced_is_the_mean_of_the_means_of_the_classes():
     np.testing.assert_allclose(got, np.mean(means, axis=0), atol=1e-14)
 
 
-def test_two_classes_as_a_vector():
+def test_binary_probabilities_as_a_vector():
     proba, y, _ = drawn(2, 2)
     for options in ({}, {"y": y, "class_balanced": True}):
         np.testing.assert_allclose(
@@ -139,7 +139,7 @@ def test_the_soft_degree_is_its_formula():
         assert imbalance_degree_score(y, proba, soft=True, sample_weight=weights) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_soft_degree_of_two_classes_is_the_gap_of_mean_probabilities():
+def test_the_binary_soft_degree_is_the_difference_of_mean_probabilities():
     proba, y, _ = drawn(7, 2)
     margin = proba[y == 0, 0].mean() - proba[y == 1, 1].mean()
     assert imbalance_degree_score(y, proba[:, 1], soft=True) == pytest.approx(margin)

@@ -150,7 +150,7 @@ class TestDecisionsAreVerified:
         np.testing.assert_array_equal(folded.predict(frame), argmax_of_scores(model, frame, OFFSETS))
         assert list(folded.feature_names_in_) == list("abcd")
 
-    def test_several_labels(self):
+    def test_multilabel(self):
         X, y = features(n_samples=400)
         model = RidgeClassifier().fit(X, np.eye(3, dtype=int)[y])
         expected = model.decision_function(X) + OFFSETS > 0

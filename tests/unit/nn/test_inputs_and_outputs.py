@@ -136,7 +136,7 @@ class TestInputs:
         }
 
     @pytest.mark.parametrize("in_skorch", [False, True])
-    def test_rows(self, in_skorch):
+    def test_samples(self, in_skorch):
         pandas = pytest.importorskip("pandas")
         net = plain(module__n_outputs=3).initialize() if in_skorch else Head(3)
         expected = net_logits(net, X)

@@ -175,7 +175,7 @@ class TestInClassifiers:
 
     @pytest.mark.parametrize("names", [NAMES[:2], np.array([-1, 1]), np.array([False, True])])
     @pytest.mark.parametrize("net", [single(), several(n_classes=2)], ids=["one output", "two outputs"])
-    def test_two_classes(self, net, names):
+    def test_binary(self, net, names):
         X, y = features(n_classes=2)
         clf = TunedOffsetClassifierCV(net, objective="f1").fit(X, names[y])
         assert set(clf.predict(X).tolist()) == set(names.tolist())

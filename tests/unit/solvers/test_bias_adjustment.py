@@ -60,7 +60,7 @@ class TestTwoClasses:
             best = best_of_two(here.scores, here.truth, here.metric)
             assert best - 0.02 <= solution.objective_value <= best + 1e-12
 
-    def test_the_rarer_class_may_be_the_first(self, targets):
+    def test_the_minority_class_may_be_the_first(self, targets):
         here = problem(1, n_classes=2, n_samples=200, metric="f1_macro")
         turned = type(here)(
             here.scores[:, ::-1], type(here.truth).from_codes(1 - here.truth.codes, n_classes=2), here.metric
@@ -142,7 +142,7 @@ class TestThroughTheTuner:
         tuner = OffsetTuner("f1", kind="logits", solver="imbalance_state", confidence_level=None)
         assert not hasattr(tuner.fit(here.scores, here.truth.codes), "score_")
 
-    def test_it_says_what_it_does(self, capsys):
+    def test_it_prints_its_progress(self, capsys):
         here = problem(5, n_classes=2, n_samples=200, metric="f1")
         OffsetTuner("f1", kind="logits", solver="imbalance_state", verbose=1).fit(here.scores, here.truth.codes)
         assert "f1: the proportion of the minority class 0." in capsys.readouterr().out

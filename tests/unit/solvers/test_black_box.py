@@ -64,7 +64,7 @@ def test_binary_search_finds_the_best_threshold(name, soft):
         assert found.objective_value == setting.objective_value(found.offsets)
 
 
-def test_two_classes_of_more_cuts_than_the_budget():
+def test_binary_problems_of_more_cuts_than_the_budget():
     setting = problem(0, n_classes=2, n_samples=20_000, metric="f1")
     assert search(setting, Search("direct", budget=200)).objective_value >= 0.999 * solve(setting).objective_value
 

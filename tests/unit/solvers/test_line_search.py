@@ -158,7 +158,7 @@ class TestBestCut:
     def test_ties_are_never_cut(self):
         assert self.objective_value([1, 1, 2], [0, 9, 1, 0]) == [1]
 
-    def test_gaps_closer_than_rounding_are_ties(self):
+    def test_margins_closer_than_rounding_are_ties(self):
         assert self.objective_value([1, np.nextafter(1, 2), 2], [0, 9, 1, 0]) == [1]
 
     def test_nothing_above_the_bar_is_nothing(self):

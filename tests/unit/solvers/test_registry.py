@@ -37,7 +37,7 @@ def test_the_tuner_takes_exactly_the_names_of_the_registry():
     assert set(OPTIMISERS) == {name for name, solver in SOLVERS.items() if solver.search} == set(_black_box._METHODS)
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize(
     ("name", "decomposition"),
@@ -51,7 +51,7 @@ def test_every_solver_runs_on_every_metric_that_it_declares(name, decomposition,
     assert found.objective_value >= here.objective_value(np.zeros(n_classes))
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 @pytest.mark.parametrize("name", SOLVERS)
 def test_every_solver_satisfies_constraints(name):
     here = replace(

@@ -41,7 +41,7 @@ def lowest_met(setting):
 
 @pytest.mark.parametrize("objective", ["f1", "precision", "accuracy", "geometric_mean", "matthews_corrcoef"])
 @pytest.mark.parametrize("soft", [False, True])
-def test_two_classes_are_exact(objective, soft):
+def test_binary_problems_are_exact(objective, soft):
     met, tried = 0, seeds(100, quick=30)
     for seed in tried:
         rng = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_three_classes_satisfy_achievable_constraints():
     assert np.mean(shares) >= 0.95
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 def test_what_is_reported_is_what_is_achieved():
     for seed in seeds(30, quick=3):
         drawn = problem(seed, n_samples=60, n_classes=4)
@@ -134,7 +134,7 @@ def test_constraints_on_classes_that_are_left_out_are_dropped():
     assert [required.metric.label for required in kept.requirements] == [0, 1]
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 @pytest.mark.parametrize("name", ["recall", "precision", "accuracy", "imbalance_degree"])
 def test_reachable_bounds_are_those_of_brute_force(name):
     for seed in seeds(20, quick=4):
@@ -145,7 +145,7 @@ def test_reachable_bounds_are_those_of_brute_force(name):
         assert (low, high) == pytest.approx((min(values), max(values)), abs=0.02)
 
 
-@pytest.mark.usefixtures("few_leaps")
+@pytest.mark.usefixtures("few_restarts")
 def test_every_library(xp):
     here = problem(3, n_samples=80)
     requirements = (

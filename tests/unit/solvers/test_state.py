@@ -82,7 +82,7 @@ def test_the_offsets_are_those_of_a_generic_optimiser():
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 40.0])
-def test_two_classes_are_one_root(scale):
+def test_binary_states_are_one_root(scale):
     for seed in range(10):
         scores, _, target = drawn(seed, n_classes=2, scale=scale)
         margins = scores[:, 1] - scores[:, 0]

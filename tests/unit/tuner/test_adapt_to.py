@@ -125,7 +125,7 @@ def test_a_state_like_the_prior_follows_the_prior():
     np.testing.assert_allclose(adapted.predict_proba(NEW).mean(axis=0), OTHER, atol=0.1)
 
 
-def test_two_classes_every_kind_and_shape():
+def test_binary_scores_of_every_kind_and_shape():
     rng = np.random.default_rng(0)
     y, y_new = rng.random(800) < 0.1, rng.random(800) < 0.6
     odds, odds_new = (3 * t - 3 + rng.normal(size=800) for t in (y, y_new))
@@ -184,7 +184,7 @@ def test_errors_name_the_argument():
         OffsetTuner().fit(proba, Y).adapt_to(NEW)
 
 
-def test_copies_and_pickles_can_be_adapted_and_clones_hold_no_rows():
+def test_copies_and_pickles_can_be_adapted_and_clones_hold_no_samples():
     fitted = tuner("accuracy")
     expected = fitted.adapt_to(NEW).offsets_
     for other in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
@@ -192,7 +192,7 @@ def test_copies_and_pickles_can_be_adapted_and_clones_hold_no_rows():
     assert not vars(clone(fitted)).keys() - fitted.get_params().keys()
 
 
-def test_what_is_kept_of_many_rows_is_bounded(monkeypatch):
+def test_what_is_kept_of_many_samples_is_bounded(monkeypatch):
     monkeypatch.setattr("skimbalance.estimation.spec._CELLS", 600)
     fitted = tuner("accuracy")
     assert len(pickle.dumps(fitted)) < SCORES.nbytes
@@ -236,7 +236,7 @@ def fashion(data_folder):
         return tuple(data[key] for key in ("logits_val", "y_val", "logits_test", "y_test"))
 
 
-def test_real_rows_are_decided_better_where_classes_shifted_and_no_worse_where_not(fashion):
+def test_decisions_on_real_samples_are_better_after_a_shift_and_no_worse_without_one(fashion):
     logits, y, test, y_test = fashion
     tail = np.bincount(y) / len(y)
     fitted = OffsetTuner("accuracy", kind="logits").fit(logits, y)
@@ -263,7 +263,7 @@ def test_what_was_said_at_the_fit_is_noted_again_and_not_warned_of_again():
     assert any(note.startswith("Few samples to tune on: 'cat' has 8") for note in adapted.notes_)
 
 
-def test_a_doubt_is_said_once():
+def test_a_repeated_note_issues_no_warning():
     rng = np.random.default_rng(0)
     y, y_new = rng.random(800) < 0.8, rng.random(800) < 0.95
     with pytest.warns(SkimbalanceWarning, match="the second label and the majority class: 6"):

@@ -10,7 +10,7 @@ from skimbalance import OffsetTuner
 from skimbalance.exceptions import FewRowsWarning, UncertainShiftWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 REPEATS = 6
 
@@ -62,7 +62,7 @@ class TestGroups:
         assert np.mean(held[False]) < 0.85
 
     @pytest.mark.parametrize("objective", ["f1", "f1_macro", ImbalanceState("uniform")])
-    def test_groups_of_a_row_each_change_nothing(self, objective):
+    def test_groups_of_a_sample_each_change_nothing(self, objective):
         scores, y = drawn()
         none, single = fit(scores, y, objective), fit(scores, y, objective, groups=np.arange(len(y))[::-1])
         np.testing.assert_array_equal(single.offsets_, none.offsets_)
@@ -82,14 +82,14 @@ class TestGroups:
             assert other.score_interval_ == plain.score_interval_
 
     @pytest.mark.parametrize("objective", ["f1", ImbalanceState("uniform")])
-    def test_the_order_of_rows_does_not_matter(self, rng, objective):
+    def test_the_order_of_samples_does_not_matter(self, rng, objective):
         scores, y, groups = clustered(rng, 300)
         plain, order = fit(scores, y, objective, groups), rng.permutation(300)
         other = fit(scores[order], y[order], objective, groups[order])
         np.testing.assert_allclose(other.offsets_, plain.offsets_, atol=1e-9)
         np.testing.assert_allclose(other.score_interval_, plain.score_interval_, atol=1e-9)
 
-    def test_rows_that_weigh_nothing_belong_to_no_group(self, rng):
+    def test_samples_that_weigh_nothing_belong_to_no_group(self, rng):
         scores, y, groups = clustered(rng, 300)
         weights = (groups % 3 > 0).astype(float)
         weighed = OffsetTuner("f1", kind="logits").fit(scores, y, sample_weight=weights, groups=groups)
@@ -134,7 +134,7 @@ class TestGroups:
         with pytest.raises(ValueError, match=message):
             fit(scores, np.eye(2, dtype=int)[y], "f1_macro", groups=groups)
 
-    def test_rows_in_chunks_have_none(self):
+    def test_samples_in_chunks_have_none(self):
         chunked = pytest.importorskip("dask.array")
         scores, y = drawn()
         with pytest.raises(ValueError, match="groups need scores in memory"):
@@ -162,13 +162,13 @@ class TestRepeats:
 
     @pytest.mark.filterwarnings("default")
     @pytest.mark.parametrize("n_samples", [9, 10])
-    def test_few_rows_stay_few(self, recwarn, n_samples):
+    def test_few_samples_stay_few(self, recwarn, n_samples):
         scores, y = drawn(n_samples=100)
         y = np.where((y == 1) & (np.cumsum(y == 1) > n_samples), 0, y)
         fit(*repeated(scores, y)[:2], groups=repeated(scores, y)[2])
         assert any(issubclass(w.category, FewRowsWarning) for w in recwarn) == (n_samples < 10)
 
-    def test_ten_rows_of_one_group_are_as_one(self):
+    def test_ten_samples_of_one_group_are_as_one(self):
         scores, y = drawn(n_samples=100)
         groups = np.where(y == 1, 0, 1 + np.arange(len(y)))
         with pytest.warns(
@@ -177,7 +177,7 @@ class TestRepeats:
             tuner = fit(scores, y, groups=groups)
         assert tuner.score_interval_[0] < 0.2
 
-    def test_a_floor_with_a_confidence_is_raised_as_far(self):
+    def test_a_lower_bound_with_a_confidence_is_raised_as_far(self):
         scores, y = drawn(n_samples=300)
         floor = {"constraints": [AtLeast("recall", 0.7, confidence=0.9)], "estimate": "plugin"}
         many, y_many, samples = repeated(scores, y)
@@ -204,7 +204,7 @@ class TestRepeats:
         assert grouped == pytest.approx(once, rel=0.35)
         assert apart < 0.6 * once
 
-    def test_shares_of_new_rows_are_told_no_better(self):
+    def test_class_priors_of_unseen_data_are_estimated_no_better(self):
         scores, y = drawn(n_samples=150)
         new = drawn(seed=1, n_samples=400)[0]
         many, y_many, samples = repeated(scores, y)
@@ -225,7 +225,7 @@ class TestRepeats:
         assert adapted.score_interval_ == by_hand.score_interval_
 
     @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
-    def test_of_several_labels(self, objective):
+    def test_multilabel(self, objective):
         samples, ratios = np.tile(np.arange(90), REPEATS), []
         for seed in range(3):
             rng = np.random.default_rng(seed)

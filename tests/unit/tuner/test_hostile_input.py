@@ -94,7 +94,7 @@ def test_hostile_classes(classes, message):
         OffsetTuner().fit(*GOOD, classes=classes)
 
 
-def test_one_class_is_one_class_whatever_classes_says():
+def test_one_class_is_one_class_whatever_the_parameter_classes_lists():
     with pytest.raises(ValueError, match="at least two classes; got one class"):
         OffsetTuner().fit(GOOD[0], [1, 1, 1], classes=[0, 1])
 

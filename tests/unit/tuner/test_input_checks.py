@@ -28,7 +28,7 @@ def said(tuner, *args, **options):
 
 
 class TestPositiveClass:
-    def test_the_frequent_one_by_default_is_doubted(self):
+    def test_the_majority_class_by_default_has_a_note(self):
         log_odds, y = drawn(rare=0)
         tuner = OffsetTuner("f1", kind="logits")
         (message,) = said(tuner, log_odds, y)
@@ -41,12 +41,12 @@ class TestPositiveClass:
         log_odds, y = drawn(rare=0)
         assert said(OffsetTuner(**{"objective": "f1", "kind": "logits"} | options), log_odds, y) == []
 
-    def test_the_rare_one_is_not(self):
+    def test_the_minority_class_has_no_note(self):
         assert said(OffsetTuner("f1", kind="logits"), *drawn()) == []
 
 
 class TestOrder:
-    def test_scores_of_the_other_class_are_doubted(self):
+    def test_scores_of_the_other_class_have_a_note(self):
         log_odds, y = drawn()
         (message,) = said(OffsetTuner(kind="logits"), -log_odds, y)
         assert message.startswith("The scores of 1 are lower in its own samples than in those of 0")
@@ -55,7 +55,7 @@ class TestOrder:
         log_odds, y = drawn()
         assert said(OffsetTuner(kind="logits"), -log_odds, y, classes=[0, 1]) == []
 
-    def test_scores_that_say_nothing_are_not_doubted(self):
+    def test_uninformative_scores_have_no_note(self):
         rng = np.random.default_rng(0)
         for _ in range(20):
             assert said(OffsetTuner(kind="logits"), rng.normal(size=100), rng.integers(0, 2, 100)) == []
@@ -76,7 +76,7 @@ class TestColumnNames:
 
 
 class TestKind:
-    def test_probabilities_for_logits_are_doubted(self):
+    def test_probabilities_for_logits_have_a_note(self):
         log_odds, y = drawn()
         proba = expit(log_odds)
         for scores in (proba, np.stack([1 - proba, proba], axis=1)):
@@ -89,12 +89,12 @@ class TestKind:
 
 
 class TestDecisions:
-    def test_a_model_without_an_error_may_have_seen_the_rows(self):
+    def test_a_model_without_an_error_may_have_seen_the_samples(self):
         y = np.repeat([0, 1], [60, 20])
         tuner = OffsetTuner("f1").fit(np.where(y == 1, 0.9, 0.1), y)
         assert any("makes no error on these samples" in note for note in tuner.notes_)
 
-    def test_one_class_for_every_row(self):
+    def test_one_class_for_every_sample(self):
         tuner = OffsetTuner("recall", kind="logits").fit(*drawn())
         assert any(note.startswith("Every sample is predicted as 1: recall alone") for note in tuner.notes_)
 
@@ -102,7 +102,7 @@ class TestDecisions:
         assert OffsetTuner("f1", kind="logits").fit(*drawn()).notes_ == []
 
 
-def test_an_untrained_model_is_told_what_to_do():
+def test_an_untrained_model_raises_an_error_with_the_remedy():
     clf = TunedOffsetClassifierCV(LogisticRegression(), cv="prefit")
     with pytest.raises(NotFittedError, match=r"cv='prefit' needs a trained estimator.*FrozenEstimator"):
         clf.fit([[0.0], [1.0]], [0, 1])

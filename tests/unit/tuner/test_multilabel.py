@@ -93,7 +93,7 @@ def test_the_default_objective_is_the_mean_over_labels(samples):
     np.testing.assert_array_equal(default.offsets_, named.offsets_)
 
 
-def test_it_holds_on_new_rows_as_foretold(rng):
+def test_it_holds_on_unseen_data_as_expected(rng):
     prior = np.array([0.4, 0.2, 0.1, 0.05, 0.03])
     y, y_new = (rng.random((3000, 5)) < prior for _ in range(2))
     scores, new = (2 * t + logit(prior) - 1 + rng.normal(size=t.shape) for t in (y, y_new))
@@ -221,7 +221,7 @@ def test_a_metric_for_each_label(samples):
         ({"objective": "f1_marco"}, "is not a known multilabel metric; there are 'balanced_accuracy'"),
         ({"objective": "imbalance_degree"}, "is not defined for multilabel targets; there are"),
         ({"objective": "roc_auc"}, "judges scores, not decisions"),
-        ({"objective": "accuracy"}, "name 'hamming'"),
+        ({"objective": "accuracy"}, "Use 'hamming'"),
         ({"objective": ImbalanceState("uniform")}, r"objective=ImbalanceState\(.*is for binary and multiclass targets"),
         ({"objective": make_scorer(f1_score)}, "objective=.*is for binary and multiclass targets"),
         ({"objective": f1_score}, "objective=.*is for binary and multiclass targets"),
@@ -266,7 +266,7 @@ Y = np.random.default_rng(1).integers(0, 2, (30, 3))
         (ODDS, [[0, 2], [1], []] * 10, "MultiLabelBinarizer makes an indicator"),
     ],
 )
-def test_hostile_rows(scores, y, message):
+def test_hostile_samples(scores, y, message):
     with pytest.raises(ValueError, match=message):
         OffsetTuner("f1_macro", kind="logits").fit(scores, y)
 
@@ -283,7 +283,7 @@ def test_columns_have_their_names(samples):
     np.testing.assert_array_equal(turned.offsets_, named.offsets_)
 
 
-def test_a_constraint_of_a_label_that_no_row_carries(samples):
+def test_a_constraint_of_a_label_that_no_sample_carries(samples):
     log_odds, y = samples[0].copy(), samples[1].copy()
     y[:, 0], log_odds[:, 0] = 0, 1
     ceiling = AtMost("false_positive_rate", 0.1, label=0)
@@ -294,15 +294,15 @@ def test_a_constraint_of_a_label_that_no_row_carries(samples):
 
 
 @pytest.mark.parametrize("name", ["f1_micro", "f1_macro", "f1_samples"])
-def test_a_single_row(name):
+def test_a_single_sample(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tuner = fit(name, scores=np.array([[-1.0, 1.0]]), y=np.array([[1, 0]]))
     np.testing.assert_array_equal(tuner.offsets_interval_, np.zeros((2, 2)))
 
 
-def test_no_score_of_few_rows_is_certain(rng):
-    """Where all held-out rows are right the interval of a mean over rows leaves room for those that are not."""
+def test_no_score_of_few_samples_is_certain(rng):
+    """If all decisions on validation folds are right, the interval of a mean over samples is still wider than zero."""
     right, held = 0, 0
     for _ in seeds(60, quick=15):
         y = (rng.random((50, 3)) < 0.5).astype(int)
@@ -326,7 +326,7 @@ def test_probabilities_are_checked_label_by_label(samples):
         fit(scores=[np.full((250, 2), 0.4)] * 4, y=samples[1], kind="proba")
 
 
-def test_labels_of_no_row_and_of_few(samples):
+def test_labels_of_no_sample_and_of_few(samples):
     odds, y = samples[0], samples[1].copy()
     y[:, 0], y[:, 1] = 0, np.arange(len(y)) < 4
     with pytest.warns(FewRowsWarning, match="'bee' has 4"):
@@ -335,7 +335,7 @@ def test_labels_of_no_row_and_of_few(samples):
     assert any(note.startswith("No sample carries the labels of ['ant']") for note in tuner.notes_)
 
 
-def test_what_is_hardly_meant_is_said(samples):
+def test_suspicious_scores_have_a_warning_or_a_note(samples):
     odds, y = samples
     with pytest.warns(SkimbalanceWarning, match="logits are all between 0 and 1"):
         fit(scores=expit(odds), y=y)

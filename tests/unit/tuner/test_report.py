@@ -15,7 +15,7 @@ from skimbalance.metrics import FBeta
 
 
 def drawn(n_classes, n_samples=200, seed=0):
-    """Logits and labels, the first classes the rarest, as strings that HTML has to escape."""
+    """Logits and labels, the first classes the smallest, as strings that HTML has to escape."""
     rng = np.random.default_rng(seed)
     prior = np.arange(1, n_classes + 1)
     codes = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_samples, p=prior / prior.sum())])
@@ -29,7 +29,7 @@ def fitted(*args, n_classes=3, **options):
     return OffsetTuner(*args, kind="logits", **options).fit(logits, y)
 
 
-def test_it_tells_what_was_asked_and_what_was_reached():
+def test_it_has_the_settings_and_the_result():
     floor = AtLeast("recall", 0.6, confidence=0.8)
     tuner = fitted("f1", n_classes=2, pos_label="<001>", constraints=[floor])
     facts = dict(tuner.report().facts)
@@ -94,7 +94,7 @@ def test_the_threshold_on_logits_is_on_their_logistic_function():
     assert facts["Threshold"].endswith(": <001> is predicted where the logistic function of its score is at least this")
 
 
-def test_each_class_has_a_line_the_rarest_first():
+def test_each_class_has_a_line_from_the_smallest():
     tuner = fitted("f1_macro")
     profile = tuner.class_profile_
     assert profile.held_out
@@ -116,7 +116,7 @@ def test_objectives_go_by_the_name_that_users_write(objective, name):
     assert dict(tuner.report().facts)["Objective"].startswith(name)
 
 
-def test_what_was_not_computed_is_not_told():
+def test_the_report_omits_what_was_not_computed():
     report = fitted("f1_macro", estimate="empirical", confidence_level=None).report()
     assert "Expected on unseen data" not in dict(report.facts)
     assert "interval" not in report.header
@@ -124,12 +124,12 @@ def test_what_was_not_computed_is_not_told():
     assert "on the samples of the fit" in report.about
 
 
-def test_a_state_is_told_by_its_distance():
+def test_the_report_of_a_state_has_its_distance():
     facts = dict(fitted(ImbalanceState("uniform")).report().facts)
     assert "from the target" in facts["Expected on unseen data"]
 
 
-def test_text_keeps_to_the_rarest_of_many_classes_and_html_has_all():
+def test_text_has_the_smallest_of_many_classes_and_html_has_all():
     with pytest.warns(FewRowsWarning):
         report = fitted("f1_macro", n_classes=40, estimate="plugin").report()
     assert "10 classes with more samples are left out" in " ".join(str(report).split())

@@ -16,7 +16,7 @@ from skimbalance.metrics import Cost, FBeta
 from skimbalance.metrics._functions import score_labels
 from skimbalance.metrics.registry import METRICS
 
-pytestmark = pytest.mark.usefixtures("few_leaps")
+pytestmark = pytest.mark.usefixtures("few_restarts")
 
 """A single search for the optimum on the samples of the fit."""
 
@@ -64,7 +64,7 @@ class TestKinds:
                 tuner.predict_proba(given[kind]), tuners["proba"].predict_proba(proba), atol=1e-6
             )
 
-    def test_one_column_for_two_classes(self):
+    def test_one_column_for_binary_problems(self):
         proba, y = draw(4, 2)
         p = proba[:, 1]
         given = {"proba": p, "log_proba": np.log(p), "logits": np.log(p) - np.log1p(-p)}
@@ -137,7 +137,7 @@ def test_weights_count_in_the_score():
 
 
 @pytest.mark.parametrize("outlier", [1e4, 1e6])
-def test_an_outlier_does_not_blur_the_other_rows(outlier):
+def test_an_outlier_does_not_blur_the_other_samples(outlier):
     rng = np.random.default_rng(0)
     logits = np.r_[rng.normal(size=200), outlier, -outlier].astype(np.float32)
     y = np.r_[(rng.random(200) < 1 / (1 + np.exp(-2 * logits[:200]))).astype(int), 1, 0]
@@ -183,8 +183,8 @@ def test_scores_of_any_temperature_are_tuned_alike():
     assert max(scores) - min(scores) < 0.01
 
 
-def test_what_no_class_predicts_is_not_foretold():
-    """With 500 classes, most of them never hit on held-out rows, the score foretold is about what it is."""
+def test_the_expected_score_is_low_where_most_classes_have_no_true_positives():
+    """Most of 200 classes have no true positive on validation folds."""
     rng = np.random.default_rng(0)
     y = np.concatenate([np.arange(200), rng.integers(0, 200, 400)])
     scores = rng.normal(size=(600, 200))
@@ -298,7 +298,7 @@ class TestConventions:
 class TestClassPrior:
     """Where the rows to be predicted have other shares of the classes, every metric is theirs."""
 
-    def test_it_weighs_the_rows(self):
+    def test_it_weighs_the_samples(self):
         proba, y = draw(0, 3, n_samples=300)
         prior = np.array([0.2, 0.3, 0.5])
         shares = np.unique(y, return_counts=True)[1] / 300
@@ -323,7 +323,7 @@ class TestClassPrior:
         expected = OffsetTuner("balanced_accuracy").fit(proba, y, sample_weight=weights)
         assert tuner.in_sample_score_ == pytest.approx(expected.in_sample_score_, abs=0.05)
 
-    def test_classes_without_rows_are_left_out(self):
+    def test_classes_without_samples_are_left_out(self):
         proba, y = draw(2, 3)
         kept = y != "cat"
         tuner = OffsetTuner("accuracy", class_prior=[0.4, 0.3, 0.3]).fit(proba[kept], y[kept], classes=NAMES[:3])

@@ -79,7 +79,7 @@ def test_threads_change_nothing(problem, name):
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)
-def test_labels_apart_are_tuned_as_two_classes(problem, estimate):
+def test_separate_labels_are_tuned_as_binary_problems(problem, estimate):
     log_odds, indicator = (part[:, :3] for part in problem)  # more are drawn together
     tuner = OffsetTuner("f1", kind="logits", estimate=estimate)
     fit = fit_multilabel(log_odds, indicator, metric="f1_macro", estimate=estimate, seed=tuner._seed())
@@ -105,7 +105,7 @@ def test_nothing_to_tune_at_all(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_rare_labels_are_warned_about(rng, name):
+def test_labels_with_few_samples_issue_a_warning(rng, name):
     log_odds, indicator = drawn_problem(rng, n_samples=100, n_labels=3)
     indicator[:, 1] = False
     indicator[:3, 1] = True

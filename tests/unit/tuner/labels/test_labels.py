@@ -70,7 +70,7 @@ def test_decisions_are_those_above_one_half(rng):
     assert 0 < rule.proba(np.full((1, 4), -1e4)).max() < 1e-300
 
 
-def test_a_label_is_decided_as_two_classes_are(rng):
+def test_a_label_is_decided_as_a_binary_problem(rng):
     odds = rng.normal(size=200)
     y = odds + rng.normal(size=200) > 1
     tuner = OffsetTuner("f1", kind="logits", estimate="empirical", confidence_level=None).fit(odds, y)

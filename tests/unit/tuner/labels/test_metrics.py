@@ -83,7 +83,7 @@ def test_every_name_has_a_metric(rng):
     ("objective", "says"),
     [
         ("f1", "needs an average over labels, such as 'f1_macro'"),
-        ("accuracy", "name 'hamming'"),
+        ("accuracy", "Use 'hamming'"),
         ("imbalance_degree", "not defined for multilabel targets"),
         ("roc_auc", "judges scores"),
         ([FBeta()], "a metric for each of 3 labels"),
