@@ -28,7 +28,7 @@ class Family(NamedTuple):
 FAMILIES = {
     "plain": Family(5, "plain", "classifiers and nets trained on the data as they are"),
     "weights": Family(2, "weights", "classifiers trained with balanced class weights"),
-    "resampled": Family(2, "resampled", "classifiers trained on data after SMOTE, random over- or undersampling"),
+    "resampled": Family(1, "resampled", "classifiers trained on data after SMOTE, random over- or undersampling"),
     "miscalibrated": Family(2, "miscalibrated", "naive Bayes, AdaBoost, linear SVM, overfitted boosted trees"),
     "other_prior": Family(2, "other prior", "nets trained on balanced classes, with imbalanced tuning samples"),
     "zero_shot": Family(2, "zero-shot", "a language model without examples, with imbalanced tuning samples"),
@@ -39,11 +39,7 @@ FAMILIES = {
     },
 }
 
-SMALL_MODELS = {
-    "plain": ("logistic", "forest", "lightgbm"),
-    "weights": ("logistic_weights", "forest_weights"),
-    "miscalibrated": ("naive_bayes", "overfitted"),
-}
+SMALL_MODELS = {"plain": ("logistic", "lightgbm"), "weights": ("forest_weights",), "miscalibrated": ("naive_bayes",)}
 """The classifiers of small problems, by the origin of their scores."""
 
 DRAWN = {

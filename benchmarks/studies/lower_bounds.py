@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 
-from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
+from benchmarks.baselines._stored import StoredScores
 from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
 from benchmarks.script import options, progress, report
 from skimbalance import OffsetTuner
