@@ -4,7 +4,7 @@
 computed again.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +26,11 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "plain": Family(5, "plain", "classifiers and nets trained on the data as they are"),
-    "weights": Family(2, "weights", "classifiers trained with balanced class weights"),
+    "plain": Family(len(SEEDS), "plain", "classifiers and nets trained on the data as they are"),
+    "weights": Family(1, "weights", "classifiers trained with balanced class weights"),
     "resampled": Family(1, "resampled", "classifiers trained on data after SMOTE, random over- or undersampling"),
-    "miscalibrated": Family(2, "miscalibrated", "naive Bayes, AdaBoost, linear SVM, overfitted boosted trees"),
-    "other_prior": Family(2, "other prior", "nets trained on balanced classes, with imbalanced tuning samples"),
+    "miscalibrated": Family(1, "miscalibrated", "naive Bayes, AdaBoost, linear SVM, overfitted boosted trees"),
+    "other_prior": Family(1, "other prior", "nets trained on balanced classes, with imbalanced tuning samples"),
     "zero_shot": Family(2, "zero-shot", "a language model without examples, with imbalanced tuning samples"),
     "multilabel": Family(1, "multilabel", "classifiers for each label of multilabel data"),
     **{
@@ -54,19 +54,19 @@ MULTILABEL = ("enron", "medical")
 def all_problems(
     folder: Path,
     *,
-    seeds: Collection[int] = SEEDS,
+    seeds: Iterable[int] | None = None,
     sets: Collection[str] | None = None,
     families: Collection[str] | None = None,
     cached_only: bool = False,
 ) -> Iterator[TuningProblem]:
-    """Yield the problems of these seeds, data sets and families; None means all of them.
+    """Yield the problems of these seeds, data sets and families; None means all of them, and the seeds of each family.
 
     Seeds are the outer loop of a family, so that an early look at the results sees all data sets. With `cached_only`,
     problems whose scores are not cached are left out. Otherwise they are computed.
     """
     for family in FAMILIES if families is None else families:
         size = int(family.removeprefix(SMALL)) if family.startswith(SMALL) else None
-        for seed in sorted(set(seeds) & set(range(FAMILIES[family].seeds))):
+        for seed in range(FAMILIES[family].seeds) if seeds is None else seeds:
             for source in _sources(Path(folder), family, seed):
                 if (sets is None or source.data in sets) and (source.is_cached or not cached_only):
                     problem = source.load()

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.baselines import ScoreEstimate
-from benchmarks.leaderboard.problems import TuningProblem
+from benchmarks.leaderboard.problems import FAMILIES, TuningProblem
 from benchmarks.script import CACHE, write_csv, write_whole
 
 __all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
@@ -91,10 +91,16 @@ def metrics_of(n_classes: int, metrics: Sequence[str]) -> list[str]:
     return [metric for metric in metrics if n_classes == 2 or metric != "f1"]
 
 
-def load(*, seeds: int, sets: Collection[str] | None, families: Collection[str]) -> list[Results]:
-    """Return the stored problems of these families, of these data sets and of the first `seeds` seeds."""
+def load(*, seeds: int | None, sets: Collection[str] | None, families: Collection[str]) -> list[Results]:
+    """Return the stored problems of these families and data sets, and of the first seeds, as many as the family has."""
     found = (Results.read(path) for path in sorted(FOLDER.glob("*.json")))
-    return [r for r in found if r.seed < seeds and r.family in families and (sets is None or r.data in sets)]
+    return [
+        results
+        for results in found
+        if results.family in families
+        and results.seed < (FAMILIES[results.family].seeds if seeds is None else seeds)
+        and (sets is None or results.data in sets)
+    ]
 
 
 def write_runs(path: Path, problems: Sequence[Results], metrics: Sequence[str], methods: Collection[str]) -> None:

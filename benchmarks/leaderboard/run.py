@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from benchmarks import baselines
-from benchmarks.leaderboard.problems import FAMILIES, SEEDS, TuningProblem, all_problems
+from benchmarks.leaderboard.problems import FAMILIES, TuningProblem, all_problems
 from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results, load, metrics_of, write_runs
 from benchmarks.leaderboard.summary import read_summary, summarise, write_summary
 from benchmarks.leaderboard.table import family_page, page, sentences
@@ -102,7 +102,8 @@ def run(asked: argparse.Namespace) -> None:
     for results in load(seeds=asked.seeds, sets=asked.sets, families=asked.families) if asked.redo else ():
         results.drop(asked.metrics, asked.redo)
         results.write()
-    problems = list(all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets, families=asked.families))
+    seeds = None if asked.seeds is None else range(asked.seeds)
+    problems = list(all_problems(asked.data, seeds=seeds, sets=asked.sets, families=asked.families))
     if not problems:
         sys.exit(f"no problems in {asked.data}" + (f" of {', '.join(asked.sets)}" if asked.sets else ""))
     unfinished = [p for p in problems if any(Results.of(p).missing(asked.metrics, asked.methods))]
@@ -112,7 +113,8 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options(__doc__, data="the data sets", seeds=len(SEEDS), sets=True, jobs=2, writes="the summary")
+    parser = options(__doc__, data="the data sets", sets=True, jobs=2, writes="the summary")
+    parser.add_argument("--seeds", type=int, help="number of seeds (default: that of each family)")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="only these families")
     parser.add_argument("--metrics", nargs="+", choices=baselines.OBJECTIVES, default=list(baselines.OBJECTIVES))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
