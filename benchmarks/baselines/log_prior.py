@@ -43,7 +43,7 @@ class TunedLogPrior(Baseline):
 
 
 class SignedLogPrior(TunedLogPrior):
-    """The same with tau from -2 to 2; scores of rebalanced classifiers need a negative one."""
+    """The same offsets with tau from -2 to 2: scores of rebalanced classifiers need a negative one."""
 
     name = "offsets -tau log prior, tau tuned from -2 to 2"
     grid = _SIGNED_GRID
