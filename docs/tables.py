@@ -49,10 +49,10 @@ def write_all(folder: Path) -> None:
 
 
 def quality() -> str:
-    """Return mean test scores of the leaderboard, a line for each of its tables."""
+    """Return mean test scores of the leaderboard for plain scores, a line for each table."""
     lines = []
     tables: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-    for row in _rows("leaderboard.csv"):
+    for row in (row for row in _rows("leaderboard.csv") if row["family"] == "plain"):
         tables.setdefault((row["group"], row["metric"]), {})[row["method"]] = row
     for (group, metric), methods in sorted(tables.items(), key=lambda item: _order(*item[0])):
         others = [row for method, row in methods.items() if row["name"].split(",")[0].split(" (")[0] != "skimbalance"]

@@ -2,13 +2,17 @@
 
 from benchmarks.baselines._base import Baseline, Fitted, ScoreEstimate
 from benchmarks.baselines._metrics import OBJECTIVES, value_of
+from benchmarks.baselines.calibrated import CalibratedIsotonic, CalibratedSigmoid, CalibratedTemperature
+from benchmarks.baselines.cw_plugin import CWPlugin
 from benchmarks.baselines.ghost import Ghost
-from benchmarks.baselines.log_prior import LogPrior, TunedLogPrior
+from benchmarks.baselines.log_prior import LogPrior, SignedLogPrior, TunedLogPrior
 from benchmarks.baselines.offset_tuner import BiasAdjustment, OffsetTunerEmpirical, OffsetTunerPlugin, OffsetTunerRobust
 from benchmarks.baselines.optimal_cutoffs import OptimalCutoffs, OptimalCutoffsAscent
+from benchmarks.baselines.repair import RepairClasswise
 from benchmarks.baselines.scipy_differential_evolution import ScipyDifferentialEvolution
 from benchmarks.baselines.sklearn_precision_recall_curve import SklearnPrecisionRecallCurve
 from benchmarks.baselines.sklearn_tuned_threshold import SklearnTunedThreshold
+from benchmarks.baselines.threshold_opt import ThresholdOpt
 from benchmarks.baselines.tune_thresholds import TuneThresholds
 from benchmarks.baselines.untuned import Untuned
 from benchmarks.baselines.xcolumns_frank_wolfe import XColumnsFrankWolfe, XColumnsFrankWolfePrior
@@ -17,6 +21,10 @@ __all__ = [
     "OBJECTIVES",
     "Baseline",
     "BiasAdjustment",
+    "CWPlugin",
+    "CalibratedIsotonic",
+    "CalibratedSigmoid",
+    "CalibratedTemperature",
     "Fitted",
     "Ghost",
     "LogPrior",
@@ -25,10 +33,13 @@ __all__ = [
     "OffsetTunerRobust",
     "OptimalCutoffs",
     "OptimalCutoffsAscent",
+    "RepairClasswise",
     "ScipyDifferentialEvolution",
     "ScoreEstimate",
+    "SignedLogPrior",
     "SklearnPrecisionRecallCurve",
     "SklearnTunedThreshold",
+    "ThresholdOpt",
     "TuneThresholds",
     "TunedLogPrior",
     "Untuned",

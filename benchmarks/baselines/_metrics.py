@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["OBJECTIVES", "value_of"]
+__all__ = ["OBJECTIVES", "value_of", "value_of_counts"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -74,4 +74,9 @@ def value_of(
     hits = np.bincount(y[hit], weights=None if weight is None else weight[hit], minlength=n_classes)
     support = np.bincount(y, weights=weight, minlength=n_classes)
     predicted = np.bincount(decisions, weights=weight, minlength=n_classes)
+    return value_of_counts(objective, hits, support, predicted)
+
+
+def value_of_counts(objective: str, hits: Vector, support: Vector, predicted: Vector) -> float:
+    """Return the metric of counts or expected counts: hits, samples and predictions of each class."""
     return float(_BY_COUNTS[objective](hits, support, predicted))

@@ -1,27 +1,12 @@
 """scikit-learn's TunedThresholdClassifierCV on stored scores."""
 
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-
-from benchmarks.baselines._base import Baseline, Codes, Fitted, Proba, two_columns
+from benchmarks.baselines._base import Baseline, Codes, Fitted, Proba
 from benchmarks.baselines._metrics import value_of
+from benchmarks.baselines._stored import StoredScores
 
-__all__ = ["SklearnTunedThreshold", "StoredScores"]
-
-
-class StoredScores(ClassifierMixin, BaseEstimator):
-    """A classifier whose one feature is the probability of class 1."""
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Set the classes."""
-        self.classes_ = np.array([0, 1])
-        return self
-
-    def predict_proba(self, X: Any) -> Proba:
-        """Return one minus the feature, and the feature."""
-        return two_columns(X[:, 0])
+__all__ = ["SklearnTunedThreshold"]
 
 
 class SklearnTunedThreshold(Baseline):

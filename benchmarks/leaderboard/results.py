@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.baselines import ScoreEstimate
-from benchmarks.leaderboard.problems import TuningProblem
+from benchmarks.leaderboard.problems import FAMILIES, TuningProblem
 from benchmarks.script import CACHE, write_csv, write_whole
 
 __all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
@@ -32,6 +32,8 @@ class Cell:
 class Results:
     """All cells of a problem, by metric and method, and what the summary needs of the problem."""
 
+    name: str
+    family: str
     data: str
     model: str
     seed: int
@@ -44,7 +46,8 @@ class Results:
     def of(cls, problem: TuningProblem) -> "Results":
         """Return what is stored of a problem, nothing if it is of other samples."""
         smallest = min(int((problem.y == c).sum()) for c in range(problem.n_classes))
-        fresh = cls(problem.data, problem.model, problem.seed, len(problem.y), problem.n_classes, smallest)
+        about = problem.name, problem.family, problem.data, problem.model, problem.seed
+        fresh = cls(*about, len(problem.y), problem.n_classes, smallest)
         if fresh.path.exists():
             stored = cls.read(fresh.path)
             if (stored.n_samples, stored.smallest_class) == (fresh.n_samples, fresh.smallest_class):
@@ -64,7 +67,7 @@ class Results:
     @property
     def path(self) -> Path:
         """The problem's file."""
-        return FOLDER / f"{self.data}-{self.model}-{self.seed}.json"
+        return FOLDER / f"{self.name}.json"
 
     def write(self) -> None:
         """Store the results."""
@@ -88,17 +91,23 @@ def metrics_of(n_classes: int, metrics: Sequence[str]) -> list[str]:
     return [metric for metric in metrics if n_classes == 2 or metric != "f1"]
 
 
-def load(*, seeds: int, sets: Collection[str] | None) -> list[Results]:
-    """Return the stored problems of these data sets and of the first `seeds` seeds."""
+def load(*, seeds: int | None, sets: Collection[str] | None, families: Collection[str]) -> list[Results]:
+    """Return the stored problems of these families and data sets, and of the first seeds, as many as the family has."""
     found = (Results.read(path) for path in sorted(FOLDER.glob("*.json")))
-    return [r for r in found if r.seed < seeds and (sets is None or r.data in sets)]
+    return [
+        results
+        for results in found
+        if results.family in families
+        and results.seed < (FAMILIES[results.family].seeds if seeds is None else seeds)
+        and (sets is None or results.data in sets)
+    ]
 
 
 def write_runs(path: Path, problems: Sequence[Results], metrics: Sequence[str], methods: Collection[str]) -> None:
     """Write every score: a line for each problem and metric, a column for each method."""
     lines = []
     for problem in problems:
-        facts = {name: value for name, value in vars(problem).items() if name != "cells"}
+        facts = {name: value for name, value in vars(problem).items() if name not in ("name", "cells")}
         for metric in metrics_of(problem.n_classes, metrics):
             cells = problem.cells.get(metric, {})
             scores = {method: cells[method].score if method in cells else None for method in methods}

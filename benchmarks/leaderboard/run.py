@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from benchmarks import baselines
-from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
+from benchmarks.leaderboard.problems import FAMILIES, TuningProblem, all_problems
 from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results, load, metrics_of, write_runs
 from benchmarks.leaderboard.summary import read_summary, summarise, write_summary
-from benchmarks.leaderboard.table import page, sentences
+from benchmarks.leaderboard.table import family_page, page, sentences
 from benchmarks.script import command, in_processes, options, write_whole
 
 CAP_S = 5.0
@@ -28,9 +28,15 @@ METHODS: dict[str, baselines.Baseline] = {
     "untuned": baselines.Untuned(),
     "prior": baselines.LogPrior(),
     "tau": baselines.TunedLogPrior(),
+    "tau_signed": baselines.SignedLogPrior(),
     "robust": baselines.OffsetTunerRobust(),
     "plugin": baselines.OffsetTunerPlugin(),
     "empirical": baselines.OffsetTunerEmpirical(),
+    "sigmoid": baselines.CalibratedSigmoid(),
+    "isotonic": baselines.CalibratedIsotonic(),
+    "temperature": baselines.CalibratedTemperature(),
+    "cw_plugin": baselines.CWPlugin(),
+    "repair": baselines.RepairClasswise(),
     "bias_adjustment": baselines.BiasAdjustment(),
     "sklearn": baselines.SklearnTunedThreshold(),
     "ghost": baselines.Ghost(),
@@ -38,6 +44,7 @@ METHODS: dict[str, baselines.Baseline] = {
     "optimal_cutoffs_ascent": baselines.OptimalCutoffsAscent(),
     "xcolumns": baselines.XColumnsFrankWolfe(),
     "xcolumns_prior": baselines.XColumnsFrankWolfePrior(),
+    "threshold_opt": baselines.ThresholdOpt(),
     "tunethresholds": baselines.TuneThresholds(CAP_S, counted=True),
     "evolution": baselines.ScipyDifferentialEvolution(CAP_S),
 }
@@ -92,10 +99,11 @@ def warm_up(methods: Collection[str]) -> None:
 
 def run(asked: argparse.Namespace) -> None:
     """Compute what is missing; first drop what is to be computed again."""
-    for results in load(seeds=asked.seeds, sets=asked.sets) if asked.redo else ():
+    for results in load(seeds=asked.seeds, sets=asked.sets, families=asked.families) if asked.redo else ():
         results.drop(asked.metrics, asked.redo)
         results.write()
-    problems = list(all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets))
+    seeds = None if asked.seeds is None else range(asked.seeds)
+    problems = list(all_problems(asked.data, seeds=seeds, sets=asked.sets, families=asked.families))
     if not problems:
         sys.exit(f"no problems in {asked.data}" + (f" of {', '.join(asked.sets)}" if asked.sets else ""))
     unfinished = [p for p in problems if any(Results.of(p).missing(asked.metrics, asked.methods))]
@@ -105,7 +113,9 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = options(__doc__, data="the data sets", seeds=len(SEEDS), sets=True, jobs=2, writes="the summary")
+    parser = options(__doc__, data="the data sets", sets=True, jobs=2, writes="the summary")
+    parser.add_argument("--seeds", type=int, help="number of seeds (default: that of each family)")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="only these families")
     parser.add_argument("--metrics", nargs="+", choices=baselines.OBJECTIVES, default=list(baselines.OBJECTIVES))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--against", choices=METHODS, default="robust", help="compare all others with this method")
@@ -113,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--summary-only", action="store_true", help="run nothing, summarise what is stored")
     parser.add_argument("--from-csv", type=Path, metavar="PATH", help="run nothing, use this summary")
     parser.add_argument("--runs", type=Path, metavar="PATH", help="write every score to this file")
-    parser.add_argument("--table", type=Path, metavar="PATH", help="write the tables to this file, as Markdown")
+    parser.add_argument(
+        "--table", type=Path, metavar="PATH", help="write the page here, its tables by family next to it"
+    )
     return parser
 
 
@@ -127,15 +139,19 @@ def main() -> None:
     else:
         if not asked.summary_only:
             run(asked)
-        problems = load(seeds=asked.seeds, sets=asked.sets)
+        problems = load(seeds=asked.seeds, sets=asked.sets, families=asked.families)
         tables = summarise(problems, asked.metrics, methods, against=asked.against)
         if asked.runs:
             write_runs(asked.runs, problems, asked.metrics, asked.methods)
     if asked.csv:
         write_summary(asked.csv, tables)
     if asked.table:
-        made_by = command("leaderboard.run", parser, asked, ("seeds", "sets", "metrics", "methods", "against", "table"))
-        write_whole(asked.table, page(tables, methods, command=made_by))
+        made_by = command(
+            "leaderboard.run", parser, asked, ("seeds", "sets", "families", "metrics", "methods", "against", "table")
+        )
+        families = asked.table.with_stem(f"{asked.table.stem}_families")
+        write_whole(asked.table, page(tables, methods, command=made_by, families=families.name))
+        write_whole(families, family_page(tables))
     print("\n".join(sentences(tables)))
 
 

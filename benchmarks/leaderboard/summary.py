@@ -1,11 +1,12 @@
-"""A table for each group of problems and metric, with a line for each method: means, ranks, tests and coverage."""
+"""A table for each family, group and metric, with a line for each method: means, ranks, tests and coverage."""
 
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import groupby
+from itertools import groupby, product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy.typing as npt
 from scipy.stats import rankdata, wilcoxon
 
 from benchmarks.baselines import Baseline
+from benchmarks.leaderboard.problems import FAMILIES
 from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results
 from benchmarks.script import read_csv, rounded, write_csv
 
 __all__ = [
+    "ALL",
     "EXACT",
+    "GROUPS",
     "LEVEL",
     "SAME",
     "SLACK",
@@ -30,6 +34,9 @@ __all__ = [
     "summarise",
     "write_summary",
 ]
+
+ALL = "all"
+"""The family of the tables over all families."""
 
 GROUPS = ("binary", "multiclass")
 SLACK = 0.005
@@ -87,8 +94,9 @@ class Line:
 
 @dataclass
 class Table:
-    """The methods that ran on some problem of a group for a metric, and those that ran on none."""
+    """The methods that ran on some problem of a family and group for a metric, and those that ran on none."""
 
+    family: str
     group: str
     metric: str
     problems: int
@@ -111,32 +119,48 @@ class Table:
 def summarise(
     problems: Sequence[Results], metrics: Sequence[str], methods: Mapping[str, Baseline], *, against: str
 ) -> list[Table]:
-    """Return a table for each group and metric that has results."""
+    """Return a table for each family, group and metric that has results, first those over all families."""
+    families = [family for family in FAMILIES if any(r.family == family for r in problems)]
     tables = []
-    for group in GROUPS:
-        members = [r for r in problems if (r.n_classes == 2) == (group == GROUPS[0])]
-        for metric in metrics:
-            of_metric = [r for r in members if r.cells.get(metric)]
-            table = _table(group, metric, of_metric, methods, against=against)
-            if table.lines:
-                tables.append(table)
+    for family, group, metric in product([ALL, *families] if len(families) > 1 else families, GROUPS, metrics):
+        of_metric = [
+            results
+            for results in problems
+            if family in (ALL, results.family)
+            and (results.n_classes == 2) == (group == GROUPS[0])
+            and results.cells.get(metric)
+        ]
+        lines, absent, complete = _lines(of_metric, metric, _tried(of_metric, metric, methods, family), against=against)
+        if lines:
+            n_sets = len({results.data for results in complete})
+            tables.append(Table(family, group, metric, len(complete), n_sets, against, lines, absent))
     return tables
 
 
-def _table(group: str, metric: str, problems: list[Results], methods: Mapping[str, Baseline], *, against: str) -> Table:
-    """Summarise the problems that were tried with each method that ran anywhere."""
+def _tried(
+    problems: Sequence[Results], metric: str, methods: Mapping[str, Baseline], family: str
+) -> Mapping[str, Baseline]:
+    """Return the methods of a table: over all families, those that were tried on all problems."""
+    if family != ALL:
+        return methods
+    return {m: method for m, method in methods.items() if all(m in r.cells[metric] for r in problems)}
+
+
+def _lines(
+    problems: Sequence[Results], metric: str, methods: Mapping[str, Baseline], *, against: str
+) -> tuple[list[Line], list[Line], list[Results]]:
+    """Return the methods that ran, by rank, those that did not, and the problems that were tried with each of them."""
     found = {m: [r.cells[metric][m] for r in problems if m in r.cells[metric]] for m in methods}
     shown = [m for m, cells in found.items() if any(cell.state == RAN for cell in cells)]
     absent = [Line(m, methods[m].name, **_states(found[m])) for m in methods if found[m] and m not in shown]
     complete = [r for r in problems if all(m in r.cells[metric] for m in shown)]
     if not (complete and shown):
-        return Table(group, metric, 0, 0, against, [])
+        return [], absent, []
     cells = {m: [r.cells[metric][m] for r in complete] for m in shown}
-    lines = _lines(complete, cells, methods)
+    lines = _summaries(complete, cells, methods)
     if against in cells:
         _compare(lines, cells, complete, against=against)
-    n_sets = len({results.data for results in complete})
-    return Table(group, metric, len(complete), n_sets, against, sorted(lines, key=lambda line: line.rank), absent)
+    return sorted(lines, key=lambda line: line.rank), absent, complete
 
 
 def _scores(cells: Sequence[Cell]) -> Vector:
@@ -147,7 +171,7 @@ def _seconds(cells: Sequence[Cell]) -> Vector:
     return np.array([math.nan if cell.seconds is None else cell.seconds for cell in cells])
 
 
-def _lines(
+def _summaries(
     problems: Sequence[Results], cells: Mapping[str, Sequence[Cell]], methods: Mapping[str, Baseline]
 ) -> list[Line]:
     scores = {method: _scores(of_method) for method, of_method in cells.items()}
@@ -265,7 +289,7 @@ def write_summary(path: Path, tables: Sequence[Table]) -> None:
     """Write a line for each table and method."""
     lines = []
     for table in tables:
-        about = {"group": table.group, "metric": table.metric, "problems": table.problems, "sets": table.sets}
+        about = {name: getattr(table, name) for name in ("family", "group", "metric", "problems", "sets")}
         lines += [about | {name: _shown(x) for name, x in rounded(vars(line)).items()} for line in _all_lines(table)]
     write_csv(path, lines)
 
@@ -283,12 +307,12 @@ def _shown(value: object) -> object:
 def read_summary(path: Path, *, against: str) -> list[Table]:
     """Return the tables of a file that `write_summary` wrote."""
     tables = []
-    for (group, metric), rows in groupby(read_csv(path), key=lambda row: (row["group"], row["metric"])):
+    for of_table, rows in groupby(read_csv(path), key=itemgetter("family", "group", "metric")):
         found = list(rows)
         lines = [Line(**{f.name: _parsed(row[f.name], f.type) for f in fields(Line)}) for row in found]
         numbers = int(found[0]["problems"]), int(found[0]["sets"])
         ran, absent = ([line for line in lines if bool(line.ran) is some] for some in (True, False))
-        tables.append(Table(group, metric, *numbers, against, ran, absent))
+        tables.append(Table(*of_table, *numbers, against, ran, absent))
     return tables
 
 

@@ -4,13 +4,15 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from statistics import fmean
+from typing import NamedTuple
 
 from benchmarks.baselines import Baseline
-from benchmarks.leaderboard.problems import MODELS, SEEDS
-from benchmarks.leaderboard.summary import EXACT, LEVEL, SLACK, WELL_POPULATED, Line, Table
+from benchmarks.leaderboard.problems import FAMILIES
+from benchmarks.leaderboard.summary import ALL, EXACT, GROUPS, LEVEL, SLACK, WELL_POPULATED, Line, Table
 from benchmarks.script import markdown
 
-__all__ = ["page", "sentences"]
+__all__ = ["family_page", "page", "sentences"]
 
 METRICS = {
     "f1": "F1 of the minority class",
@@ -20,14 +22,16 @@ METRICS = {
     "matthews_corrcoef": "Matthews correlation",
 }
 
-_INTRODUCTION = f"""# Leaderboard
+_INTRODUCTION = """# Leaderboard
 
 Each method tunes its decisions on one sample and is scored on unseen data. Neither the classifier nor the method has
-used the test samples. All methods get the same probabilities. In binary problems class 1 is the minority class. The
-nets have as many test samples of each class. There, samples are weighted so that the class priors are those of the
-tuning samples. Classifiers: {", ".join(MODELS)}, and nets; up to {len(SEEDS)} seeds.
+used the test samples. All methods get the same probabilities. In binary problems class 1 is the minority class. Some
+test samples have other class priors than the tuning samples. They are weighted to the priors of the tuning samples.
 
-The tables are sorted by mean rank:
+Problems form families by the origin of their scores:
+"""
+
+_COLUMNS = f"""The tables are sorted by mean rank:
 
 - **mean**: mean test score over the problems on which the method ran (†: not all).
 - **rank**: mean rank among the methods of the table. 1 is best; equal scores share a rank. A method without a score is
@@ -40,6 +44,12 @@ The tables are sorted by mean rank:
   Holm's method for all comparisons of the table. **n.s.**: not significant, p is {LEVEL:g} or larger.
 """
 
+_OVERVIEW = """## Overview
+
+Cells are the mean score and the mean rank of a method, both averaged over the metrics. The best are bold. †: the method
+did not run on all problems. -: it did not run for all metrics. The tables of each family are on
+[a page of their own]({families})."""
+
 _ESTIMATES = f"""`score_` and `score_interval_` estimate the score on unseen data from the tuning samples alone.
 
 - **coverage**: how often the 90% interval contains the test score.
@@ -49,12 +59,13 @@ _ESTIMATES = f"""`score_` and `score_interval_` estimate the score on unseen dat
 - **x {EXACT}**: time of a fit as a multiple of that of the in-sample optimum, median over the problems."""
 
 
-def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: str) -> str:
-    """Return the whole page."""
+def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: str, families: str) -> str:
+    """Return the page with the overview and the tables over all families; `families` is the file of the other page."""
     versions = {line.method: line.versions for table in tables for line in table.lines}
     libraries = {each for found in versions.values() for each in found.split(", ")}
     libraries |= {f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn")}
-    largest = {table.group: (table.problems, table.sets) for table in sorted(tables, key=lambda table: table.problems)}
+    first = _first(tables)
+    largest = {table.group: (table.problems, table.sets) for table in sorted(first, key=lambda table: table.problems)}
     n_problems, n_sets = (sum(numbers) for numbers in zip(*largest.values(), strict=True))
     what = [
         [methods[method].name, versions[method], (type(methods[method]).__doc__ or "").splitlines()[0]]
@@ -63,14 +74,84 @@ def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: s
     ]
     parts = [
         _INTRODUCTION,
+        "\n".join(f"- **{FAMILIES[name].name}**: {FAMILIES[name].scores}." for name in _families(tables)),
         f"Made by `{command}`: {n_problems} problems from {n_sets} data sets.",
         f"Versions: Python {platform.python_version()}, {', '.join(sorted(libraries))}.",
         f"**{sentences(tables)[0]}**",
-        *(_section(table) for table in tables),
-        _estimates(tables),
+        _OVERVIEW.format(families=families),
+        *(_overview(tables, group) for group in GROUPS),
+        "\n".join(f"- {sentence}" for sentence in sentences(tables)[1:]),
+        _COLUMNS,
+        *(_section(table) for table in first),
         "## The methods\n\n" + markdown(["method", "version", "what it does"], what, text=3),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def family_page(tables: Sequence[Table]) -> str:
+    """Return the page with the tables of each family."""
+    parts = ["# Leaderboard by family", _COLUMNS]
+    for family in _families(tables):
+        parts.append(f"## {FAMILIES[family].name.capitalize()}\n\nScores: {FAMILIES[family].scores}.")
+        parts += [f"#{_section(table)}" for table in tables if table.family == family]
+    return "\n\n".join(part.strip() for part in [*parts, _estimates(tables)] if part) + "\n"
+
+
+def _first(tables: Sequence[Table]) -> list[Table]:
+    """Return the tables over all families, or those of the only family."""
+    return [table for table in tables if table.family == tables[0].family]
+
+
+def _families(tables: Sequence[Table]) -> list[str]:
+    return [family for family in FAMILIES if any(table.family == family for table in tables)]
+
+
+def _name(family: str) -> str:
+    return family if family == ALL else FAMILIES[family].name
+
+
+def _overview(tables: Sequence[Table], group: str) -> str:
+    """Return a table with a line for each method and a column for each family."""
+    of_group = [table for table in tables if table.group == group]
+    columns = {
+        family: _column([table for table in of_group if table.family == family])
+        for family in dict.fromkeys(table.family for table in of_group)
+    }
+    names = {line.method: line.name for table in of_group for line in table.lines}
+    first = next(iter(columns.values()), {})
+    by_rank = sorted(names, key=lambda method: first[method].rank if method in first else math.inf)
+    rows = [[names[m], *(cells[m].text if m in cells else "-" for cells in columns.values())] for m in by_rank]
+    return markdown([f"{group} problems", *map(_name, columns)], rows) if rows else ""
+
+
+class _Cell(NamedTuple):
+    """The text of a cell of the overview, and the mean rank in it."""
+
+    text: str
+    rank: float
+
+
+def _column(tables: Sequence[Table]) -> dict[str, _Cell]:
+    """Return the mean score and the mean rank of each method that is in all tables of a family."""
+    by_method = [{line.method: line for line in table.lines} for table in tables]
+    lines = {m: [of_table[m] for of_table in by_method] for m in by_method[0] if all(m in each for each in by_method)}
+    means, ranks = (
+        {m: fmean(getattr(line, x) for line in found) for m, found in lines.items()} for x in ("mean", "rank")
+    )
+    complete = {m for m, found in lines.items() if all(x.ran == t.problems for x, t in zip(found, tables, strict=True))}
+    best = max((means[m] for m in complete), default=math.nan)
+    return {
+        m: _Cell(
+            f"{_bold(f'{means[m]:.4f}', means[m] == best)}{'' if m in complete else '†'} / "
+            f"{_bold(f'{ranks[m]:.2f}', ranks[m] == min(ranks.values()))}",
+            ranks[m],
+        )
+        for m in lines
+    }
+
+
+def _bold(text: str, is_bold: bool) -> str:
+    return f"**{text}**" if is_bold else text
 
 
 def _title(table: Table) -> str:
@@ -78,19 +159,27 @@ def _title(table: Table) -> str:
 
 
 def sentences(tables: Sequence[Table]) -> list[str]:
-    """Return how the default compares with the other methods: over all tables first, then in each."""
+    """Return how the default compares with the other methods: over the tables of all families, then in each family."""
     compared = [table for table in tables if table.default is not None]
+    families = _families(compared)
     if not compared:
         return ["The default was not run."]
-    verdicts = [line.verdict for table in compared for line in table.others if not math.isnan(line.p_holm)]
-    best_mean = sum(not _better_mean(table) for table in compared)
-    best_rank = sum(not _better_rank(table) for table in compared)
-    overall = (
-        f"{compared[0].default.name} has the best mean in {best_mean} of {len(compared)} tables and the best mean rank "
-        f"in {best_rank}. In {len(verdicts)} comparisons it is significantly better in {verdicts.count(-1)}, "
-        f"significantly worse in {verdicts.count(1)}; {verdicts.count(0)} differences are not significant."
+    of_family = {name: [table for table in compared if table.family == name] for name in families}
+    default = compared[0].default.name
+    overall = f"{default}: {_counts([table for found in of_family.values() for table in found])}"
+    return [overall, *(f"{_name(name)}: {_counts(found)}" for name, found in of_family.items() if len(families) > 1)]
+
+
+def _counts(tables: Sequence[Table]) -> str:
+    """Return in how many of the tables the default is best, and the verdicts of all comparisons."""
+    verdicts = [line.verdict for table in tables for line in table.others if not math.isnan(line.p_holm)]
+    best_mean = sum(not _better_mean(table) for table in tables)
+    best_rank = sum(not _better_rank(table) for table in tables)
+    return (
+        f"best mean in {best_mean} of {len(tables)} tables, best mean rank in {best_rank}. In {len(verdicts)} "
+        f"comparisons it is significantly better in {verdicts.count(-1)}, significantly worse in "
+        f"{verdicts.count(1)}; {verdicts.count(0)} differences are not significant."
     )
-    return [overall, *(f"{_title(table)}: {_verdict(table)}" for table in compared)]
 
 
 def _better_mean(table: Table) -> list[Line]:
@@ -173,7 +262,7 @@ def _estimates(tables: Sequence[Table]) -> str:
     rows = [
         [
             line.name,
-            _title(table),
+            f"{_name(table.family)}: {_title(table)}",
             f"{line.coverage:.0%}",
             f"{line.bias:+.4f}",
             f"{line.width:.4f}",

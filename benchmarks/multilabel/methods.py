@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.multioutput import MultiOutputClassifier
 
-from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
+from benchmarks.baselines._stored import StoredScores
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 
 Floats = npt.NDArray[np.float64]

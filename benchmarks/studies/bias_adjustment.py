@@ -105,7 +105,7 @@ def main() -> None:
     """Print the table, and write every score."""
     asked = options(__doc__, data="the data sets", seeds=1, sets=True, writes="every score").parse_args()
     warnings.simplefilter("ignore")
-    problems = list(all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets))
+    problems = list(all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets, families=["plain"]))
     if not problems:
         sys.exit(f"no problems in {asked.data}")
     found = [line for problem in progress(problems, lambda problem: problem.label) for line in lines(problem)]

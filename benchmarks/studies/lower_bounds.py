@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 
-from benchmarks.baselines.sklearn_tuned_threshold import StoredScores
+from benchmarks.baselines._stored import StoredScores
 from benchmarks.leaderboard.problems import SEEDS, TuningProblem, all_problems
 from benchmarks.script import options, progress, report
 from skimbalance import OffsetTuner
@@ -125,7 +125,7 @@ def main() -> None:
     """Run all problems, print and write the table."""
     asked = options(__doc__, data="the data sets", seeds=len(SEEDS), sets=True, writes="the table").parse_args()
     warnings.simplefilter("ignore")
-    problems = all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets)
+    problems = all_problems(asked.data, seeds=range(asked.seeds), sets=asked.sets, families=["plain"])
     binary = (problem for problem in problems if problem.n_classes == 2)
     runs = [run(problem) for problem in progress(binary, lambda problem: problem.label)]
     report(summary(runs), asked.csv)

@@ -14,15 +14,9 @@ import numpy.typing as npt
 from scipy.stats import wilcoxon
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from benchmarks.leaderboard.problems import (
-    MODELS,
-    NETS,
-    TuningProblem,
-    chest_problems,
-    net_problem,
-    tabular,
-    tabular_problem,
-)
+from benchmarks.leaderboard.problems import TuningProblem
+from benchmarks.leaderboard.stored import nets
+from benchmarks.leaderboard.trained import TABULAR, tabular
 from benchmarks.script import CACHE, markdown, options, progress, read_csv, write_csv
 from skimbalance import OffsetTuner
 
@@ -37,11 +31,12 @@ LOSS = 0.005
 def problems(folder: Path, *, seeds: int, sets: list[str] | None) -> Iterator[TuningProblem]:
     """Yield each data set with each seed, with one of the classifiers in turn."""
     for seed in range(seeds):
-        for number, name in enumerate(tabular(folder)):
-            if sets is None or name in sets:
-                yield tabular_problem(folder, name, MODELS[(seed + number) % len(MODELS)], seed)
-        yield from (net_problem(folder, name, seed) for name in NETS if sets is None or name in sets)
-    yield from (problem for problem in chest_problems(folder) if sets is None or problem.data in sets)
+        by_name = {(source.data, source.model): source for source in tabular(folder, "plain", seed)}
+        names = sorted({data for data, _ in by_name})
+        models = [TABULAR["plain"][(seed + number) % len(TABULAR["plain"])] for number in range(len(names))]
+        for source in [*(by_name[pair] for pair in zip(names, models, strict=True)), *nets(folder, seed)]:
+            if sets is None or source.data in sets:
+                yield source.load()
 
 
 def shifted_priors(prior: Floats, rng: np.random.Generator) -> dict[str, Floats]:
