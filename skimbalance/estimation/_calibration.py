@@ -155,7 +155,7 @@ an equal part of the samples."""
 class _Bends:
     """Six even functions `log(2 cosh((u - knot) / 2))` of the rank u of binary log-odds.
 
-    The rank is the log-odds of the distribution function of the margins, the mean of both classes: it depends on the
+    The rank is the log-odds of the distribution function of the margins, the mean of both classes. It depends on the
     order of the scores alone. Swapped classes have the negative rank and the same functions.
     """
 

@@ -34,6 +34,7 @@ from skimbalance.tuner.checks import (
     check_input,
     check_objective,
     deployed_weights,
+    notes_on_calibration,
     notes_on_estimate,
     notes_on_state,
     notes_on_support,
@@ -81,6 +82,7 @@ def fit_classes(
     notes = notes_on_support(problem, labels, state=state is not None)
     named = classes is not None
     notes += check_input(problem, labels, given=x, kind=spec.kind, ordered=named, pos_label=spec.pos_label)
+    notes += notes_on_calibration(problem, labels)
 
     def count(offsets: Array, counted: Counts | None = None) -> Counts:
         """Count what `predict` achieves with these offsets; `counted` is what the solver counted on log-scores."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import softmax
 from skimbalance._core.sklearn import scorer_parts
 from skimbalance._core.typing import Array, Kind, Label
 from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
@@ -34,6 +35,7 @@ __all__ = [
     "check_spec",
     "deployed_factors",
     "deployed_weights",
+    "notes_on_calibration",
     "notes_on_estimate",
     "notes_on_state",
     "notes_on_support",
@@ -218,6 +220,9 @@ _LEAST = 20
 _FREQUENT = 2.0
 """A positive class that is twice as frequent as the other is probably not the intended one."""
 
+_OTHER_PRIOR, _OTHER_CONFIDENCE, _STANDARD_ERRORS = 2.0, 0.1, 5.0
+"""See `notes_on_calibration`."""
+
 _ERRORS = 4.0
 """Scores are reported as swapped where a class scores four standard errors lower in its own samples."""
 
@@ -279,6 +284,44 @@ def _of_positive(metric: Metric, support: npt.NDArray[Any], labels: npt.NDArray[
         f"{support.sum():g} samples. Pass pos_label={shown(labels[0])} for the minority class, or "
         f"pos_label={shown(labels[1])} if this is meant."
     )
+
+
+def notes_on_calibration(problem: Problem, labels: npt.NDArray[Any]) -> list[str]:
+    """Return a note on mean probabilities that differ from the proportions of the classes, or else on wrong confidence.
+
+    Of a class the mean probability and the proportion differ if one is twice the other, and the difference is five
+    standard errors. Confidence is the mean probability of the predicted class. It differs from the accuracy if the
+    difference is 0.1 and five standard errors. About 4,096 scores are checked, and no weighted samples.
+    """
+    step = 1 + math.prod(problem.scores.shape) // _LOOKED_AT
+    proba = to_numpy(softmax(problem.scores[::step, :])).astype(np.float64)
+    n_samples, n_classes = proba.shape
+    if n_samples < _LEAST or problem.truth.weights is not None:
+        return []
+    codes = to_numpy(cast(HardTruth, problem.truth).codes[::step]).astype(np.int64)
+    mean, share = proba.mean(axis=0), np.bincount(codes, minlength=n_classes) / n_samples
+    errors = np.sqrt(np.maximum(share * (1 - share), 1 / n_samples) / n_samples)
+    ratio = np.maximum(mean, 1e-9) / np.maximum(share, 1e-9)
+    differs = (np.maximum(ratio, 1 / ratio) >= _OTHER_PRIOR) & (np.abs(mean - share) >= _STANDARD_ERRORS * errors)
+    if differs.any():
+        k = int(np.argmax(np.where(differs, np.abs(mean - share) / errors, 0.0)))
+        note = (
+            f"The scores are for other class priors: the prior of {shown(labels[k])} that they imply is {mean[k]:.2g}, "
+            f"and its proportion is {share[k]:.2g}. The classifier was probably trained with class weights, on "
+            "resampled data, or on data with other class priors. The offsets correct this."
+        )
+        return [note]
+    correct = float((proba.argmax(axis=1) == codes).mean())
+    confidence = float(proba.max(axis=1).mean())
+    error = math.sqrt(max(correct * (1 - correct), 1 / n_samples) / n_samples)
+    if abs(confidence - correct) < max(_OTHER_CONFIDENCE, _STANDARD_ERRORS * error):
+        return []
+    note = (
+        f"The scores are {'over' if confidence > correct else 'under'}confident: their confidence in the predicted "
+        f"class is {confidence:.2g} on average, and {correct:.0%} of the samples are correct. Decisions with offsets do "
+        "not depend on it; calibrate the scores before other uses."
+    )
+    return [note]
 
 
 def check_label_input(

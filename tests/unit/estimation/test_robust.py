@@ -218,7 +218,7 @@ class TestFewRows:
             self.fit([50, 9, 8, 7, 6, 5, 4, 2, 9])
 
     def test_ten_samples_issue_no_warning(self, recwarn):
-        assert self.fit([40, 10]).notes_ == []
+        assert not any("Few samples" in note for note in self.fit([40, 10]).notes_)
         assert not [w for w in recwarn if w.category is FewRowsWarning]
 
     @pytest.mark.parametrize("sizes", [[30, 1], [30, 1, 1], [1, 1], [2, 1, 1]])

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.special import expit
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
@@ -99,7 +100,41 @@ class TestDecisions:
         assert any(note.startswith("Every sample is predicted as 1: recall alone") for note in tuner.notes_)
 
     def test_nothing_is_said_of_an_ordinary_fit(self):
-        assert OffsetTuner("f1", kind="logits").fit(*drawn()).notes_ == []
+        log_odds, y = drawn()
+        calibrated = 2.5 * log_odds + np.log(0.2 / 0.8)  # classes are 2.5 apart, of variance one
+        assert OffsetTuner("f1", kind="logits").fit(calibrated, y).notes_ == []
+
+
+class TestCalibration:
+    """Notes on scores for other class priors, and on wrong confidence, where either is large and significant."""
+
+    def note(self, scores, y, **options):
+        notes = OffsetTuner("balanced_accuracy", kind="logits", confidence_level=None, **options).fit(scores, y).notes_
+        return " ".join(note for note in notes if note.startswith("The scores are"))
+
+    def test_scores_of_balanced_training(self):
+        log_odds, y = drawn()
+        scores = 2.5 * log_odds + 2
+        note = self.note(scores, y)
+        assert f"for other class priors: the prior of 1 that they imply is {expit(scores).mean():.2g}," in note
+        assert "its proportion is 0.19" in note
+        labels = np.array(["no", "yes"])[y]
+        assert "the prior of 'yes'" in self.note(scores, labels)
+
+    @pytest.mark.parametrize(("factor", "word"), [(0.1, "underconfident"), (30.0, "overconfident")])
+    def test_wrong_confidence(self, factor, word):
+        rng = np.random.default_rng(0)
+        y = np.arange(600) % 3
+        scores = 1.5 * np.eye(3)[y] + rng.normal(size=(600, 3))
+        assert self.note(1.5 * scores, y) == ""
+        note = self.note(factor * scores, y)
+        assert f"The scores are {word}: their confidence in the predicted class is" in note
+        assert f"{np.mean(scores.argmax(axis=1) == y):.0%} of the samples are correct" in note
+
+    def test_few_or_weighted_samples_and_known_class_priors_have_none(self):
+        log_odds, y = drawn()
+        assert self.note(2.5 * log_odds[:19] + 2, y[:19]) == ""
+        assert self.note(2.5 * log_odds + 2, y, class_prior=[0.5, 0.5]) == ""
 
 
 def test_an_untrained_model_raises_an_error_with_the_remedy():
