@@ -234,7 +234,7 @@ def shrinkage() -> Figure:
     ax.plot(ends, tau * ends, color=GREY, linewidth=1.5, label="a multiple of -log prior")
     ax.vlines(rarity, empirical, robust, color=GREY, linewidth=1, linestyle=":")
     ax.plot(rarity, empirical, "o", markerfacecolor="white", color=ORANGE, label="in-sample optimum")
-    ax.plot(rarity, robust, "o", color=BLUE, label="default: shrunk towards the line")
+    ax.plot(rarity, robust, "o", color=BLUE, label="default")
     ax.set(xlabel="-log prior of the class, from the most frequent to the rarest digit", ylabel="offset")
     ax.legend()
     return figure

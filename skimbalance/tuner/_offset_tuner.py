@@ -171,11 +171,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     probabilities of one.
 
     *Estimates.* ``"robust"`` is the mean of the optimum for calibrated soft labels and the median optimum over
-    Bayesian bootstraps of half-soft labels. Multiclass offsets are shrunk by their noise towards the best multiple of
-    ``-log prior``. Offsets that score below the untuned classifier in cross-fitting are shrunk towards zero, and none
-    are kept that lose one standard error or more. ``"empirical"`` is exact for binary problems. For more classes it is
-    the best of several coordinate ascents with exact line searches. Few scores get random restarts, except in the folds
-    of `score_`. ``"plugin"`` has no restarts.
+    Bayesian bootstraps of half-soft labels, without what is noise of the bootstraps. Multiclass offsets that score
+    below the best multiple of ``-log prior`` in cross-fitting are shrunk towards it. Offsets that score below the
+    untuned classifier are shrunk towards zero. Of a loss of one standard error or more nothing is kept. ``"empirical"``
+    is exact for binary problems. For more classes it is the best of several coordinate ascents with exact line
+    searches. Few scores get random restarts, except in the folds of `score_`. ``"plugin"`` has no restarts.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,

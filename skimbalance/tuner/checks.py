@@ -318,8 +318,8 @@ def notes_on_calibration(problem: Problem, labels: npt.NDArray[Any]) -> list[str
         return []
     note = (
         f"The scores are {'over' if confidence > correct else 'under'}confident: their confidence in the predicted "
-        f"class is {confidence:.2g} on average, and {correct:.0%} of the samples are correct. Decisions with offsets do "
-        "not depend on it; calibrate the scores before other uses."
+        f"class is {confidence:.2g} on average, and {correct:.0%} of the samples are correct. The offsets correct this "
+        "for decisions; calibrate the scores before other uses."
     )
     return [note]
 

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.special import expit
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
