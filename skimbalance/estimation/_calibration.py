@@ -209,6 +209,7 @@ class Calibration:
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)
         prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
+        prior = np.maximum(prior, np.finfo(np.float64).tiny)  # of classes that weigh next to nothing
         mass = xp.ones(scores.shape[0], dtype=xp.float64, device=device(scores))
         if truth.weights is not None:
             mass = mass * truth.weights
