@@ -105,6 +105,8 @@ def test_tables_are_made_for_each_family_and_over_all(tables):
 
 def test_summary_is_read_as_it_was_written(tables, tmp_path):
     summary, table = module("leaderboard.summary"), module("leaderboard.table")
+    for line in (line for each in tables for line in each.lines):
+        line.seconds = round(line.seconds, 3)  # rounding in the file and on the page may differ from rounding once
     summary.write_summary(tmp_path / "summary.csv", tables)
     read = summary.read_summary(tmp_path / "summary.csv", against="tau")
     assert table.family_page(read) == table.family_page(tables)
