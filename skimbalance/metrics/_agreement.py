@@ -31,6 +31,7 @@ class Agreement(PooledMetric):
     """Functions of the number correct `c`, the chance agreement `sum_k p_k s_k`, and the squares of `p` and `s`."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return `c_k`, `p_k s_k`, `p_k^2`, `s_k^2` and `s_k`."""

@@ -45,6 +45,7 @@ class GeometricMean(PooledMetric):
     """The geometric mean of the recalls of the classes that have samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     zero_if_class_missed: ClassVar[bool] = True
     name: ClassVar[str] = "geometric_mean"
 
@@ -73,6 +74,7 @@ class WorstRecall(PooledMetric):
     """The lowest recall of the classes that have samples."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
     name: ClassVar[str] = "worst_recall"
 
@@ -95,6 +97,7 @@ class FalsePositiveRate(PooledMetric):
     """The share of the samples of other classes that are predicted as the positive one; less is better."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = True
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "false_positive_rate"

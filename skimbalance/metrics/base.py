@@ -155,13 +155,11 @@ class PooledMetric(Metric):
 
     Each of `terms` is a function of one class alone. For the decomposition "minimum" there is one term, which grows
     with the true positives of its class and does not depend on `predicted`. `ignores_other_classes` declares that the
-    terms of the classes other than `label` depend on their support alone. A metric that is not lowest at one corner and
-    highest at another must set `is_extreme_at_corners` to False.
+    terms of the classes other than `label` depend on their support alone.
     """
 
     decomposition: ClassVar[Decomposition] = "sum"
     is_constrainable: ClassVar[bool] = True
-    is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = False
 
     @abstractmethod

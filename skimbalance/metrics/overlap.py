@@ -29,6 +29,7 @@ class Overlap(PooledMetric):
     average: Average = "binary"
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    is_extreme_at_corners: ClassVar[bool] = True
     ignores_other_classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
