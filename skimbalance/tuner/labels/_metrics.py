@@ -8,6 +8,7 @@ Unknown cells count for no label. `"macro"` and `"weighted"` leave out labels wi
 out samples whose labels are all unknown.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -226,8 +227,11 @@ class SamplesMean(MultilabelMetric):
         return judged if truth.weights is None else judged * truth.weights
 
     def value(self, truth: LabelTruth, decisions: Indicator) -> float:
-        """Return the mean over samples."""
-        return float(np.average(self.of_samples(truth, decisions), weights=self.sample_weights(truth)))
+        """Return the mean over samples, whose order has no influence: sums are exact."""
+        each, weights = self.of_samples(truth, decisions), self.sample_weights(truth)
+        if weights is None:
+            return math.fsum(each) / len(each)
+        return math.fsum(each * weights) / math.fsum(weights)
 
     def posterior_predictive(self, truth: LabelTruth, decisions: Indicator, mass: Floats, added: Floats) -> list[float]:
         """Return the metric for each draw of `mass` (draws, n), and of samples that are all right or all wrong.
