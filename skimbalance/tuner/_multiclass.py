@@ -82,7 +82,6 @@ def fit_classes(
     notes = notes_on_support(problem, labels, state=state is not None)
     named = classes is not None
     notes += check_input(problem, labels, given=x, kind=spec.kind, ordered=named, pos_label=spec.pos_label)
-    notes += notes_on_calibration(problem, labels)
 
     def count(offsets: Array, counted: Counts | None = None) -> Counts:
         """Count what `predict` achieves with these offsets; `counted` is what the solver counted on log-scores."""
@@ -97,7 +96,8 @@ def fit_classes(
     result = fit(spec, problem, labels, count=count, like=given)
     kept = KeptSamples.of(given, codes, weights, group_codes, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
-    return replace(result, notes=notes + result.notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
+    notes = notes + result.notes + notes_on_calibration(problem, labels)
+    return replace(result, notes=notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
 
 
 def _fit_metric(

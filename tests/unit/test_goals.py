@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 from sklearn.base import clone
 from sklearn.metrics import precision_recall_curve, precision_score, recall_score
 from support.effort import seeds
@@ -49,7 +48,7 @@ class TestBounds:
 
     def test_with_confidence_it_holds_with_that_probability(self):
         kept, precisions = {}, {}
-        for seed in seeds(40, quick=20):
+        for seed in range(40):
             proba, y = margins(seed, n_samples=2000)
             for confidence in (None, 0.8, 0.95):
                 goal = AtLeast("recall", 0.9, confidence=confidence)
@@ -57,8 +56,8 @@ class TestBounds:
                 predicted = tuner.predict(proba[1000:])
                 kept.setdefault(confidence, []).append(recalls(y[1000:], predicted) >= 0.9)
                 precisions.setdefault(confidence, []).append((y[1000:] == "yes")[predicted == "yes"].mean())
-        for confidence in (0.8, 0.95):  # as often, but for a chance of one percent
-            assert sum(kept[confidence]) >= binom.ppf(0.01, len(kept[confidence]), confidence)
+        assert np.mean(kept[0.8]) >= 0.8
+        assert np.mean(kept[0.95]) >= 0.95
         assert np.mean(precisions[0.95]) < np.mean(precisions[0.8]) < np.mean(precisions[None])
 
     def test_of_one_class_among_several(self):
