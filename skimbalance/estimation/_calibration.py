@@ -2,13 +2,14 @@
 
 A temperature and a bias per class are fitted by penalised negative log-likelihood. This is bias-corrected temperature
 scaling: Alexandari, Kundaje and Shrikumar, *Maximum likelihood with bias-corrected calibration is hard-to-beat at label
-shift adaptation*, arXiv 1901.06852, 2020. So few numbers cannot follow the noise of a class with seven samples. A small
-share of the samples belongs to a class by its prior, whatever the scores are. This share is fitted too: the lapse rate
-of psychometric functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero would
-decide the temperature.
+shift adaptation*, arXiv 1901.06852, 2020. An exponent of the class priors is fitted as well: it is zero for calibrated
+scores, and one for scores of balanced training. So few numbers cannot follow the noise of a class with seven samples. A
+small share of the samples belongs to a class by its prior, whatever the scores are. This share is fitted too: the lapse
+rate of psychometric functions (Wichmann and Hill, 2001). Without it a sample that a forest gave a probability of zero
+would decide the temperature.
 
 Binary log-odds may also be bent: a smooth function of their rank is added, with a prior that keeps it small unless many
-samples contradict. The scores of zero-shot models, of naive Bayes and of models trained with weights need it.
+samples contradict.
 """
 
 import math
@@ -41,6 +42,8 @@ from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem
 
 __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
+
+_Vector = npt.NDArray[np.float64]
 
 _BLOCKS = 4096
 """A block holds at most this fraction of the samples of either class."""
@@ -115,8 +118,6 @@ def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Arr
     return xp.astype(xp.floor(running * (_BLOCKS / total) * (1 - 1e-9)), xp.int64)
 
 
-_Vector = npt.NDArray[np.float64]
-
 _BIAS_RIDGE = 4.0
 _TEMPERATURE_RIDGE = 1.0
 _LAPSE_RIDGE = 1.0
@@ -144,9 +145,9 @@ _FIRST = 3
 _REACH = 30.0
 """No parameter goes further: a factor of ten to the thirteen."""
 
-_ROWS = 50_000
+_SAMPLES = 50_000
 _CELLS = 5_000_000
-_LEAST_ROWS = 200
+_LEAST_SAMPLES = 200
 """More samples or scores calibrate no better if so many samples of each class are among them. Of many classes each has
 an equal part of the samples."""
 
@@ -258,11 +259,11 @@ def _log_proba_of(samples: Array, scores: Array) -> Array:
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
     """Return random samples, enough of each class, and by what to multiply their weights; None where all are few."""
-    limit = min(_ROWS, _CELLS // n_classes)
+    limit = min(_SAMPLES, _CELLS // n_classes)
     if codes.size <= limit:
         return None
     counts = np.bincount(codes, minlength=n_classes)
-    wanted = np.minimum(counts, np.maximum(min(_LEAST_ROWS, limit // n_classes + 1), counts * limit // codes.size))
+    wanted = np.minimum(counts, np.maximum(min(_LEAST_SAMPLES, limit // n_classes + 1), counts * limit // codes.size))
     order = np.random.default_rng(0).permutation(codes.size)
     order = order[np.argsort(codes[order], kind="stable")]
     starts = np.cumsum(counts) - counts

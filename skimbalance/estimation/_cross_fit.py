@@ -1,7 +1,8 @@
 """Cross-fitting: how well offsets do on unseen data, and how much of them to keep.
 
 Offsets are fitted on all folds but one and decide that one, the validation fold, for each fold in turn. No sample is
-decided by offsets that it helped to fit.
+decided by offsets that it helped to fit. Draws from the posterior predictive distribution of the decisions give their
+standard errors and prediction intervals.
 """
 
 import math
@@ -252,7 +253,7 @@ _GROUP_WIDTH = 1.2
 `benchmarks/studies/groups.py`."""
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
-"""If offsets times the shrinkage factor still lose one standard error, the largest of these parts that does not is
+"""If offsets that are shrunk by the factor still lose one standard error, the largest of these parts that does not is
 taken."""
 
 

@@ -77,18 +77,17 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), spec)
     mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
-    # Binary problems have no other offsets than the multiples of -log prior, and one search finds the best of them.
-    several = problem.n_classes > 2
-    multiple = _best_multiple(mixed) if several else plug.offsets
-    start = ascend(mixed, multiple).offsets if several else multiple
+    start, target = plug.offsets, None
+    if problem.n_classes > 2:  # all binary offsets are multiples of -log prior, and one search finds the best of them
+        multiple = _best_multiple(mixed)
+        start, target = ascend(mixed, multiple).offsets, centred(multiple)
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
     drawn = spec.run(partial(_reweighted, mixed, w, start) for w in weights)
     spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
     offsets = centred(plug.offsets)
     deviations = _median(drawn) - offsets
-    if not problem.requirements:  # the plug-in alone is not close enough to bounds
+    if not problem.requirements:  # bounds are to hold on these samples as well
         deviations = _without_noise(deviations, drawn)
-    target = centred(multiple) if several else None
     return problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter, target=target)
 
 
