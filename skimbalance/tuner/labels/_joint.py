@@ -1,7 +1,7 @@
 """Estimates of offsets that the metric ties together: a ratio of sums over labels, or a mean over samples.
 
-As for binary problems, the robust estimate is the mean of two optima. One is that of calibrated soft labels, the other
-the median over Bayesian bootstraps of half-soft labels.
+The robust estimate is the mean of two optima. One is that of calibrated soft labels, the other the median over Bayesian
+bootstraps of half-soft labels. Unlike that of one label or of classes, it keeps the noise of the bootstraps.
 """
 
 from collections.abc import Iterator, Sequence, Set
