@@ -13,7 +13,7 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
     prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
+from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, half_soft, shrinks, tighten
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._state_estimate import StateProblem
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
@@ -34,6 +34,7 @@ __all__ = [
     "fit_of",
     "folds_along",
     "folds_of",
+    "half_soft",
     "held_by",
     "in_turn",
     "independent_counts",

@@ -328,19 +328,22 @@ class CrossFit(ABC):
     def redrawn_merits(self, *decisions: npt.NDArray[Any]) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
 
+    def expected_gain(self, before: npt.NDArray[Any], after: npt.NDArray[Any]) -> float:
+        """Return the gain in the objective value of the decisions `after` over those `before`."""
+        return self.merit(after) - self.merit(before)
+
     def shrinkage_factor(self) -> float:
         """Return the factor for the deviation of the offsets from their target, from zero to one.
 
-        Let z be the gain over the target in standard errors. The factor is one for z >= 0, 1 + z for a loss of less
-        than one, and zero below. If the shrunk offsets lose a standard error themselves, it is reduced. Without a
-        target, offsets are compared with none.
+        Offsets that gain over the target are kept. If they lose, let z be their expected gain in standard errors. The
+        factor is one for z >= 0, 1 + z for a loss of less than one, and zero below. If the shrunk offsets lose a
+        standard error themselves, it is reduced. Without a target, offsets are compared with none.
         """
         none = self.decisions(0.0)
 
         def factor_for(factor: float) -> float:
             scaled = self.decisions(factor)
-            gain = self.merit(scaled) - self.merit(none)
-            if gain >= 0:
+            if self.merit(scaled) >= self.merit(none) or (gain := self.expected_gain(none, scaled)) >= 0:
                 return 1.0
             error = float(np.std([after - before for before, after in self.redrawn_merits(none, scaled)]))
             return max(0.0, 1 + gain / error) if error > 0 else 0.0
@@ -355,7 +358,8 @@ class CrossFit(ABC):
 class ClassCrossFit(CrossFit):
     """Cross-fitted offsets and targets (folds, K) of a binary or multiclass problem.
 
-    `codes` and `weights` are on the host. Targets of zero stand for no target.
+    `codes` and `weights` are on the host. Targets of zero stand for no target. `half_soft` returns the problem with
+    the means of the labels and of their calibrated probabilities in place of labels.
     """
 
     problem: Problem
@@ -365,6 +369,7 @@ class ClassCrossFit(CrossFit):
     offsets: Floats
     targets: Floats
     seed: int
+    half_soft: Callable[[], Problem] | None = None
 
     @property
     def has_target(self) -> bool:
@@ -399,16 +404,57 @@ class ClassCrossFit(CrossFit):
         """Return the objective value of `decisions`."""
         return self.problem.metric.objective_value(self.count(decisions))
 
+    def expected_gain(self, before: Codes, after: Codes) -> float:
+        """Return the gain in the objective value, twice that of half-soft labels if there are some.
+
+        This is the sum of the gain for the labels and of that for their calibrated probabilities. The gain for few
+        labels is mostly noise.
+        """
+        if self.half_soft is None:
+            return super().expected_gain(before, after)
+        problem = self.half_soft()
+        decisions = (bring(each, to=problem.scores) for each in (before, after))
+        counts = (problem.truth.count(each, confusion=problem.needs_confusion) for each in decisions)
+        lower, higher = map(problem.metric.objective_value, counts)
+        return 2 * (higher - lower)
+
     def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
         for each in self._redrawn(*decisions):
             yield tuple(map(self.problem.metric.objective_value, each))
 
-    def score(self, decisions: Codes, *, level: float | None) -> tuple[float, tuple[float, float] | None]:
+    def optimism(self) -> float:
+        """Return by how much the score of the decisions is too high, since it determines the shrinkage factor.
+
+        It is the covariance of the factor and the gain over draws of the samples (Efron, 2004).
+        """
+        none, scaled = self.decisions(0.0), self.decisions()
+        if np.array_equal(none, scaled):
+            return 0.0
+        metric, implied = self.problem.metric, self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
+        gains = np.array(
+            [
+                (
+                    metric.objective_value(after) - metric.objective_value(before),
+                    metric.value(after) - metric.value(before),
+                )
+                for before, after in self._redrawn(none, scaled)
+            ]
+        )
+        gains = gains[np.isfinite(gains).all(axis=1)]
+        error = gains[:, 0].std() if len(gains) > 1 else 0.0
+        if error == 0:
+            return 0.0
+        factors = np.where(gains[:, 0] >= 0, 1.0, np.clip(1 + (gains[:, 0] + implied) / error, 0, 1))
+        return float(np.cov(factors, gains[:, 1])[0, 1])
+
+    def score(
+        self, decisions: Codes, *, level: float | None, optimism: float = 0.0
+    ) -> tuple[float, tuple[float, float] | None]:
         """Return the score expected on unseen data, and its prediction interval for as many unseen samples.
 
         If a class without true positives makes the metric zero, half a sample of it counts as a true positive. On few
-        samples the metric would otherwise be zero whatever the true recall is.
+        samples the metric would otherwise be zero whatever the true recall is. `optimism` is subtracted.
         """
         metric, counts = self.problem.metric, self.count(decisions)
         if metric.zero_if_class_missed:
@@ -416,7 +462,7 @@ class ClassCrossFit(CrossFit):
             missed = (counts.hits == 0) & (n_samples > 0)
             half = np.where(missed, counts.support / np.maximum(2 * n_samples, 1), 0.0)
             counts = Counts(counts.hits + half, counts.predicted, counts.support)
-        score = metric.value(counts)
+        score = float(np.clip(metric.value(counts) - optimism, *metric.bounds))
         if level is None:
             return score, None
         tail = (1 - level) / 2
@@ -437,7 +483,9 @@ class ClassCrossFit(CrossFit):
         )
 
 
-def cross_fit(problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes) -> ClassCrossFit:
+def cross_fit(
+    problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes, *, half_soft: Callable[[], Problem] | None = None
+) -> ClassCrossFit:
     """Fit the samples outside each fold; a class that they lack is left as `fit_present_classes` leaves it."""
 
     def fit_outside(outside: npt.NDArray[np.bool_]) -> Solution:
@@ -454,7 +502,7 @@ def cross_fit(problem: Problem, fit: Fit, spec: FitSpec, fold_of: Codes) -> Clas
         targets = np.stack([to_numpy(each) for each in pairs]).astype(np.float64)
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return ClassCrossFit(problem, codes, weights, fold_of, offsets, targets, spec.seed)
+    return ClassCrossFit(problem, codes, weights, fold_of, offsets, targets, spec.seed, half_soft)
 
 
 def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:

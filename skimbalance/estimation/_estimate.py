@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import cast
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred, decide
 from skimbalance._core.typing import Array
-from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
+from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._cross_fit import (
     Floats,
     cross_fit,
@@ -45,6 +45,7 @@ __all__ = [
     "cross_fits",
     "estimate",
     "fit_of",
+    "half_soft",
     "plugin",
     "robust",
     "shrinks",
@@ -76,7 +77,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     sample = condensed(problem)
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), spec)
-    mixed = _soft(sample, _half_soft(shares, sample))  # the shares themselves are overwritten
+    mixed = _halfway(sample, shares)  # the shares themselves are overwritten
     start, target = plug.offsets, None
     if problem.n_classes > 2:  # all binary offsets are multiples of -log prior, and one search finds the best of them
         multiple = _best_multiple(mixed)
@@ -95,14 +96,19 @@ def _soft(sample: MergedProblem, shares: Array) -> Problem:
     return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
 
 
-def _half_soft(shares: Array, sample: MergedProblem) -> Array:
-    """Return the mean of `shares` (K, n) and the labels, in place where the library allows it."""
+def half_soft(problem: Problem) -> Problem:
+    """Return the problem with the means of the labels and of their calibrated probabilities in place of labels."""
+    return _halfway(MergedProblem(problem, None), Calibration.of(condensed(problem)).shares(problem.scores))
+
+
+def _halfway(sample: MergedProblem, shares: Array) -> Problem:
+    """Return the problem of the means of the labels and of `shares` (K, n), in place where the library allows it."""
     xp, n_samples = namespace(shares), shares.shape[1]
     own = xp.astype(sample.truth.codes, xp.int64) * n_samples + xp.arange(n_samples, device=device(shares))
     values = flat(shares)
     values = put(values, own, values[own] + 1)
     values /= 2
-    return xp.reshape(values, shares.shape)
+    return _soft(sample, xp.reshape(values, shares.shape))
 
 
 def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float = 0.0) -> Solution:
@@ -130,11 +136,11 @@ def _without_noise(deviations: Array, drawn: list[Array]) -> Array:
     """Shrink the deviation of each class by the share that is noise: empirical Bayes, as Efron and Morris (1975) do.
 
     The deviations of all classes are assumed to have the same variance, their mean square. Half of each label is soft:
-    whole labels would have four times the variance of the bootstraps.
+    whole labels would have four times the variance of the bootstraps. The plug-in is assumed to vary as much.
     """
     xp = namespace(deviations)
     spread = xp.mean(deviations * deviations)
-    noise = 4 * xp.var(xp.stack(drawn), axis=0, correction=1)
+    noise = 8 * xp.var(xp.stack(drawn), axis=0, correction=1)
     return deviations * spread / (spread + noise + smallest_normal(deviations))
 
 
@@ -229,17 +235,17 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=not with_confidence)
-        crossed = cross_fit(problem, fold_fit, spec, fold_of)
-        part = factor = 1.0
+        crossed = cross_fit(problem, fold_fit, spec, fold_of, half_soft=cache(partial(half_soft, problem)))
+        part, factor, optimism = 1.0, 1.0, 0.0
         if shrinks(spec) and not problem.requirements:
             if crossed.has_target:
-                part = crossed.shrinkage_factor()
+                part, optimism = crossed.shrinkage_factor(), crossed.optimism()
                 crossed = crossed.shrunk(part)
-            factor = crossed.shrinkage_factor()
+            factor, optimism = crossed.shrinkage_factor(), optimism + crossed.optimism()
         if part * factor < 1:
             fit = partial(_shrunk, fit, part, factor)
         decisions, level = crossed.decisions(factor), spec.confidence_level
-        score, interval = crossed.score(decisions, level=level)
+        score, interval = crossed.score(decisions, level=level, optimism=optimism)
         error = None if level is None else jackknife_error(crossed.offsets, level=level)
         result = replace(
             result,

@@ -373,7 +373,7 @@ def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequ
     """Return notes on offsets and constraints, and warn of constraints that cannot be satisfied."""
     notes = []
     if found.shrinkage_factor < 1:
-        left = " Their loss there is less than one standard error." if found.shrinkage_factor > 0 else ""
+        left = " Their expected loss is less than one standard error." if found.shrinkage_factor > 0 else ""
         scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
         notes.append(f"The offsets scored below the untuned classifier in cross-fitting: {scaled}{left}")
     if not (found.achievable and found.achievable_with_confidence):

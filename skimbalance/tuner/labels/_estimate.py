@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,6 +18,7 @@ from skimbalance.estimation import (
     fit_of,
     folds_along,
     folds_of,
+    half_soft,
     in_turn,
     independent_weights,
     jackknife_error,
@@ -96,7 +97,8 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> tuple[S
     crossed = None
     if cross_fits(spec):
         fold_of = folds_along(binary, seed=spec.seed)
-        crossed = cross_fit(binary, fit_of(spec.in_fold(), exactly=exactly), spec, fold_of)
+        fit, mixed = fit_of(spec.in_fold(), exactly=exactly), cache(partial(half_soft, binary))
+        crossed = cross_fit(binary, fit, spec, fold_of, half_soft=mixed)
     return fit_of(spec, exactly=exactly)(binary), order, crossed
 
 
