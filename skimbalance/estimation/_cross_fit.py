@@ -333,11 +333,11 @@ class CrossFit(ABC):
         return self.merit(after) - self.merit(before)
 
     def shrinkage_factor(self) -> float:
-        """Return the factor for the deviation of the offsets from their target, from zero to one.
+        """Return the factor for the offsets, from zero to one.
 
-        Offsets that gain over the target are kept. If they lose, let z be their expected gain in standard errors. The
-        factor is one for z >= 0, 1 + z for a loss of less than one, and zero below. If the shrunk offsets lose a
-        standard error themselves, it is reduced. Without a target, offsets are compared with none.
+        Offsets that gain over none are kept. If they lose, let z be their expected gain in standard errors. The factor
+        is one for z >= 0, 1 + z for a loss of less than one, and zero below. If the shrunk offsets lose a standard
+        error themselves, it is reduced.
         """
         none = self.decisions(0.0)
 
@@ -356,10 +356,10 @@ class CrossFit(ABC):
 
 @dataclass(frozen=True, eq=False)
 class ClassCrossFit(CrossFit):
-    """Cross-fitted offsets and targets (folds, K) of a binary or multiclass problem.
+    """Cross-fitted offsets (folds, K) of a binary or multiclass problem.
 
-    `codes` and `weights` are on the host. Targets of zero stand for no target. `half_soft` returns the problem with
-    the means of the labels and of their calibrated probabilities in place of labels.
+    `codes` and `weights` are on the host. `half_soft` returns the problem with the means of the labels and of their
+    calibrated probabilities in place of labels.
     """
 
     problem: Problem
@@ -367,24 +367,13 @@ class ClassCrossFit(CrossFit):
     weights: Floats | None
     fold_of: Codes
     offsets: Floats
-    targets: Floats
     seed: int
     half_soft: Callable[[], Problem] | None = None
-
-    @property
-    def has_target(self) -> bool:
-        """Whether the offsets of some fold have a target."""
-        return bool(self.targets.any())
-
-    def shrunk(self, factor: float) -> "ClassCrossFit":
-        """Return the offsets that are shrunk towards their target, without a target."""
-        offsets = self.targets + factor * (self.offsets - self.targets)
-        return replace(self, offsets=offsets, targets=np.zeros_like(offsets))
 
     def decisions(self, factor: float = 1.0) -> Codes:
         """Return the class code (n,) that is decided for each sample."""
         scores = self.problem.scores
-        shrunk = self.shrunk(factor).offsets
+        shrunk = factor * self.offsets
         if not shrunk.any():
             return to_numpy(decide(scores, shrunk[0]))
         xp = namespace(scores)
@@ -495,14 +484,9 @@ def cross_fit(
     solutions = fit_folds(fold_of, fit_outside, run=spec.run)
     spec.progress(f"{problem.metric.name}: fitted without each of {len(solutions)} folds")
     offsets = np.stack([to_numpy(each.offsets) for each in solutions]).astype(np.float64)
-    targets = np.zeros_like(offsets)
-    if any(each.target is not None for each in solutions):
-        # Offsets of a fold without one of the classes have no target: they stay as they are.
-        pairs = [each.offsets if each.target is None else each.target for each in solutions]
-        targets = np.stack([to_numpy(each) for each in pairs]).astype(np.float64)
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return ClassCrossFit(problem, codes, weights, fold_of, offsets, targets, spec.seed, half_soft)
+    return ClassCrossFit(problem, codes, weights, fold_of, offsets, spec.seed, half_soft)
 
 
 def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:

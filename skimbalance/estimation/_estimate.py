@@ -70,18 +70,14 @@ def plugin(problem: Problem, spec: FitSpec) -> Solution:
 
 
 def robust(problem: Problem, spec: FitSpec) -> Solution:
-    """Return the mean of the plug-in and of the bootstrapped optimum, without what is noise of the bootstraps.
-
-    The target of multiclass offsets is the best multiple of `-log prior`.
-    """
+    """Return the mean of the plug-in and of the bootstrapped optimum, without what is noise of the bootstraps."""
     sample = condensed(problem)
     shares = calibrated_shares(sample)
     plug = _optimum(_soft(sample, shares), spec)
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
-    start, target = plug.offsets, None
+    start = plug.offsets
     if problem.n_classes > 2:  # all binary offsets are multiples of -log prior, and one search finds the best of them
-        multiple = _best_multiple(mixed)
-        start, target = ascend(mixed, multiple).offsets, centred(multiple)
+        start = ascend(mixed, _best_multiple(mixed)).offsets
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
     drawn = spec.run(partial(_reweighted, mixed, w, start) for w in weights)
     spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
@@ -89,7 +85,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     deviations = _median(drawn) - offsets
     if not problem.requirements:  # bounds are to hold on these samples as well
         deviations = _without_noise(deviations, drawn)
-    return problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter, target=target)
+    return problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter)
 
 
 def _soft(sample: MergedProblem, shares: Array) -> Problem:
@@ -236,14 +232,11 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=not with_confidence)
         crossed = cross_fit(problem, fold_fit, spec, fold_of, half_soft=cache(partial(half_soft, problem)))
-        part, factor, optimism = 1.0, 1.0, 0.0
+        factor, optimism = 1.0, 0.0
         if shrinks(spec) and not problem.requirements:
-            if crossed.has_target:
-                part, optimism = crossed.shrinkage_factor(), crossed.optimism()
-                crossed = crossed.shrunk(part)
-            factor, optimism = crossed.shrinkage_factor(), optimism + crossed.optimism()
-        if part * factor < 1:
-            fit = partial(_shrunk, fit, part, factor)
+            factor, optimism = crossed.shrinkage_factor(), crossed.optimism()
+        if factor < 1:
+            fit = partial(_shrunk, fit, factor)
         decisions, level = crossed.decisions(factor), spec.confidence_level
         score, interval = crossed.score(decisions, level=level, optimism=optimism)
         error = None if level is None else jackknife_error(crossed.offsets, level=level)
@@ -283,11 +276,10 @@ def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
     return partial(_searched, spec=spec, solver=solver, softness=softness)
 
 
-def _shrunk(fit: Fit, part: float, factor: float, problem: Problem) -> Solution:
-    """Fit offsets, and shrink them: their deviation from the target by `part`, and the result by `factor`."""
+def _shrunk(fit: Fit, factor: float, problem: Problem) -> Solution:
+    """Fit offsets, and shrink them."""
     solution = fit(problem)
-    target = 0 * solution.offsets if solution.target is None else solution.target
-    return problem.solved(factor * (target + part * (solution.offsets - target)), n_iter=solution.n_iter)
+    return problem.solved(factor * solution.offsets, n_iter=solution.n_iter)
 
 
 def tighten(problem: Problem, spec: FitSpec) -> tuple[Problem, bool, bool]:

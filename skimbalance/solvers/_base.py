@@ -260,24 +260,20 @@ class Problem:
         lower = worst - 1 - missed + _TIE * objective_values / (1 + abs(worst))
         return namespace(objective_values).where(missed > 0, lower, objective_values)
 
-    def solved(self, offsets: Array, *, n_iter: int, target: Array | None = None) -> "Solution":
+    def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
         """Return the solution with `offsets`, and the counts of their decisions."""
         counts = self.count(decide(self.scores, offsets))
-        return Solution(offsets, counts, self.objective_value_of(counts), n_iter, target)
+        return Solution(offsets, counts, self.objective_value_of(counts), n_iter)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Offsets (K,), the counts of their decisions, and the number of iterations.
-
-    Where offsets may be noise, `target` (K,) are the simpler offsets that they are shrunk towards.
-    """
+    """Offsets (K,), the counts of their decisions, and the number of iterations."""
 
     offsets: Array
     counts: Counts
     objective_value: float
     n_iter: int
-    target: Array | None = None
 
 
 Fit = Callable[[Problem], Solution]
