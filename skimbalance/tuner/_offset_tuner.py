@@ -170,12 +170,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     :func:`scipy.special.expit` of that. Where `threshold_` rounds to one, the probability of ``classes_[0]`` separates
     probabilities of one.
 
-    *Estimates.* ``"robust"`` is the mean of two optima: that for calibrated soft labels, and the median over Bayesian
-    bootstraps of half-soft labels. Of their difference the noise is left out. Multiclass offsets that score below the
-    best multiple of ``-log prior`` in cross-fitting are shrunk towards it. Offsets that score below the untuned
-    classifier are shrunk towards zero. Of a loss of one standard error or more nothing is kept. ``"empirical"`` is
-    exact for binary problems. For more classes it is the best of several coordinate ascents with exact line searches.
-    Few scores get random restarts, except in the folds of `score_`. ``"plugin"`` has no restarts.
+    *Estimates.* ``"robust"`` is the mean of two optima: that for calibrated soft labels, and the median over
+    Bayesian bootstraps of half-soft labels. Of their difference the noise is left out. Offsets that score below the
+    untuned classifier in cross-fitting are shrunk towards zero. With an expected loss of one standard error or more
+    none is kept. ``"empirical"`` is exact for binary problems. For more classes it is the best of several
+    coordinate ascents with exact line searches. Few scores get random restarts, except in the folds of `score_`.
+    ``"plugin"`` has no restarts.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,

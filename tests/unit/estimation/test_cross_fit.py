@@ -1,5 +1,6 @@
 """Decisions on validation folds: which offsets they use, expected scores, and the shrinkage factor."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,11 +10,12 @@ from sklearn.linear_model import LogisticRegression
 from support.problems import problem as drawn_problem
 
 from skimbalance import TunedOffsetClassifierCV
-from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, jackknife_error
+from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, half_soft, jackknife_error
+from skimbalance.estimation._calibration import calibrated_shares, condensed
 from skimbalance.estimation._cross_fit import posterior_predictive
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
-from skimbalance.metrics.registry import METRICS
+from skimbalance.metrics.registry import METRICS, get_metric
 from skimbalance.solvers import Problem, solve
 
 
@@ -33,6 +35,61 @@ def gain_in_errors(crossed, shrinkage_factor):
     redrawn_gains = [after - before for before, after in crossed.redrawn_merits(none, scaled)]
     gain = crossed.expected_gain(none, scaled)
     return gain / np.std(redrawn_gains) if gain else 0.0
+
+
+class TestExpectedGain:
+    """Gains of the labels, and gains that calibrated probabilities imply."""
+
+    def test_it_is_twice_the_gain_of_half_soft_labels(self):
+        problem = drawn_problem(2, n_samples=60)
+        crossed = replace(cross_fitted(problem, solve), half_soft=partial(half_soft, problem))
+        before, after = (crossed.decisions(each) for each in (0.0, 1.0))
+        halves = (np.eye(3)[crossed.codes] + calibrated_shares(condensed(problem)).T) / 2
+        counts = [np.eye(3)[decided].T @ halves for decided in (before, after)]
+        values = [np.mean(np.diag(table) / table.sum(axis=0)) for table in counts]
+        problem = Problem(problem.scores, problem.truth, get_metric("balanced_accuracy"))
+        crossed = replace(crossed, problem=problem, half_soft=partial(half_soft, problem))
+        assert crossed.expected_gain(before, after) == pytest.approx(2 * (values[1] - values[0]), abs=1e-12)
+
+    def test_without_half_soft_labels_it_is_the_gain_of_the_labels(self):
+        crossed = cross_fitted(drawn_problem(2, n_samples=60), solve)
+        before, after = (crossed.decisions(each) for each in (0.0, 1.0))
+        assert crossed.expected_gain(before, after) == crossed.merit(after) - crossed.merit(before)
+
+
+class TestOptimism:
+    """The score is too high where the same decisions determine the shrinkage factor."""
+
+    @pytest.mark.parametrize("name", ["balanced_accuracy", "cost"])
+    def test_it_is_most_of_the_mean_excess_of_the_score(self, name):
+        """Scores without information: the balanced accuracy of all decisions is one half on unseen data.
+
+        Draws of drawn samples vary more than samples: of normal gains the optimism is 76% of the excess.
+        """
+        metric = Cost(np.array([[0.0, 1.0], [1.0, 0.0]])) if name == "cost" else get_metric(name)
+        rng, excess, optimism = np.random.default_rng(0), [], []
+        for _ in range(150):
+            codes = np.repeat([0, 1], 20)
+            scores = np.stack([0 * codes, rng.uniform(-1, 1, size=40)], axis=1)
+            problem = Problem(scores, Truth.from_codes(codes, n_classes=2), metric)
+            crossed = cross_fitted(problem, partial(fixed, [0.0, 0.5]))
+            decisions = crossed.decisions(crossed.shrinkage_factor())
+            excess.append(crossed.score(decisions, level=None)[0] - 0.5)
+            optimism.append(crossed.optimism())
+        assert abs(np.mean(excess)) > 3 * np.std(excess) / np.sqrt(150)
+        assert 0.5 < np.mean(optimism) / np.mean(excess) < 1
+
+    def test_the_score_is_without_it(self):
+        crossed = cross_fitted(drawn_problem(2, n_samples=60), solve)
+        decisions = crossed.decisions()
+        (whole, _), (less, (low, high)) = (
+            crossed.score(decisions, level=level, optimism=optimism) for level, optimism in ((None, 0.0), (0.9, 0.03))
+        )
+        assert less == pytest.approx(whole - 0.03)
+        assert low < less < high
+
+    def test_equal_decisions_have_none(self):
+        assert cross_fitted(drawn_problem(2, n_samples=60), partial(fixed, np.zeros(3))).optimism() == 0
 
 
 class TestFolds:
@@ -117,7 +174,7 @@ class TestStrength:
         clf = TunedOffsetClassifierCV(model, objective="f1", pos_label=1, random_state=3).fit(X[samples], y[samples])
         shrinkage_factor = crossed[0].shrinkage_factor()
         note = next(note for note in clf.tuner_.notes_ if f"they were scaled by {shrinkage_factor:.2f}." in note)
-        assert ("Their loss there is less than one standard error." in note) == (shrinkage_factor > 0)
+        assert ("Their expected loss is less than one standard error." in note) == (shrinkage_factor > 0)
         assert shrinkage_factor < 1
         assert -1 < gain_in_errors(crossed[0], shrinkage_factor) <= 0
 
