@@ -114,12 +114,12 @@ class _Ascent:
             moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
             active = np.concatenate([active[:0], *moved])
             self.recount()
-            if self.objective_value < before + of_few * self.scale:
+            if improves(before + of_few * self.scale, self.objective_value):  # by more than the rounding of sums
                 break
             if active.size > _FEW * everyone.size:
                 continue
             # Classes that did not move wait until the others are at their best offsets; then all are tried again.
-            if self.objective_value <= last + least_gain * self.scale:
+            if not improves(self.objective_value, last + least_gain * self.scale):
                 break
             if self.place.is_strained:
                 offsets = self.place.offsets

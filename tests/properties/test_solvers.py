@@ -176,3 +176,23 @@ def test_binary_with_many_samples(dtype, rng):
     hits = np.cumsum(y[order])
     best = np.max((2 * hits / (np.arange(1, y.size + 1) + y.sum()))[np.append(np.diff(scores[order]) < -1e-4, True)])
     assert solve(setting).objective_value >= best - 1e-12
+
+
+@pytest.mark.parametrize("seed", [10, 24, 53])
+def test_sums_that_round_otherwise_each_time_do_not_end_an_ascent(seed, monkeypatch):
+    """A device may add in another order at each call: the last digit of an objective value is random then."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(5, size=2000)
+    scores = rng.normal(size=(2000, 5)) + np.eye(5)[y]
+    proba = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    truth = Truth.from_shares((proba.T + np.eye(5)[y].T) / 2, weights=rng.exponential(size=2000))
+    soft = Problem(scores, truth, METRICS["balanced_accuracy"])
+    steady = ascend(soft, np.zeros(5)).objective_value
+    exact = Problem.objective_value_of
+    for noise in map(np.random.default_rng, range(4)):
+        monkeypatch.setattr(
+            Problem,
+            "objective_value_of",
+            lambda self, counts, noise=noise: exact(self, counts) * (1 - 4e-16 * noise.integers(2)),
+        )
+        assert ascend(soft, np.zeros(5)).objective_value == pytest.approx(steady, abs=1e-12)
