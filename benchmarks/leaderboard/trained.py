@@ -21,7 +21,7 @@ from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.tuning_problem import Source, TuningProblem
 from benchmarks.script import CACHE
 
-__all__ = ["MULTILABEL", "TABULAR", "multilabel", "tabular"]
+__all__ = ["MULTILABEL", "TABULAR", "multilabel", "stored_sets", "tabular"]
 
 TABULAR = {
     "plain": ("logistic", "forest", "lightgbm"),
@@ -51,7 +51,7 @@ Samples = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.f
 
 def tabular(folder: Path | None, origin: str, seed: int) -> Iterator[Source]:
     """Yield a problem for each classifier of this origin and each tabular data set, unseen ones without a folder."""
-    sets = unseen.data_sets() if folder is None else _stored_sets(folder)
+    sets = unseen.data_sets() if folder is None else stored_sets(folder)
     for model, (name, read) in product(TABULAR[origin], sets.items()):
         yield _source(origin, name, model, seed, partial(_split, read, seed))
 
@@ -133,7 +133,7 @@ def _resampled(how: str, estimator: BaseEstimator, seed: int) -> BaseEstimator:
     return make_resampling_pipeline(StandardScaler(), sampler, estimator)
 
 
-def _stored_sets(folder: Path) -> dict[str, Callable[[], unseen.Samples]]:
+def stored_sets(folder: Path) -> dict[str, Callable[[], unseen.Samples]]:
     """Return a function for each name that reads a data set of the folder."""
 
     def read(path: Path) -> unseen.Samples:
