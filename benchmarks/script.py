@@ -48,10 +48,12 @@ def options(
 
 def command(module: str, parser: ArgumentParser, asked: Namespace, names: Sequence[str]) -> str:
     """Return the command with those of the named options that differ from their default."""
-    parts = [f"python -m benchmarks.{module} --data FOLDER"]
+    parts = [f"python -m benchmarks.{module}"] + ["--data FOLDER"] * (not getattr(asked, "unseen", False))
     for name in names:
         value = getattr(asked, name)
-        if value != parser.get_default(name):
+        if value is True:
+            parts.append(f"--{name}")
+        elif value != parser.get_default(name):
             parts.append(f"--{name} {' '.join(map(str, value)) if isinstance(value, list) else value}")
     return " ".join(parts)
 

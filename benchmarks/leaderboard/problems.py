@@ -52,7 +52,7 @@ MULTILABEL = ("enron", "medical")
 
 
 def all_problems(
-    folder: Path,
+    folder: Path | None,
     *,
     seeds: Iterable[int] | None = None,
     sets: Collection[str] | None = None,
@@ -61,13 +61,15 @@ def all_problems(
 ) -> Iterator[TuningProblem]:
     """Yield the problems of these seeds, data sets and families; None means all of them, and the seeds of each family.
 
+    Without a folder the data sets are those of `unseen`, and families of other data than theirs are empty.
+
     Seeds are the outer loop of a family, so that an early look at the results sees all data sets. With `cached_only`,
     problems whose scores are not cached are left out. Otherwise they are computed.
     """
     for family in FAMILIES if families is None else families:
         size = int(family.removeprefix(SMALL)) if family.startswith(SMALL) else None
         for seed in range(FAMILIES[family].seeds) if seeds is None else seeds:
-            for source in _sources(Path(folder), family, seed):
+            for source in _sources(folder, family, seed):
                 if (sets is None or source.data in sets) and (source.is_cached or not cached_only):
                     problem = source.load()
                     if size is None:
@@ -76,12 +78,14 @@ def all_problems(
                         yield problem.small(size)
 
 
-def _sources(folder: Path, family: str, seed: int) -> Iterator[Source]:
+def _sources(folder: Path | None, family: str, seed: int) -> Iterator[Source]:
     if family.startswith(SMALL):
         for origin, models in SMALL_MODELS.items():
             yield from (source for source in trained.tabular(folder, origin, seed) if source.model in models)
     if family in trained.TABULAR:
         yield from trained.tabular(folder, family, seed)
+    if folder is None:
+        return
     if family == "plain":
         yield from stored.nets(folder, seed)
     for data in DRAWN.get(family, ()):

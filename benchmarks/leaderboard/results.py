@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.baselines import ScoreEstimate
 from benchmarks.leaderboard.problems import FAMILIES, TuningProblem
+from benchmarks.leaderboard.unseen import PREFIX
 from benchmarks.script import CACHE, write_csv, write_whole
 
 __all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
@@ -91,8 +92,13 @@ def metrics_of(n_classes: int, metrics: Sequence[str]) -> list[str]:
     return [metric for metric in metrics if n_classes == 2 or metric != "f1"]
 
 
-def load(*, seeds: int | None, sets: Collection[str] | None, families: Collection[str]) -> list[Results]:
-    """Return the stored problems of these families and data sets, and of the first seeds, as many as the family has."""
+def load(
+    *, seeds: int | None, sets: Collection[str] | None, families: Collection[str], unseen: bool = False
+) -> list[Results]:
+    """Return the stored problems of these families and data sets, and of the first seeds, as many as the family has.
+
+    They are those of the data sets of `unseen`, or all others.
+    """
     found = (Results.read(path) for path in sorted(FOLDER.glob("*.json")))
     return [
         results
@@ -100,6 +106,7 @@ def load(*, seeds: int | None, sets: Collection[str] | None, families: Collectio
         if results.family in families
         and results.seed < (FAMILIES[results.family].seeds if seeds is None else seeds)
         and (sets is None or results.data in sets)
+        and results.data.startswith(PREFIX) is unseen
     ]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from benchmarks import baselines
+from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.problems import FAMILIES, TuningProblem, all_problems
 from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results, load, metrics_of, write_runs
 from benchmarks.leaderboard.summary import read_summary, summarise, write_summary
@@ -99,21 +100,27 @@ def warm_up(methods: Collection[str]) -> None:
 
 def run(asked: argparse.Namespace) -> None:
     """Compute what is missing; first drop what is to be computed again."""
-    for results in load(seeds=asked.seeds, sets=asked.sets, families=asked.families) if asked.redo else ():
+    for results in _stored(asked) if asked.redo else ():
         results.drop(asked.metrics, asked.redo)
         results.write()
     seeds = None if asked.seeds is None else range(asked.seeds)
-    problems = list(all_problems(asked.data, seeds=seeds, sets=asked.sets, families=asked.families))
+    folder = None if asked.unseen else asked.data
+    problems = list(all_problems(folder, seeds=seeds, sets=asked.sets, families=asked.families))
     if not problems:
-        sys.exit(f"no problems in {asked.data}" + (f" of {', '.join(asked.sets)}" if asked.sets else ""))
+        sys.exit(f"no problems in {folder or unseen.PACKAGE}" + (f" of {', '.join(asked.sets)}" if asked.sets else ""))
     unfinished = [p for p in problems if any(Results.of(p).missing(asked.metrics, asked.methods))]
     print(f"{len(problems)} problems, {len(problems) - len(unfinished)} of them done", file=sys.stderr, flush=True)
     tasks = {problem.label: (problem, asked.metrics, asked.methods) for problem in unfinished}
     in_processes(complete, tasks, jobs=asked.jobs, initializer=warm_up, initargs=(asked.methods,))
 
 
+def _stored(asked: argparse.Namespace) -> list[Results]:
+    return load(seeds=asked.seeds, sets=asked.sets, families=asked.families, unseen=asked.unseen)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = options(__doc__, data="the data sets", sets=True, jobs=2, writes="the summary")
+    parser.add_argument("--unseen", action="store_true", help=f"take the data sets of {unseen.PACKAGE}, and no folder")
     parser.add_argument("--seeds", type=int, help="number of seeds (default: that of each family)")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="only these families")
     parser.add_argument("--metrics", nargs="+", choices=baselines.OBJECTIVES, default=list(baselines.OBJECTIVES))
@@ -139,19 +146,20 @@ def main() -> None:
     else:
         if not asked.summary_only:
             run(asked)
-        problems = load(seeds=asked.seeds, sets=asked.sets, families=asked.families)
+        problems = _stored(asked)
         tables = summarise(problems, asked.metrics, methods, against=asked.against)
         if asked.runs:
             write_runs(asked.runs, problems, asked.metrics, asked.methods)
     if asked.csv:
         write_summary(asked.csv, tables)
     if asked.table:
-        made_by = command(
-            "leaderboard.run", parser, asked, ("seeds", "sets", "families", "metrics", "methods", "against", "table")
-        )
+        names = ("unseen", "seeds", "sets", "families", "metrics", "methods", "against", "table")
+        made_by = command("leaderboard.run", parser, asked, names)
         families = asked.table.with_stem(f"{asked.table.stem}_families")
-        write_whole(asked.table, page(tables, methods, command=made_by, families=families.name))
-        write_whole(families, family_page(tables))
+        named = {"title": unseen.TITLE} if asked.unseen else {}
+        about = {"about": unseen.ABOUT} if asked.unseen else {}
+        write_whole(asked.table, page(tables, methods, command=made_by, families=families.name, **named, **about))
+        write_whole(families, family_page(tables, **named))
     print("\n".join(sentences(tables)))
 
 

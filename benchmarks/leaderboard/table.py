@@ -22,8 +22,7 @@ METRICS = {
     "matthews_corrcoef": "Matthews correlation",
 }
 
-_INTRODUCTION = """# Leaderboard
-
+_INTRODUCTION = """
 Each method tunes its decisions on one sample and is scored on unseen data. Neither the classifier nor the method has
 used the test samples. All methods get the same probabilities. In binary problems class 1 is the minority class. Some
 test samples have other class priors than the tuning samples. They are weighted to the priors of the tuning samples.
@@ -59,8 +58,19 @@ _ESTIMATES = f"""`score_` and `score_interval_` estimate the score on unseen dat
 - **x {EXACT}**: time of a fit as a multiple of that of the in-sample optimum, median over the problems."""
 
 
-def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: str, families: str) -> str:
-    """Return the page with the overview and the tables over all families; `families` is the file of the other page."""
+def page(
+    tables: Sequence[Table],
+    methods: Mapping[str, Baseline],
+    *,
+    command: str,
+    families: str,
+    title: str = "Leaderboard",
+    about: str = "",
+) -> str:
+    """Return the page with the overview and the tables over all families; `families` is the file of the other page.
+
+    `about` is a paragraph on the data sets.
+    """
     versions = {line.method: line.versions for table in tables for line in table.lines}
     libraries = {each for found in versions.values() for each in found.split(", ")}
     libraries |= {f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn")}
@@ -73,6 +83,8 @@ def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: s
         if method in versions
     ]
     parts = [
+        f"# {title}",
+        about,
         _INTRODUCTION,
         "\n".join(f"- **{FAMILIES[name].name}**: {FAMILIES[name].scores}." for name in _families(tables)),
         f"Made by `{command}`: {n_problems} problems from {n_sets} data sets.",
@@ -88,9 +100,9 @@ def page(tables: Sequence[Table], methods: Mapping[str, Baseline], *, command: s
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def family_page(tables: Sequence[Table]) -> str:
+def family_page(tables: Sequence[Table], *, title: str = "Leaderboard") -> str:
     """Return the page with the tables of each family."""
-    parts = ["# Leaderboard by family", _COLUMNS]
+    parts = [f"# {title} by family", _COLUMNS]
     for family in _families(tables):
         parts.append(f"## {FAMILIES[family].name.capitalize()}\n\nScores: {FAMILIES[family].scores}.")
         parts += [f"#{_section(table)}" for table in tables if table.family == family]

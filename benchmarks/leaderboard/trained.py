@@ -17,10 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.tuning_problem import Source, TuningProblem
 from benchmarks.script import CACHE
 
-__all__ = ["MULTILABEL", "TABULAR", "multilabel", "tabular"]
+__all__ = ["MULTILABEL", "TABULAR", "multilabel", "stored_sets", "tabular"]
 
 TABULAR = {
     "plain": ("logistic", "forest", "lightgbm"),
@@ -48,11 +49,11 @@ Samples = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.f
 """Features and labels of the tuning samples, then those of the test samples."""
 
 
-def tabular(folder: Path, origin: str, seed: int) -> Iterator[Source]:
-    """Yield a problem for each classifier of this origin and each tabular data set."""
-    names = sorted(path.stem.removeprefix("tab_") for path in folder.glob("tab_*.npz"))
-    for model, name in product(TABULAR[origin], names):
-        yield _source(origin, name, model, seed, partial(_split, folder, name, seed))
+def tabular(folder: Path | None, origin: str, seed: int) -> Iterator[Source]:
+    """Yield a problem for each classifier of this origin and each tabular data set, unseen ones without a folder."""
+    sets = unseen.data_sets() if folder is None else stored_sets(folder)
+    for model, (name, read) in product(TABULAR[origin], sets.items()):
+        yield _source(origin, name, model, seed, partial(_split, read, seed))
 
 
 def multilabel(folder: Path, data: str, seed: int) -> Iterator[Source]:
@@ -132,9 +133,18 @@ def _resampled(how: str, estimator: BaseEstimator, seed: int) -> BaseEstimator:
     return make_resampling_pipeline(StandardScaler(), sampler, estimator)
 
 
-def _split(folder: Path, name: str, seed: int) -> Samples:
-    with np.load(folder / f"tab_{name}.npz", allow_pickle=True) as data:
-        X, y = data["X"], data["y"].astype(np.int64)
+def stored_sets(folder: Path) -> dict[str, Callable[[], unseen.Samples]]:
+    """Return a function for each name that reads a data set of the folder."""
+
+    def read(path: Path) -> unseen.Samples:
+        with np.load(path, allow_pickle=True) as data:
+            return data["X"], data["y"].astype(np.int64)
+
+    return {path.stem.removeprefix("tab_"): partial(read, path) for path in sorted(folder.glob("tab_*.npz"))}
+
+
+def _split(read: Callable[[], unseen.Samples], seed: int) -> Samples:
+    X, y = read()
     n_samples = min(TUNING_SAMPLES, round(0.6 * len(y)))
     X, X_test, y, y_test = train_test_split(X, y, train_size=n_samples, stratify=y, random_state=seed)
     return X, y, X_test[:TEST_SAMPLES], y_test[:TEST_SAMPLES]

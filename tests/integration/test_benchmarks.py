@@ -11,13 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_leaderboard_pages_are_made_from_the_csv_file(tmp_path):
-    page = tmp_path / "leaderboard.md"
-    command = [sys.executable, "-m", "benchmarks.leaderboard.run", "--from-csv", "benchmarks/results/leaderboard.csv"]
-    subprocess.run([*command, "--table", str(page)], cwd=ROOT, check=True, capture_output=True)
+@pytest.mark.parametrize(
+    ("results", "name", "options"),
+    [("leaderboard.csv", "leaderboard", []), ("unseen.csv", "leaderboard_unseen", ["--unseen"])],
+)
+def test_leaderboard_pages_are_made_from_the_csv_file(tmp_path, results, name, options):
+    page = tmp_path / f"{name}.md"
+    command = [sys.executable, "-m", "benchmarks.leaderboard.run", "--from-csv", f"benchmarks/results/{results}"]
+    subprocess.run([*command, *options, "--table", str(page)], cwd=ROOT, check=True, capture_output=True)
     varying = ("Made by", "Versions:")
-    for name in ("leaderboard.md", "leaderboard_families.md"):
-        made, kept = ((folder / name).read_text(encoding="utf-8").splitlines() for folder in (tmp_path, ROOT / "docs"))
+    for file in (f"{name}.md", f"{name}_families.md"):
+        made, kept = ((folder / file).read_text(encoding="utf-8").splitlines() for folder in (tmp_path, ROOT / "docs"))
         assert [x for x in made if not x.startswith(varying)] == [x for x in kept if not x.startswith(varying)]
 
 

