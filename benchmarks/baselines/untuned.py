@@ -1,6 +1,9 @@
 """Untuned decisions, the reference of all methods."""
 
-from benchmarks.baselines._base import Baseline, Codes, Fitted, Proba, two_columns
+import math
+
+from benchmarks.baselines._base import Baseline, Codes, Fitted, Proba, ScoreEstimate, two_columns
+from benchmarks.baselines._metrics import value_of
 
 __all__ = ["Untuned"]
 
@@ -12,5 +15,7 @@ class Untuned(Baseline):
     distribution = "numpy"
 
     def fit(self, proba: Proba, y: Codes, *, objective: str) -> Fitted:
-        """Return the argmax."""
-        return Fitted(lambda new: two_columns(new).argmax(1))
+        """Return the argmax, and its score on these samples, none of which it was fitted on."""
+        columns = two_columns(proba)
+        score = value_of(objective, y, columns.argmax(1), n_classes=columns.shape[1])
+        return Fitted(lambda new: two_columns(new).argmax(1), estimate=ScoreEstimate(score, math.nan, math.nan))

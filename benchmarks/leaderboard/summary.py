@@ -243,7 +243,7 @@ def _estimates(cells: Sequence[Cell]) -> dict[str, Any]:
     estimate, low, high, score = np.array(known).T
     return {
         "intervals": len(known),
-        "coverage": float(np.mean((low <= score) & (score <= high))),
+        "coverage": math.nan if np.isnan(low).all() else float(np.mean((low <= score) & (score <= high))),
         "bias": float(np.mean(estimate - score)),
         "width": float(np.mean(high - low)),
     }

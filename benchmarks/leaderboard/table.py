@@ -52,7 +52,8 @@ did not run on all problems. -: it did not run for all metrics. The tables of ea
 _ESTIMATES = f"""`score_` and `score_interval_` estimate the score on unseen data from the tuning samples alone.
 
 - **coverage**: how often the 90% interval contains the test score.
-- **bias**: mean of `score_` minus the test score. **width**: mean width of the interval.
+- **bias**: mean of `score_` minus the test score. The untuned decisions need no estimate: their bias is the difference
+  between their scores on the tuning samples and on the test samples. **width**: mean width of the interval.
 - **worst, well populated**: the largest loss against the untuned decisions where each class has at least
   {WELL_POPULATED} tuning samples.
 - **x {EXACT}**: time of a fit as a multiple of that of the in-sample optimum, median over the problems."""
@@ -275,9 +276,9 @@ def _estimates(tables: Sequence[Table]) -> str:
         [
             line.name,
             f"{_name(table.family)}: {_title(table)}",
-            f"{line.coverage:.0%}",
+            _number(line.coverage, ".0%"),
             f"{line.bias:+.4f}",
-            f"{line.width:.4f}",
+            _number(line.width, ".4f"),
             _number(line.worst_well_populated, "+.4f"),
             _number(line.times_exact, ".1f"),
         ]
