@@ -125,6 +125,11 @@ class AtMost(Constraint):
     >>> from skimbalance.goals import AtMost
     >>> print(AtMost("false_positive_rate", 0.05))
     false_positive_rate at most 0.05
+
+    A budget: at most 2% of the samples are predicted as fraud. It holds exactly on the samples of the fit.
+
+    >>> print(AtMost("predicted_share", 0.02, label="fraud"))
+    predicted_share of 'fraud' at most 0.02
     """
 
     def bounds(self) -> tuple[float, float]:

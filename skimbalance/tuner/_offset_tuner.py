@@ -64,7 +64,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Bounds on metrics, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. For multilabel targets a
         constraint holds for the label it names, or for each label. If no offsets satisfy all constraints, those that
-        miss by the least are taken, with a warning that states what is achievable.
+        miss by the least are taken, with a warning that states what is achievable. Bounds on ``"predicted_share"`` hold
+        exactly on the samples of the fit, whatever `estimate` is.
     kind : {"proba", "log_proba", "logits"}, default="proba"
         The kind of the scores. It is never guessed.
     pos_label : label, default=None
