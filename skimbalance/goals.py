@@ -30,6 +30,11 @@ class Constraint(ABC):
 
     @names_page
     def __post_init__(self) -> None:
+        if isinstance(self.metric, Metric) and self.metric.needs_cost_matrix:
+            raise ValueError(
+                "constraints need a metric without cost_matrix: costs of each sample can be the objective only; got "
+                f"{self.metric!r}. Use Cost(matrix)"
+            )
         if callable(self.metric) or (isinstance(self.metric, Metric) and not self.metric.is_constrainable):
             raise ValueError(
                 "constraints need a metric of skimbalance.metrics, for which a solver can search bounds; "

@@ -80,9 +80,11 @@ class MergedProblem(NamedTuple):
 def condensed(problem: Problem) -> MergedProblem:
     """Return a large binary problem with its samples merged into few, and others as they are.
 
-    Samples in groups stay as they are: merged samples cannot be drawn group by group.
+    Samples in groups stay as they are, as merged samples cannot be drawn group by group. So do samples with costs of
+    their own.
     """
-    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
+    apart = problem.groups is not None or problem.truth.cost_matrix is not None
+    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or apart:
         return MergedProblem(problem, None)
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]

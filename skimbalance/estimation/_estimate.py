@@ -21,7 +21,7 @@ from skimbalance.estimation._cross_fit import (
 )
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import HardTruth, SoftTruth, Truth
+from skimbalance.metrics.counts import HardTruth, SoftTruth
 from skimbalance.solvers import (
     Fit,
     Problem,
@@ -93,7 +93,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
 
 
 def _soft(sample: MergedProblem, shares: Array) -> Problem:
-    return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
+    return sample.problem.with_truth(sample.truth.softened(shares))
 
 
 def _half_soft(shares: Array, sample: MergedProblem) -> Array:
@@ -389,4 +389,4 @@ def _softened(sample: MergedProblem, softness: float) -> Problem:
     every = xp.arange(scores.shape[1], device=device(scores))
     hard = xp.astype(xp.astype(truth.codes, xp.int64)[None, :] == every[:, None], scores.dtype)
     shares = softness * calibrated_shares(sample) + (1 - softness) * hard
-    return sample.problem.with_truth(Truth.from_shares(shares, weights=truth.weights))
+    return sample.problem.with_truth(truth.softened(shares))

@@ -73,6 +73,11 @@ class Metric(ABC):
         return False
 
     @property
+    def needs_cost_matrix(self) -> bool:
+        """Whether the metric is the mean cost of decisions, with a matrix of costs for each sample."""
+        return False
+
+    @property
     def tie_breaker(self) -> "Metric | None":
         """A metric whose optimum is a good start for a metric with wide plateaus."""
         return None
