@@ -363,6 +363,26 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         other._take_offsets(other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
         return other
 
+    def predict(self, X: Any, *, cost_matrix: ArrayLike | None = None) -> npt.NDArray[Any]:
+        """Predict the class with the highest shifted score, or each label whose shifted log-odds are positive.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Samples, as the wrapped classifier takes them.
+        cost_matrix : array-like of shape (n_samples, K, K), default=None
+            The costs of each sample, where they are known; see :meth:`OffsetTuner.predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, K) for multilabel targets
+            Labels, or the indicator of the predicted labels.
+        """
+        if cost_matrix is None:
+            return super().predict(X)
+        _, scores = self._rule_and_scores(X)
+        return to_numpy(self.tuner_.predict(scores, cost_matrix=cost_matrix))
+
     @names_page
     def adapt_to(self, X: Any) -> Self:
         """Fit offsets for another class prior, which is estimated from samples without labels.

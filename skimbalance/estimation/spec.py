@@ -94,7 +94,8 @@ class FitResult:
     """The result of a fit, under the names of the tuner's attributes; None where there is none.
 
     `kept` are the samples from which offsets can be fitted again. `shrinkage_factor` is the part of the offsets that
-    was kept, one number or one for each label (L,). Neither is an attribute of the tuner.
+    was kept, one number or one for each label (L,). `cost_rule` decides samples whose costs are known. None of these is
+    an attribute of the tuner.
     """
 
     classes: npt.NDArray[Any]
@@ -112,15 +113,17 @@ class FitResult:
     pos_label: Label = None
     shrinkage_factor: Any = 1.0
     kept: Any = None
+    cost_rule: Any = None
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of a tuner, without those that are None."""
         found = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in {"kept", "shrinkage_factor"}
+            if field.name not in {"kept", "shrinkage_factor", "cost_rule"}
         }
-        return {**{f"{name}_": value for name, value in found.items() if value is not None}, "_kept": self.kept}
+        hidden = {"_kept": self.kept, "_cost_rule": self.cost_rule}
+        return {**{f"{name}_": value for name, value in found.items() if value is not None}, **hidden}
 
 
 _CELLS = 5_000_000

@@ -28,6 +28,7 @@ from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import ClassProfile, Counts, Truth
 from skimbalance.solvers import Problem
+from skimbalance.tuner._cost_rule import CostRule
 from skimbalance.tuner.checks import (
     bounds_of,
     check_decisions,
@@ -100,7 +101,8 @@ def fit_classes(
     kept = KeptSamples.of(given, codes, weights, group_codes, costs, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
     notes = notes + result.notes + notes_on_calibration(problem, labels)
-    return replace(result, notes=notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
+    rule = None if costs is None else CostRule.of(problem)
+    return replace(result, notes=notes, kept=kept, cost_rule=rule, pos_label=positive if len(labels) == 2 else None)
 
 
 def _fit_metric(
