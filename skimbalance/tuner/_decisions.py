@@ -38,8 +38,8 @@ class TunedDecisions:
         scores : array of shape (n, K), or (n,) for two classes
             Scores of the kind that the tuner was fitted on; multilabel (n, L), or a list of L arrays (n, 2).
         cost_matrix : array-like of shape (n, K, K), default=None
-            The costs of each sample, where they are known. Instead of offsets, the lowest expected cost under calibrated
-            probabilities then decides. The tuner must have been fitted with costs.
+            The costs of each sample, where they are known. Instead of offsets, the lowest expected cost under
+            calibrated probabilities then decides. The tuner must have been fitted with costs.
 
         Returns
         -------
