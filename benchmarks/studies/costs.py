@@ -9,6 +9,7 @@ in whether they are known at prediction, too. Needs ``pip install empulse pandas
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -101,10 +102,14 @@ def methods(model: str, train: Samples, test: Samples) -> Iterator[tuple[str, st
     means = np.stack([train.costs[train.y == c, c].mean(axis=0) for c in (0, 1)])
     fitted: dict[str, Any] = {}
 
-    def tuned(estimate: str) -> npt.NDArray[Any]:
-        clf = TunedOffsetClassifierCV(base, objective=Cost(), estimate=estimate, store_cv_results=True)
-        fitted[estimate] = clf.fit(train.X, train.y, cost_matrix=train.costs)
+    def tuned() -> npt.NDArray[Any]:
+        clf = TunedOffsetClassifierCV(base, objective=Cost(), store_cv_results=True)
+        fitted["offsets"] = clf.fit(train.X, train.y, cost_matrix=train.costs)
         return clf.predict(test.X)
+
+    def other(estimate: str, objective: Cost) -> npt.NDArray[Any]:
+        clf = copy(fitted["offsets"]).set_params(estimate=estimate)
+        return clf.retune(objective=objective).predict(test.X)
 
     def threshold(calibrator: str | None) -> npt.NDArray[Any]:
         clf = CSThresholdClassifier(base, calibrator=calibrator, random_state=0)
@@ -112,15 +117,15 @@ def methods(model: str, train: Samples, test: Samples) -> Iterator[tuple[str, st
         return clf.predict(test.X)
 
     yield "argmax", "none", lambda: base.fit(train.X, train.y).predict(test.X)
-    for estimate in ("robust", "plugin"):
-        yield f"Cost(), {estimate}", "none", partial(tuned, estimate)
-    yield "Cost(means), robust", "none", lambda: fitted["robust"].retune(objective=Cost(means)).predict(test.X)
+    yield "Cost(), robust", "none", tuned
+    yield "Cost(), plugin", "none", partial(other, "plugin", Cost())
+    yield "Cost(means), robust", "none", partial(other, "robust", Cost(means))
     for calibrator in (None, "sigmoid", "isotonic"):
         yield f"CSThreshold, {calibrator}", "none", partial(threshold, calibrator)
     yield "CSRate", "none", lambda: CSRateClassifier(base).fit(train.X, train.y, **train.named).predict(test.X)
     if model == "logistic":
         yield "CSLogit", "none", lambda: CSLogitClassifier().fit(train.X, train.y, **train.named).predict(test.X)
-    yield "predict(cost_matrix)", "all", lambda: fitted["robust"].predict(test.X, cost_matrix=test.costs)
+    yield "predict(cost_matrix)", "all", lambda: fitted["offsets"].predict(test.X, cost_matrix=test.costs)
     for calibrator in (None, "sigmoid", "isotonic"):
         yield (
             f"CSThreshold, {calibrator}",

@@ -299,3 +299,28 @@ def test_errors_of_other_targets():
     da = pytest.importorskip("dask.array")
     with pytest.raises(ValueError, match="cost_matrix is for binary and multiclass scores in memory; got a Dask array"):
         OffsetTuner(Cost(), kind="logits").fit(da.from_array(logits), da.from_array(y), cost_matrix=costs)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_merged_samples_cost_what_their_samples_do(weighted):
+    rng = np.random.default_rng(0)
+    n = 20_000
+    y = (rng.random(n) < 0.2).astype(np.int64)
+    logits = np.stack([np.zeros(n), rng.normal(size=n) + 2 * y - 2], axis=1)
+    costs = rng.lognormal(size=(n, 2, 2))
+    weights = rng.integers(1, 5, size=n) / 4 if weighted else None
+    setting = costed(logits, y, costs, weights)
+    few = condensed(setting).problem
+    assert few.scores.shape[0] < 17_000
+    shares = np.array([[0.75], [0.25]])
+    for cut in (-3.0, -1.0, 0.0, 2.0):
+        offsets = np.array([0.0, cut])
+        assert few.objective_value(offsets) == pytest.approx(setting.objective_value(offsets), rel=2e-3)
+        soft = [
+            each.with_truth(each.truth.softened(np.repeat(shares, each.scores.shape[0], axis=1)))
+            for each in (setting, few)
+        ]
+        assert soft[1].objective_value(offsets) == pytest.approx(soft[0].objective_value(offsets), rel=2e-3)
+    total = 1.0 if weights is None else weights[:, None, None]
+    merged = few.truth.weights[:, None, None] * few.truth.cost_matrix
+    np.testing.assert_allclose(merged.sum(axis=0), (total * costs).sum(axis=0))
