@@ -251,15 +251,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.store_cv_results = store_cv_results
 
     @validates_parameters
-    def fit(
-        self,
-        X: Any,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        cost_matrix: ArrayLike | None = None,
-        **params: Any,
-    ) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Fit the classifier and its offsets.
 
         Parameters
@@ -271,12 +263,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample in the tuning, and in the `fit` of the classifier if that takes weights. With metadata
             routing the classifier gets them if it requests them.
-        cost_matrix : array-like of shape (n_samples, K, K), default=None
-            Costs of each sample, for the objective ``Cost()``; see :meth:`OffsetTuner.fit`. With metadata routing the
-            classifier gets them too if it requests them.
         **params : dict
             Parameters for the `fit` of the classifier; with metadata routing, what the classifier and the splitter
             request. `groups`, such as those of a ``GroupKFold``, always reach the tuner; see :meth:`OffsetTuner.fit`.
+            So does `cost_matrix` of shape (n_samples, K, K), the costs of each sample for the objective ``Cost()``. The
+            classifier gets it with metadata routing alone.
 
         Returns
         -------
@@ -286,7 +277,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X, y = indexable(X, y)
         targets = targets_of(y, sample_weight)
         groups = check_groups(params.get("groups"), n_samples=targets.y.shape[0])
-        costs = None if cost_matrix is None else to_numpy(cost_matrix, name="cost_matrix")
+        costs = params.pop("cost_matrix", None)
+        costs = None if costs is None else to_numpy(costs, name="cost_matrix")
         targets, folds, final = self._scored(X, targets, params, sample_weight, costs)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
