@@ -83,6 +83,19 @@ def test_multilabel(objective, estimate):
     assert 0.19 - 1e-12 <= shares[2] <= 0.21 + 1e-12
 
 
+@pytest.mark.parametrize("decimals", [None, 2])
+def test_labels_that_are_fitted_apart(decimals):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = rng.random((300, 4)) < [0.1, 0.2, 0.3, 0.4]
+        proba = 1 / (1 + np.exp(-(rng.normal(size=(300, 4)) + 2 * y - 1.5)))
+        proba = proba if decimals is None else np.round(proba, decimals)
+        tuner = OffsetTuner("f1_macro", constraints=[AtMost("predicted_share", 0.08)], confidence_level=None)
+        shares = tuner.fit(proba, y).predict(proba).mean(axis=0)
+        assert shares.max() <= 0.08
+        assert shares.min() > 0.04
+
+
 @pytest.mark.parametrize("estimate", ESTIMATES)
 def test_a_class_without_samples_has_a_budget_too(estimate):
     proba, y, _ = drawn(0, n_classes=4)
