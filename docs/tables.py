@@ -28,6 +28,27 @@ LABELS = {
     "skimbalance": "default",
 }
 END_TO_END = ", end to end"
+COSTS = {
+    "none": {
+        "argmax": "argmax",
+        "Cost(), robust": "`Cost()`",
+        "Cost(), plugin": "`Cost()`, plugin",
+        "Cost(means), robust": "`Cost(means)`",
+        "CSThreshold, None": "CSThreshold",
+        "CSThreshold, sigmoid": "CSThreshold, sigmoid",
+        "CSThreshold, isotonic": "CSThreshold, isotonic",
+        "CSRate": "CSRate",
+        "CSLogit": "CSLogit",
+    },
+    "all": {
+        "predict(cost_matrix)": "`predict(cost_matrix)`",
+        "CSThreshold, None": "CSThreshold",
+        "CSThreshold, sigmoid": "CSThreshold, sigmoid",
+        "CSThreshold, isotonic": "CSThreshold, isotonic",
+    },
+}
+OURS = {"none": "Cost(), robust", "all": "predict(cost_matrix)"}
+T_OF_NINE = 2.262
 WORKLOADS = {
     "f1_1e4": "F1, 10,000 rows, two classes",
     "f1_1e6": "F1, a million rows, two classes",
@@ -41,7 +62,13 @@ WORKLOADS = {
 def write_all(folder: Path) -> None:
     """Write every table to `folder`."""
     folder.mkdir(exist_ok=True)
-    made = {"quality.md": quality(), "labels.md": labels(), "speed.md": speed(), "chunked.md": chunked()}
+    made = {
+        "quality.md": quality(),
+        "labels.md": labels(),
+        "costs.md": costs(),
+        "speed.md": speed(),
+        "chunked.md": chunked(),
+    }
     for name, text in made.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -136,6 +163,38 @@ def _marked(row: dict[str, str]) -> str:
 
 def _ahead(row: dict[str, str]) -> str:
     return f"{float(row['default ahead by']):.4f} [{float(row['low']):.4f}, {float(row['high']):.4f}]"
+
+
+def costs() -> str:
+    """Return mean savings with costs of each sample, a table for unknown and one for known costs at prediction."""
+    return "\n".join(_savings(known) for known in COSTS)
+
+
+def _savings(known: str) -> str:
+    """Return a line for each data set and model, and a column for each method."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in (row for row in _rows("costs.csv") if row["costs at prediction"] == known):
+        line = found.setdefault(f"{row['data'].replace('_', ' ')}, {row['model']}", {})
+        line.setdefault(row["method"], []).append(100 * float(row["savings"]))
+    lines = [
+        [name, *(_compared(methods.get(method), methods[OURS[known]]) for method in COSTS[known])]
+        for name, methods in found.items()
+    ]
+    return _table([f"savings in %, costs {'un' if known == 'none' else ''}known", *COSTS[known].values()], lines)
+
+
+def _compared(savings: list[float] | None, ours: list[float]) -> str:
+    """Return the mean, marked where it is significantly higher (▲) or lower (▼) than ours.
+
+    The standard error is that of Nadeau and Bengio (2003) for repeated splits in halves.
+    """
+    if savings is None:
+        return "-"
+    differences = [other - own for other, own in zip(savings, ours, strict=True)]
+    mean, n = sum(differences) / len(differences), len(differences)
+    error = (sum((x - mean) ** 2 for x in differences) / (n - 1) * (1 / n + 1)) ** 0.5
+    mark = " ▲" if mean > T_OF_NINE * error else " ▼" if mean < -T_OF_NINE * error else ""
+    return f"{sum(savings) / n:.1f}{mark}"
 
 
 def speed() -> str:

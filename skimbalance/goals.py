@@ -30,6 +30,11 @@ class Constraint(ABC):
 
     @names_page
     def __post_init__(self) -> None:
+        if isinstance(self.metric, Metric) and self.metric.needs_cost_matrix:
+            raise ValueError(
+                "constraints need a metric without cost_matrix: costs of each sample can be the objective only; got "
+                f"{self.metric!r}. Use Cost(matrix)"
+            )
         if callable(self.metric) or (isinstance(self.metric, Metric) and not self.metric.is_constrainable):
             raise ValueError(
                 "constraints need a metric of skimbalance.metrics, for which a solver can search bounds; "
@@ -125,6 +130,11 @@ class AtMost(Constraint):
     >>> from skimbalance.goals import AtMost
     >>> print(AtMost("false_positive_rate", 0.05))
     false_positive_rate at most 0.05
+
+    A budget: at most 2% of the samples are predicted as fraud. It holds exactly on the samples of the fit.
+
+    >>> print(AtMost("predicted_share", 0.02, label="fraud"))
+    predicted_share of 'fraud' at most 0.02
     """
 
     def bounds(self) -> tuple[float, float]:

@@ -51,6 +51,20 @@ FAULTS = (
         ("unit/metrics",),
     ),
     Fault(
+        "costs of samples lose their weights",
+        "metrics",
+        r"return each if self\.weights is None else each \* self\.weights\[samples\]",
+        "return each",
+        ("unit/metrics/test_sample_cost.py",),
+    ),
+    Fault(
+        "a budget is not kept by the mean of offsets",
+        "estimation",
+        r"satisfy_shares\(problem, estimate\.fit\(problem, spec\)\)",
+        "estimate.fit(problem, spec)",
+        ("integration/test_budget.py",),
+    ),
+    Fault(
         "the cost matrix is transposed",
         "metrics",
         r"bring\(self\._cells, ",

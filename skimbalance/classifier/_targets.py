@@ -19,7 +19,7 @@ from skimbalance._core.validation import abridged, check_codes, check_present, c
 from skimbalance.classifier.response import Response, ask, is_frozen, pooled, respond, respond_labels, sure_of
 from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net, targets_for
-from skimbalance.tuner.checks import check_spec
+from skimbalance.tuner.checks import check_spec, with_costs
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
 from skimbalance.tuner.labels.objective import check_label_spec, label_names
 
@@ -65,8 +65,10 @@ class ClassTargets:
     weights: _Floats | None
     named: npt.NDArray[Any] | None = None
 
-    def check(self, spec: FitSpec) -> None:
+    def check(self, spec: FitSpec, cost_matrix: npt.NDArray[Any] | None) -> None:
         """Raise if objective or constraints are invalid for these classes."""
+        sizes = {"n_samples": len(self.y), "n_classes": len(self.present)}
+        spec, _ = with_costs(spec, cost_matrix, **sizes, like=np.zeros(0))
         check_spec(spec, self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
@@ -150,8 +152,10 @@ class LabelTargets:
     names: npt.NDArray[Any]
     weights: _Floats | None
 
-    def check(self, spec: FitSpec) -> None:
+    def check(self, spec: FitSpec, cost_matrix: npt.NDArray[Any] | None) -> None:
         """Raise if objective or constraints are invalid for these labels."""
+        if cost_matrix is not None:
+            raise ValueError("cost_matrix is for binary and multiclass targets; got a multilabel indicator")
         check_label_spec(spec, self.names)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "LabelTargets":
@@ -341,7 +345,7 @@ def counted_once(judged: Mapping[str, Any], *, weighing: bool) -> dict[str, Any]
 
     The scores of a sample share its weight and are one group. Without `weighing` only its first score is used.
     """
-    chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups", "known")}
+    chosen = {name: judged[name] for name in ("scores", "y", "sample_weight", "groups", "cost_matrix", "known")}
     samples, weights = judged["rows"], judged["sample_weight"]
     n_scores = np.bincount(samples)[samples]
     if (n_scores == 1).all():

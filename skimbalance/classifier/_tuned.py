@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skimbalance._core.array_api import to_numpy
 from skimbalance._core.sklearn import (
     Interval,
     StrOptions,
@@ -40,7 +41,7 @@ from skimbalance.estimation import FitSpec, in_turn
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.checks import Objective, takes_weights
+from skimbalance.tuner.checks import Objective, needs_cost_matrix, takes_weights
 
 __all__ = ["TunedOffsetClassifierCV"]
 
@@ -80,7 +81,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         What to optimise; see :class:`OffsetTuner` for all types.
 
         - str: a name from :func:`skimbalance.metrics.get_metric_names`.
-        - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``.
+        - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``; ``Cost()`` with the `cost_matrix` of
+          :meth:`fit` for costs that differ between samples.
         - :class:`~skimbalance.goals.ImbalanceState`: the target of the mean predicted distribution.
         - scorer or function ``f(y_true, y_pred)``: a black-box metric.
         - list: a metric for each label.
@@ -160,6 +162,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - `rows`: the position of each sample in `X`.
         - `fold`: the number of its validation fold.
         - `groups`: the code of its group, None without groups.
+        - `cost_matrix`: the matrix of its costs, None without costs of each sample.
         - `known`, of shape (n, K): False where the model of the fold had seen no sample of the class in training.
           For multilabel targets it needs samples with the label and samples without it. Other scores are placeholders,
           which no fit or estimate uses.
@@ -199,7 +202,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     True
     """
 
-    __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_weight": True, "groups": True}
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"sample_weight": True, "groups": True, "cost_matrix": True}
     _takes_several = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OffsetClassifier._parameter_constraints,
@@ -263,6 +266,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         **params : dict
             Parameters for the `fit` of the classifier; with metadata routing, what the classifier and the splitter
             request. `groups`, such as those of a ``GroupKFold``, always reach the tuner; see :meth:`OffsetTuner.fit`.
+            So does `cost_matrix` of shape (n_samples, K, K), the costs of each sample for the objective ``Cost()``. The
+            classifier gets it with metadata routing alone.
 
         Returns
         -------
@@ -272,10 +277,13 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         X, y = indexable(X, y)
         targets = targets_of(y, sample_weight)
         groups = check_groups(params.get("groups"), n_samples=targets.y.shape[0])
-        targets, folds, final = self._scored(X, targets, params, sample_weight)
+        costs = params.pop("cost_matrix", None)
+        costs = None if costs is None else to_numpy(costs, name="cost_matrix")
+        targets, folds, final = self._scored(X, targets, params, sample_weight, costs)
         columns = targets.columns(final)
         judged = targets.judged(folds, columns)
         judged["groups"] = None if groups is None else groups[judged["rows"]]
+        judged["cost_matrix"] = None if costs is None else costs[judged["rows"]]
         n_scored = sum(len(fold.samples) for fold in folds)
         tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
         forget_fit(self)
@@ -298,6 +306,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        cost_matrix: ArrayLike | None = None,
     ) -> Self:
         """Return a copy with the same fitted model and offsets for another objective.
 
@@ -318,6 +327,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             Weights of the samples of `X`.
         groups : array-like of shape (n_samples,), default=None
             Groups of the samples of `X`; see :meth:`OffsetTuner.fit`.
+        cost_matrix : array-like of shape (n_samples, K, K), default=None
+            Costs of each sample of `X`, for the objective ``Cost()``.
 
         Returns
         -------
@@ -337,10 +348,32 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             if goal is not None:
                 setattr(other, name, goal)
         validate_parameters(other)
-        samples = self._rows_to_retune(X, y, sample_weight, groups)
+        samples = self._rows_to_retune(X, y, sample_weight, groups, cost_matrix)
+        if X is None and not needs_cost_matrix(other.objective):
+            samples = {**samples, "cost_matrix": None}  # those of fit
         n_scored = len(samples["rows"])
         other._take_offsets(other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
         return other
+
+    def predict(self, X: Any, *, cost_matrix: ArrayLike | None = None) -> npt.NDArray[Any]:
+        """Predict the class with the highest shifted score, or each label whose shifted log-odds are positive.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Samples, as the wrapped classifier takes them.
+        cost_matrix : array-like of shape (n_samples, K, K), default=None
+            The costs of each sample, where they are known; see :meth:`OffsetTuner.predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, K) for multilabel targets
+            Labels, or the indicator of the predicted labels.
+        """
+        if cost_matrix is None:
+            return super().predict(X)
+        _, scores = self._rule_and_scores(X)
+        return to_numpy(self.tuner_.predict(scores, cost_matrix=cost_matrix))
 
     @names_page
     def adapt_to(self, X: Any) -> Self:
@@ -371,7 +404,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         return other
 
     def _rows_to_retune(
-        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, groups: ArrayLike | None
+        self,
+        X: Any,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        cost_matrix: ArrayLike | None,
     ) -> dict[str, Any]:
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together, or neither; got one of them")
@@ -387,9 +425,14 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 "sample_weight": sample_weight,
                 "rows": samples,
                 "groups": groups,
+                "cost_matrix": cost_matrix,
                 "known": None if seen is None else np.tile(seen, (len(samples), 1)),
             }
-        for name, given in (("sample_weight", sample_weight), ("groups", groups)):
+        for name, given in (
+            ("sample_weight", sample_weight),
+            ("groups", groups),
+            ("cost_matrix", cost_matrix),
+        ):
             if given is not None:
                 raise ValueError(f"{name} goes with X and y; the stored scores have that of fit")
         if not hasattr(self, "cv_results_"):
@@ -400,7 +443,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         return self.cv_results_
 
     def _scored(
-        self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
+        self,
+        X: Any,
+        targets: Targets,
+        params: Mapping[str, Any],
+        sample_weight: ArrayLike | None,
+        cost_matrix: npt.NDArray[Any] | None,
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
         to_check = ("objective", "constraints", "pos_label", "class_prior", "solver")
@@ -408,10 +456,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
-            targets.check(spec)
+            targets.check(spec, cost_matrix)
             response = targets.respond(self.estimator, X, response_method=self.response_method)
             return targets, [Fold(self.estimator, response, np.arange(len(response.scores)))], self.estimator
-        targets.check(spec)  # a wrong goal fails before anything is fitted
+        targets.check(spec, cost_matrix)  # a wrong goal fails before anything is fitted
         grouped = params.get("groups") is not None
         if grouped and not routing_enabled() and not has_fit_parameter(self.estimator, "groups"):
             raise ValueError(
@@ -419,6 +467,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 "sklearn.set_config(enable_metadata_routing=True), and pass a cv that splits by groups, such as "
                 f"GroupKFold(5); got cv={self.cv!r}"
             )
+        if cost_matrix is not None and routing_enabled():
+            params = {**params, "cost_matrix": cost_matrix}
         fit_params, split_params = self._route(params, sample_weight, weighs="the tuner")
         targets = targets.learnt_by(self.estimator)
         splits = self._splits(X, targets, split_params)
@@ -503,7 +553,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         -------
         MetadataRouter
             Parameters of `fit` go to the `fit` of the classifier and the `split` of the splitter, as these request;
-            `sample_weight` and `groups` are used here too, unless :meth:`set_fit_request` changes that.
+            `sample_weight`, `groups` and `cost_matrix` are used here too, unless :meth:`set_fit_request` changes that.
         """
         return (
             MetadataRouter(owner=self)

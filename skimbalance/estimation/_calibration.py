@@ -80,19 +80,20 @@ class MergedProblem(NamedTuple):
 def condensed(problem: Problem) -> MergedProblem:
     """Return a large binary problem with its samples merged into few, and others as they are.
 
-    Samples in groups stay as they are: merged samples cannot be drawn group by group.
+    Samples in groups stay as they are: merged samples cannot be drawn group by group. Costs of samples are averaged.
     """
     if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
         return MergedProblem(problem, None)
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]
     truth = cast(HardTruth, problem.truth)
-    if truth.weights is None:
+    if truth.weights is None and truth.cost_matrix is None:
         margins, owned = sort_flagged(margins, truth.codes == 1)
-        codes, weights = xp.astype(owned, xp.int64), None
+        codes, weights, costs = xp.astype(owned, xp.int64), None, None
     else:
         order = xp.argsort(margins, stable=False)
-        margins, codes, weights = margins[order], xp.astype(truth.codes[order], xp.int64), truth.weights[order]
+        margins, codes = margins[order], xp.astype(truth.codes[order], xp.int64)
+        weights, costs = truth.weight(order), truth.take(order).cost_matrix
     blocks = sum(_share(codes, weights, c, truth.support[c]) for c in (0, 1))
     n_blocks = 2 * _BLOCKS + 1
     cells = 2 * blocks + codes
@@ -106,7 +107,11 @@ def condensed(problem: Problem) -> MergedProblem:
         squares = count_codes(cells, weights * weights, 2 * n_blocks)[kept]
         # Squares of tiny weights vanish: such samples then count as alike.
         sizes = xp.where(squares > 0, mass * mass / xp.where(squares > 0, squares, squares + 1), sizes)
-    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass)
+    if costs is not None:
+        weighted = costs if weights is None else costs * weights[:, None, None]
+        sums = [count_codes(cells, weighted[:, c, k], 2 * n_blocks)[kept] / mass for c in (0, 1) for k in (0, 1)]
+        costs = xp.reshape(xp.stack(sums, axis=1), (kept.shape[0], 2, 2))
+    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass, cost_matrix=costs)
     return MergedProblem(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 
 

@@ -8,8 +8,8 @@ standard errors and prediction intervals.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -105,11 +105,12 @@ def draw_mass(kinds: Kinds, rng: np.random.Generator, *, tail: float, anew: bool
 
 @dataclass(frozen=True, eq=False)
 class _Decided:
-    """Kinds of samples alike in truth and in each decision, and what these are."""
+    """Kinds of samples alike in truth and in each decision, and what these are; `costs` are those of each decision."""
 
     kinds: Kinds
     truth: Codes
     decisions: list[Codes]
+    costs: list[Floats] | None = None
 
 
 def posterior_predictive(
@@ -123,25 +124,42 @@ def posterior_predictive(
     seed: int,
     anew: bool = False,
     tail: float = 0.05,
+    costs: Floats | None = None,
 ) -> Iterator[list[Counts]]:
     """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
 
     Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
     are those of as many unseen samples, which vary twice as much. Samples of one group share a weight, or a number of
     copies. Draws follow `class_order`, the classes (K,) in an order that does not depend on that of the columns.
+    Samples that differ in `costs` (K, n), the cost of predicting each class, are of different kinds.
     """
     n_classes, place = len(class_order), np.argsort(class_order)
     keys = place[codes]
     for decided in decisions:
         keys = keys * n_classes + place[decided]
+    each_cost = None if costs is None else [costs[decided, np.arange(len(codes))] for decided in decisions]
+    if each_cost is not None:
+        distinct, number = np.unique(np.stack(each_cost), axis=1, return_inverse=True)
+        keys = keys * distinct.shape[1] + number
     kinds = merged(keys, weights, groups)
-    merged_samples = _Decided(kinds, codes[kinds.first], [decided[kinds.first] for decided in decisions])
+    merged_samples = _Decided(
+        kinds,
+        codes[kinds.first],
+        [decided[kinds.first] for decided in decisions],
+        None if each_cost is None else [cost[kinds.first] for cost in each_cost],
+    )
     judged = _with_prior(merged_samples, class_order=class_order, whole=weights is None)
+    if costs is not None:
+        judged = _with_costs(judged, costs, codes, weights)
     at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // len(judged.kinds.sizes))
     rng = np.random.default_rng(seed)
     for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once):
         support = _totals(mass, judged.truth, n_classes)
-        each = [_counts(mass, judged.truth, decided, support, confusion=confusion) for decided in judged.decisions]
+        every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
+        each = [
+            _counts(mass, judged.truth, decided, support, cost, confusion=confusion)
+            for decided, cost in zip(judged.decisions, every, strict=True)
+        ]
         yield from map(list, zip(*each, strict=True))
 
 
@@ -165,7 +183,25 @@ def _with_prior(samples: _Decided, *, class_order: Codes, whole: bool) -> _Decid
         np.concatenate([kinds.sizes, np.full(added.size, _PRIOR)]),
         None if kinds.groups is None else block_diag([kinds.groups, diags_array(added / _PRIOR)], format="csr"),
     )
-    return _Decided(more, np.concatenate([samples.truth, occurring, occurring]), decisions)
+    return _Decided(more, np.concatenate([samples.truth, occurring, occurring]), decisions, samples.costs)
+
+
+def _with_costs(samples: _Decided, costs: Floats, codes: Codes, weights: Floats | None) -> _Decided:
+    """Return the samples with the costs of those that were added: the mean cost of such a decision in their class."""
+    assert samples.costs is not None
+    n_added = len(samples.truth) - len(samples.costs[0])
+    means = {
+        label: np.average(
+            costs[:, codes == label], axis=1, weights=None if weights is None else weights[codes == label]
+        )
+        for label in samples.truth[-n_added:].tolist()
+    }
+    added = [
+        [means[label][k] for label, k in zip(samples.truth[-n_added:].tolist(), decided[-n_added:], strict=True)]
+        for decided in samples.decisions
+    ]
+    pairs = zip(samples.costs, added, strict=True)
+    return replace(samples, costs=[np.concatenate([known, more]) for known, more in pairs])
 
 
 def _independent_mass(samples: _Decided, *, n_classes: int, whole: bool) -> Floats:
@@ -181,7 +217,9 @@ def _independent_mass(samples: _Decided, *, n_classes: int, whole: bool) -> Floa
     return np.rint(each).clip(1) if whole else each  # an objective may accept no other weights
 
 
-def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, confusion: bool) -> Iterator[Counts]:
+def _counts(
+    mass: Floats, truth: Codes, decided: Codes, support: Floats, cost: Floats | None, *, confusion: bool
+) -> Iterator[Counts]:
     n_classes = support.shape[1]
     correct = truth == decided
     hits = _totals(mass[:, correct], truth[correct], n_classes)
@@ -191,7 +229,7 @@ def _counts(mass: Floats, truth: Codes, decided: Codes, support: Floats, *, conf
         if confusion:
             cells = np.bincount(truth * n_classes + decided, mass[number], minlength=n_classes * n_classes)
             table = cells.reshape(n_classes, n_classes)
-        yield Counts(*each, table)
+        yield Counts(*each, table, None if cost is None else mass[number] @ cost)
 
 
 def _totals(mass: Floats, labels: Codes, n_labels: int) -> Floats:
@@ -358,8 +396,8 @@ class CrossFit(ABC):
 class ClassCrossFit(CrossFit):
     """Cross-fitted offsets (folds, K) of a binary or multiclass problem.
 
-    `codes` and `weights` are on the host. `half_soft` returns the problem with the means of the labels and of their
-    calibrated probabilities in place of labels.
+    `codes`, `weights` and `cost_matrix` are on the host. `half_soft` returns the problem with the means of the labels
+    and of their calibrated probabilities in place of labels.
     """
 
     problem: Problem
@@ -369,6 +407,7 @@ class ClassCrossFit(CrossFit):
     offsets: Floats
     seed: int
     half_soft: Callable[[], Problem] | None = None
+    cost_matrix: Floats | None = None
 
     def decisions(self, factor: float = 1.0) -> Codes:
         """Return the class code (n,) that is decided for each sample."""
@@ -384,10 +423,15 @@ class ClassCrossFit(CrossFit):
             decided[samples] = to_numpy(decide(validation, offsets))
         return decided
 
+    @cached_property
+    def _truth(self) -> Truth:
+        """The truth of the problem, on the host."""
+        n_classes = self.problem.n_classes
+        return Truth.from_codes(self.codes, n_classes=n_classes, weights=self.weights, cost_matrix=self.cost_matrix)
+
     def count(self, decisions: Codes) -> Counts:
         """Count what `decisions` achieve, on the host."""
-        truth = Truth.from_codes(self.codes, n_classes=self.problem.n_classes, weights=self.weights)
-        return truth.count(decisions, confusion=self.problem.needs_confusion)
+        return self._truth.count(decisions, confusion=self.problem.needs_confusion)
 
     def merit(self, decisions: Codes) -> float:
         """Return the objective value of `decisions`."""
@@ -470,6 +514,7 @@ class ClassCrossFit(CrossFit):
             seed=self.seed,
             anew=anew,
             tail=tail,
+            costs=None if self.cost_matrix is None else self._truth.costs,
         )
 
 
@@ -487,7 +532,8 @@ def cross_fit(
     offsets = np.stack([to_numpy(each.offsets) for each in solutions]).astype(np.float64)
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
-    return ClassCrossFit(problem, codes, weights, fold_of, offsets, spec.seed, half_soft)
+    costs = None if problem.truth.cost_matrix is None else to_numpy(problem.truth.cost_matrix)
+    return ClassCrossFit(problem, codes, weights, fold_of, offsets, spec.seed, half_soft, costs)
 
 
 def _deal_groups(codes: Codes, groups: Codes, *, n_folds: int, seed: int) -> Codes:

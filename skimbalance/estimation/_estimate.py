@@ -21,7 +21,7 @@ from skimbalance.estimation._cross_fit import (
 )
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import HardTruth, SoftTruth, Truth
+from skimbalance.metrics.counts import HardTruth, SoftTruth
 from skimbalance.solvers import (
     Fit,
     Problem,
@@ -35,6 +35,7 @@ from skimbalance.solvers import (
     get_solver,
     is_ordered,
     prior_offsets,
+    satisfy_shares,
     solve,
 )
 
@@ -89,7 +90,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
 
 
 def _soft(sample: MergedProblem, shares: Array) -> Problem:
-    return sample.problem.with_truth(Truth.from_shares(shares, weights=sample.truth.weights))
+    return sample.problem.with_truth(sample.truth.softened(shares))
 
 
 def half_soft(problem: Problem) -> Problem:
@@ -248,7 +249,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
             held_out=crossed.count(decisions),
             shrinkage_factor=factor,
         )
-    solution = fit_present_classes(problem, fit)
+    solution = satisfy_shares(problem, fit_present_classes(problem, fit))  # a class without samples has bounds too
     if not with_confidence and problem.missed(solution.counts) == 0:
         # The search for the objective has other starts than the one for the constraints alone.
         achievable, with_confidence = True, achievable or not any(spec.confidences)
@@ -266,14 +267,16 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
 def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
     """Return the function from a problem to a solution that estimate and solver name.
 
-    `exactly` takes the labels as they are, whatever the estimate: only that comes nearest to the constraints.
+    `exactly` takes the labels as they are, whatever the estimate: only that comes nearest to the constraints. Bounds on
+    predicted shares hold on the samples of the fit in any case.
     """
     estimate = ESTIMATES["empirical" if exactly else spec.estimate]
     solver = get_solver(spec.solver)
     if solver.estimates == "ascents":
-        return lambda problem: estimate.fit(problem, spec)
+        return lambda problem: satisfy_shares(problem, estimate.fit(problem, spec))
     softness = estimate.softness if solver.estimates == "soft_labels" else 0.0
-    return partial(_searched, spec=spec, solver=solver, softness=softness)
+    search = partial(_searched, spec=spec, solver=solver, softness=softness)
+    return lambda problem: satisfy_shares(problem, search(problem))
 
 
 def _shrunk(fit: Fit, factor: float, problem: Problem) -> Solution:
@@ -384,4 +387,4 @@ def _softened(sample: MergedProblem, softness: float) -> Problem:
     every = xp.arange(scores.shape[1], device=device(scores))
     hard = xp.astype(xp.astype(truth.codes, xp.int64)[None, :] == every[:, None], scores.dtype)
     shares = softness * calibrated_shares(sample) + (1 - softness) * hard
-    return sample.problem.with_truth(Truth.from_shares(shares, weights=truth.weights))
+    return sample.problem.with_truth(truth.softened(shares))

@@ -94,7 +94,8 @@ class FitResult:
     """The result of a fit, under the names of the tuner's attributes; None where there is none.
 
     `kept` are the samples from which offsets can be fitted again. `shrinkage_factor` is the part of the offsets that
-    was kept, one number or one for each label (L,). Neither is an attribute of the tuner.
+    was kept, one number or one for each label (L,). `cost_rule` decides samples whose costs are known. None of these is
+    an attribute of the tuner.
     """
 
     classes: npt.NDArray[Any]
@@ -112,15 +113,17 @@ class FitResult:
     pos_label: Label = None
     shrinkage_factor: Any = 1.0
     kept: Any = None
+    cost_rule: Any = None
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of a tuner, without those that are None."""
         found = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in {"kept", "shrinkage_factor"}
+            if field.name not in {"kept", "shrinkage_factor", "cost_rule"}
         }
-        return {**{f"{name}_": value for name, value in found.items() if value is not None}, "_kept": self.kept}
+        hidden = {"_kept": self.kept, "_cost_rule": self.cost_rule}
+        return {**{f"{name}_": value for name, value in found.items() if value is not None}, **hidden}
 
 
 _CELLS = 5_000_000
@@ -132,16 +135,17 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class KeptSamples:
-    """Scores as they were given, and for each sample the code of its class, its weight and its group.
+    """Scores as they were given, and for each sample the code of its class, its weight, its group and its costs.
 
-    `weights` is None for ones, `groups` where all samples are independent. Of many scores it is a sample, in which each
-    class weighs what it did.
+    `weights` is None for ones, `groups` where all samples are independent, `cost_matrix` where it is
+    one for all. Of many scores it is a sample, in which each class weighs what it did.
     """
 
     scores: Array
     codes: npt.NDArray[Any]
     weights: Array | None
     groups: npt.NDArray[np.int64] | None = None
+    cost_matrix: Array | None = None
 
     @classmethod
     def of(
@@ -150,17 +154,21 @@ class KeptSamples:
         codes: npt.NDArray[np.int64],
         weights: Array | None,
         groups: npt.NDArray[np.int64] | None = None,
+        cost_matrix: Array | None = None,
         *,
         n_classes: int,
     ) -> Self:
         """Keep these samples, or a sample of them."""
         limit = _CELLS // (1 if scores.ndim == 1 else n_classes)
         if len(codes) <= limit:
-            return cls(scores, small_codes(codes, n_classes), weights, groups)
+            return cls(scores, small_codes(codes, n_classes), weights, groups, cost_matrix)
         samples, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
         taken = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
         mass = bring(heavier, to=taken, dtype=namespace(taken).float64)
-        return cls(taken, small_codes(codes[samples], n_classes), mass, None if groups is None else groups[samples])
+        groups = None if groups is None else groups[samples]
+        if cost_matrix is not None:
+            cost_matrix = namespace(cost_matrix).take(cost_matrix, bring(samples, to=cost_matrix), axis=0)
+        return cls(taken, small_codes(codes[samples], n_classes), mass, groups, cost_matrix)
 
 
 def sampling_rates(counts: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.float64]:

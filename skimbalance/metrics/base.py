@@ -39,6 +39,8 @@ class Metric(ABC):
     - `is_constrainable`: a solver can search for values of the metric between two bounds.
     - `is_extreme_at_corners`: in the binary case, over a rectangle of true positives and false positives, the metric is
       lowest at one corner and highest at another.
+    - `ignores_truth`: the metric depends on the decisions alone, and grows with the offset of the class `label`. Bounds
+      on it are satisfied on the samples of the fit by any estimate.
     """
 
     label: int | None = field(default=None, init=False)
@@ -48,6 +50,7 @@ class Metric(ABC):
     zero_if_class_missed: ClassVar[bool] = False
     is_constrainable: ClassVar[bool] = False
     is_extreme_at_corners: ClassVar[bool] = False
+    ignores_truth: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -67,6 +70,11 @@ class Metric(ABC):
     @property
     def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
+        return False
+
+    @property
+    def needs_cost_matrix(self) -> bool:
+        """Whether the metric is the mean cost of decisions, with a matrix of costs for each sample."""
         return False
 
     @property

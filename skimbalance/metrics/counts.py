@@ -1,7 +1,8 @@
 """The counts from which metrics are computed, and the labels that are counted."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from skimbalance._core.array_api import (
     put,
     small_codes,
     to_numpy,
+    transposed,
 )
 from skimbalance._core.typing import Array
 
@@ -35,37 +37,46 @@ class Counts:
     """Weighted sample counts of each class, as three (K,) vectors.
 
     `hits` are the true positives of each class, `predicted` the samples predicted as it, `support` the samples of it.
-    `confusion` (K, K), one row for each true class, is None unless a metric needs it.
+    `confusion` (K, K), one row for each true class, is None unless a metric needs it. `cost` is that of all decisions,
+    weighted, None where samples have no costs of their own.
     """
 
     hits: Array
     predicted: Array
     support: Array
     confusion: Array | None = None
+    cost: Array | None = None
 
 
 @dataclass(frozen=True)
 class Truth(ABC):
-    """The true class of each sample, and its weight; `weights` (n,) is None for ones."""
+    """The true class of each sample, and its weight; `weights` (n,) is None for ones.
+
+    `cost_matrix` (n, K, K) holds for each sample the cost of predicting class k (last axis) if it is of class c. It is
+    None unless samples have costs of their own.
+    """
 
     weights: Array | None
     support: Array
+    cost_matrix: Array | None = field(default=None, kw_only=True)
 
     @staticmethod
-    def from_codes(codes: Array, *, n_classes: int, weights: Array | None = None) -> "Truth":
+    def from_codes(
+        codes: Array, *, n_classes: int, weights: Array | None = None, cost_matrix: Array | None = None
+    ) -> "Truth":
         """Take the true class `codes[i]` and the weight `weights[i]` of sample i."""
         support = count_codes(codes, weights, n_classes)
-        return HardTruth(weights, support, small_codes(codes, n_classes))
+        return HardTruth(weights, support, small_codes(codes, n_classes), cost_matrix=cost_matrix)
 
     @staticmethod
-    def from_shares(shares: Array, *, weights: Array | None = None) -> "SoftTruth":
+    def from_shares(shares: Array, *, weights: Array | None = None, cost_matrix: Array | None = None) -> "SoftTruth":
         """Take soft labels `shares[k, i]`, which sum to one over k, and the weight `weights[i]` of sample i."""
         xp = namespace(shares)
         if weights is None:
             support = xp.sum(shares, axis=1, dtype=xp.float64)
         else:
             support = xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
-        return SoftTruth(weights, support, shares)
+        return SoftTruth(weights, support, shares, cost_matrix=cost_matrix)
 
     @property
     def n_classes(self) -> int:
@@ -114,6 +125,29 @@ class Truth(ABC):
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
         """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
 
+    @cached_property
+    @abstractmethod
+    def costs(self) -> Array:
+        """The expected cost (K, n) of predicting each sample as k, by its `cost_matrix`."""
+
+    def cost(self, classes: Array, samples: Array | None) -> Array:
+        """Return the weighted cost of predicting `classes[j]` for each of `samples`, all if None."""
+        xp, costs = namespace(classes), self.costs
+        if samples is None:
+            samples = xp.arange(costs.shape[1], dtype=xp.int64, device=device(classes))
+        each = flat(costs)[xp.astype(classes, xp.int64) * costs.shape[1] + samples]
+        return each if self.weights is None else each * self.weights[samples]
+
+    def _cost_matrix_of(self, samples: Array) -> Array | None:
+        """Return the cost matrices of `samples`."""
+        return None if self.cost_matrix is None else namespace(samples).take(self.cost_matrix, samples, axis=0)
+
+    def _cost_matrix_among(self, kept: Array) -> Array | None:
+        """Return the costs of confusing the classes `kept` with each other."""
+        if self.cost_matrix is None:
+            return None
+        return namespace(kept).take(namespace(kept).take(self.cost_matrix, kept, axis=1), kept, axis=2)
+
     def weight(self, samples: Array | None) -> Array | None:
         """Return the weight of each of `samples`, None for ones."""
         return self.weights if self.weights is None or samples is None else self.weights[samples]
@@ -131,6 +165,7 @@ class Truth(ABC):
             predicted=count_codes(decisions, self.weight(samples), self.n_classes),
             support=self.support,
             confusion=self.confusion(decisions, samples) if confusion else None,
+            cost=None if self.cost_matrix is None else namespace(decisions).sum(self.cost(decisions, samples)),
         )
 
     def recount(self, counts: Counts, *, out: Counts, into: Counts) -> Counts:
@@ -140,6 +175,7 @@ class Truth(ABC):
             predicted=self.cleared(counts.predicted - out.predicted + into.predicted),
             support=self.support,
             confusion=None if counts.confusion is None else counts.confusion - out.confusion + into.confusion,
+            cost=None if counts.cost is None else counts.cost - out.cost + into.cost,
         )
 
 
@@ -177,9 +213,22 @@ class HardTruth(Truth):
         gained = flat(rewards)[self._cells(classes, samples)]
         return gained if self.weights is None else gained * self.weights[samples]
 
+    @cached_property
+    def costs(self) -> Array:
+        """The expected cost (K, n) of predicting each sample as k, by its `cost_matrix`."""
+        xp, size, matrices = namespace(self.codes), self.n_classes, self.cost_matrix
+        n_samples = self.codes.shape[0]
+        rows = xp.arange(n_samples, device=device(self.codes)) * size + xp.astype(self.codes, xp.int64)
+        return transposed(xp.take(xp.reshape(matrices, (n_samples * size, size)), rows, axis=0))
+
+    def softened(self, shares: Array) -> "SoftTruth":
+        """Return the same samples with soft labels `shares` (K, n)."""
+        return Truth.from_shares(shares, weights=self.weights, cost_matrix=self.cost_matrix)
+
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""
-        return Truth.from_codes(self.codes[samples], n_classes=self.n_classes, weights=self.weight(samples))
+        codes, costs = self.codes[samples], self._cost_matrix_of(samples)
+        return Truth.from_codes(codes, n_classes=self.n_classes, weights=self.weight(samples), cost_matrix=costs)
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
         """Return about one in `step` samples, some of each class, and their truth, weighted to represent all."""
@@ -195,7 +244,8 @@ class HardTruth(Truth):
         mass = count_codes(classes, weights, self.n_classes)[classes]
         scale = self.support[classes] / only(mass, mass > 0, otherwise=1.0)
         weights = scale if weights is None else scale * weights
-        return samples, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights)
+        costs = self._cost_matrix_of(samples)
+        return samples, Truth.from_codes(classes, n_classes=self.n_classes, weights=weights, cost_matrix=costs)
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth for the classes `kept` only; samples of other classes must have zero weight."""
@@ -204,7 +254,7 @@ class HardTruth(Truth):
         places = xp.zeros(self.n_classes, dtype=xp.int64, device=device(kept))
         places = put(places, kept, xp.arange(kept.shape[0], dtype=xp.int64, device=device(kept)))
         codes = small_codes(places[xp.astype(self.codes, xp.int64)], kept.shape[0])
-        return HardTruth(self.weights, self.support[kept], codes)
+        return HardTruth(self.weights, self.support[kept], codes, cost_matrix=self._cost_matrix_among(kept))
 
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
         """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""
@@ -227,7 +277,17 @@ class SoftTruth(Truth):
 
     def weighted(self, weights: Array) -> "SoftTruth":
         """Return the same soft labels with other weights (n,)."""
-        return Truth.from_shares(self.shares, weights=weights)
+        return Truth.from_shares(self.shares, weights=weights, cost_matrix=self.cost_matrix)
+
+    @cached_property
+    def costs(self) -> Array:
+        """The expected cost (K, n) of predicting each sample as k, by its `cost_matrix`."""
+        xp, matrices = namespace(self.shares), self.cost_matrix
+        assert matrices is not None
+        parts = (
+            xp.astype(self.shares[c, :], matrices.dtype)[:, None] * matrices[:, c, :] for c in range(self.n_classes)
+        )
+        return transposed(sum(parts))
 
     @property
     def likeliest(self) -> Array:
@@ -258,7 +318,7 @@ class SoftTruth(Truth):
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""
         shares = namespace(samples).take(self.shares, samples, axis=1)
-        return Truth.from_shares(shares, weights=self.weight(samples))
+        return Truth.from_shares(shares, weights=self.weight(samples), cost_matrix=self._cost_matrix_of(samples))
 
     def thinned(self, step: int) -> tuple[Array, Truth]:
         """Return one in `step` samples, and their truth."""
@@ -267,7 +327,8 @@ class SoftTruth(Truth):
 
     def restricted(self, kept: Array) -> Truth:
         """Return the truth for the classes `kept` only; samples of other classes must have zero weight."""
-        return SoftTruth(self.weights, self.support[kept], namespace(kept).take(self.shares, kept, axis=0))
+        shares = namespace(kept).take(self.shares, kept, axis=0)
+        return SoftTruth(self.weights, self.support[kept], shares, cost_matrix=self._cost_matrix_among(kept))
 
     def confusion(self, decisions: Array, samples: Array | None) -> Array:
         """Return the weighted confusion matrix (K, K) of `decisions` on `samples`, all if None."""

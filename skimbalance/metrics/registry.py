@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from skimbalance.metrics._agreement import Accuracy, CohenKappa, MatthewsCorrelation
 from skimbalance.metrics._recall import BalancedAccuracy, ClassRecall, FalsePositiveRate, GeometricMean, WorstRecall
+from skimbalance.metrics._share import PredictedShare
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.imbalance import ImbalanceDegree
 from skimbalance.metrics.overlap import FBeta, Jaccard, Precision, Recall
@@ -24,6 +25,7 @@ _ALL = (
     GeometricMean(),
     WorstRecall(),
     FalsePositiveRate(),
+    PredictedShare(),
     ImbalanceDegree(),
 )
 
@@ -58,6 +60,8 @@ _OTHER_NAMES = MappingProxyType(
         "iou": "'jaccard'",
         "kappa": "'cohen_kappa'",
         "mcc": "'matthews_corrcoef'",
+        "predicted_positive_rate": "'predicted_share'",
+        "selection_rate": "'predicted_share'",
         "sensitivity": "'recall'",
         "specificity": "'false_positive_rate', which is one minus it",
         "tpr": "'recall'",

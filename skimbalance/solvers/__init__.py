@@ -13,6 +13,7 @@ from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._coordinate_ascent import ascend, demanding, prior_offsets, reachable, solve
 from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps, best_cuts, sweep_objective
 from skimbalance.solvers._search import OPTIMISERS, Search
+from skimbalance.solvers._shares import satisfy_shares
 from skimbalance.solvers._state import StateSolution, solve_state
 from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along
 from skimbalance.solvers.registry import SOLVERS, Solver, get_solver
@@ -45,6 +46,7 @@ __all__ = [
     "path_state",
     "prior_offsets",
     "reachable",
+    "satisfy_shares",
     "search",
     "solve",
     "solve_state",

@@ -122,6 +122,8 @@ class Problem:
         columns = to_numpy(rows)[:, self.class_order].astype(np.float64)
         columns -= columns.max(axis=1, keepdims=True)
         weights = [] if self.truth.weights is None else [to_numpy(self.truth.weights)[samples]]
+        if self.truth.cost_matrix is not None:
+            weights += list(to_numpy(self.truth.costs)[self.class_order][:, samples])
         keys = [*weights, *columns.T, *np.round(columns, _DIGITS).T, margins[samples], rank[samples]]
         order[tied] = samples[np.lexsort(keys)]
         return order
@@ -179,6 +181,12 @@ class Problem:
             worth = metric.utilities(self.truth.support)
             self._utilities[metric] = worth if worth.ndim == 1 else self.truth.rewards(worth)
         return self._utilities[metric]
+
+    def reward(self, metric: LinearMetric, classes: Array, samples: Array) -> Array:
+        """Return what predicting `classes[j]` for each of `samples` adds to a metric with a matrix of utilities."""
+        if metric.needs_cost_matrix:
+            return self.truth.cost(classes, samples) / namespace(samples).sum(self.truth.support)
+        return self.truth.reward(self.utilities(metric), classes, samples)
 
     @cached_property
     def needs_confusion(self) -> bool:

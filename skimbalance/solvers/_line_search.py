@@ -212,12 +212,13 @@ class _Along:
     def linear(self, metric: LinearMetric) -> tuple[Array, ...]:
         """Return the value of a linear metric."""
         xp, samples, runner_ups = namespace(self.won), self.sorted_sweeps.samples, self.sorted_sweeps.runner_ups
-        classes, utilities = self.sorted_sweeps.classes[:, None], self.problem.utilities(metric)
-        if utilities.ndim == 1:
+        classes = self.sorted_sweeps.classes[:, None]
+        if not metric.needs_cost_matrix and (utilities := self.problem.utilities(metric)).ndim == 1:
             gained = utilities[classes] * xp.astype(self.won, xp.float64)
             gained = gained - utilities[runner_ups] * xp.astype(self.lost, xp.float64)
         else:
-            gained = self.truth.reward(utilities, classes, samples) - self.truth.reward(utilities, runner_ups, samples)
+            won, lost = (self.problem.reward(metric, each, samples) for each in (classes, runner_ups))
+            gained = won - lost
         begin = metric.value(self.now) - self._held_total(gained)
         return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
 

@@ -87,6 +87,10 @@ def trace_along(problem: Problem, metric: Metric, line: Line) -> tuple[Array, ..
     """Return the pooled terms of a metric (n + 1,) each."""
     truth, k, hits, predicted = problem.truth, problem.positive, line.hits, line.predicted
     xp, support, rest = namespace(hits), truth.support, 1 - k
+    if metric.needs_cost_matrix:
+        samples, linear = problem.sorted_margins[0], cast("LinearMetric", metric)
+        right, wrong = (problem.reward(linear, 0 * samples + c, samples) for c in (k, rest))
+        return (xp.sum(wrong) + xp.concat([0 * right[:1], cumulative_sum(right - wrong)]),)
     if isinstance(metric, LinearMetric):
         worth, wrong = metric.utilities(support), predicted - hits
         if worth.ndim == 1:

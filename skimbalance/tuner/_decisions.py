@@ -6,10 +6,12 @@ from typing import Any
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._core.array_api import is_dask
+from skimbalance._core.array_api import is_dask, without_copy
+from skimbalance._core.decision import log_scores
 from skimbalance._core.decision_rule import DecisionRule, rule_of
 from skimbalance._core.typing import Array, ArrayLike, Kind
 from skimbalance._core.validation import by_label, names_page
+from skimbalance.metrics._cost import check_cost_matrix
 from skimbalance.tuner._report import Report
 from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_columns
 
@@ -25,15 +27,19 @@ class TunedDecisions:
     multilabel_: bool
     threshold_: Any
     _kept: Any
+    _cost_rule: Any
 
     @names_page
-    def predict(self, scores: ArrayLike) -> Array:
+    def predict(self, scores: ArrayLike, *, cost_matrix: ArrayLike | None = None) -> Array:
         """Predict the label of each sample.
 
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) for two classes
             Scores of the kind that the tuner was fitted on; multilabel (n, L), or a list of L arrays (n, 2).
+        cost_matrix : array-like of shape (n, K, K), default=None
+            The costs of each sample, where they are known. Instead of offsets, the lowest expected cost under
+            calibrated probabilities then decides. The tuner must have been fitted with costs.
 
         Returns
         -------
@@ -42,6 +48,8 @@ class TunedDecisions:
             multilabel targets the indicator (n, L), one where a label is predicted.
         """
         check_is_fitted(self)
+        if cost_matrix is not None:
+            return self._predict_with_costs(scores, cost_matrix)
         if is_dask(scores):
             columns, dtype = self._rule.prediction_type(self.classes_)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
@@ -106,6 +114,20 @@ class TunedDecisions:
         """The rule that `offsets_` and `threshold_` make."""
         return rule_of(self, kind=self.kind)
 
+    def _predict_with_costs(self, scores: ArrayLike, cost_matrix: ArrayLike) -> Array:
+        """Predict the class with the lowest expected cost."""
+        if self._cost_rule is None or is_dask(scores):
+            raise ValueError(
+                "cost_matrix in predict needs scores in memory, and a tuner that was fitted with cost_matrix; got "
+                f"{'a Dask array' if is_dask(scores) else 'a tuner fitted without it'}"
+            )
+        rule = self._rule
+        checked = rule.check(scores, self.classes_)
+        sizes = {"n_samples": int(checked.shape[0]), "n_classes": len(self.classes_)}
+        costs, _ = check_cost_matrix(cost_matrix, **sizes, like=checked)
+        decisions = self._cost_rule.decide(log_scores(without_copy(checked), kind=self.kind), costs)
+        return rule.to_labels(decisions, self.classes_)
+
     def _lazily(self, method: str, scores: Array, *, columns: int | None, dtype: npt.DTypeLike) -> Array:
         """Apply a method lazily to each chunk of scores."""
         if n_columns(scores) != len(self.classes_):
@@ -113,6 +135,6 @@ class TunedDecisions:
                 f"scores must have {len(self.classes_)} columns, one for each class; got shape {tuple(scores.shape)}"
             )
         decides = copy(self)
-        decides._kept = None  # workers do not need the samples of the fit
+        decides._kept = decides._cost_rule = None  # workers do not need the samples of the fit
         ordered = by_label(array_of(scores), scores, self.classes_)
         return map_blocks(getattr(decides, method), ordered, columns=columns, dtype=dtype)

@@ -28,6 +28,7 @@ from skimbalance.exceptions import silenced
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import ClassProfile, Counts, Truth
 from skimbalance.solvers import Problem
+from skimbalance.tuner._cost_rule import CostRule
 from skimbalance.tuner.checks import (
     bounds_of,
     check_decisions,
@@ -41,6 +42,7 @@ from skimbalance.tuner.checks import (
     positive_label,
     resolve_metric,
     resolve_solver,
+    with_costs,
 )
 
 __all__ = ["fit_classes"]
@@ -54,6 +56,7 @@ def fit_classes(
     classes: ArrayLike | None,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None = None,
+    cost_matrix: ArrayLike | None = None,
 ) -> FitResult:
     """Fit an offset for each class; see `OffsetTuner.fit`."""
     check_objective(spec)  # a wrong objective fails first, whatever the scores
@@ -63,6 +66,7 @@ def fit_classes(
     given = by_label(given, scores, labels)
     x = without_copy(given)
     xp = namespace(x)
+    spec, costs = with_costs(spec, cost_matrix, n_samples=len(codes), n_classes=len(labels), like=x)
     spec = replace(spec, pos_label=positive_label(spec.objective, labels, spec.pos_label))
     weights = check_sample_weight(sample_weight, like=x)
     if spec.class_prior is not None:
@@ -72,7 +76,7 @@ def fit_classes(
 
     metric = resolve_metric(spec.objective, labels, spec.pos_label)
     class_codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
-    truth = Truth.from_codes(class_codes, n_classes=len(labels), weights=weights)
+    truth = Truth.from_codes(class_codes, n_classes=len(labels), weights=weights, cost_matrix=costs)
     bounds = bounds_of(spec.constraints, labels, spec.pos_label)
     problem = Problem(log_scores(x, kind=spec.kind), truth, metric, bounds, group_codes).with_positive_weight()
     require_several_groups(problem.groups)
@@ -94,10 +98,11 @@ def fit_classes(
 
     fit = _fit_metric if state is None else _fit_state
     result = fit(spec, problem, labels, count=count, like=given)
-    kept = KeptSamples.of(given, codes, weights, group_codes, n_classes=len(labels))
+    kept = KeptSamples.of(given, codes, weights, group_codes, costs, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
     notes = notes + result.notes + notes_on_calibration(problem, labels)
-    return replace(result, notes=notes, kept=kept, pos_label=positive if len(labels) == 2 else None)
+    rule = None if costs is None else CostRule.of(problem)
+    return replace(result, notes=notes, kept=kept, cost_rule=rule, pos_label=positive if len(labels) == 2 else None)
 
 
 def _fit_metric(

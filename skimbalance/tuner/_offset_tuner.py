@@ -54,7 +54,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
 
         - str: a name from :func:`skimbalance.metrics.get_metric_names`. For multilabel targets a name such as
           ``"f1_macro"``, ``"f1_micro"`` or ``"f1_samples"``; a binary metric stands for its mean over labels.
-        - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``.
+        - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``; ``Cost()`` with the `cost_matrix` of
+          :meth:`fit` for costs that differ between samples.
         - :class:`~skimbalance.goals.ImbalanceState`: the mean predicted distribution. It determines every offset, so
           that `constraints`, `pos_label`, `estimate` and `solver` have no effect.
         - scorer from :func:`~sklearn.metrics.make_scorer`, or function ``f(y_true, y_pred)`` or
@@ -64,7 +65,8 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Bounds on metrics, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. For multilabel targets a
         constraint holds for the label it names, or for each label. If no offsets satisfy all constraints, those that
-        miss by the least are taken, with a warning that states what is achievable.
+        miss by the least are taken, with a warning that states what is achievable. Bounds on ``"predicted_share"`` hold
+        exactly on the samples of the fit, whatever `estimate` is.
     kind : {"proba", "log_proba", "logits"}, default="proba"
         The kind of the scores. It is never guessed.
     pos_label : label, default=None
@@ -221,7 +223,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     (0.67, [0.46, 0.82])
     """
 
-    __metadata_request__fit: ClassVar[dict[str, Any]] = {"scores": UNUSED, "sample_weight": True, "groups": True}
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {
+        "scores": UNUSED,
+        "sample_weight": True,
+        "groups": True,
+        "cost_matrix": True,
+    }
     __metadata_request__predict: ClassVar[dict[str, Any]] = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar[dict[str, Any]] = {"scores": UNUSED}
     __metadata_request__transform: ClassVar[dict[str, Any]] = {"scores": UNUSED}
@@ -279,6 +286,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        cost_matrix: ArrayLike | None = None,
     ) -> Self:
         """Fit the offsets.
 
@@ -301,13 +309,18 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             Group of each sample, numbers or strings. Samples of one group, such as those of one patient, are not
             independent. No fold splits a group, and intervals and bootstraps draw groups instead of samples. Samples of
             one group and class count once where the number of samples matters. None means that all are independent.
+        cost_matrix : array-like of shape (n, K, K), default=None
+            For the objective ``Cost()``: the cost of predicting class k (last axis) for each sample, if it is of class
+            c. Classes are in the order of `classes_`. It is for binary and multiclass scores in memory.
 
         Returns
         -------
         OffsetTuner
             The fitted tuner itself.
         """
-        return self._fit(scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
+        return self._fit(
+            scores, y, classes=classes, sample_weight=sample_weight, groups=groups, cost_matrix=cost_matrix
+        )
 
     def _fit(
         self,
@@ -317,10 +330,16 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         classes: ArrayLike | None,
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        cost_matrix: ArrayLike | None = None,
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; multilabel, on the scores that are `known` (n, L)."""
         fit = fit_chunks if is_dask(scores) else fit_labels if is_multilabel(y) else fit_classes
+        if cost_matrix is not None:
+            if fit is not fit_classes:
+                what = "a Dask array" if is_dask(scores) else "a multilabel indicator"
+                raise ValueError(f"cost_matrix is for binary and multiclass scores in memory; got {what}")
+            fit = partial(fit_classes, cost_matrix=cost_matrix)
         if known is not None and not known.all():
             fit = partial(fit_labels, known=known)
         result = fit(self._spec(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
@@ -437,7 +456,14 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             y = self.classes_[kept.codes]
             openings = tuple(note.split(":")[0].rstrip(".") for note in self.notes_)
             with caught_warnings() as caught:
-                other.fit(kept.scores, y, classes=self.classes_, sample_weight=kept.weights, groups=kept.groups)
+                other.fit(
+                    kept.scores,
+                    y,
+                    classes=self.classes_,
+                    sample_weight=kept.weights,
+                    groups=kept.groups,
+                    cost_matrix=kept.cost_matrix,
+                )
             for message, category in caught:
                 if not message.startswith(openings):  # a note of the first fit is not repeated
                     warn_user(message, category)

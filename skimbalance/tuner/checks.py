@@ -12,11 +12,12 @@ import numpy.typing as npt
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import softmax
 from skimbalance._core.sklearn import scorer_parts
-from skimbalance._core.typing import Array, Kind, Label
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
 from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
 from skimbalance.estimation import CrossFitResult, FitSpec, independent_counts
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
+from skimbalance.metrics._cost import check_cost_matrix
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
@@ -35,6 +36,7 @@ __all__ = [
     "check_spec",
     "deployed_factors",
     "deployed_weights",
+    "needs_cost_matrix",
     "notes_on_calibration",
     "notes_on_estimate",
     "notes_on_state",
@@ -43,6 +45,7 @@ __all__ = [
     "resolve_metric",
     "resolve_solver",
     "takes_weights",
+    "with_costs",
 ]
 
 Objective: TypeAlias = str | Metric | ImbalanceState | Callable[..., float] | Sequence[Metric]
@@ -129,6 +132,25 @@ def takes_weights(objective: Any) -> bool:
     return not isinstance(metric, BlackBox) or metric.takes_weights
 
 
+def with_costs(
+    spec: FitSpec, cost_matrix: ArrayLike | None, *, n_samples: int, n_classes: int, like: Array
+) -> tuple[FitSpec, Array | None]:
+    """Return the settings with the mean cost of these samples as the objective, and the costs, None if not given."""
+    if cost_matrix is None:
+        return spec, None
+    if not needs_cost_matrix(spec.objective):
+        raise ValueError(
+            f"cost_matrix is for the objective Cost(), the mean cost of the samples; got objective={spec.objective!r}"
+        )
+    costs, metric = check_cost_matrix(cost_matrix, n_samples=n_samples, n_classes=n_classes, like=like)
+    return replace(spec, objective=metric), costs
+
+
+def needs_cost_matrix(objective: Any) -> bool:
+    """Return whether the objective is the mean cost of samples that have costs of their own."""
+    return isinstance(objective, Metric) and objective.needs_cost_matrix
+
+
 def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[FitSpec, list[str]]:
     """Return the settings with the solver and the estimate that are used for this metric, and notes on them."""
     solver, notes = spec.solver, []
@@ -144,6 +166,8 @@ def resolve_solver(metric: Metric, spec: FitSpec, *, n_classes: int) -> tuple[Fi
             f"solver={needs.name!r} needs a metric of skimbalance.metrics; {metric.name!r} is a black-box metric. Take "
             "'auto', 'differential_evolution', 'direct' or 'powell'"
         )
+    if metric.needs_cost_matrix and needs.estimates != "ascents":
+        raise ValueError(f"solver={needs.name!r} does not take cost_matrix; use 'auto' or 'coordinate_ascent'")
     estimate = spec.estimate
     if needs.estimates != "none" and estimate != "empirical" and not metric.takes_weights:
         estimate = "empirical"

@@ -94,6 +94,11 @@ def _fit_metric(spec: FitSpec, samples: ChunkedSamples, sample: Block, fitted: F
     chosen, _ = resolve_solver(metric, spec, n_classes=len(samples.labels))
     exact = chosen.estimate == "empirical" and chosen.solver == "coordinate_ascent"
     exact = exact and not any(constraint.confidence for constraint in spec.constraints)
+    if not exact and any(required.metric.ignores_truth for required in requirements):
+        raise ValueError(
+            "a constraint on predicted_share needs all samples; scores is a Dask array, of which a sample was drawn. "
+            "Use estimate='empirical' without a confidence, or pass scores.compute() of fewer samples"
+        )
     candidates, best = [0 * fitted.offsets, fitted.offsets], 1
     if exact:
         candidates.append(_exact_offsets(spec, samples, sample, problem, fitted.offsets).astype(fitted.offsets.dtype))

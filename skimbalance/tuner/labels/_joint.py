@@ -18,7 +18,7 @@ from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.metrics.overlap import Overlap
-from skimbalance.solvers import Problem, solve
+from skimbalance.solvers import Problem, satisfy_shares, solve
 from skimbalance.tuner.labels._metrics import MicroRatio, SamplesMean
 from skimbalance.tuner.labels._problem import MultilabelProblem
 from skimbalance.tuner.labels._solve import Ascent, BestRatio, MeanSearch, best_ratio, ratio_sweep, sample_sweep
@@ -70,6 +70,11 @@ def fit_jointly(problem: MultilabelProblem, spec: FitSpec, exactly: Set[int] = f
         for j in exactly & {*problem.tunable}:
             nearest = solve(problem.label(j), seed=spec.seed).offsets
             offsets[j] = nearest[1] - nearest[0]
+    for j in problem.tunable:
+        if any(required.metric.ignores_truth for required in problem.requirements[j]):
+            label = problem.label(j)
+            kept = satisfy_shares(label, label.solved(np.array([-offsets[j], offsets[j]]) / 2, n_iter=0)).offsets
+            offsets[j] = kept[1] - kept[0]
     return offsets, n_iter
 
 

@@ -49,6 +49,11 @@ def false_positive_rate(y_true, y_pred, sample_weight, pos_label):
     return np.average(y_pred[others] == pos_label, weights=sample_weight[others]) if others.any() else 0.0
 
 
+def predicted_share(y_true, y_pred, sample_weight, pos_label):
+    labels = np.where(y_pred == pos_label, pos_label, "other")
+    return 1 - theirs.zero_one_loss(np.full(len(y_true), pos_label), labels, sample_weight=sample_weight)
+
+
 def cost(y_true, y_pred, sample_weight):
     codes = np.searchsorted(NAMES, y_true), np.searchsorted(NAMES, y_pred)
     return np.average(MATRIX[codes], weights=sample_weight)
@@ -73,6 +78,7 @@ OF_ONE_CLASS = {
     "precision": partial(theirs.precision_score, zero_division=0.0),
     "recall": partial(theirs.recall_score, zero_division=0.0),
     "false_positive_rate": false_positive_rate,
+    "predicted_share": predicted_share,
 }
 REFERENCES = {
     **{name: (METRICS[name], function) for name, function in OF_ALL_CLASSES.items()},

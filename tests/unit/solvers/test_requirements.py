@@ -19,7 +19,16 @@ from skimbalance.solvers import Problem, _coordinate_ascent, _neighbourhood, rea
 
 pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
 
-PARTS = ("recall", "precision", "balanced_accuracy", "accuracy", "worst_recall", "false_positive_rate", "f1")
+PARTS = (
+    "recall",
+    "precision",
+    "balanced_accuracy",
+    "accuracy",
+    "worst_recall",
+    "false_positive_rate",
+    "predicted_share",
+    "f1",
+)
 
 
 def required(rng, n_classes):
