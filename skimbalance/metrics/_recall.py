@@ -32,12 +32,17 @@ class ClassRecall(LinearMetric):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     name: ClassVar[str] = "recall"
     is_binary: ClassVar[bool] = True
+    is_proportion: ClassVar[bool] = True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
         xp = namespace(support)
         mine = xp.arange(support.shape[0], device=device(support)) == self.label
         return safe_ratio(xp.astype(mine & (support > 0), xp.float64), support)
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples of the class, and those predicted as it."""
+        return truth == self.label, decisions == self.label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,7 @@ class FalsePositiveRate(PooledMetric):
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "false_positive_rate"
     is_binary: ClassVar[bool] = True
+    is_proportion: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""
@@ -110,3 +116,7 @@ class FalsePositiveRate(PooledMetric):
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the ratio of the two sums."""
         return safe_ratio(*pooled)
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples of other classes, and those predicted as the positive one."""
+        return truth != self.label, decisions == self.label

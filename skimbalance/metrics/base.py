@@ -79,6 +79,15 @@ class Metric(ABC):
         """Whether the metric can be computed for any sample weights."""
         return True
 
+    @property
+    def is_proportion(self) -> bool:
+        """Whether the metric is the proportion of samples with some outcome, among the samples of `outcomes`."""
+        return False
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return, for codes (n,), which samples the metric is a proportion of, and which of them it counts."""
+        raise NotImplementedError(f"{self.name} is no proportion of samples")
+
     def over(self, labels: Sequence[Label]) -> Self:
         """Return the metric with the labels (K,) of the classes filled in, if it uses them."""
         return self

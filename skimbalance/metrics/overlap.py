@@ -80,6 +80,15 @@ class Precision(Overlap):
         """Return true positives and predicted samples."""
         return hits, predicted
 
+    @property
+    def is_proportion(self) -> bool:
+        """Whether the metric is the precision of one class."""
+        return self.average == "binary"
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples predicted as the class, and those of it."""
+        return decisions == self.label, truth == self.label
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recall(Overlap):

@@ -13,12 +13,13 @@ import skimbalance.metrics
 
 PUBLIC = {
     "skimbalance": {
+        "ConstraintMonitor",
         "FixedOffsetClassifier",
         "OffsetTuner",
         "TunedOffsetClassifierCV",
         "__version__",
         "imbalance_curve",
-    },
+        },
     "skimbalance.metrics": {
         "Cost",
         "FBeta",
