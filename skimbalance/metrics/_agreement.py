@@ -19,7 +19,7 @@ class Accuracy(LinearMetric):
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     name: ClassVar[str] = "accuracy"
-    is_proportion: ClassVar[bool] = True
+    has_outcomes: ClassVar[bool] = True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / n`."""

@@ -32,7 +32,7 @@ class ClassRecall(LinearMetric):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     name: ClassVar[str] = "recall"
     is_binary: ClassVar[bool] = True
-    is_proportion: ClassVar[bool] = True
+    has_outcomes: ClassVar[bool] = True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
@@ -107,7 +107,7 @@ class FalsePositiveRate(PooledMetric):
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "false_positive_rate"
     is_binary: ClassVar[bool] = True
-    is_proportion: ClassVar[bool] = True
+    has_outcomes: ClassVar[bool] = True
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""

@@ -80,8 +80,8 @@ class Metric(ABC):
         return True
 
     @property
-    def is_proportion(self) -> bool:
-        """Whether the metric is the proportion of samples with some outcome, among the samples of `outcomes`."""
+    def has_outcomes(self) -> bool:
+        """Whether the metric is a proportion of samples, which `outcomes` returns."""
         return False
 
     def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:

@@ -81,7 +81,7 @@ class Precision(Overlap):
         return hits, predicted
 
     @property
-    def is_proportion(self) -> bool:
+    def has_outcomes(self) -> bool:
         """Whether the metric is the precision of one class."""
         return self.average == "binary"
 
