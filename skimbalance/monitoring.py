@@ -145,6 +145,8 @@ class ConstraintMonitor:
         # The tuner of a classifier has the names of the labels, and the positive class.
         fitted = getattr(tuner, "tuner_", tuner)
         self._labels = np.asarray(fitted.classes_)
+        rejection = getattr(fitted, "rejection_", None)
+        self._decided_labels = self._labels if rejection is None else rejection.labels
         self._column, bound = _resolved(constraint, fitted, self._labels)
         self._metric = bound.metric
         sides = ((-_TILTS, bound.low), (_TILTS, bound.high))
@@ -219,7 +221,8 @@ class ConstraintMonitor:
         predicted = self.tuner.predict(X)
         if self._column is None:
             truth = check_codes("y", y, labels=self._labels)
-            decisions = check_codes("the predictions", predicted, labels=self._labels)
+            decisions = check_codes("the predictions", predicted, labels=self._decided_labels)
+            decisions[decisions == len(self._labels)] = -1
         else:
             truth, decisions = (check_indicator(values)[:, self._column].astype(np.int64) for values in (y, predicted))
         check_lengths(X=decisions, y=truth)

@@ -41,12 +41,14 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.checks import Objective, takes_weights
+from skimbalance.tuner.rejection import split_constraints
 
 __all__ = ["TunedOffsetClassifierCV"]
 
 _OF_THE_TUNER = (
     "objective",
     "constraints",
+    "reject_label",
     "pos_label",
     "class_prior",
     "estimate",
@@ -86,6 +88,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - list: a metric for each label.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Constraints on the decisions; see :class:`OffsetTuner`.
+    reject_label : label, default=None
+        The label that :meth:`predict` returns for rejected samples; see :class:`OffsetTuner`. The `score` counts them
+        as errors. None decides every sample.
     pos_label : label, default=None
         Positive class of binary metrics; see :class:`OffsetTuner`.
     class_prior : array-like of shape (K,) or dict, default=None
@@ -153,6 +158,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     score_interval_ : tuple of float
         Interval of the objective on as many unseen samples, with probability `confidence_level`. Missing if
         `confidence_level` is None.
+    coverage_, rejection_ : object
+        With a `reject_label`: what is decided; see :class:`OffsetTuner`.
     cv_results_ : dict
         Stored with ``store_cv_results=True``, one entry per scored sample:
 
@@ -216,6 +223,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         *,
         objective: Objective = "balanced_accuracy",
         constraints: Sequence[Constraint] = (),
+        reject_label: Label = None,
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
@@ -233,6 +241,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.estimator = estimator
         self.objective = objective
         self.constraints = constraints
+        self.reject_label = reject_label
         self.pos_label = pos_label
         self.class_prior = class_prior
         self.estimate = estimate
@@ -403,8 +412,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self, X: Any, targets: Targets, params: Mapping[str, Any], sample_weight: ArrayLike | None
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
-        to_check = ("objective", "constraints", "pos_label", "class_prior", "solver")
-        spec = FitSpec(**{name: getattr(self, name) for name in to_check})
+        to_check = ("objective", "pos_label", "class_prior", "solver")
+        goals = split_constraints(self.constraints, self.reject_label)
+        spec = FitSpec(**{name: getattr(self, name) for name in to_check}, **goals)
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
@@ -428,7 +438,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
 
     def _take_offsets(self, tuner: OffsetTuner) -> None:
         self.tuner_, self.offsets_ = tuner, tuner.offsets_
-        for name in ("threshold_", "score_", "score_interval_"):
+        for name in ("threshold_", "score_", "score_interval_", "coverage_", "rejection_"):
             self.__dict__.pop(name, None)  # an earlier tuner may have had it
             if hasattr(tuner, name):
                 setattr(self, name, getattr(tuner, name))

@@ -15,6 +15,7 @@ from skimbalance.estimation._cross_fit import (
 )
 from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
+from skimbalance.estimation._rejection import GoalResult, RejectGoal, Rejection, fit_rejection
 from skimbalance.estimation._state_estimate import StateProblem
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
 
@@ -25,13 +26,17 @@ __all__ = [
     "CrossFitResult",
     "FitResult",
     "FitSpec",
+    "GoalResult",
     "KeptSamples",
+    "RejectGoal",
+    "Rejection",
     "StateProblem",
     "cross_fit",
     "cross_fits",
     "estimate",
     "fit_folds",
     "fit_of",
+    "fit_rejection",
     "folds_along",
     "folds_of",
     "held_by",

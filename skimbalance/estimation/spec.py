@@ -32,12 +32,15 @@ def _silent(_: str) -> None:
 class FitSpec:
     """The parameters of a fit; see `OffsetTuner`.
 
-    `objective` is what the user passed, of any supported type. `run` calls independent functions, in parallel or in
+    `objective` is what the user passed, of any supported type. `reject_goals` are the constraints on decided samples
+    alone, where there is a `reject_label`. `run` calls independent functions, in parallel or in
     turn, and `progress` prints a message. `restarts` allows random restarts; `is_fold` is true within a training fold.
     """
 
     objective: Any = "balanced_accuracy"
     constraints: Sequence[Constraint] = ()
+    reject_label: Label = None
+    reject_goals: Sequence[Constraint] = ()
     kind: Kind = "proba"
     pos_label: Label = None
     class_prior: ArrayLike | Mapping[Label, float] | None = None
@@ -94,7 +97,8 @@ class FitResult:
     """The result of a fit, under the names of the tuner's attributes; None where there is none.
 
     `kept` are the samples from which offsets can be fitted again. `shrinkage_factor` is the part of the offsets that
-    was kept, one number or one for each label (L,). Neither is an attribute of the tuner.
+    was kept, one number or one for each label (L,). Neither is an attribute of the tuner. `rejection` states which
+    decisions are rejected.
     """
 
     classes: npt.NDArray[Any]
@@ -110,6 +114,8 @@ class FitResult:
     offsets_interval: Array | None = None
     multilabel: bool = False
     pos_label: Label = None
+    rejection: Any = None
+    coverage: float | None = None
     shrinkage_factor: Any = 1.0
     kept: Any = None
 

@@ -46,7 +46,7 @@ class TunedDecisions:
             columns, dtype = self._rule.prediction_type(self.classes_)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
         rule = self._rule
-        return rule.to_labels(rule.decide(rule.check(scores, self.classes_)), self.classes_)
+        return rule.predict(rule.check(scores, self.classes_), self.classes_)
 
     @names_page
     def predict_proba(self, scores: ArrayLike) -> Array:

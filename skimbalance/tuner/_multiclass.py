@@ -42,6 +42,7 @@ from skimbalance.tuner.checks import (
     resolve_metric,
     resolve_solver,
 )
+from skimbalance.tuner.rejection import reject_goals, with_rejection
 
 __all__ = ["fit_classes"]
 
@@ -74,6 +75,7 @@ def fit_classes(
     class_codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
     truth = Truth.from_codes(class_codes, n_classes=len(labels), weights=weights)
     bounds = bounds_of(spec.constraints, labels, spec.pos_label)
+    goals, with_reject = reject_goals(spec, labels)
     problem = Problem(log_scores(x, kind=spec.kind), truth, metric, bounds, group_codes).with_positive_weight()
     require_several_groups(problem.groups)
     metric.check_support(problem.truth.support)
@@ -94,6 +96,8 @@ def fit_classes(
 
     fit = _fit_metric if state is None else _fit_state
     result = fit(spec, problem, labels, count=count, like=given)
+    if goals:
+        result = with_rejection(result, problem, goals, labels=with_reject)
     kept = KeptSamples.of(given, codes, weights, group_codes, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
     notes = notes + result.notes + notes_on_calibration(problem, labels)

@@ -30,6 +30,7 @@ from skimbalance.tuner.checks import Objective
 from skimbalance.tuner.chunks import fit_chunks
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.labels.fit import fit_labels
+from skimbalance.tuner.rejection import split_constraints
 
 __all__ = ["OffsetTuner"]
 
@@ -64,7 +65,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Bounds on metrics, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. For multilabel targets a
         constraint holds for the label it names, or for each label. If no offsets satisfy all constraints, those that
-        miss by the least are taken, with a warning that states what is achievable.
+        miss by the least are taken, with a warning that states what is achievable. With a `reject_label` those on
+        precision, accuracy and coverage are satisfied by rejection.
+    reject_label : label, default=None
+        The label that :meth:`predict` returns for rejected samples, such as ``"unsure"`` or -1. Constraints on
+        ``"precision"``, ``"accuracy"`` and ``"coverage"``, the proportion of decided samples, then determine which
+        samples are rejected; see the notes. None decides every sample.
     kind : {"proba", "log_proba", "logits"}, default="proba"
         The kind of the scores. It is never guessed.
     pos_label : label, default=None
@@ -131,6 +137,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Arrays (K,) `classes`, `support`, `recall_before`, `precision_before`, `recall_after` and `precision_after`,
         without and with offsets. Where `held_out` is true, they count the validation folds, or else the samples of the
         fit.
+    coverage_ : float
+        With a `reject_label`: proportion of the samples of the fit that are decided.
+    rejection_ : object
+        With a `reject_label`: arrays (K,) `thresholds`, `predicted`, `decided`, `correct` and `precision` of the
+        samples of the fit, and the `accuracy` of the decided ones. A threshold is the least calibrated probability of
+        the predicted class with which it is decided.
     n_iter_ : int
         Number of sweeps over the classes in the best ascent; for the robust estimate, in that of the plug-in. SciPy
         solvers count evaluations, imbalance states Newton steps, and ``"imbalance_state"`` the states that it tried.
@@ -176,6 +188,14 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     classifier are shrunk towards zero. Of a loss of one standard error or more nothing is kept. ``"empirical"`` is
     exact for binary problems. For more classes it is the best of several coordinate ascents with exact line searches.
     Few scores get random restarts, except in the folds of `score_`. ``"plugin"`` has no restarts.
+
+    *Rejection.* With a `reject_label`, offsets are fitted for the objective and all other constraints, as if every
+    sample were decided. So are `score_` and `class_profile_`. Then a sample is rejected where the calibrated
+    probability of its predicted class is below the threshold of that class. A constraint on the precision of a class
+    determines its threshold. One on the accuracy determines the least threshold of all classes. One on the coverage
+    alone rejects as many samples as it allows. With a `confidence` the thresholds are certified by a fixed sequence of
+    binomial tests, and several constraints share the probability of error. Where nothing can be certified, all
+    decisions of the class are rejected, with a warning.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,
@@ -232,6 +252,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         "pos_label": [object],
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
+        "reject_label": [object],
         "estimate": [StrOptions(set(ESTIMATES))],
         "solver": [StrOptions({"auto", *SOLVERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
@@ -246,6 +267,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         objective: Objective = "balanced_accuracy",
         *,
         constraints: Sequence[Constraint] = (),
+        reject_label: Label = None,
         kind: Kind = "proba",
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
@@ -259,6 +281,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     ) -> None:
         self.objective = objective
         self.constraints = constraints
+        self.reject_label = reject_label
         self.kind = kind
         self.pos_label = pos_label
         self.class_prior = class_prior
@@ -320,6 +343,11 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; multilabel, on the scores that are `known` (n, L)."""
+        if self.reject_label is not None and (is_dask(scores) or is_multilabel(y)):
+            raise ValueError(
+                "reject_label is for binary and multiclass targets with scores in memory; got "
+                f"{'a Dask array' if is_dask(scores) else 'a multilabel indicator'}. Leave reject_label out"
+            )
         fit = fit_chunks if is_dask(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
             fit = partial(fit_labels, known=known)
@@ -332,7 +360,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     def _spec(self) -> FitSpec:
         return FitSpec(
             objective=self.objective,
-            constraints=self.constraints,
+            **split_constraints(self.constraints, self.reject_label),
             kind=self.kind,
             pos_label=self.pos_label,
             class_prior=self.class_prior,

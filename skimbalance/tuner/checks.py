@@ -69,7 +69,7 @@ def check_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
         spec.objective.over(labels, np.ones(len(labels)))
     positive = positive_label(spec.objective, labels, spec.pos_label)
     resolve_metric(spec.objective, labels, positive)
-    bounds_of(spec.constraints, labels, positive)
+    bounds_of([*spec.constraints, *spec.reject_goals], labels, positive)
 
 
 def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Label:
@@ -172,7 +172,7 @@ def _constrained_metric(constraint: Constraint, labels: npt.NDArray[Any], pos_la
                 f"a constraint on {metric.name!r} is about one class; y holds {len(labels)}: name it by label=, one "
                 f"of {abridged(labels)}, as in {_with_label(constraint, labels[0])}"
             )
-        return resolve_metric(constraint.metric, labels, pos_label)
+        return resolve_metric(metric, labels, pos_label)
     if not metric.is_binary:
         raise ValueError(
             f"label={shown(constraint.label)} needs a metric of one class, such as 'recall' or 'precision'; "
