@@ -55,8 +55,9 @@ class ConstraintMonitor:
     tuner : OffsetTuner, TunedOffsetClassifierCV or other fitted classifier
         Its `predict` decides the samples, and its `classes_` are the labels.
     constraint : AtLeast, AtMost or Near
-        A bound on the ``"recall"``, ``"precision"`` or ``"false_positive_rate"`` of a class, or on the ``"accuracy"``.
-        For multilabel targets it must name a label. Its `confidence` has no effect.
+        A bound on the ``"recall"``, ``"precision"`` or ``"false_positive_rate"`` of a class, on the ``"accuracy"``, or
+        on the ``"coverage"``, for which alone rejected samples count. For multilabel targets it must name a label. Its
+        `confidence` has no effect.
     alpha : float in (0, 1), default=0.05
         Upper bound of the probability of an alarm while the constraint holds, over a stream of any length.
 
@@ -176,8 +177,11 @@ class ConstraintMonitor:
         ValueError
             If `y` has labels that are not in `classes_`, or another length than `X`. The monitor is then unchanged.
         """
-        among, counted = (to_numpy(flags) for flags in self._metric.outcomes(*self._codes(X, y)))
-        outcomes = counted[among]
+        truth, decisions = self._codes(X, y)
+        among, counted = self._metric.outcomes(truth, decisions)
+        if self._metric.name != "coverage":
+            among = among & (decisions >= 0)
+        outcomes = to_numpy(counted)[to_numpy(among)]
         if len(outcomes) == 0:
             return self
         logs = logsumexp([test.extend(outcomes) for test in self._tests], axis=0) - math.log(len(self._tests))

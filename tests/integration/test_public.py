@@ -49,6 +49,7 @@ NEED = {
             "ClassProfileDisplay",
             "ImbalanceCurveDisplay",
             "OffsetIntervalDisplay",
+            "RiskCoverageDisplay",
             "ThresholdCurveDisplay",
             "TrainingCurveDisplay",
         }
