@@ -1,7 +1,7 @@
 """Rejected decisions beside MAPIE: how often a bound on the decided samples is broken, and how many are decided.
 
 Scores are calibrated and Gaussian. The bound is a precision of each class, or the accuracy, with a confidence of 95%.
-True values are those of 200,000 other samples. MAPIE has one threshold for all classes, on the greatest probability.
+True values are those of 100,000 other samples. MAPIE has one threshold for all classes, on the greatest probability.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from skimbalance.exceptions import SkimbalanceWarning
 from skimbalance.goals import AtLeast
 
 CONFIDENCE = 0.95
-UNSEEN = 200_000
+UNSEEN = 100_000
 COLUMNS = ("classes", "goal", "value", "n_samples", "method", "draws", "claimed", "broken", "coverage")
 
 PRIORS = {2: (0.8, 0.2), 3: (0.6, 0.3, 0.1)}

@@ -38,8 +38,8 @@ _ROUNDING = 1e-12
 
 _ORDER = ("precision", "accuracy", "coverage")
 
-_TESTS, _FACTOR = 3, 4
-"""A sequence of tests has up to three starts, each with four times as many samples."""
+_TESTS, _FACTOR = 3, 2
+"""A sequence of tests has up to three starts, each with twice as many samples."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Cuts:
     coverage: _Floats
     n_samples: float
 
-    def allowed(self, goal: RejectGoal) -> _Flags:
+    def allowed(self, goal: RejectGoal, *, n_classes: int) -> _Flags:
         """Return which cuts (m,) satisfy the goal, with its confidence if it has one."""
         if goal.metric == "coverage":
             if goal.delta is None:
@@ -151,11 +151,15 @@ class _Cuts:
             return np.asarray(is_rejected(p_values, goal.delta))
         if goal.delta is None:
             return np.asarray(self.hits >= (goal.value - _ROUNDING) * self.sizes)
-        starts = _starts(goal.value, goal.delta, self.sizes[-1])
-        if not starts:
+        # The labels have no influence on the starts: not even by the number of decisions, which offsets determine.
+        expected = self.n_samples if goal.label is None else self.n_samples / (2 * n_classes)
+        starts = _starts(goal.value, goal.delta, expected)
+        reached = [start for start in starts if start <= self.sizes[-1]]
+        if not reached:
             return np.zeros(len(self.values), dtype=np.bool_)
         p_values = precision_p_values(self.hits, self.sizes, goal.value)
-        return certified_cuts(lambda part: p_values[part], self.sizes, goal.delta, starts=starts)
+        delta = goal.delta * len(reached) / len(starts)
+        return certified_cuts(lambda part: p_values[part], self.sizes, delta, starts=reached)
 
     def threshold(self, place: int) -> float:
         """Return a probability between a cut and the next one."""
@@ -164,10 +168,10 @@ class _Cuts:
 
 
 def _starts(value: float, delta: float, n_samples: float) -> list[int]:
-    """Return from which numbers of samples on to test: the first ones that can pass without an error."""
+    """Return from which numbers of samples on to test: the first one is the least that passes without an error."""
     for n_tests in range(_TESTS, 0, -1):
         least = samples_needed(value, delta / n_tests)
-        if least is not None and least * _FACTOR ** (n_tests - 1) <= n_samples:
+        if least is not None and (n_tests == 1 or least * _FACTOR ** (n_tests - 1) <= n_samples):
             return [max(1, least) * _FACTOR**test for test in range(n_tests)]
     return []
 
@@ -210,7 +214,7 @@ def fit_rejection(
     Precision goals determine the thresholds of their classes. A goal of accuracy then rejects as few of the other
     decisions as possible. A goal of coverage rejects as many as it allows if it is the only goal.
     """
-    calibration = Calibration.of(condensed(problem))
+    calibration = Calibration.of(condensed(problem), bent=False)
     codes = to_numpy(decisions).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
     probabilities = _probabilities(calibration, problem.scores, decisions)
@@ -220,7 +224,8 @@ def fit_rejection(
     for goal in sorted(goals, key=lambda goal: _ORDER.index(goal.metric)):
         about = slice(None) if goal.label is None else slice(goal.label, goal.label + 1)
         members = (probabilities >= thresholds[codes]) & ((goal.label is None) | (codes == goal.label))
-        threshold, result = _solved(samples, members, goal, rejects=goal.metric != "coverage" or only_coverage)
+        rejects = goal.metric != "coverage" or only_coverage
+        threshold, result = _solved(samples, members, goal, n_classes=problem.n_classes, rejects=rejects)
         thresholds[about] = np.maximum(thresholds[about], threshold)
         results.append(result)
     decided = probabilities >= thresholds[codes]
@@ -234,13 +239,15 @@ def fit_rejection(
     return found, results
 
 
-def _solved(samples: _Samples, members: _Flags, goal: RejectGoal, *, rejects: bool) -> tuple[float, GoalResult]:
+def _solved(
+    samples: _Samples, members: _Flags, goal: RejectGoal, *, n_classes: int, rejects: bool
+) -> tuple[float, GoalResult]:
     """Return the least probability for a goal, and what it achieves; without `rejects` the goal is only checked."""
     needed = None if goal.delta is None or goal.metric == "coverage" else samples_needed(goal.value, goal.delta)
     if not members.any():  # nothing is decided, and nothing is wrong
         return 0.0, GoalResult(goal, 0.0, 0.0, goal.metric != "coverage", needed)
     cuts = samples.cuts(members)
-    allowed = cuts.allowed(goal)
+    allowed = cuts.allowed(goal, n_classes=n_classes)
     places = np.flatnonzero(allowed) if rejects else np.flatnonzero(allowed[-1:]) + len(allowed) - 1
     if goal.metric == "coverage":
         place = int(places[0]) if places.size else len(allowed) - 1

@@ -108,6 +108,8 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
         facts.append(("Expected on unseen data", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
     facts.append(("on the samples of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
     facts.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same samples"))
+    if hasattr(tuner, "coverage_"):
+        facts.append(("Decided", f"{tuner.coverage_:.1%} of the samples; the others are {tuner.rejection_.labels[-1]}"))
     if hasattr(tuner, "threshold_") and not tuner.multilabel_:
         facts.append(("Threshold", _threshold(tuner)))
     return facts

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -137,7 +138,46 @@ class TestGoals:
         assert fitted(AtLeast("coverage", 0.9), objective=ImbalanceState("uniform"))[0].coverage_ == 0.9
 
 
+def decided_by_hand(probabilities, correct, value, delta, *, n_expected):
+    """How many of the likeliest samples a fixed sequence of tests certifies, one test after the other."""
+
+    def least(level):
+        return next(n for n in range(1, 10_000) if value**n <= level)
+
+    n_tests = next(t for t in (3, 2, 1) if t == 1 or least(delta / t) * 2 ** (t - 1) <= n_expected)
+    starts = [least(delta / n_tests) * 2**test for test in range(n_tests)]
+    order = np.argsort(-probabilities)
+    hits = np.cumsum(correct[order])
+    certified, level = 0, 0.0
+    for start, end in zip(starts, [*starts[1:], len(hits) + 1], strict=True):
+        level += delta / n_tests
+        for n in range(start, min(end, len(hits) + 1)):
+            if binom.sf(hits[n - 1] - 1, n, value) > level:
+                level = 0.0
+                break
+            certified = n
+    return certified
+
+
 class TestConfidence:
+    @settings(max_examples=15, deadline=None)
+    @given(
+        st.integers(0, 10_000), st.sampled_from([200, 600]), st.sampled_from([0.8, 0.9]), st.sampled_from([0.8, 0.95])
+    )
+    def test_thresholds_are_those_of_a_fixed_sequence(self, seed, n_samples, value, confidence):
+        scores, y = drawn(n_samples, seed=seed)
+        unrejected = OffsetTuner("accuracy", **QUICK).fit(scores, y).predict(scores)
+        for label, n_expected in ((1, n_samples / 4), (None, n_samples)):
+            goal = AtLeast("accuracy" if label is None else "precision", value, label=label, confidence=confidence)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnreachableGoalWarning)
+                tuner, *_ = fitted(goal, n_samples=n_samples, seed=seed)
+            members = unrejected >= 0 if label is None else unrejected == label
+            probabilities = tuner.rejection_.probabilities(scores, unrejected)[members]
+            correct = (unrejected == y)[members]
+            expected = decided_by_hand(probabilities, correct, value, 1 - confidence, n_expected=n_expected)
+            assert (tuner.predict(scores)[members] >= 0).sum() == expected
+
     @pytest.mark.parametrize(
         ("n_classes", "metric", "value", "label"),
         [(2, "precision", 0.9, 1), (3, "precision", 0.9, 1), (2, "accuracy", 0.97, None)],
@@ -340,3 +380,18 @@ def test_a_monitor_leaves_out_rejected_samples():
     ):
         found = ConstraintMonitor(tuner, constraint).update(scores, y)
         assert (found.n_samples, found.n_counted) == (n_samples, n_counted)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([30, 300]), st.sampled_from([0.3, 1.0, 5.0]))
+def test_binary_probabilities_rise_with_the_score(seed, n_samples, scale):
+    """The order of the tests of a precision then does not depend on the labels."""
+    rng = np.random.default_rng(seed)
+    y = np.append([0, 1], rng.random(n_samples - 2) < 0.3).astype(int)
+    scores = scale * rng.normal(size=n_samples) ** 3 + rng.integers(0, 2) * y
+    tuner = OffsetTuner(constraints=[AtLeast("coverage", 0.9)], reject_label=-1, **QUICK).fit(scores, y)
+    ascending = np.sort(scores)
+    columns = np.stack([0 * ascending, ascending], axis=1)
+    for k in (0, 1):
+        found = tuner.rejection_.probabilities(columns, np.full(n_samples, k))
+        assert (np.diff(found if k == 1 else found[::-1]) >= 0).all()
