@@ -22,6 +22,7 @@ from skimbalance.nn import ends_in_net, targets_for
 from skimbalance.tuner.checks import check_spec
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
 from skimbalance.tuner.labels.objective import check_label_spec, label_names
+from skimbalance.tuner.rejection import reject_goals
 
 __all__ = [
     "ClassTargets",
@@ -68,6 +69,7 @@ class ClassTargets:
     def check(self, spec: FitSpec) -> None:
         """Raise if objective or constraints are invalid for these classes."""
         check_spec(spec, self.present)
+        reject_goals(spec, self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
         """Return the targets with the classes of a trained estimator.

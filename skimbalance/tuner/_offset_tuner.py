@@ -343,11 +343,6 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         known: Indicator | None = None,
     ) -> Self:
         """Fit the offsets; multilabel, on the scores that are `known` (n, L)."""
-        if self.reject_label is not None and (is_dask(scores) or is_multilabel(y)):
-            raise ValueError(
-                "reject_label is for binary and multiclass targets with scores in memory; got "
-                f"{'a Dask array' if is_dask(scores) else 'a multilabel indicator'}. Leave reject_label out"
-            )
         fit = fit_chunks if is_dask(scores) else fit_labels if is_multilabel(y) else fit_classes
         if known is not None and not known.all():
             fit = partial(fit_labels, known=known)

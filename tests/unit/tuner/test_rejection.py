@@ -312,6 +312,10 @@ class TestClassifier:
     def test_a_wrong_goal_fails_before_anything_is_fitted(self):
         with pytest.raises(ValueError, match="needs reject_label="):
             TunedOffsetClassifierCV(Untrainable(), constraints=[AtLeast("coverage", 0.5)]).fit(self.X, self.names)
+        with pytest.raises(ValueError, match="all strings or all numbers"):
+            self.classifier().set_params(estimator=Untrainable(), reject_label=-1).fit(self.X, self.names)
+        with pytest.raises(ValueError, match="reject_label='unsure' is for binary and multiclass targets"):
+            self.classifier().set_params(estimator=Untrainable()).fit(self.X, np.eye(2)[self.y])
 
 
 class TestErrors:
@@ -363,8 +367,18 @@ class TestErrors:
 
     def test_multilabel_targets(self):
         y = np.eye(3)[np.arange(30) % 3]
-        with pytest.raises(ValueError, match="got a multilabel indicator"):
+        with pytest.raises(ValueError, match="reject_label=-1 is for binary and multiclass targets"):
             OffsetTuner("f1_macro", constraints=[AtLeast("coverage", 0.9)], reject_label=-1).fit(y * 0.5, y)
+
+    def test_scores_in_chunks(self):
+        da = pytest.importorskip("dask.array")
+        scores, y = drawn(100)
+        tuner = OffsetTuner("f1", constraints=[AtLeast("coverage", 0.9)], reject_label=-1, **QUICK)
+        chunked = da.from_array(scores, chunks=(50, 2))
+        with pytest.raises(ValueError, match="reject_label=-1 needs scores in memory"):
+            tuner.fit(chunked, da.from_array(y, chunks=50))
+        tuner.fit(scores, y)
+        np.testing.assert_array_equal(tuner.predict(chunked).compute(), tuner.predict(scores))
 
 
 def test_a_monitor_leaves_out_rejected_samples():
