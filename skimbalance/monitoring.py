@@ -206,7 +206,8 @@ class ConstraintMonitor:
     @property
     def e_value(self) -> float:
         """The evidence against the constraint."""
-        return float(self.e_values[-1]) if self.n_samples else 1.0
+        with np.errstate(over="ignore"):
+            return float(np.exp(self._logs[-1][-1])) if self._logs else 1.0
 
     @property
     def e_values(self) -> _Floats:
