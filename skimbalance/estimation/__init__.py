@@ -1,5 +1,6 @@
 """Offsets for unseen data, and the score to expect there: cross-fitting, calibration, bootstraps, prior shift."""
 
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
     ClassCrossFit,
     CrossFit,
@@ -13,9 +14,10 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
     prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten
+from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten_for
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._state_estimate import StateProblem
+from skimbalance.estimation._tighten import Tightened, guarantees_of
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
 
 __all__ = [
@@ -25,8 +27,10 @@ __all__ = [
     "CrossFitResult",
     "FitResult",
     "FitSpec",
+    "Guarantee",
     "KeptSamples",
     "StateProblem",
+    "Tightened",
     "cross_fit",
     "cross_fits",
     "estimate",
@@ -34,6 +38,7 @@ __all__ = [
     "fit_of",
     "folds_along",
     "folds_of",
+    "guarantees_of",
     "held_by",
     "in_turn",
     "independent_counts",
@@ -44,5 +49,5 @@ __all__ = [
     "sampling_rates",
     "shift_to",
     "shrinks",
-    "tighten",
+    "tighten_for",
 ]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import ClassProfile, Counts
@@ -70,9 +71,10 @@ class CrossFitResult:
     `offsets_error` (K,) is half the width of the confidence interval of each offset. `shrinkage_factor` is the share
     of all offsets that was kept, or of each (L,). `counts` are what the offsets achieve on the samples of the fit.
 
-    `required` are the constraints with what they need on these samples to hold on unseen data. `achievable` is whether
-    offsets can satisfy the constraints, or reach the imbalance state, on these samples. `achievable_with_confidence` is
-    whether they can satisfy constraints with their confidence.
+    `required` are the constraints with what they need on these samples to hold on unseen data, where redrawn samples
+    determine it. `achievable` is whether offsets can satisfy the constraints, or reach the imbalance state, on these
+    samples. `achievable_with_confidence` is whether they can satisfy constraints with their confidence, and
+    `guarantees` what can be stated about each of these.
     """
 
     offsets: Array
@@ -87,6 +89,7 @@ class CrossFitResult:
     required: tuple[BoundConstraint, ...] = ()
     achievable: bool = True
     achievable_with_confidence: bool = True
+    guarantees: tuple[Guarantee, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,7 @@ class FitResult:
     score: float | None = None
     score_interval: tuple[float, float] | None = None
     offsets_interval: Array | None = None
+    guarantees: tuple[Guarantee, ...] = ()
     multilabel: bool = False
     pos_label: Label = None
     shrinkage_factor: Any = 1.0

@@ -102,13 +102,14 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> tuple[S
 
 def _scaled_decisions(crossed: ClassCrossFit, spec: FitSpec) -> tuple[float, Codes]:
     """Return the shrinkage factor of a label, and the decisions (n,) of its validation folds."""
-    factor = crossed.shrinkage_factor() if shrinks(spec) and not crossed.problem.requirements else 1.0
+    is_free = not crossed.problem.requirements and crossed.problem.limits is None
+    factor = crossed.shrinkage_factor() if shrinks(spec) and is_free else 1.0
     return factor, crossed.decisions(factor)
 
 
 def _shrunk_together(problem: MultilabelProblem, offsets: Floats, folds: Floats) -> tuple[Floats, Floats]:
     """Shrink the offsets of all labels, and those of each fold (folds, L), except for labels with constraints."""
-    free = np.array([not problem.requirements[j] for j in problem.tunable], dtype=bool)
+    free = np.array([not problem.is_constrained(j) for j in problem.tunable], dtype=bool)
     if np.count_nonzero(free) < _FEWEST_LABELS:
         return offsets, folds
     fewest = problem.n_independent.min(axis=0)[problem.tunable][free]
@@ -164,7 +165,8 @@ def _estimate_together(problem: MultilabelProblem, spec: FitSpec, exactly: _Exac
     folds = np.stack(fit_folds(fold_of, fit_outside, run=spec.run))
     spec.progress(f"{problem.metric.name}: fitted without each of {len(folds)} folds")
     crossed = LabelCrossFit(problem, fold_of, folds, spec.seed)
-    factor = crossed.shrinkage_factor() if shrinks(spec) and not any(problem.requirements) else 1.0
+    is_free = not any(map(problem.is_constrained, range(problem.n_labels)))
+    factor = crossed.shrinkage_factor() if shrinks(spec) and is_free else 1.0
     level = spec.confidence_level
     return CrossFitResult(
         factor * offsets,

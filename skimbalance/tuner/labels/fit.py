@@ -22,7 +22,7 @@ from skimbalance._core.validation import (
     shown,
     with_few_samples,
 )
-from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
+from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten_for
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.tuner.checks import check_label_input
 from skimbalance.tuner.labels._estimate import estimate_labels, score_of
@@ -115,7 +115,7 @@ def fit_multilabel(
     notes = _notes_on_unknown(problem, names) + _notes_on_support(problem, names)
     tightened, missed = _tighten(problem, spec, constraints)
     found = _estimate_in_order(tightened, spec, exactly=frozenset(missed))
-    offsets = np.asarray(found.offsets).astype(dtype).astype(np.float64)
+    offsets = tightened.within_limits(np.asarray(found.offsets)).astype(dtype).astype(np.float64)
     found = replace(found, offsets=offsets)
     notes += _notes_on(problem, found, constraints, missed, names)
     score, interval = None, None
@@ -165,13 +165,13 @@ def _tighten(
     """
     bound = [j for j in problem.tunable if constraints[j]]
     specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
-    each = spec.run(partial(tighten, problem.label(j), own) for j, own in zip(bound, specs, strict=True))
-    required, missed = list(problem.requirements), {}
-    for j, (label, achievable, with_confidence) in zip(bound, each, strict=True):
-        required[j] = label.requirements
-        if not with_confidence:
-            missed[j] = achievable
-    return replace(problem, requirements=tuple(required)), missed
+    each = spec.run(partial(tighten_for, own, problem.label(j)) for j, own in zip(bound, specs, strict=True))
+    required, limits, missed = list(problem.requirements), list(problem.limits or [None] * problem.n_labels), {}
+    for j, tightened in zip(bound, each, strict=True):
+        required[j], limits[j] = tightened.problem.requirements, tightened.problem.limits
+        if not tightened.with_confidence:
+            missed[j] = tightened.achievable
+    return replace(problem, requirements=tuple(required), limits=tuple(limits)), missed
 
 
 def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:

@@ -1,0 +1,304 @@
+"""From constraints with a confidence to what they need on the samples of a fit.
+
+Bounds on a recall, a false positive rate or a precision have exact tests: binary problems get limits of the offsets
+within which all of them are certified. Other bounds are tightened by what redrawn samples may lose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.decision import decide
+from skimbalance.estimation._certify import CutTest, Guarantee, PrecisionTest, RateTest, SortedCuts, limits_of
+from skimbalance.estimation._cross_fit import Floats, posterior_predictive
+from skimbalance.estimation.spec import FitSpec
+from skimbalance.goals import Constraint
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import HardTruth
+from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
+from skimbalance.solvers.binary import line_of
+
+__all__ = ["Tightened", "guarantees_of", "tighten"]
+
+_ROUNDS = 6
+"""Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
+
+_ROUNDING = 1e-9
+
+_Tests = dict[int, tuple[CutTest, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tightened:
+    """A problem with what its constraints need on these samples, and what is achievable.
+
+    `achievable` is whether some offsets satisfy the constraints on these samples. `certified` is whether exact tests
+    do not rule out those with tests, `tightened` whether the others can be satisfied with their confidence. `required`
+    holds what each constraint needs; those with tests are unchanged.
+    """
+
+    problem: Problem
+    required: tuple[BoundConstraint, ...]
+    achievable: bool = True
+    certified: bool = True
+    tightened: bool = True
+
+    @property
+    def with_confidence(self) -> bool:
+        """Whether all constraints can be satisfied with their confidence."""
+        return self.achievable and self.certified and self.tightened
+
+
+def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
+    """Return the problem with what each constraint needs on these samples to hold with its confidence.
+
+    `fit` finds offsets for the redrawn samples.
+    """
+    if not _is_achievable(problem, spec):
+        return Tightened(problem, problem.requirements, achievable=False, tightened=False)
+    if not any(spec.confidences):
+        return Tightened(problem, problem.requirements)
+    tests = tests_of(problem, spec.constraints)
+    certified, within, left = True, problem, list(range(len(problem.requirements)))
+    if tests and problem.n_classes == 2:
+        limits, certified = _limits(problem, tests)
+        left = [j for j in left if j not in tests]
+        within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
+        spec = replace(spec, constraints=[spec.constraints[j] for j in left])
+        if not _is_achievable(within, spec):
+            return Tightened(within, problem.requirements, certified=certified, tightened=False)
+    if not any(spec.confidences):
+        return Tightened(within, problem.requirements, certified=certified)
+    within, tightened = _redrawn(within, spec, fit)
+    required = list(problem.requirements)
+    for j, needed in zip(left, within.requirements, strict=True):
+        required[j] = needed
+    return Tightened(within, tuple(required), certified=certified, tightened=tightened)
+
+
+def tests_of(problem: Problem, constraints: Sequence[Constraint]) -> _Tests:
+    """Return the exact tests of each constraint, by its number, that has a confidence and a known test.
+
+    Each constraint has an equal part of the error probability. Cuts are those of `_label_of` the constraint.
+    """
+    known = {
+        j: _sides(required, _label_of(problem, required))
+        for j, (constraint, required) in enumerate(zip(constraints, problem.requirements, strict=True))
+        if constraint.confidence is not None and _has_test(constraint, required, problem.n_classes)
+    }
+    tests: _Tests = {}
+    for j, sides in known.items():
+        constraint = constraints[j]
+        delta = (1 - cast(float, constraint.confidence)) / (len(known) * len(sides))
+        tests[j] = tuple(
+            PrecisionTest(own, rate, delta)
+            if wins is None
+            else RateTest(own, rate, delta, wins=wins, new_samples=constraint.new_samples)
+            for own, rate, wins in sides
+        )
+    return tests
+
+
+def _has_test(constraint: Constraint, required: BoundConstraint, n_classes: int) -> bool:
+    """Return whether a bound has an exact test: one side alone, and new samples for rates of given classes only."""
+    if np.isfinite(required.low) and np.isfinite(required.high):
+        return False
+    proportion = required.metric.proportion
+    if proportion == "precision":
+        return bool(np.isfinite(required.low)) and constraint.new_samples is None
+    if proportion == "worst_recall":
+        return bool(np.isfinite(required.low)) and n_classes == 2
+    return proportion is not None
+
+
+def _label_of(problem: Problem, required: BoundConstraint) -> int:
+    """Return the class whose cuts are tested: the second of two, or that of the metric."""
+    return 1 if problem.n_classes == 2 else cast(int, required.metric.label)
+
+
+def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, bool | None]]:
+    """Return for each test of a bound what `own`, `rate` and `wins` of it are; None for a precision.
+
+    A lower bound is on the samples of a class that are predicted as it, an upper one on those that are not.
+    """
+    metric, at_least = required.metric, bool(np.isfinite(required.low))
+    rate = required.low if at_least else 1 - required.high
+    mine = metric.label == label
+    if metric.proportion == "precision":
+        return [(mine, rate, None)]
+    if metric.proportion == "worst_recall":
+        return [(True, rate, True), (False, rate, False)]
+    own = mine if metric.proportion == "recall" else not mine
+    return [(own, rate, mine if at_least else not mine)]
+
+
+def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]:
+    """Return the limits within which all tests certify, and whether there are any.
+
+    Without any, the limits are those where the p-values exceed their levels by the least in sum.
+    """
+    cuts = SortedCuts.of_problem(problem, 1)
+    every = [test for each in tests.values() for test in each]
+    permitted = np.logical_and.reduce([test.certified(cuts) for test in every])
+    certified = bool(permitted.any())
+    if not certified:
+        excess = np.sum([np.maximum(test.p_values(cuts) - test.delta, 0.0) for test in every], axis=0)
+        permitted = excess <= excess.min() + _ROUNDING
+    low, high = limits_of(cuts, permitted, _merit(problem, cuts))
+    return (low, high), certified
+
+
+def _merit(problem: Problem, cuts: SortedCuts) -> Floats | None:
+    """Return the objective value (m + 1,) of each cut, None for a black-box metric."""
+    if problem.metric.decomposition == "general":
+        return None
+    values = to_numpy(objective_values_on(replace(problem, requirements=()), line_of(problem)))
+    # The sweep of the first class adds samples from the highest margin of the second on.
+    merit: Floats = values[len(cuts.own) - cuts.starts if problem.positive == 1 else cuts.starts]
+    return merit
+
+
+def guarantees_of(problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any]) -> tuple[Guarantee, ...]:
+    """Return what can be stated about each constraint with a confidence, for the final offsets (K,)."""
+    tests = tests_of(problem, spec.constraints)
+    joint = 1 - sum(test.delta for each in tests.values() for test in each)
+    found = []
+    for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
+        if constraint.confidence is None:
+            continue
+        if j in tests:
+            found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint))
+        else:
+            found.append(_redrawn_guarantee(problem, constraint, required, offsets, seed=spec.seed))
+    return tuple(found)
+
+
+def _tested(
+    problem: Problem,
+    constraint: Constraint,
+    required: BoundConstraint,
+    tests: tuple[CutTest, ...],
+    offsets: npt.NDArray[Any],
+    *,
+    joint: float,
+) -> Guarantee:
+    label = _label_of(problem, required)
+    cuts = SortedCuts.of_problem(problem, label, offsets)
+    others = np.delete(offsets, label)
+    place = cuts.place_of(float((others[0] if problem.n_classes == 2 else 0.0) - offsets[label]))
+    weakest = max(tests, key=lambda test: float(test.p_values(cuts)[place]))
+    n, errors, bound = weakest.at(cuts, place)
+    needed, best = weakest.needed(cuts)
+    at_least = np.isfinite(required.low)
+    return Guarantee(
+        constraint=constraint,
+        label=required.metric.label,
+        kind=weakest.kind(cuts),
+        holds=all(bool(test.certified(cuts)[place]) for test in tests),
+        n=n,
+        errors=errors,
+        p_value=float(weakest.p_values(cuts)[place]),
+        bound=bound if at_least else 1 - bound,
+        samples_needed=needed,
+        best_bound=best if at_least else 1 - best,
+        confidence=1 - weakest.delta,
+        joint_confidence=joint,
+    )
+
+
+def _redrawn_guarantee(
+    problem: Problem, constraint: Constraint, required: BoundConstraint, offsets: npt.NDArray[Any], *, seed: int
+) -> Guarantee:
+    confidence = cast(float, constraint.confidence)
+    values = _redrawn_values(problem, offsets, required.metric, constraint, seed=seed)
+    missed = np.maximum(required.low - values, values - required.high) > _ROUNDING
+    at_least = bool(np.isfinite(required.low))
+    bound = float(np.quantile(values, 1 - confidence if at_least else confidence))
+    return Guarantee(
+        constraint=constraint,
+        label=required.metric.label,
+        kind="approximate",
+        holds=bool(missed.mean() <= 1 - confidence),
+        n=float(problem.scores.shape[0] if problem.groups is None else len(np.unique(problem.groups))),
+        errors=float("nan"),
+        p_value=float(missed.mean()),
+        bound=bound,
+        samples_needed=None,
+        best_bound=bound,
+        confidence=confidence,
+        joint_confidence=confidence,
+    )
+
+
+def _redrawn(problem: Problem, spec: FitSpec, fit: Fit) -> tuple[Problem, bool]:
+    """Tighten each bound by what redrawn samples may lose; return also whether all can be satisfied so."""
+    needed, held = np.zeros((len(spec.confidences), 2)), []
+    for _ in range(_ROUNDS):
+        solution = fit_present_classes(_tightened(problem, needed), fit)
+        lost = np.asarray(
+            [
+                _possible_loss(problem, solution, required.metric, constraint, seed=spec.seed)
+                for required, constraint in zip(problem.requirements, spec.constraints, strict=True)
+            ]
+        )
+        if _tightened(problem, lost).missed(solution.counts) == 0:
+            held.append(needed)
+        needed = (needed + lost) / 2  # the nearer to one a rate, the less it varies: undamped, this would oscillate
+    tightened = _tightened(problem, needed)
+    if _is_achievable(tightened, spec):
+        return tightened, True
+    # Of few samples one more or less is a large step, which may have gone beyond what is needed.
+    return (_tightened(problem, min(held, key=np.sum)), True) if held else (tightened, False)
+
+
+def _is_achievable(problem: Problem, spec: FitSpec) -> bool:
+    """Return whether some offsets satisfy the constraints on these samples: the search ends at the first."""
+    if not problem.requirements:
+        return True
+    possible = not any(required.is_impossible for required in problem.requirements)
+    search = partial(solve, seed=spec.seed, restarts=possible, until_satisfied=True)
+    solution = fit_present_classes(demanding(problem, *problem.requirements), search)
+    return problem.missed(solution.counts) == 0
+
+
+def _tightened(problem: Problem, by: Floats) -> Problem:
+    pairs = zip(problem.requirements, by, strict=True)
+    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
+
+
+def _possible_loss(
+    problem: Problem, solution: Solution, metric: Metric, constraint: Constraint, *, seed: int
+) -> Floats:
+    """Return how far below and above its value here the metric may be on unseen data, with the confidence."""
+    if constraint.confidence is None:
+        return np.zeros(2)
+    values = _redrawn_values(problem, solution.offsets, metric, constraint, seed=seed)
+    low, middle, high = np.quantile(values, [1 - constraint.confidence, 0.5, constraint.confidence])
+    return np.array([middle - low, high - middle])
+
+
+def _redrawn_values(
+    problem: Problem, offsets: Any, metric: Metric, constraint: Constraint, *, seed: int
+) -> npt.NDArray[np.float64]:
+    """Return values of a metric with fixed offsets, for other rates of the population, or for unseen samples."""
+    truth = cast(HardTruth, problem.truth)
+    codes, new = to_numpy(truth.codes).astype(np.int64), constraint.new_samples
+    drawn = posterior_predictive(
+        codes,
+        None if truth.weights is None else to_numpy(truth.weights),
+        [to_numpy(decide(problem.scores, offsets)).astype(np.int64)],
+        groups=problem.groups,
+        class_order=problem.class_order,
+        confusion=metric.needs_confusion,
+        seed=seed,
+        anew=new is not None,
+        copies=new / len(codes) if isinstance(new, int) else 1.0,
+        tail=1 - cast(float, constraint.confidence),
+    )
+    return np.array([metric.value(counts) for (counts,) in drawn])
