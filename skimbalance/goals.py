@@ -15,7 +15,7 @@ from skimbalance._core.validation import abridged, check_distribution, check_per
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import get_metric
 
-__all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near"]
+__all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near", "OneSided"]
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class AtLeast(OneSided):
 
     Notes
     -----
-    Of independent samples a bound on a recall or a false positive rate is *exact*, and one on a precision *sequential*:
-    for fixed scores, such as those of ``cv="prefit"``, the confidence is proven at every sample size. Too few samples
-    give a warning that states how many are needed: 29 of a class for a recall of 0.9 with a confidence of 0.95. Several
-    such constraints share the error probability, and hold together. Weights and groups count as effective numbers of
-    samples, and other metrics are tightened by what redrawn samples may lose: both are *approximate*. See `guarantees_`
-    of :class:`~skimbalance.OffsetTuner`.
+    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
+    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
+    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
+    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
+    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
+    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
     A bound on the population does not show on every test set. On as many new samples a recall is at least the bound in
     CROSSING of all cases; ``new_samples="as_many"`` raises that to the confidence.
@@ -167,12 +167,12 @@ class AtMost(OneSided):
 
     Notes
     -----
-    Of independent samples a bound on a recall or a false positive rate is *exact*, and one on a precision *sequential*:
-    for fixed scores, such as those of ``cv="prefit"``, the confidence is proven at every sample size. Too few samples
-    give a warning that states how many are needed: 29 of a class for a recall of 0.9 with a confidence of 0.95. Several
-    such constraints share the error probability, and hold together. Weights and groups count as effective numbers of
-    samples, and other metrics are tightened by what redrawn samples may lose: both are *approximate*. See `guarantees_`
-    of :class:`~skimbalance.OffsetTuner`.
+    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
+    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
+    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
+    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
+    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
+    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
     A bound on the population does not show on every test set. On as many new samples a recall is at least the bound in
     CROSSING of all cases; ``new_samples="as_many"`` raises that to the confidence.
@@ -208,8 +208,8 @@ class Near(Constraint):
         The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
         ignored.
     confidence : float in (0, 1), default=None
-        Probability with which the constraint must hold in the population; the bounds are tightened by what redrawn
-        samples may lose. None means in expectation: the constraint then holds in about half of all cases.
+        Probability with which the constraint must hold in the population; the bounds are tightened by what bootstraps
+        may lose. None means in expectation: the constraint then holds in about half of all cases.
     tol : float, default=0.01
         Maximum distance from the target.
 

@@ -173,7 +173,7 @@ class Guarantee:
     kind : {"exact", "sequential", "approximate"}
         How it is proven. ``"exact"``: a binomial or beta-binomial bound of independent samples. ``"sequential"``: a
         fixed sequence of binomial tests. ``"approximate"``: effective numbers of weighted or grouped samples, offsets
-        fitted on the same samples, or redrawn samples.
+        fitted on the same samples, or bootstraps.
     holds : bool
         Whether the constraint is claimed for unseen data with its confidence.
     n : float

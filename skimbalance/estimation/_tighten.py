@@ -1,7 +1,7 @@
 """From constraints with a confidence to what they need on the samples of a fit.
 
-Bounds on a recall, a false positive rate or a precision have exact tests: binary problems get limits of the offsets
-within which all of them are certified. Other bounds are tightened by what redrawn samples may lose.
+Bounds on a recall, a false positive rate or a precision have exact tests. Binary problems get limits of the offsets,
+within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
 from skimbalance.solvers.binary import line_of
 
-__all__ = ["Tightened", "guarantees_of", "tighten"]
+__all__ = ["Tightened", "guarantees_of", "tests_of", "tighten"]
 
 _ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
@@ -58,7 +58,7 @@ class Tightened:
 def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
     """Return the problem with what each constraint needs on these samples to hold with its confidence.
 
-    `fit` finds offsets for the redrawn samples.
+    `fit` finds the offsets that are bootstrapped.
     """
     if not _is_achievable(problem, spec):
         return Tightened(problem, problem.requirements, achievable=False, tightened=False)
@@ -75,7 +75,7 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
             return Tightened(within, problem.requirements, certified=certified, tightened=False)
     if not any(spec.confidences):
         return Tightened(within, problem.requirements, certified=certified)
-    within, tightened = _redrawn(within, spec, fit)
+    within, tightened = _bootstrapped(within, spec, fit)
     required = list(problem.requirements)
     for j, needed in zip(left, within.requirements, strict=True):
         required[j] = needed
@@ -175,7 +175,7 @@ def guarantees_of(problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any]) ->
         if j in tests:
             found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint))
         else:
-            found.append(_redrawn_guarantee(problem, constraint, required, offsets, seed=spec.seed))
+            found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
     return tuple(found)
 
 
@@ -212,11 +212,11 @@ def _tested(
     )
 
 
-def _redrawn_guarantee(
+def _bootstrap_guarantee(
     problem: Problem, constraint: Constraint, required: BoundConstraint, offsets: npt.NDArray[Any], *, seed: int
 ) -> Guarantee:
     confidence = cast(float, constraint.confidence)
-    values = _redrawn_values(problem, offsets, required.metric, constraint, seed=seed)
+    values = _bootstrap_values(problem, offsets, required.metric, constraint, seed=seed)
     missed = np.maximum(required.low - values, values - required.high) > _ROUNDING
     at_least = bool(np.isfinite(required.low))
     bound = float(np.quantile(values, 1 - confidence if at_least else confidence))
@@ -236,8 +236,8 @@ def _redrawn_guarantee(
     )
 
 
-def _redrawn(problem: Problem, spec: FitSpec, fit: Fit) -> tuple[Problem, bool]:
-    """Tighten each bound by what redrawn samples may lose; return also whether all can be satisfied so."""
+def _bootstrapped(problem: Problem, spec: FitSpec, fit: Fit) -> tuple[Problem, bool]:
+    """Tighten each bound by what bootstraps may lose; return also whether all can be satisfied so."""
     needed, held = np.zeros((len(spec.confidences), 2)), []
     for _ in range(_ROUNDS):
         solution = fit_present_classes(_tightened(problem, needed), fit)
@@ -278,12 +278,12 @@ def _possible_loss(
     """Return how far below and above its value here the metric may be on unseen data, with the confidence."""
     if constraint.confidence is None:
         return np.zeros(2)
-    values = _redrawn_values(problem, solution.offsets, metric, constraint, seed=seed)
+    values = _bootstrap_values(problem, solution.offsets, metric, constraint, seed=seed)
     low, middle, high = np.quantile(values, [1 - constraint.confidence, 0.5, constraint.confidence])
     return np.array([middle - low, high - middle])
 
 
-def _redrawn_values(
+def _bootstrap_values(
     problem: Problem, offsets: Any, metric: Metric, constraint: Constraint, *, seed: int
 ) -> npt.NDArray[np.float64]:
     """Return values of a metric with fixed offsets, for other rates of the population, or for unseen samples."""

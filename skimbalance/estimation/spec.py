@@ -71,7 +71,7 @@ class CrossFitResult:
     `offsets_error` (K,) is half the width of the confidence interval of each offset. `shrinkage_factor` is the share
     of all offsets that was kept, or of each (L,). `counts` are what the offsets achieve on the samples of the fit.
 
-    `required` are the constraints with what they need on these samples to hold on unseen data, where redrawn samples
+    `required` are the constraints with what they need on these samples to hold on unseen data, where bootstraps
     determine it. `achievable` is whether offsets can satisfy the constraints, or reach the imbalance state, on these
     samples. `achievable_with_confidence` is whether they can satisfy constraints with their confidence, and
     `guarantees` what can be stated about each of these.

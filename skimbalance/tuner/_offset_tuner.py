@@ -123,6 +123,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Prediction interval of the metric on as many unseen samples, at `confidence_level`.
     offsets_interval_ : array of shape (2, K)
         Confidence interval of each offset, by the jackknife over the folds.
+    guarantees_ : tuple of Guarantee
+        What can be stated about each constraint with a confidence at these offsets, for multilabel targets about each
+        label. Attributes are `constraint`, `label`, `kind`, `holds`, `n`, `errors`, `p_value`, `bound`,
+        `samples_needed`, `best_bound`, `confidence` and `joint_confidence`; see the notes.
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the samples of the fit. It is optimistic for unseen data.
     untuned_score_ : float
