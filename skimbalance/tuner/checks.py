@@ -17,7 +17,7 @@ from skimbalance._core.validation import abridged, check_label, label_values, sh
 from skimbalance.estimation import CrossFitResult, FitSpec, Guarantee, independent_counts
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
-from skimbalance.metrics.base import Metric
+from skimbalance.metrics.base import Metric, Proportion
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts, HardTruth
@@ -401,7 +401,13 @@ def _unsatisfied(
         for j, (constraint, required) in enumerate(zip(constraints, problem.requirements, strict=True)):
             guarantee = by_test.get(id(constraint))
             if guarantee is not None and not math.isnan(guarantee.errors):
-                texts[j] = needs_of(guarantee, required.metric, labels)
+                own, others = shown(guarantee.label), [x for x in label_values(labels) if x != guarantee.label]
+                texts[j] = needs_of(
+                    guarantee,
+                    required.metric.proportion,
+                    own=f"of {own}",
+                    others=f"of {shown(others[0])}" if len(others) == 1 else "of other classes",
+                )
     each = "; ".join(texts)
     which = "the constraint" if len(spans) == 1 else "all constraints together"
     if found.achievable:
@@ -418,24 +424,25 @@ def _unsatisfied(
     return f"No offsets satisfy {which} on these samples: {each}{why}. Those that miss by the least are used."
 
 
-def needs_of(guarantee: Guarantee, metric: Metric, labels: npt.NDArray[Any]) -> str:
-    """Return how many samples a constraint needs to be claimed, or the best bound that can be claimed with these."""
+def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, others: str) -> str:
+    """Return how many samples a constraint needs to be claimed, or the best bound that can be claimed with these.
+
+    `own` and `others` describe the samples of the class that the constraint is about, and the others.
+    """
     constraint, needed = guarantee.constraint, guarantee.samples_needed
-    text = f"{constraint} with confidence {constraint.confidence:g}"
-    suffices = f"{guarantee.best_bound:.3g}"
+    text, suffices = f"{constraint} with confidence {constraint.confidence:g}", f"{guarantee.best_bound:.3g}"
     if needed is None:
-        return f"{text} cannot be shown by any number of samples; these suffice for {suffices}"
+        return f"{text} needs more samples than there can be; these suffice for {suffices}"
     if needed <= guarantee.n:
         return f"{text}, {suffices} at best with these samples"
-    of = "samples of each class"
-    if metric.proportion == "precision":
-        of = f"samples predicted as {shown(guarantee.label)}"
-    elif metric.proportion == "recall":
-        of = f"samples of {shown(guarantee.label)}"
-    elif metric.proportion == "false_positive_rate":
-        others = [label for label in label_values(labels) if label != guarantee.label]
-        of = f"samples of {shown(others[0])}" if len(others) == 1 else "samples of other classes"
-    return f"{text} needs {needed:,} {of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
+    whose = {
+        "recall": own,
+        "false_positive_rate": others,
+        "precision": f"predicted as {own[own.index(chr(32)) + 1 :]}",
+        "worst_recall": "of each class",
+    }
+    of = "" if proportion is None else f" {whose[proportion]}"
+    return f"{text} needs {needed:,} samples{of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
 
 
 def _needs(constraint: Constraint, given: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:
