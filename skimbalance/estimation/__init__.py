@@ -17,7 +17,7 @@ from skimbalance.estimation._cross_fit import (
 from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, shrinks, tighten_for
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._state_estimate import StateProblem
-from skimbalance.estimation._tighten import Tightened, guarantees_of
+from skimbalance.estimation._tighten import Tightened, following, guarantees_of
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "fit_of",
     "folds_along",
     "folds_of",
+    "following",
     "guarantees_of",
     "held_by",
     "in_turn",

@@ -16,7 +16,7 @@ from skimbalance.estimation._cross_fit import (
     folds_along,
     jackknife_error,
 )
-from skimbalance.estimation._tighten import Tightened, guarantees_of, tighten
+from skimbalance.estimation._tighten import Tightened, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.solvers import (
@@ -222,7 +222,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=exactly)
-        crossed = cross_fit(problem, fold_fit, spec, fold_of)
+        crossed = cross_fit(problem, following(fold_fit, problem), spec, fold_of)
         part = factor = 1.0
         if shrinks(spec) and not given.requirements:
             if crossed.has_target:

@@ -24,7 +24,7 @@ from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
 from skimbalance.solvers.binary import line_of
 
-__all__ = ["Tightened", "guarantees_of", "tests_of", "tighten"]
+__all__ = ["Tightened", "following", "guarantees_of", "tests_of", "tighten"]
 
 _ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
@@ -162,6 +162,32 @@ def _merit(problem: Problem, cuts: SortedCuts) -> Floats | None:
     # The sweep of the first class adds samples from the highest margin of the second on.
     merit: Floats = values[len(cuts.own) - cuts.starts if problem.positive == 1 else cuts.starts]
     return merit
+
+
+def following(fit: Fit, problem: Problem) -> Fit:
+    """Return a fit whose limits move with the quantiles of the samples, those of the minority class, as in `problem`.
+
+    In folds, offsets then vary as the limits of other samples would.
+    """
+    if problem.limits is None:
+        return fit
+    limits = np.array(problem.limits)
+    label = int(np.argmin(to_numpy(problem.truth.support)))
+    margins = _margins_of_class(problem, label)
+    shares = np.mean(margins[:, None] < limits, axis=0)
+
+    def fit_following(here: Problem) -> Solution:
+        moved = limits + np.quantile(_margins_of_class(here, label), shares) - np.quantile(margins, shares)
+        return fit(here if moved[0] >= moved[1] else replace(here, limits=(float(moved[0]), float(moved[1]))))
+
+    return fit_following
+
+
+def _margins_of_class(problem: Problem, label: int) -> Floats:
+    """Return by how much the score of the second class exceeds that of the first, in the samples of one class."""
+    own = to_numpy(cast(HardTruth, problem.truth).codes) == label
+    margins: Floats = to_numpy(problem.scores[:, 1] - problem.scores[:, 0]).astype(np.float64)[own]
+    return margins
 
 
 def guarantees_of(problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any]) -> tuple[Guarantee, ...]:

@@ -401,13 +401,7 @@ def _unsatisfied(
         for j, (constraint, required) in enumerate(zip(constraints, problem.requirements, strict=True)):
             guarantee = by_test.get(id(constraint))
             if guarantee is not None and not math.isnan(guarantee.errors):
-                own, others = shown(guarantee.label), [x for x in label_values(labels) if x != guarantee.label]
-                texts[j] = needs_of(
-                    guarantee,
-                    required.metric.proportion,
-                    own=f"of {own}",
-                    others=f"of {shown(others[0])}" if len(others) == 1 else "of other classes",
-                )
+                texts[j] = _needs_of_class(guarantee, required.metric.proportion, label_values(labels))
     each = "; ".join(texts)
     which = "the constraint" if len(spans) == 1 else "all constraints together"
     if found.achievable:
@@ -424,10 +418,10 @@ def _unsatisfied(
     return f"No offsets satisfy {which} on these samples: {each}{why}. Those that miss by the least are used."
 
 
-def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, others: str) -> str:
+def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, others: str, predicted: str) -> str:
     """Return how many samples a constraint needs to be claimed, or the best bound that can be claimed with these.
 
-    `own` and `others` describe the samples of the class that the constraint is about, and the others.
+    `own`, `others` and `predicted` describe the samples of a class, the others, and those that are predicted as it.
     """
     constraint, needed = guarantee.constraint, guarantee.samples_needed
     text, suffices = f"{constraint} with confidence {constraint.confidence:g}", f"{guarantee.best_bound:.3g}"
@@ -435,14 +429,15 @@ def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, o
         return f"{text} needs more samples than there can be; these suffice for {suffices}"
     if needed <= guarantee.n:
         return f"{text}, {suffices} at best with these samples"
-    whose = {
-        "recall": own,
-        "false_positive_rate": others,
-        "precision": f"predicted as {own[own.index(chr(32)) + 1 :]}",
-        "worst_recall": "of each class",
-    }
-    of = "" if proportion is None else f" {whose[proportion]}"
-    return f"{text} needs {needed:,} samples{of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
+    whose = {"recall": own, "false_positive_rate": others, "precision": predicted}
+    of = whose.get(str(proportion), "of each class")
+    return f"{text} needs {needed:,} samples {of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
+
+
+def _needs_of_class(guarantee: Guarantee, proportion: Proportion | None, labels: Sequence[Label]) -> str:
+    name, others = shown(guarantee.label), [shown(label) for label in labels if label != guarantee.label]
+    rest = f"of {others[0]}" if len(others) == 1 else "of other classes"
+    return needs_of(guarantee, proportion, own=f"of {name}", others=rest, predicted=f"predicted as {name}")
 
 
 def _needs(constraint: Constraint, given: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:

@@ -18,6 +18,7 @@ from skimbalance.estimation import (
     fit_of,
     folds_along,
     folds_of,
+    following,
     in_turn,
     independent_weights,
     jackknife_error,
@@ -96,7 +97,8 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> tuple[S
     crossed = None
     if cross_fits(spec):
         fold_of = folds_along(binary, seed=spec.seed)
-        crossed = cross_fit(binary, fit_of(spec.in_fold(), exactly=exactly), spec, fold_of)
+        fold_fit = following(fit_of(spec.in_fold(), exactly=exactly), binary)
+        crossed = cross_fit(binary, fold_fit, spec, fold_of)
     return fit_of(spec, exactly=exactly)(binary), order, crossed
 
 

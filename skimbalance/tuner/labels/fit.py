@@ -12,7 +12,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import bring, to_numpy
 from skimbalance._core.decision_rule import check_label_columns, decide_labels, label_log_odds, label_threshold
 from skimbalance._core.sklearn import one_blas_thread
-from skimbalance._core.typing import ArrayLike
+from skimbalance._core.typing import ArrayLike, Label
 from skimbalance._core.validation import (
     abridged,
     by_label,
@@ -282,7 +282,7 @@ def _notes_on(
         bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
         notes.append(
             f"No offset of label {shown(names[j])} satisfies {bounds} {where}; the one that misses by the least "
-            f"is used.{_needs(found, constraints[j], names, j) if achievable else ''}"
+            f"is used.{_needs(found, constraints[j], label_values(names)[j]) if achievable else ''}"
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.truth.count(problem.decide(found.offsets))
@@ -308,17 +308,14 @@ def _notes_on(
     return notes
 
 
-def _needs(found: CrossFitResult, constraints: LabelConstraints, names: npt.NDArray[Any], label: int) -> str:
-    """Return a sentence on each constraint of a label with an exact test, for too few samples."""
-    name, proportions = (
-        shown(names[label]),
-        {id(constraint): need.metric.proportion for constraint, need in constraints},
-    )
-    own = [each for each in found.guarantees if id(each.constraint) in proportions and shown(each.label) == name]
+def _needs(found: CrossFitResult, constraints: LabelConstraints, label: Label) -> str:
+    """Return a sentence on each constraint of a label with an exact test and too few samples."""
+    proportions = {constraint: required.metric.proportion for constraint, required in constraints}
+    whose = {"own": "with the label", "others": "without the label", "predicted": "predicted as such"}
     texts = [
-        needs_of(each, proportions[id(each.constraint)], own=f"with label {name}", others=f"without label {name}")
-        for each in own
-        if each.samples_needed is not None and each.samples_needed > each.n
+        needs_of(each, proportions[each.constraint], **whose)
+        for each in found.guarantees
+        if each.label == label and each.samples_needed is not None and each.samples_needed > each.n
     ]
     return "".join(f" {text[0].upper()}{text[1:]}." for text in texts)
 
