@@ -19,6 +19,7 @@ from skimbalance.estimation._guarantees import (
     STARTS,
     best_bound,
     certified_cuts,
+    certified_errors,
     effective_sizes,
     is_rejected,
     precision_p_values,
@@ -229,6 +230,10 @@ class CutTest(ABC):
         """Return which cuts (m + 1,) are certified."""
 
     @abstractmethod
+    def required(self, cuts: SortedCuts, place: int) -> float:
+        """Return the rate on these samples with which a cut that predicts as many as that at `place` is certified."""
+
+    @abstractmethod
     def at(self, cuts: SortedCuts, place: int) -> tuple[float, float, float]:
         """Return the samples, the errors, and the lower confidence bound at one cut."""
 
@@ -267,6 +272,12 @@ class RateTest(CutTest):
         """Return which cuts (m + 1,) have few enough errors."""
         found: npt.NDArray[np.bool_] = is_rejected(self.p_values(cuts), self.delta)
         return found
+
+    def required(self, cuts: SortedCuts, place: int) -> float:
+        """Return the rate of the most errors that are certified; one if not even a cut without errors is."""
+        n = self._errors(cuts)[1]
+        allowed = certified_errors(n, self.rate, self.delta, new_samples=self._new(n)) - 1
+        return 1 - max(allowed, 0) / n if n > 0 else 1.0
 
     def at(self, cuts: SortedCuts, place: int) -> tuple[float, float, float]:
         """Return the samples, the errors, and the lower confidence bound at one cut."""
@@ -322,6 +333,12 @@ class PrecisionTest(CutTest):
         certified = np.zeros(cuts.n_cuts, dtype=np.bool_)
         certified[order] = found
         return certified
+
+    def required(self, cuts: SortedCuts, place: int) -> float:
+        """Return the least precision of as many predicted samples that is certified; one if none is."""
+        n = max(1.0, float(cuts.predicted(own=self.own)[0][place]))
+        allowed = certified_errors(n, self.rate, self.delta) - 1
+        return 1 - max(allowed, 0) / n
 
     def at(self, cuts: SortedCuts, place: int) -> tuple[float, float, float]:
         """Return the predicted samples, the false ones, and the lower confidence bound at one cut."""

@@ -1,5 +1,6 @@
 """From a problem to offsets by the estimate that the user names, and to their expected score on unseen data."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +12,7 @@ from skimbalance._core.array_api import bring, count_codes, device, flat, namesp
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
     cross_fit,
     folds_along,
@@ -246,6 +248,12 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if exactly and problem.missed(solution.counts) == 0:
         # The search for the objective has other starts than the one for the constraints alone.
         tightened = replace(tightened, achievable=True, tightened=tightened.achievable or not any(spec.confidences))
+    guarantees = _guarantees(given, spec, solution)
+    if tightened.with_confidence and not _all_hold(guarantees):  # multiclass: an average of offsets may miss a bound
+        nearest = fit_present_classes(problem, partial(_nearest, to=solution.offsets, spec=spec))
+        moved = _guarantees(given, spec, nearest)
+        if _all_hold(moved):
+            solution, guarantees = nearest, moved
     return replace(
         result,
         offsets=solution.offsets,
@@ -253,9 +261,25 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         counts=solution.counts,
         required=tightened.required,
         achievable=tightened.achievable,
-        achievable_with_confidence=tightened.with_confidence,
-        guarantees=guarantees_of(given, spec, to_numpy(solution.offsets).astype(np.float64)),
+        achievable_with_confidence=tightened.with_confidence and _all_hold(guarantees),
+        guarantees=guarantees,
     )
+
+
+def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Guarantee, ...]:
+    return guarantees_of(problem, spec, to_numpy(solution.offsets).astype(np.float64))
+
+
+def _all_hold(guarantees: tuple[Guarantee, ...]) -> bool:
+    """Return whether all constraints with a test are claimed."""
+    return all(each.holds for each in guarantees if not math.isnan(each.errors))
+
+
+def _nearest(problem: Problem, *, to: Array, spec: FitSpec) -> Solution:
+    """Return the offsets that an ascent reaches from others, or the best ones where classes are missing."""
+    if problem.n_classes < to.shape[0]:
+        return solve(problem, seed=spec.seed, restarts=spec.restarts)
+    return ascend(problem, to)
 
 
 def tighten_for(spec: FitSpec, problem: Problem) -> Tightened:
