@@ -120,7 +120,9 @@ class TestNotAchievable:
     def test_a_confidence_that_is_not_achievable(self):
         proba, y = margins(2, n_samples=120)
         goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.8, confidence=0.99)]
-        with pytest.warns(UnreachableGoalWarning, match=r"requested confidence.*needs 21 samples of 'yes', there are 1\d;"):
+        with pytest.warns(
+            UnreachableGoalWarning, match=r"requested confidence.*needs 21 samples of 'yes', there are 1\d;"
+        ):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
     def test_the_highest_bound_that_a_confidence_allows_is_satisfied(self):
