@@ -18,6 +18,7 @@ from skimbalance.estimation._cross_fit import (
     folds_along,
     jackknife_error,
 )
+from skimbalance.estimation._split import can_split, estimate_by_split, nearest
 from skimbalance.estimation._tighten import Tightened, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import SoftTruth, Truth
@@ -217,6 +218,8 @@ def cross_fits(spec: FitSpec) -> bool:
 def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     """Fit the offsets, and cross-fit them; each constraint is to hold on unseen data with its confidence."""
     given = problem = problem.in_order()
+    if can_split(problem, spec):
+        return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
@@ -249,11 +252,8 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         # The search for the objective has other starts than the one for the constraints alone.
         tightened = replace(tightened, achievable=True, tightened=tightened.achievable or not any(spec.confidences))
     guarantees = _guarantees(given, spec, solution)
-    if tightened.with_confidence and not _all_hold(guarantees):  # multiclass: an average of offsets may miss a bound
-        nearest = fit_present_classes(problem, partial(_nearest, to=solution.offsets, spec=spec))
-        moved = _guarantees(given, spec, nearest)
-        if _all_hold(moved):
-            solution, guarantees = nearest, moved
+    if tightened.with_confidence and not _all_hold(guarantees):
+        solution, guarantees = _repaired(given, problem, spec, solution)
     return replace(
         result,
         offsets=solution.offsets,
@@ -270,16 +270,18 @@ def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Gu
     return guarantees_of(problem, spec, to_numpy(solution.offsets).astype(np.float64))
 
 
+def _repaired(
+    given: Problem, tightened: Problem, spec: FitSpec, solution: Solution
+) -> tuple[Solution, tuple[Guarantee, ...]]:
+    """Return offsets near those of a solution that satisfy the bounds: an average of multiclass ones may not."""
+    moved = fit_present_classes(tightened, partial(nearest, to=solution.offsets))
+    guarantees = _guarantees(given, spec, moved)
+    return (moved, guarantees) if _all_hold(guarantees) else (solution, _guarantees(given, spec, solution))
+
+
 def _all_hold(guarantees: tuple[Guarantee, ...]) -> bool:
     """Return whether all constraints with a test are claimed."""
     return all(each.holds for each in guarantees if not math.isnan(each.errors))
-
-
-def _nearest(problem: Problem, *, to: Array, spec: FitSpec) -> Solution:
-    """Return the offsets that an ascent reaches from others, or the best ones where classes are missing."""
-    if problem.n_classes < to.shape[0]:
-        return solve(problem, seed=spec.seed, restarts=spec.restarts)
-    return ascend(problem, to)
 
 
 def tighten_for(spec: FitSpec, problem: Problem) -> Tightened:

@@ -12,9 +12,17 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import to_numpy
+from skimbalance._core.array_api import bring, to_numpy
 from skimbalance._core.decision import decide
-from skimbalance.estimation._certify import CutTest, Guarantee, PrecisionTest, RateTest, SortedCuts, limits_of
+from skimbalance.estimation._certify import (
+    CutTest,
+    Guarantee,
+    GuaranteeKind,
+    PrecisionTest,
+    RateTest,
+    SortedCuts,
+    limits_of,
+)
 from skimbalance.estimation._cross_fit import Floats, posterior_predictive
 from skimbalance.estimation._guarantees import is_rejected
 from skimbalance.estimation.spec import FitSpec
@@ -25,7 +33,7 @@ from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
 from skimbalance.solvers.binary import line_of
 
-__all__ = ["Tightened", "following", "guarantees_of", "tests_of", "tighten"]
+__all__ = ["Tightened", "cut_tests", "following", "guarantees_of", "required_rates", "tighten"]
 
 _ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
@@ -69,7 +77,7 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
         return Tightened(problem, problem.requirements, achievable=False, tightened=False)
     if not any(spec.confidences):
         return Tightened(problem, problem.requirements)
-    tests = tests_of(problem, spec.constraints)
+    tests = cut_tests(problem, spec.constraints)
     certified, within, left = True, problem, list(range(len(problem.requirements)))
     if tests and problem.n_classes == 2:
         limits, certified = _limits(problem, tests)
@@ -87,10 +95,11 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
     return Tightened(within, tuple(required), certified=certified, tightened=tightened)
 
 
-def tests_of(problem: Problem, constraints: Sequence[Constraint]) -> _Tests:
+def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: bool = False) -> _Tests:
     """Return the exact tests of each constraint, by its number, that has a confidence and a known test.
 
-    Each constraint has an equal part of the error probability. Cuts are those of `_label_of` the constraint.
+    Each constraint has an equal part of the error probability, and of multiclass problems a smaller one. Where offsets
+    are `fixed` before the samples of the tests are seen, each has its own: all tests must reject together.
     """
     known = {
         j: _sides(required, _label_of(problem, required))
@@ -100,8 +109,8 @@ def tests_of(problem: Problem, constraints: Sequence[Constraint]) -> _Tests:
     tests: _Tests = {}
     for j, sides in known.items():
         constraint = constraints[j]
-        delta = (1 - cast(float, constraint.confidence)) / (len(known) * len(sides))
-        delta /= 1 if problem.n_classes == 2 else _SHARED
+        delta = (1 - cast(float, constraint.confidence)) / len(sides)
+        delta /= 1.0 if fixed else len(known) * _shared(problem)
         tests[j] = tuple(
             PrecisionTest(own, rate, delta)
             if wins is None
@@ -109,6 +118,19 @@ def tests_of(problem: Problem, constraints: Sequence[Constraint]) -> _Tests:
             for own, rate, wins in sides
         )
     return tests
+
+
+def required_rates(problem: Problem, tests: _Tests) -> dict[int, tuple[float, float]]:
+    """Return by how much each bound with a test is raised or lowered, if as many samples as without offsets count."""
+    offsets = np.zeros(problem.n_classes)
+    solution = problem.solved(bring(offsets, to=problem.scores, dtype=problem.scores.dtype), n_iter=0)
+    needed = {j: _needed_by(problem, solution, problem.requirements[j], each) for j, each in tests.items()}
+    return {j: (float(below), float(above)) for j, (below, above) in needed.items()}
+
+
+def _shared(problem: Problem) -> float:
+    """Return by what levels are divided where offsets are fitted on the samples of the tests."""
+    return 1.0 if problem.n_classes == 2 else _SHARED
 
 
 def _has_test(constraint: Constraint, required: BoundConstraint, n_classes: int) -> bool:
@@ -196,17 +218,19 @@ def _margins_of_class(problem: Problem, label: int) -> Floats:
     return margins
 
 
-def guarantees_of(problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any]) -> tuple[Guarantee, ...]:
+def guarantees_of(
+    problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any], *, fixed: bool = False
+) -> tuple[Guarantee, ...]:
     """Return what can be stated about each constraint with a confidence, for the final offsets (K,)."""
-    tests = tests_of(problem, spec.constraints)
-    shared = 1 if problem.n_classes == 2 else _SHARED
-    joint = 1 - shared * sum(test.delta for each in tests.values() for test in each)
+    tests = cut_tests(problem, spec.constraints, fixed=fixed)
+    levels = [sum(test.delta for test in each) for each in tests.values()]
+    joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
     found = []
     for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
         if constraint.confidence is None:
             continue
         if j in tests:
-            found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint))
+            found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint, fixed=fixed))
         else:
             found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
     return tuple(found)
@@ -220,6 +244,7 @@ def _tested(
     offsets: npt.NDArray[Any],
     *,
     joint: float,
+    fixed: bool,
 ) -> Guarantee:
     cuts, place = _cut_of(problem, required, offsets)
     weakest = max(tests, key=lambda test: float(test.p_values(cuts)[place]))
@@ -232,7 +257,7 @@ def _tested(
     return Guarantee(
         constraint=constraint,
         label=required.metric.label,
-        kind=weakest.kind(cuts) if is_binary else "approximate",
+        kind=_kind(weakest.kind(cuts), is_binary=is_binary, fixed=fixed),
         holds=all(bool(certified[place]) for certified in each),
         n=n,
         errors=errors,
@@ -240,9 +265,16 @@ def _tested(
         bound=bound if at_least else 1 - bound,
         samples_needed=needed,
         best_bound=best if at_least else 1 - best,
-        confidence=1 - weakest.delta * (1 if is_binary else _SHARED),
+        confidence=1 - sum(test.delta for test in tests) * (1.0 if fixed else _shared(problem)),
         joint_confidence=joint,
     )
+
+
+def _kind(of_cuts: GuaranteeKind, *, is_binary: bool, fixed: bool) -> GuaranteeKind:
+    """Return how offsets are proven: those of a path "sequential", other multiclass ones only "approximate"."""
+    if of_cuts == "approximate" or not (is_binary or fixed):
+        return "approximate"
+    return of_cuts if is_binary else "sequential"
 
 
 def _bootstrap_guarantee(
@@ -270,7 +302,7 @@ def _bootstrap_guarantee(
 
 
 def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Problem, bool]:
-    """Tighten each bound by what its test needs, or bootstraps may lose; return also whether all can be satisfied so."""
+    """Tighten each bound by what its test needs or bootstraps may lose; return also whether all can be satisfied."""
     needed, held = np.zeros((len(spec.confidences), 2)), []
     steady = np.array([[j in tests and isinstance(tests[j][0], RateTest)] for j in range(len(needed))])
     for _ in range(_ROUNDS):
@@ -296,7 +328,7 @@ def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Pr
 
 def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, tests: tuple[CutTest, ...]) -> Floats:
     """Return by how much a bound with a test must be raised or lowered on these samples."""
-    (test,) = tests
+    (test,) = tests  # of multiclass problems
     cuts, place = _cut_of(problem, required, to_numpy(solution.offsets).astype(np.float64))
     more = test.required(cuts, place) - test.rate
     return np.array([more, 0.0]) if np.isfinite(required.low) else np.array([0.0, more])

@@ -46,6 +46,7 @@ class FitSpec:
     solver: str | Search = "coordinate_ascent"
     n_bootstraps: int = 8
     confidence_level: float | None = 0.9
+    certify_on: float | None = None
     seed: int = 0
     run: Run = in_turn
     progress: Progress = _silent

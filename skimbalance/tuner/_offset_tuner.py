@@ -94,6 +94,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and `offsets_interval_`. None computes no interval and, unless the robust estimate
         needs it anyway, no `score_` either: a fit is then a single search.
+    certify_on : float in (0, 1) or None, default=None
+        Multiclass problems with a constraint that has a confidence and an exact test: the proportion of samples, such
+        as 0.3, on which offsets of the others are certified. The confidence is then proven. None fits and tests on the
+        same samples, and is approximate.
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
@@ -240,6 +244,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         "solver": [StrOptions({"auto", *SOLVERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
+        "certify_on": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -257,6 +262,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
+        certify_on: float | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
@@ -270,6 +276,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         self.solver = solver
         self.n_bootstraps = n_bootstraps
         self.confidence_level = confidence_level
+        self.certify_on = certify_on
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
@@ -344,6 +351,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             solver=self.solver,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
+            certify_on=self.certify_on,
             seed=self._seed(),
             run=self._run,
             progress=self._progress,
