@@ -116,8 +116,9 @@ class AtLeast(OneSided):
     and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
     by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
-    A bound on the population does not show on every test set. On as many new samples a recall is at least the bound in
-    CROSSING of all cases; ``new_samples="as_many"`` raises that to the confidence.
+    With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
+    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
+    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
 
     References
     ----------
@@ -174,8 +175,9 @@ class AtMost(OneSided):
     and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
     by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
-    A bound on the population does not show on every test set. On as many new samples a recall is at least the bound in
-    CROSSING of all cases; ``new_samples="as_many"`` raises that to the confidence.
+    With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
+    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
+    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
 
     References
     ----------

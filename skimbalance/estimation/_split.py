@@ -31,7 +31,7 @@ Estimator = Callable[[Problem, FitSpec], CrossFitResult]
 
 
 def can_split(problem: Problem, spec: FitSpec) -> bool:
-    """Return whether a part of the samples is asked for, and needed: binary bounds are exact without."""
+    """Return whether `certify_on` is set and has an effect: binary bounds are exact without."""
     return spec.certify_on is not None and problem.n_classes > 2 and bool(cut_tests(problem, spec.constraints))
 
 

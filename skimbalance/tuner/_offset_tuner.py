@@ -95,9 +95,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Level of `score_interval_` and `offsets_interval_`. None computes no interval and, unless the robust estimate
         needs it anyway, no `score_` either: a fit is then a single search.
     certify_on : float in (0, 1) or None, default=None
-        Multiclass problems with a constraint that has a confidence and an exact test: the proportion of samples, such
-        as 0.3, on which offsets of the others are certified. The confidence is then proven. None fits and tests on the
-        same samples, and is approximate.
+        Proportion of the samples, such as 0.3, on which multiclass constraints with a confidence are tested. Offsets
+        are fitted on the others, and the confidence of bounds with exact tests is proven. None fits and tests on the
+        same samples, and is approximate. Binary and multilabel problems do not need it.
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
