@@ -40,6 +40,9 @@ _Floats = npt.NDArray[np.float64]
 
 _ROUNDING = 1e-9
 
+_LIKELY = 256
+"""The best bound of a precision is sought among so many cuts, those with the best bounds by a normal approximation."""
+
 _FARTHEST = 1.0
 """Limits keep a quarter of the distance to the next sample, and at most this."""
 
@@ -226,6 +229,10 @@ class CutTest(ABC):
         """Return the p-value (m + 1,) of each cut: how likely so few errors are if the bound does not hold."""
 
     @abstractmethod
+    def p_value(self, cuts: SortedCuts, place: int) -> float:
+        """Return the p-value of one cut."""
+
+    @abstractmethod
     def certified(self, cuts: SortedCuts) -> npt.NDArray[np.bool_]:
         """Return which cuts (m + 1,) are certified."""
 
@@ -268,9 +275,21 @@ class RateTest(CutTest):
         errors, n = self._errors(cuts)
         return rate_p_values(errors, n, self.rate, new_samples=self._new(n))
 
+    def p_value(self, cuts: SortedCuts, place: int) -> float:
+        """Return the p-value of one cut."""
+        errors, n = self._errors(cuts)
+        return float(rate_p_values(errors[place], n, self.rate, new_samples=self._new(n)))
+
     def certified(self, cuts: SortedCuts) -> npt.NDArray[np.bool_]:
-        """Return which cuts (m + 1,) have few enough errors."""
-        found: npt.NDArray[np.bool_] = is_rejected(self.p_values(cuts), self.delta)
+        """Return which cuts (m + 1,) have few enough errors: p-values grow with them."""
+        errors, n = self._errors(cuts)
+        distinct = np.unique(errors)
+        low, high = 0, len(distinct)
+        while low < high:
+            middle = (low + high) // 2
+            p = rate_p_values(distinct[middle], n, self.rate, new_samples=self._new(n))
+            low, high = (middle + 1, high) if is_rejected(p, self.delta) else (low, middle)
+        found: npt.NDArray[np.bool_] = errors < (distinct[low] if low < len(distinct) else np.inf)
         return found
 
     def required(self, cuts: SortedCuts, place: int) -> float:
@@ -321,6 +340,10 @@ class PrecisionTest(CutTest):
         """Return the p-value (m + 1,) of each cut."""
         return self._p_values_at(cuts)(slice(None))
 
+    def p_value(self, cuts: SortedCuts, place: int) -> float:
+        """Return the p-value of one cut."""
+        return float(self._p_values_at(cuts)(np.array([place]))[0])
+
     def certified(self, cuts: SortedCuts) -> npt.NDArray[np.bool_]:
         """Return which cuts (m + 1,) a fixed sequence of tests certifies, from the fewest predicted samples on."""
         sizes = cuts.predicted(own=self.own)[0]
@@ -351,8 +374,11 @@ class PrecisionTest(CutTest):
         level = self.delta / len(STARTS)
         least = samples_needed(self.rate, level)
         predicted, hits = cuts.predicted(own=self.own)
-        enough = predicted >= STARTS[0]
-        bounds = rate_bound(predicted[enough] - hits[enough], predicted[enough], level)
+        enough = np.flatnonzero(predicted >= STARTS[0])
+        rates = hits[enough] / predicted[enough]
+        near = np.argsort(rates - 2 * np.sqrt((rates * (1 - rates) + 1 / predicted[enough]) / predicted[enough]))
+        likely = enough[near[-_LIKELY:]]  # bounds of all cuts would take long
+        bounds = rate_bound(predicted[likely] - hits[likely], predicted[likely], level)
         return None if least is None else max(least, STARTS[0]), float(bounds.max(initial=0.0))
 
 

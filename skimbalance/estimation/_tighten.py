@@ -247,21 +247,24 @@ def _tested(
     fixed: bool,
 ) -> Guarantee:
     cuts, place = _cut_of(problem, required, offsets)
-    weakest = max(tests, key=lambda test: float(test.p_values(cuts)[place]))
+    weakest = max(tests, key=lambda test: test.p_value(cuts, place))
     n, errors, bound = weakest.at(cuts, place)
     needed, best = weakest.needed(cuts)
     is_binary = problem.n_classes == 2
     # A sequence of cuts of one class is no test of offsets that were fitted together.
-    each = [test.certified(cuts) if is_binary else is_rejected(test.p_values(cuts), test.delta) for test in tests]
+    each = [
+        test.certified(cuts)[place] if is_binary else is_rejected(test.p_value(cuts, place), test.delta)
+        for test in tests
+    ]
     at_least = np.isfinite(required.low)
     return Guarantee(
         constraint=constraint,
         label=required.metric.label,
         kind=_kind(weakest.kind(cuts), is_binary=is_binary, fixed=fixed),
-        holds=all(bool(certified[place]) for certified in each),
+        holds=all(map(bool, each)),
         n=n,
         errors=errors,
-        p_value=float(weakest.p_values(cuts)[place]),
+        p_value=weakest.p_value(cuts, place),
         bound=bound if at_least else 1 - bound,
         samples_needed=needed,
         best_bound=best if at_least else 1 - best,

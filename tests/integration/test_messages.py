@@ -153,14 +153,14 @@ class TestOutOfReach:
         assert "Use more samples or a lower confidence." in said
 
     def test_for_a_metric_without_a_test_the_message_has_what_it_needs_on_these_samples(self):
-        said = self.said("precision", [AtLeast("geometric_mean", 0.8, confidence=0.999)])
+        said = self.said("precision", [AtLeast("balanced_accuracy", 0.84, confidence=0.9999)])
         assert said.startswith(
             "No offsets satisfy the constraint on unseen data with the requested confidence, "
             "though some do on these samples: "
-            "geometric_mean at least 0.8 with confidence 0.999 needs at least 1."
+            "balanced_accuracy at least 0.84 with confidence 0.9999 needs at least 1."
         )
         assert re.search(
-            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 0\.\d+\.",
+            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0\.5 to 0\.\d+\.",
             said,
         )
         assert "Use more samples or a lower confidence." in said
