@@ -55,6 +55,7 @@ _OF_THE_TUNER = (
     "solver",
     "n_bootstraps",
     "confidence_level",
+    "certify_on",
     "n_jobs",
     "verbose",
     "random_state",
@@ -64,6 +65,12 @@ _OF_THE_TUNER = (
 _UNTRAINED = (
     "cv='prefit' needs a trained estimator, and this %(name)s is not. Train it first, or leave cv out. Where it is "
     "cloned, as in a grid search or a pipeline, FrozenEstimator(model) keeps it trained"
+)
+
+
+_MEASURED = (
+    "The confidence of the constraints is proven for the models of the folds alone. For the final model it was "
+    "measured; with cv='prefit' it is proven."
 )
 
 
@@ -108,6 +115,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and of the `offsets_interval_` of `tuner_`. None computes no interval; see
         :class:`OffsetTuner`.
+    certify_on : float in (0, 1) or None, default=None
+        Proportion of the scored samples on which multiclass constraints are certified; see :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Method that returns the scores.
 
@@ -230,6 +239,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
+        certify_on: float | None = None,
         response_method: str = "auto",
         cv: Any = None,
         refit: bool = True,
@@ -248,6 +258,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.solver = solver
         self.n_bootstraps = n_bootstraps
         self.confidence_level = confidence_level
+        self.certify_on = certify_on
         self.response_method = response_method
         self.cv = cv
         self.refit = refit
@@ -287,6 +298,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         judged["groups"] = None if groups is None else groups[judged["rows"]]
         n_scored = sum(len(fold.samples) for fold in folds)
         tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
+        scored_itself = len(folds) == 1 and final is folds[0].estimator
+        if not scored_itself and any(each.kind != "approximate" for each in tuner.guarantees_):
+            tuner.notes_.append(_MEASURED)
         forget_fit(self)
         self._adopt(final, columns, multilabel=tuner.multilabel_)
         refitted = final is not folds[0].estimator and not is_frozen(final)

@@ -144,8 +144,8 @@ def precision_p_values(hits: Any, predicted: Any, precision: float) -> _Floats:
 _LEAST_P, _EPSILON = 1e-300, 1e-15
 """P-values of zero and one have no normal score, and are moved by so little."""
 
-_LEAST_RATE, _STEPS_OF_RATE = 1e-6, 160
-"""The rate of the second class takes so many values, in equal ratios from the least one on."""
+_STEPS_OF_RATE, _BEYOND = 24, 4.0
+"""The rate of the second class takes so many values between its two estimates and so many standard errors beyond."""
 
 
 def ratio_p_values(hits: Any, n_own: float, false: Any, n_others: float, ratio: float) -> _Floats:
@@ -153,11 +153,16 @@ def ratio_p_values(hits: Any, n_own: float, false: Any, n_others: float, ratio: 
 
     Hits are of `n_own` samples, false positives of `n_others`. Where the rates are `ratio * f` and f, the binomial
     p-values of both counts are independent. They are combined as weighted normal scores (Stouffer), with the weights of
-    a score test. The result is maximised over a grid of f.
+    a score test. The result is maximised over a grid of f, between its two estimates and a little beyond.
     """
     hits, false = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (hits, false))
-    top = min(1.0, 1 / ratio) if ratio > 0 else 1.0
-    rates = np.geomspace(_LEAST_RATE * top, top, _STEPS_OF_RATE)
+    if ratio <= 0:
+        return np.zeros(hits.shape)
+    top = min(1.0, 1 / ratio)
+    both = np.stack([(hits + 0.5) / ((n_own + 1) * ratio), (false + 0.5) / (n_others + 1)])
+    errors = _BEYOND * np.sqrt(both / np.array([[n_own * ratio], [n_others]]))
+    low, high = (both - errors).min(axis=0).clip(1e-6 * top, top), (both + errors).max(axis=0).clip(1e-6 * top, top)
+    rates = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _STEPS_OF_RATE)
     own = ratio * rates
     weights = np.sqrt(np.stack([own * (1 - own) / n_own, ratio**2 * rates * (1 - rates) / n_others]).clip(_LEAST_P))
     weights /= np.sqrt((weights**2).sum(axis=0))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import ClassProfile, Counts
@@ -48,6 +49,7 @@ class FitSpec:
     solver: str | Search = "coordinate_ascent"
     n_bootstraps: int = 8
     confidence_level: float | None = 0.9
+    certify_on: float | None = None
     seed: int = 0
     run: Run = in_turn
     progress: Progress = _silent
@@ -73,9 +75,10 @@ class CrossFitResult:
     `offsets_error` (K,) is half the width of the confidence interval of each offset. `shrinkage_factor` is the share
     of all offsets that was kept, or of each (L,). `counts` are what the offsets achieve on the samples of the fit.
 
-    `required` are the constraints with what they need on these samples to hold on unseen data. `achievable` is whether
-    offsets can satisfy the constraints, or reach the imbalance state, on these samples. `achievable_with_confidence` is
-    whether they can satisfy constraints with their confidence.
+    `required` are the constraints with what they need on these samples to hold on unseen data, where bootstraps
+    determine it. `achievable` is whether offsets can satisfy the constraints, or reach the imbalance state, on these
+    samples. `achievable_with_confidence` is whether they can satisfy constraints with their confidence, and
+    `guarantees` what can be stated about each of these.
     """
 
     offsets: Array
@@ -90,6 +93,7 @@ class CrossFitResult:
     required: tuple[BoundConstraint, ...] = ()
     achievable: bool = True
     achievable_with_confidence: bool = True
+    guarantees: tuple[Guarantee, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +116,7 @@ class FitResult:
     score: float | None = None
     score_interval: tuple[float, float] | None = None
     offsets_interval: Array | None = None
+    guarantees: tuple[Guarantee, ...] = ()
     multilabel: bool = False
     pos_label: Label = None
     rejection: Any = None

@@ -5,7 +5,15 @@ from typing import ClassVar
 
 from skimbalance._core.array_api import device, namespace, only
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Decomposition, Direction, LinearMetric, Metric, PooledMetric, safe_ratio
+from skimbalance.metrics.base import (
+    Decomposition,
+    Direction,
+    LinearMetric,
+    Metric,
+    PooledMetric,
+    Proportion,
+    safe_ratio,
+)
 from skimbalance.metrics.counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
@@ -33,6 +41,7 @@ class ClassRecall(LinearMetric):
     name: ClassVar[str] = "recall"
     is_binary: ClassVar[bool] = True
     has_outcomes: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "recall"
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
@@ -82,6 +91,7 @@ class WorstRecall(PooledMetric):
     is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
     name: ClassVar[str] = "worst_recall"
+    proportion: ClassVar[Proportion] = "worst_recall"
 
     @property
     def tie_breaker(self) -> Metric:
@@ -108,6 +118,7 @@ class FalsePositiveRate(PooledMetric):
     name: ClassVar[str] = "false_positive_rate"
     is_binary: ClassVar[bool] = True
     has_outcomes: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "false_positive_rate"
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""

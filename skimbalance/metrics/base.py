@@ -10,12 +10,15 @@ from skimbalance._core.array_api import device, namespace
 from skimbalance._core.typing import Array, Label
 from skimbalance.metrics.counts import Counts
 
-__all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
+__all__ = ["LinearMetric", "Metric", "PooledMetric", "Proportion", "safe_ratio"]
 
 Decomposition = Literal["linear", "sum", "minimum", "general"]
 """How a line search updates the metric; it cannot for "general", a black-box metric."""
 
 Direction = Literal["maximize", "minimize", "zero"]
+
+Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall"]
+"""What a metric is a proportion of, if exact tests of bounds exist for it."""
 
 
 def safe_ratio(numerator: Array, denominator: Array) -> Array:
@@ -68,6 +71,11 @@ class Metric(ABC):
     def is_binary(self) -> bool:
         """Whether the metric is of one positive class against one other."""
         return False
+
+    @property
+    def proportion(self) -> Proportion | None:
+        """Which proportion of samples the metric is, None where no exact test of a bound is known."""
+        return None
 
     @property
     def tie_breaker(self) -> "Metric | None":

@@ -113,7 +113,10 @@ def _fit_metric(
     tries = metric.decomposition == "general"  # the metric may warn of decisions that were only tried
     with one_blas_thread(), silenced() if tries else nullcontext():
         found = estimate(problem, spec)
-    notes += notes_on_estimate(found, problem, spec.constraints)
+    values = label_values(labels)
+    guarantees = tuple(g if g.label is None else replace(g, label=values[g.label]) for g in found.guarantees)
+    found = replace(found, guarantees=guarantees)
+    notes += notes_on_estimate(found, problem, spec.constraints, labels)
     before, achieved = count(0 * found.offsets), count(found.offsets, found.counts)
     in_sample = metric.value(achieved)
     if not math.isfinite(in_sample):
@@ -128,6 +131,7 @@ def _fit_metric(
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is found.held_out),
         n_iter=found.n_iter,
+        guarantees=guarantees,
         notes=notes + check_decisions(metric, labels, before=before, after=achieved),
         shrinkage_factor=found.shrinkage_factor,
         **_where_scores_are(found, kind=spec.kind, like=like),

@@ -100,6 +100,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and `offsets_interval_`. None computes no interval and, unless the robust estimate
         needs it anyway, no `score_` either: a fit is then a single search.
+    certify_on : float in (0, 1) or None, default=None
+        Proportion of the samples, such as 0.3, on which multiclass constraints with a confidence are tested. Offsets
+        are fitted on the others, and the confidence of bounds with exact tests is proven. None fits and tests on the
+        same samples, and is approximate. Binary and multilabel problems do not need it.
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
@@ -129,6 +133,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Prediction interval of the metric on as many unseen samples, at `confidence_level`.
     offsets_interval_ : array of shape (2, K)
         Confidence interval of each offset, by the jackknife over the folds.
+    guarantees_ : tuple of Guarantee
+        What can be stated about each constraint with a confidence at these offsets, for multilabel targets about each
+        label. Attributes are `constraint`, `label`, `kind`, `holds`, `n`, `errors`, `p_value`, `bound`,
+        `samples_needed`, `best_bound`, `confidence` and `joint_confidence`; see the notes.
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the samples of the fit. It is optimistic for unseen data.
     untuned_score_ : float
@@ -257,6 +265,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         "solver": [StrOptions({"auto", *SOLVERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
+        "certify_on": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -275,6 +284,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
+        certify_on: float | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
@@ -289,6 +299,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         self.solver = solver
         self.n_bootstraps = n_bootstraps
         self.confidence_level = confidence_level
+        self.certify_on = certify_on
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
@@ -363,6 +374,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             solver=self.solver,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
+            certify_on=self.certify_on,
             seed=self._seed(),
             run=self._run,
             progress=self._progress,

@@ -19,7 +19,7 @@ PUBLIC = {
         "TunedOffsetClassifierCV",
         "__version__",
         "imbalance_curve",
-        },
+    },
     "skimbalance.metrics": {
         "Cost",
         "FBeta",
