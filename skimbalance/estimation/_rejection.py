@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import block_samples, namespace, to_numpy
-from skimbalance._core.typing import Array
+from skimbalance._core.typing import Array, Label
 from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._certify import Guarantee, GuaranteeKind
 from skimbalance.estimation._guarantees import (
     certified_cuts,
     effective_sizes,
     is_rejected,
     precision_p_values,
+    rate_bound,
     rate_p_values,
     samples_needed,
 )
@@ -59,13 +61,36 @@ class RejectGoal:
 
 @dataclass(frozen=True)
 class GoalResult:
-    """What decided samples achieve: `counted` of `n_samples`, or None where no threshold satisfies the goal."""
+    """What decided samples achieve: `counted` of `n_samples`, those without rejection where no threshold satisfies it.
+
+    `samples_needed` is the least number of samples with which the goal can be certified, `best_bound` the highest value
+    that some threshold achieves with this confidence.
+    """
 
     goal: RejectGoal
     counted: float
     n_samples: float
     is_satisfied: bool
     samples_needed: int | None = None
+    best_bound: float = 0.0
+
+    def guarantee(self, *, label: Label, kind: GuaranteeKind, joint_confidence: float) -> Guarantee:
+        """Return what can be stated about a goal with a confidence."""
+        delta, errors = self.goal.delta or 0.0, self.n_samples - self.counted
+        return Guarantee(
+            constraint=self.goal.constraint,
+            label=label,
+            kind=kind,
+            holds=self.is_satisfied,
+            n=self.n_samples,
+            errors=errors,
+            p_value=float(rate_p_values(errors, self.n_samples, self.goal.value)),
+            bound=float(rate_bound(errors, self.n_samples, delta)),
+            samples_needed=self.samples_needed,
+            best_bound=self.best_bound,
+            confidence=1 - delta,
+            joint_confidence=joint_confidence,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +186,14 @@ class _Cuts:
         delta = goal.delta * len(reached) / len(starts)
         return certified_cuts(lambda part: p_values[part], self.sizes, delta, starts=reached)
 
+    def best_bound(self, goal: RejectGoal) -> float:
+        """Return the highest confidence bound of all cuts, at the level of a single test; for coverage that of all."""
+        if goal.delta is None:
+            return 0.0
+        if goal.metric == "coverage":
+            return float(rate_bound(self.n_samples * (1 - self.coverage[-1]), self.n_samples, goal.delta))
+        return float(rate_bound(self.sizes - self.hits, self.sizes, goal.delta / _TESTS).max())
+
     def threshold(self, place: int) -> float:
         """Return a probability between a cut and the next one."""
         following = self.values[place + 1] if place + 1 < len(self.values) else 0.0
@@ -243,7 +276,7 @@ def _solved(
     samples: _Samples, members: _Flags, goal: RejectGoal, *, n_classes: int, rejects: bool
 ) -> tuple[float, GoalResult]:
     """Return the least probability for a goal, and what it achieves; without `rejects` the goal is only checked."""
-    needed = None if goal.delta is None or goal.metric == "coverage" else samples_needed(goal.value, goal.delta)
+    needed = None if goal.delta is None else samples_needed(goal.value, goal.delta)
     if not members.any():  # nothing is decided, and nothing is wrong
         return 0.0, GoalResult(goal, 0.0, 0.0, goal.metric != "coverage", needed)
     cuts = samples.cuts(members)
@@ -255,7 +288,7 @@ def _solved(
     else:
         place = int(places[-1]) if places.size else len(allowed) - 1
         counted, n_samples = cuts.hits[place], cuts.sizes[place]
-    result = GoalResult(goal, float(counted), float(n_samples), bool(places.size), needed)
+    result = GoalResult(goal, float(counted), float(n_samples), bool(places.size), needed, cuts.best_bound(goal))
     if not places.size:
         return (0.0 if goal.metric == "coverage" else np.inf), result
     return (0.0 if place == len(allowed) - 1 else cuts.threshold(place)), result

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimbalance._core.decision import decide
 from skimbalance._core.typing import Label
 from skimbalance._core.validation import abridged, is_missing, label_values, shown
-from skimbalance.estimation import FitResult, FitSpec, GoalResult, RejectGoal, fit_rejection
+from skimbalance.estimation import FitResult, FitSpec, GoalResult, Guarantee, RejectGoal, fit_rejection
 from skimbalance.exceptions import UnreachableGoalWarning, warn_user
 from skimbalance.goals import AtLeast, Constraint
 from skimbalance.metrics.registry import get_metric
@@ -63,6 +63,11 @@ def reject_goals(spec: FitSpec, labels: npt.NDArray[Any]) -> tuple[list[RejectGo
                 f"with a reject_label the constraint on {bound.metric.name!r} must be AtLeast with a value above 0 and "
                 f"up to 1; got {constraint}"
             )
+        if constraint.new_samples is not None:
+            raise ValueError(
+                f"with a reject_label the constraint on {bound.metric.name!r} is about the population; got "
+                f"new_samples={shown(constraint.new_samples)}"
+            )
         delta = None if constraint.confidence is None else (1 - constraint.confidence) / n_sure
         goals.append(RejectGoal(constraint, bound.metric.name, constraint.value, bound.metric.label, delta))
     return goals, _with_reject_label(spec.reject_label, labels)
@@ -96,7 +101,33 @@ def with_rejection(
             continue
         notes.append(_unsatisfied(each))
         warn_user(notes[-1], UnreachableGoalWarning)
-    return replace(result, rejection=rejection, coverage=rejection.coverage, notes=result.notes + notes)
+    guarantees = _guarantees(found, problem, labels)
+    return replace(
+        result,
+        rejection=rejection,
+        coverage=rejection.coverage,
+        guarantees=(*result.guarantees, *guarantees),
+        notes=result.notes + notes,
+    )
+
+
+def _guarantees(found: list[GoalResult], problem: Problem, labels: npt.NDArray[Any]) -> list[Guarantee]:
+    """Return what can be stated about each goal with a confidence.
+
+    In a binary problem the labels have no influence on the order of the tests of a precision. All else depends on
+    offsets or a calibration that were fitted on the same samples.
+    """
+    values, joint = label_values(labels), 1 - sum(each.goal.delta or 0.0 for each in found)
+    proven = problem.n_classes == 2 and problem.truth.weights is None and problem.groups is None
+    return [
+        each.guarantee(
+            label=None if each.goal.label is None else values[each.goal.label],
+            kind="sequential" if proven and each.goal.metric == "precision" else "approximate",
+            joint_confidence=joint,
+        )
+        for each in found
+        if each.goal.delta is not None
+    ]
 
 
 def _achieved(found: GoalResult) -> str:

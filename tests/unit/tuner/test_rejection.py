@@ -195,6 +195,31 @@ class TestConfidence:
         assert np.mean(claimed) > 0.9
         assert np.mean(broken) <= 0.1 + 2 * math.sqrt(0.09 / 60)
 
+    def test_guarantees_have_the_counts_of_decided_samples(self):
+        goals = [
+            AtLeast("precision", 0.95, label=1, confidence=0.9),
+            AtLeast("accuracy", 0.9, confidence=0.95),
+            AtLeast("coverage", 0.1, confidence=0.8),
+            AtLeast("precision", 0.5, label=0),
+        ]
+        tuner, scores, y = fitted(*goals)
+        predicted = tuner.predict(scores)
+        precision, accuracy, coverage = tuner.guarantees_
+        members = [predicted == 1, predicted >= 0, predicted > -2]
+        counted = [(predicted == y) & (predicted == 1), predicted == y, predicted >= 0]
+        for each, among, hits in zip(tuner.guarantees_, members, counted, strict=True):
+            assert each.holds
+            assert (each.n, each.errors) == pytest.approx((among.sum(), among.sum() - hits.sum()))
+            delta = (1 - each.constraint.confidence) / 3
+            assert each.confidence == pytest.approx(1 - delta)
+            assert each.p_value == pytest.approx(binom.sf(hits.sum() - 1, among.sum(), each.constraint.value))
+            assert binom.sf(hits.sum() - 1, among.sum(), each.bound) == pytest.approx(delta)
+            assert each.p_value <= delta
+            assert each.joint_confidence == pytest.approx(1 - (0.1 + 0.05 + 0.2) / 3)
+        assert (precision.kind, accuracy.kind, coverage.kind) == ("sequential", "approximate", "approximate")
+        assert (precision.label, accuracy.label) == (1, None)
+        assert "precision of 1 at least 0.95 is claimed, sequential" in " ".join(str(tuner.report()).split())
+
     def test_too_few_samples_reject_all_decisions_of_a_class(self):
         goal = AtLeast("precision", 0.99, label=1, confidence=0.95)
         with pytest.warns(UnreachableGoalWarning, match="at least 299 without an error"):
@@ -323,6 +348,7 @@ class TestErrors:
         ("goal", "message"),
         [
             (AtMost("accuracy", 0.9), "must be AtLeast"),
+            (AtLeast("accuracy", 0.9, confidence=0.9, new_samples=100), "is about the population; got new_samples=100"),
             (Near("coverage", 0.9), "must be AtLeast"),
             (AtLeast("coverage", 0.0), "above 0 and up to 1"),
             (AtLeast("accuracy", 1.1), "above 0 and up to 1"),
