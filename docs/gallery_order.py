@@ -10,6 +10,7 @@ ORDER = (
     "plot_threshold_stability.py",
     "plot_grid_search.py",
     "plot_retune.py",
+    "plot_reject.py",
     "plot_multilabel.py",
     "plot_lightgbm_pipeline.py",
     "plot_train_a_net.py",

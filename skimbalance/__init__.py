@@ -2,8 +2,16 @@
 
 from skimbalance.classifier import FixedOffsetClassifier, TunedOffsetClassifierCV
 from skimbalance.curve import imbalance_curve
+from skimbalance.monitoring import ConstraintMonitor
 from skimbalance.tuner import OffsetTuner
 
-__all__ = ["FixedOffsetClassifier", "OffsetTuner", "TunedOffsetClassifierCV", "__version__", "imbalance_curve"]
+__all__ = [
+    "ConstraintMonitor",
+    "FixedOffsetClassifier",
+    "OffsetTuner",
+    "TunedOffsetClassifierCV",
+    "__version__",
+    "imbalance_curve",
+]
 
 __version__ = "0.1.0.dev0"

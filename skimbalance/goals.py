@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from skimbalance._core.validation import abridged, check_distribution, check_per
 from skimbalance.metrics.base import Metric
 from skimbalance.metrics.registry import get_metric
 
-__all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near"]
+__all__ = ["AtLeast", "AtMost", "Constraint", "ImbalanceState", "Near", "OneSided"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Constraint(ABC):
     _: KW_ONLY
     label: Label = None
     confidence: float | None = None
+
+    @property
+    def new_samples(self) -> int | Literal["as_many"] | None:
+        """The unseen samples for which the bound must hold, None for the population."""
+        return None
 
     @names_page
     def __post_init__(self) -> None:
@@ -62,7 +67,24 @@ class Constraint(ABC):
 
 
 @dataclass(frozen=True)
-class AtLeast(Constraint):
+class OneSided(Constraint):
+    """A lower or an upper bound, for the population or for a number of unseen samples."""
+
+    _: KW_ONLY
+    new_samples: int | Literal["as_many"] | None = None
+
+    @names_page
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        new = self.new_samples
+        if new is None or new == "as_many":
+            return
+        if isinstance(new, bool | str) or not is_finite(new) or new != int(new) or new < 1:
+            raise ValueError(f"new_samples must be a positive integer, 'as_many' or None; got {shown(new)}")
+
+
+@dataclass(frozen=True)
+class AtLeast(OneSided):
     """A lower bound: the metric must be at least `value`.
 
     Parameters
@@ -75,17 +97,38 @@ class AtLeast(Constraint):
         The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
         ignored.
     confidence : float in (0, 1), default=None
-        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
-        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
+        Probability with which the constraint must hold on unseen data; see Notes. None means in expectation: the
+        constraint then holds in about half of all cases.
+    new_samples : int or "as_many", default=None
+        What unseen data are: None for the population, a number of samples, or as many as the fit has. For a recall they
+        are samples of its class, for a false positive rate of the other classes.
 
     Raises
     ------
     TypeError, ValueError
-        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` or `new_samples` is out of range.
 
     See Also
     --------
     skimbalance.OffsetTuner : Its `constraints` parameter takes these.
+
+    Notes
+    -----
+    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
+    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
+    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
+    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
+    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
+    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
+
+    With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
+    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
+    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
+
+    References
+    ----------
+    Tong, Feng and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, Science
+    Advances 4, 2018. Angelopoulos et al., *Learn then test*, arXiv 2110.01052, 2021.
 
     Examples
     --------
@@ -100,7 +143,7 @@ class AtLeast(Constraint):
 
 
 @dataclass(frozen=True)
-class AtMost(Constraint):
+class AtMost(OneSided):
     """An upper bound: the metric must be at most `value`.
 
     Parameters
@@ -113,17 +156,38 @@ class AtMost(Constraint):
         The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
         ignored.
     confidence : float in (0, 1), default=None
-        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
-        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
+        Probability with which the constraint must hold on unseen data; see Notes. None means in expectation: the
+        constraint then holds in about half of all cases.
+    new_samples : int or "as_many", default=None
+        What unseen data are: None for the population, a number of samples, or as many as the fit has. For a recall they
+        are samples of its class, for a false positive rate of the other classes.
 
     Raises
     ------
     TypeError, ValueError
-        If the metric cannot be a constraint, `value` is not finite, or `confidence` is out of range.
+        If the metric cannot be a constraint, `value` is not finite, or `confidence` or `new_samples` is out of range.
 
     See Also
     --------
     skimbalance.OffsetTuner : Its `constraints` parameter takes these.
+
+    Notes
+    -----
+    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
+    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
+    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
+    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
+    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
+    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
+
+    With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
+    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
+    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
+
+    References
+    ----------
+    Tong, Feng and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, Science
+    Advances 4, 2018. Angelopoulos et al., *Learn then test*, arXiv 2110.01052, 2021.
 
     Examples
     --------
@@ -156,8 +220,8 @@ class Near(Constraint):
         The class of a metric such as ``"recall"`` or ``"precision"``, for any number of classes; `pos_label` is
         ignored.
     confidence : float in (0, 1), default=None
-        Probability with which the constraint must hold on as many samples of unseen data; the bound is tightened
-        accordingly. None means in expectation: the constraint then holds on unseen data in about half of all cases.
+        Probability with which the constraint must hold in the population; the bounds are tightened by what bootstraps
+        may lose. None means in expectation: the constraint then holds in about half of all cases.
     tol : float, default=0.01
         Maximum distance from the target.
 

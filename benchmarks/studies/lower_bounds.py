@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,11 +49,13 @@ def penalised(y: Codes, decided: Codes) -> float:
     return precision if recall >= LOWER_BOUND else recall - 1
 
 
-def ours(estimate: str, confidence: float | None) -> Callable[[npt.NDArray[np.float64], Codes], Decide]:
+def ours(
+    estimate: str, confidence: float | None, new_samples: Literal["as_many"] | None = None
+) -> Callable[[npt.NDArray[np.float64], Codes], Decide]:
     """Return a fit with the lower bound as a constraint."""
 
     def fit(proba: npt.NDArray[np.float64], y: Codes) -> Decide:
-        constraints = [AtLeast("recall", LOWER_BOUND, confidence=confidence)]
+        constraints = [AtLeast("recall", LOWER_BOUND, confidence=confidence, new_samples=new_samples)]
         tuner = OffsetTuner("precision", constraints=constraints, estimate=estimate, confidence_level=None)
         return tuner.fit(proba, y).predict
 
@@ -84,6 +87,8 @@ METHODS = {
     "skimbalance": ours("robust", None),
     "skimbalance, confidence=0.8": ours("robust", 0.8),
     "skimbalance, confidence=0.95": ours("robust", 0.95),
+    'skimbalance, confidence=0.8, new_samples="as_many"': ours("robust", 0.8, "as_many"),
+    'skimbalance, confidence=0.95, new_samples="as_many"': ours("robust", 0.95, "as_many"),
     'skimbalance, estimate="empirical"': ours("empirical", None),
     "sklearn, penalised score": scikit_learn,
     "tunethresholds, penalised score": tunethresholds,

@@ -1,17 +1,17 @@
 """Decision rules of fitted estimators: multiclass and multilabel, behind one interface.
 
-Both rules have the methods `check`, `decide`, `to_labels`, `shifted`, `margins`, `proba`, `log_proba` and `untuned`.
+Both rules have the methods `check`, `decide`, `predict`, `shifted`, `margins`, `proba`, `log_proba` and `untuned`.
 Only `check` validates scores; all other methods take what it returns.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, bring_like, namespace, smallest_normal, to_numpy
+from skimbalance._core.array_api import bring, bring_like, namespace, only, smallest_normal, to_numpy
 from skimbalance._core.decision import (
     decide_scores,
     log_logistic,
@@ -27,11 +27,13 @@ from skimbalance._core.validation import by_label, check_label_scores, check_len
 __all__ = [
     "ArgmaxRule",
     "DecisionRule",
+    "Rejects",
     "ThresholdRule",
     "check_label_columns",
     "decide_labels",
     "label_log_odds",
     "label_threshold",
+    "named",
     "rule_of",
 ]
 
@@ -39,17 +41,27 @@ _Floats = npt.NDArray[np.float64]
 _Indicator = npt.NDArray[np.bool_]
 
 
+class Rejects(Protocol):
+    """Which decisions are rejected; `labels` (K + 1,) are the classes and the label of rejected samples."""
+
+    labels: npt.NDArray[Any]
+
+    def rejects(self, scores: Array, decisions: Array) -> npt.NDArray[np.bool_]:
+        """Return which decisions (n,) are rejected, for log-scores (n, K)."""
+
+
 @dataclass(frozen=True, eq=False)
 class ArgmaxRule:
     """Predict the class of the highest log-score plus offset; in the binary case compare with `threshold`.
 
     `offsets` are (K,). `threshold` is None with more than two classes; a binary rule without one computes it from the
-    offsets.
+    offsets. `rejection` is None where every sample is decided; only `predict` applies it.
     """
 
     offsets: ArrayLike
     threshold: float | None
     kind: Kind
+    rejection: Rejects | None = None
 
     def untuned(self) -> "ArgmaxRule":
         """Return the rule without offsets."""
@@ -63,15 +75,18 @@ class ArgmaxRule:
         """Return the code (n,) of the predicted class of each sample."""
         return decide_scores(scores, self.offsets, kind=self.kind, threshold=self.threshold)
 
-    def to_labels(self, decisions: Array, labels: npt.NDArray[Any]) -> Array:
-        """Return decisions as predicted labels (n,); labels that are not numbers as a NumPy array."""
-        if labels.dtype.kind in "biuf":
-            return bring(labels, to=decisions)[decisions]
-        return labels[to_numpy(decisions)]
+    def predict(self, scores: Array, labels: npt.NDArray[Any]) -> Array:
+        """Return the predicted label of each sample (n,), or that of rejected samples."""
+        decisions = self.decide(scores)
+        if self.rejection is not None:
+            labels = self.rejection.labels
+            rejected = self.rejection.rejects(log_scores(scores, kind=self.kind), decisions)
+            decisions = only(decisions, bring(~rejected, to=decisions), otherwise=len(labels) - 1)
+        return named(decisions, labels)
 
     def prediction_type(self, labels: npt.NDArray[Any]) -> tuple[int | None, npt.DTypeLike]:
         """Return the number of columns of predictions, None for a vector, and their dtype."""
-        return None, labels.dtype
+        return None, (labels if self.rejection is None else self.rejection.labels).dtype
 
     def shifted(self, scores: Array) -> Array:
         """Return log-scores plus offsets (n, K), whose argmax is the decision."""
@@ -130,9 +145,9 @@ class ThresholdRule:
             decided &= (thresholds < 1) | decide_labels(label_log_odds(scores, kind=self.kind), offsets)
         return decided
 
-    def to_labels(self, decisions: Array, labels: npt.NDArray[Any]) -> Array:
-        """Return the indicator itself."""
-        return decisions
+    def predict(self, scores: Array, labels: npt.NDArray[Any]) -> Array:
+        """Return the indicator (n, L) of the predicted labels."""
+        return self.decide(scores)
 
     def prediction_type(self, labels: npt.NDArray[Any]) -> tuple[int | None, npt.DTypeLike]:
         """Return the number of columns of predictions and their dtype."""
@@ -171,8 +186,17 @@ DecisionRule: TypeAlias = ArgmaxRule | ThresholdRule
 
 def rule_of(fitted: Any, *, kind: Kind) -> DecisionRule:
     """Return the rule of a fitted estimator, for scores of this kind."""
-    rule = ThresholdRule if fitted.multilabel_ else ArgmaxRule
-    return rule(fitted.offsets_, getattr(fitted, "threshold_", None), kind)
+    threshold = getattr(fitted, "threshold_", None)
+    if fitted.multilabel_:
+        return ThresholdRule(fitted.offsets_, threshold, kind)
+    return ArgmaxRule(fitted.offsets_, threshold, kind, getattr(fitted, "rejection_", None))
+
+
+def named(decisions: Array, labels: npt.NDArray[Any]) -> Array:
+    """Return the label of each decision (n,); labels that are not numbers as a NumPy array."""
+    if labels.dtype.kind in "biuf":
+        return bring(labels, to=decisions)[decisions]
+    return labels[to_numpy(decisions)]
 
 
 def check_label_columns(scores: ArrayLike, *, kind: Kind, labels: npt.NDArray[Any]) -> Array:

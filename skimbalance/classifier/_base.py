@@ -47,7 +47,7 @@ class OffsetClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Labels, or the indicator of the predicted labels.
         """
         rule, scores = self._rule_and_scores(X)
-        labels: npt.NDArray[Any] = rule.to_labels(to_numpy(rule.decide(scores)), self.classes_)
+        labels: npt.NDArray[Any] = to_numpy(rule.predict(scores, self.classes_))
         return labels
 
     def decision_function(self, X: Any) -> Array:

@@ -22,6 +22,7 @@ from skimbalance.nn import ends_in_net, targets_for
 from skimbalance.tuner.checks import check_spec, with_costs
 from skimbalance.tuner.labels import Indicator, check_indicator, rarities
 from skimbalance.tuner.labels.objective import check_label_spec, label_names
+from skimbalance.tuner.rejection import reject_goals
 
 __all__ = [
     "ClassTargets",
@@ -70,6 +71,7 @@ class ClassTargets:
         sizes = {"n_samples": len(self.y), "n_classes": len(self.present)}
         spec, _ = with_costs(spec, cost_matrix, **sizes, like=np.zeros(0))
         check_spec(spec, self.present)
+        reject_goals(spec, self.present)
 
     def known_to(self, estimator: Any, X: Any, *, response_method: str) -> "ClassTargets":
         """Return the targets with the classes of a trained estimator.

@@ -42,18 +42,21 @@ from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
 from skimbalance.tuner.checks import Objective, needs_cost_matrix, takes_weights
+from skimbalance.tuner.rejection import split_constraints
 
 __all__ = ["TunedOffsetClassifierCV"]
 
 _OF_THE_TUNER = (
     "objective",
     "constraints",
+    "reject_label",
     "pos_label",
     "class_prior",
     "estimate",
     "solver",
     "n_bootstraps",
     "confidence_level",
+    "certify_on",
     "n_jobs",
     "verbose",
     "random_state",
@@ -63,6 +66,12 @@ _OF_THE_TUNER = (
 _UNTRAINED = (
     "cv='prefit' needs a trained estimator, and this %(name)s is not. Train it first, or leave cv out. Where it is "
     "cloned, as in a grid search or a pipeline, FrozenEstimator(model) keeps it trained"
+)
+
+
+_MEASURED = (
+    "The confidence of the constraints is proven for the models of the folds alone. For the final model it was "
+    "measured; with cv='prefit' it is proven."
 )
 
 
@@ -88,6 +97,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         - list: a metric for each label.
     constraints : sequence of AtLeast, AtMost or Near, default=()
         Constraints on the decisions; see :class:`OffsetTuner`.
+    reject_label : label, default=None
+        The label that :meth:`predict` returns for rejected samples; see :class:`OffsetTuner`. The `score` counts them
+        as errors. None decides every sample.
     pos_label : label, default=None
         Positive class of binary metrics; see :class:`OffsetTuner`.
     class_prior : array-like of shape (K,) or dict, default=None
@@ -105,6 +117,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and of the `offsets_interval_` of `tuner_`. None computes no interval; see
         :class:`OffsetTuner`.
+    certify_on : float in (0, 1) or None, default=None
+        Proportion of the scored samples on which multiclass constraints are certified; see :class:`OffsetTuner`.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Method that returns the scores.
 
@@ -155,6 +169,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     score_interval_ : tuple of float
         Interval of the objective on as many unseen samples, with probability `confidence_level`. Missing if
         `confidence_level` is None.
+    coverage_, rejection_ : object
+        With a `reject_label`: what is decided; see :class:`OffsetTuner`.
     cv_results_ : dict
         Stored with ``store_cv_results=True``, one entry per scored sample:
 
@@ -219,12 +235,14 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         *,
         objective: Objective = "balanced_accuracy",
         constraints: Sequence[Constraint] = (),
+        reject_label: Label = None,
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         estimate: str = "robust",
         solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
+        certify_on: float | None = None,
         response_method: str = "auto",
         cv: Any = None,
         refit: bool = True,
@@ -236,12 +254,14 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         self.estimator = estimator
         self.objective = objective
         self.constraints = constraints
+        self.reject_label = reject_label
         self.pos_label = pos_label
         self.class_prior = class_prior
         self.estimate = estimate
         self.solver = solver
         self.n_bootstraps = n_bootstraps
         self.confidence_level = confidence_level
+        self.certify_on = certify_on
         self.response_method = response_method
         self.cv = cv
         self.refit = refit
@@ -286,6 +306,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         judged["cost_matrix"] = None if costs is None else costs[judged["rows"]]
         n_scored = sum(len(fold.samples) for fold in folds)
         tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
+        scored_itself = len(folds) == 1 and final is folds[0].estimator
+        if not scored_itself and any(each.kind != "approximate" for each in tuner.guarantees_):
+            tuner.notes_.append(_MEASURED)
         forget_fit(self)
         self._adopt(final, columns, multilabel=tuner.multilabel_)
         refitted = final is not folds[0].estimator and not is_frozen(final)
@@ -451,8 +474,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         cost_matrix: npt.NDArray[Any] | None,
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
-        to_check = ("objective", "constraints", "pos_label", "class_prior", "solver")
-        spec = FitSpec(**{name: getattr(self, name) for name in to_check})
+        to_check = ("objective", "pos_label", "class_prior", "solver")
+        goals = split_constraints(self.constraints, self.reject_label)
+        spec = FitSpec(**{name: getattr(self, name) for name in to_check}, **goals)
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator, msg=_UNTRAINED)
             targets = targets.known_to(self.estimator, X, response_method=self.response_method)
@@ -478,7 +502,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
 
     def _take_offsets(self, tuner: OffsetTuner) -> None:
         self.tuner_, self.offsets_ = tuner, tuner.offsets_
-        for name in ("threshold_", "score_", "score_interval_"):
+        for name in ("threshold_", "score_", "score_interval_", "coverage_", "rejection_"):
             self.__dict__.pop(name, None)  # an earlier tuner may have had it
             if hasattr(tuner, name):
                 setattr(self, name, getattr(tuner, name))

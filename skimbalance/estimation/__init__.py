@@ -1,5 +1,6 @@
 """Offsets for unseen data, and the score to expect there: cross-fitting, calibration, bootstraps, prior shift."""
 
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
     ClassCrossFit,
     CrossFit,
@@ -13,9 +14,11 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
     prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, half_soft, shrinks, tighten
+from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, half_soft, shrinks, tighten_for
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
+from skimbalance.estimation._rejection import GoalResult, RejectGoal, Rejection, fit_rejection
 from skimbalance.estimation._state_estimate import StateProblem
+from skimbalance.estimation._tighten import Tightened, following, guarantees_of
 from skimbalance.estimation.spec import CrossFitResult, FitResult, FitSpec, KeptSamples, in_turn, sampling_rates
 
 __all__ = [
@@ -25,15 +28,23 @@ __all__ = [
     "CrossFitResult",
     "FitResult",
     "FitSpec",
+    "GoalResult",
+    "Guarantee",
     "KeptSamples",
+    "RejectGoal",
+    "Rejection",
     "StateProblem",
+    "Tightened",
     "cross_fit",
     "cross_fits",
     "estimate",
     "fit_folds",
     "fit_of",
+    "fit_rejection",
     "folds_along",
     "folds_of",
+    "following",
+    "guarantees_of",
     "half_soft",
     "held_by",
     "in_turn",
@@ -45,5 +56,5 @@ __all__ = [
     "sampling_rates",
     "shift_to",
     "shrinks",
-    "tighten",
+    "tighten_for",
 ]

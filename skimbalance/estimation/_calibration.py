@@ -210,8 +210,11 @@ class Calibration:
     bends: _Bends | None
 
     @classmethod
-    def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None) -> Self:
-        """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker."""
+    def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None, bent: bool = True) -> Self:
+        """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
+
+        Binary probabilities that are not `bent` rise with the log-odds.
+        """
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)
         prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
@@ -227,7 +230,7 @@ class Calibration:
         else:
             samples, factors = (bring(x, to=scores) for x in chosen)
             log_proba, codes, mass = _log_proba_of(samples, scores), codes[samples], mass[samples] * factors
-        bends = _Bends.of(log_proba, codes, mass) if scores.shape[1] == 2 else None
+        bends = _Bends.of(log_proba, codes, mass) if bent and scores.shape[1] == 2 else None
         curves = None if bends is None else bends.at(log_proba)
         parameters = _fit(log_proba, codes, mass, prior, curves, starts=None if near is None else [near.parameters])
         return cls(parameters, prior, sample.n_samples, bends)

@@ -89,16 +89,18 @@ def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None)
     return Kinds(first, mass, np.ones(held.shape[0]), held)
 
 
-def draw_mass(kinds: Kinds, rng: np.random.Generator, *, tail: float, anew: bool, at_once: int) -> Iterator[Floats]:
+def draw_mass(
+    kinds: Kinds, rng: np.random.Generator, *, tail: float, anew: bool, at_once: int, copies: float = 1.0
+) -> Iterator[Floats]:
     """Yield the weight of each kind (draws, kinds) under Bayesian bootstraps, enough of them for such a tail.
 
-    With `anew` as many unseen samples are drawn at these rates: the posterior predictive distribution.
+    With `anew` unseen samples, `copies` times as many, are drawn at these rates: the posterior predictive distribution.
     """
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
     for start in range(0, n_draws, at_once):
         rates = rng.gamma(kinds.sizes, size=(min(at_once, n_draws - start), len(kinds.sizes)))
         if anew:
-            numbers = rng.poisson(rates).astype(np.float64)
+            numbers = rng.poisson(copies * rates).astype(np.float64)
             rates = np.where(numbers.any(axis=1, keepdims=True), numbers, rates)
         yield rates * (kinds.mass / kinds.sizes) if kinds.groups is None else rates @ kinds.groups
 
@@ -123,15 +125,16 @@ def posterior_predictive(
     confusion: bool,
     seed: int,
     anew: bool = False,
+    copies: float = 1.0,
     tail: float = 0.05,
     costs: Floats | None = None,
 ) -> Iterator[list[Counts]]:
     """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
 
     Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
-    are those of as many unseen samples, which vary twice as much. Samples of one group share a weight, or a number of
-    copies. Draws follow `class_order`, the classes (K,) in an order that does not depend on that of the columns.
-    Samples that differ in `costs` (K, n), the cost of predicting each class, are of different kinds.
+    are those of unseen samples, `copies` times as many; as many vary twice as much. Samples of one group share a
+    weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not depend on that
+    of the columns. Samples that differ in `costs` (K, n), the cost of predicting each class, are of different kinds.
     """
     n_classes, place = len(class_order), np.argsort(class_order)
     keys = place[codes]
@@ -153,7 +156,7 @@ def posterior_predictive(
         judged = _with_costs(judged, costs, codes, weights)
     at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // len(judged.kinds.sizes))
     rng = np.random.default_rng(seed)
-    for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once):
+    for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, copies=copies):
         support = _totals(mass, judged.truth, n_classes)
         every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
         each = [

@@ -1,5 +1,6 @@
 """From a problem to offsets by the estimate that the user names, and to their expected score on unseen data."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -8,20 +9,19 @@ from typing import cast
 import numpy as np
 
 from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
-from skimbalance._core.decision import centred, decide
+from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares, condensed
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
-    Floats,
     cross_fit,
     folds_along,
     jackknife_error,
-    posterior_predictive,
-    width_of,
 )
+from skimbalance.estimation._split import can_split, estimate_by_split, nearest
+from skimbalance.estimation._tighten import Tightened, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
-from skimbalance.metrics.base import Metric
-from skimbalance.metrics.counts import HardTruth, SoftTruth
+from skimbalance.metrics.counts import SoftTruth
 from skimbalance.solvers import (
     Fit,
     Problem,
@@ -30,7 +30,6 @@ from skimbalance.solvers import (
     Solver,
     ascend,
     default_budget,
-    demanding,
     fit_present_classes,
     get_solver,
     is_ordered,
@@ -50,7 +49,7 @@ __all__ = [
     "plugin",
     "robust",
     "shrinks",
-    "tighten",
+    "tighten_for",
 ]
 
 _TAUS = tuple(tau / 8 for tau in sorted(range(-16, 17), key=abs))
@@ -219,22 +218,22 @@ def cross_fits(spec: FitSpec) -> bool:
     return spec.confidence_level is not None or shrinks(spec)
 
 
-_TIGHTENING_ROUNDS = 6
-"""Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
-
-
 def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     """Fit the offsets, and cross-fit them; each constraint is to hold on unseen data with its confidence."""
-    problem = problem.in_order()
+    given = problem = problem.in_order()
+    if can_split(problem, spec):
+        return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
-    problem, achievable, with_confidence = tighten(problem, spec)
-    fit = fit_of(spec, exactly=not with_confidence)
+    tightened = tighten_for(spec, problem)
+    problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
+    fit = fit_of(spec, exactly=exactly)
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
-        fold_fit = fit_of(spec.in_fold(), exactly=not with_confidence)
-        crossed = cross_fit(problem, fold_fit, spec, fold_of, half_soft=cache(partial(half_soft, problem)))
+        fold_fit = fit_of(spec.in_fold(), exactly=exactly)
+        mixed = cache(partial(half_soft, problem))
+        crossed = cross_fit(problem, following(fold_fit, problem), spec, fold_of, half_soft=mixed)
         factor, optimism = 1.0, 0.0
-        if shrinks(spec) and not problem.requirements:
+        if shrinks(spec) and not given.requirements:
             factor, optimism = crossed.shrinkage_factor(), crossed.optimism()
         if factor < 1:
             fit = partial(_shrunk, fit, factor)
@@ -250,18 +249,45 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
             shrinkage_factor=factor,
         )
     solution = satisfy_shares(problem, fit_present_classes(problem, fit))  # a class without samples has bounds too
-    if not with_confidence and problem.missed(solution.counts) == 0:
+    if exactly and problem.missed(solution.counts) == 0:
         # The search for the objective has other starts than the one for the constraints alone.
-        achievable, with_confidence = True, achievable or not any(spec.confidences)
+        tightened = replace(tightened, achievable=True, tightened=tightened.achievable or not any(spec.confidences))
+    guarantees = _guarantees(given, spec, solution)
+    if tightened.with_confidence and not _all_hold(guarantees):
+        solution, guarantees = _repaired(given, problem, spec, solution)
     return replace(
         result,
         offsets=solution.offsets,
         n_iter=solution.n_iter,
         counts=solution.counts,
-        required=problem.requirements,
-        achievable=achievable,
-        achievable_with_confidence=with_confidence,
+        required=tightened.required,
+        achievable=tightened.achievable,
+        achievable_with_confidence=tightened.with_confidence and _all_hold(guarantees),
+        guarantees=guarantees,
     )
+
+
+def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Guarantee, ...]:
+    return guarantees_of(problem, spec, to_numpy(solution.offsets).astype(np.float64))
+
+
+def _repaired(
+    given: Problem, tightened: Problem, spec: FitSpec, solution: Solution
+) -> tuple[Solution, tuple[Guarantee, ...]]:
+    """Return offsets near those of a solution that satisfy the bounds: an average of multiclass ones may not."""
+    moved = fit_present_classes(tightened, partial(nearest, to=solution.offsets))
+    guarantees = _guarantees(given, spec, moved)
+    return (moved, guarantees) if _all_hold(guarantees) else (solution, _guarantees(given, spec, solution))
+
+
+def _all_hold(guarantees: tuple[Guarantee, ...]) -> bool:
+    """Return whether all constraints with a test are claimed."""
+    return all(each.holds for each in guarantees if not math.isnan(each.errors))
+
+
+def tighten_for(spec: FitSpec, problem: Problem) -> Tightened:
+    """Return the problem with what its constraints need; see `tighten`."""
+    return tighten(problem, spec, fit_of(replace(spec, restarts=False)))
 
 
 def fit_of(spec: FitSpec, *, exactly: bool = False) -> Fit:
@@ -283,73 +309,6 @@ def _shrunk(fit: Fit, factor: float, problem: Problem) -> Solution:
     """Fit offsets, and shrink them."""
     solution = fit(problem)
     return problem.solved(factor * solution.offsets, n_iter=solution.n_iter)
-
-
-def tighten(problem: Problem, spec: FitSpec) -> tuple[Problem, bool, bool]:
-    """Return the problem with what each constraint needs on these samples to hold with its confidence.
-
-    The flags are `achievable` and `achievable_with_confidence` of `CrossFitResult`.
-    """
-    achievable = _is_achievable(problem, spec)
-    if not achievable or not any(spec.confidences):
-        return problem, achievable, achievable
-    fit = fit_of(replace(spec, restarts=False))
-    needed, held = np.zeros((len(spec.confidences), 2)), []
-    for _ in range(_TIGHTENING_ROUNDS):
-        solution = fit_present_classes(_tightened(problem, needed), fit)
-        lost = np.asarray(
-            [
-                _possible_loss(problem, solution, required.metric, confidence, seed=spec.seed)
-                for required, confidence in zip(problem.requirements, spec.confidences, strict=True)
-            ]
-        )
-        if _tightened(problem, lost).missed(solution.counts) == 0:
-            held.append(needed)
-        needed = (needed + lost) / 2  # the nearer to one a rate, the less it varies: undamped, this would oscillate
-    tightened = _tightened(problem, needed)
-    if _is_achievable(tightened, spec):
-        return tightened, True, True
-    # Of few samples one more or less is a large step, which may have gone beyond what is needed.
-    return (_tightened(problem, min(held, key=np.sum)), True, True) if held else (tightened, True, False)
-
-
-def _is_achievable(problem: Problem, spec: FitSpec) -> bool:
-    """Return whether some offsets satisfy the constraints on these samples: the search ends at the first."""
-    if not problem.requirements:
-        return True
-    possible = not any(required.is_impossible for required in problem.requirements)
-    search = partial(solve, seed=spec.seed, restarts=possible, until_satisfied=True)
-    solution = fit_present_classes(demanding(problem, *problem.requirements), search)
-    return problem.missed(solution.counts) == 0
-
-
-def _tightened(problem: Problem, by: Floats) -> Problem:
-    pairs = zip(problem.requirements, by, strict=True)
-    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
-
-
-def _possible_loss(
-    problem: Problem, solution: Solution, metric: Metric, confidence: float | None, *, seed: int
-) -> Floats:
-    """Return how far below and above its value here the metric may be on as many unseen samples, with `confidence`."""
-    if confidence is None:
-        return np.zeros(2)
-    truth = cast(HardTruth, problem.truth)
-    drawn = posterior_predictive(
-        to_numpy(truth.codes).astype(np.int64),
-        None if truth.weights is None else to_numpy(truth.weights),
-        [to_numpy(decide(problem.scores, solution.offsets)).astype(np.int64)],
-        groups=problem.groups,
-        class_order=problem.class_order,
-        confusion=metric.needs_confusion,
-        seed=seed,
-        anew=True,
-        tail=1 - confidence,
-    )
-    values = [metric.value(counts) for (counts,) in drawn]
-    low, middle, high = np.quantile(values, [1 - confidence, 0.5, confidence])
-    loss: Floats = width_of(problem.groups) * np.array([middle - low, high - middle])
-    return loss
 
 
 _LESS_IN_FOLDS, _FEWEST = 4, 10

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run
+from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import ClassProfile, Counts
@@ -32,12 +33,15 @@ def _silent(_: str) -> None:
 class FitSpec:
     """The parameters of a fit; see `OffsetTuner`.
 
-    `objective` is what the user passed, of any supported type. `run` calls independent functions, in parallel or in
+    `objective` is what the user passed, of any supported type. `reject_goals` are the constraints on decided samples
+    alone, where there is a `reject_label`. `run` calls independent functions, in parallel or in
     turn, and `progress` prints a message. `restarts` allows random restarts; `is_fold` is true within a training fold.
     """
 
     objective: Any = "balanced_accuracy"
     constraints: Sequence[Constraint] = ()
+    reject_label: Label = None
+    reject_goals: Sequence[Constraint] = ()
     kind: Kind = "proba"
     pos_label: Label = None
     class_prior: ArrayLike | Mapping[Label, float] | None = None
@@ -45,6 +49,7 @@ class FitSpec:
     solver: str | Search = "coordinate_ascent"
     n_bootstraps: int = 8
     confidence_level: float | None = 0.9
+    certify_on: float | None = None
     seed: int = 0
     run: Run = in_turn
     progress: Progress = _silent
@@ -70,9 +75,10 @@ class CrossFitResult:
     `offsets_error` (K,) is half the width of the confidence interval of each offset. `shrinkage_factor` is the share
     of all offsets that was kept, or of each (L,). `counts` are what the offsets achieve on the samples of the fit.
 
-    `required` are the constraints with what they need on these samples to hold on unseen data. `achievable` is whether
-    offsets can satisfy the constraints, or reach the imbalance state, on these samples. `achievable_with_confidence` is
-    whether they can satisfy constraints with their confidence.
+    `required` are the constraints with what they need on these samples to hold on unseen data, where bootstraps
+    determine it. `achievable` is whether offsets can satisfy the constraints, or reach the imbalance state, on these
+    samples. `achievable_with_confidence` is whether they can satisfy constraints with their confidence, and
+    `guarantees` what can be stated about each of these.
     """
 
     offsets: Array
@@ -87,6 +93,7 @@ class CrossFitResult:
     required: tuple[BoundConstraint, ...] = ()
     achievable: bool = True
     achievable_with_confidence: bool = True
+    guarantees: tuple[Guarantee, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,7 @@ class FitResult:
 
     `kept` are the samples from which offsets can be fitted again. `shrinkage_factor` is the part of the offsets that
     was kept, one number or one for each label (L,). `cost_rule` decides samples whose costs are known. None of these is
-    an attribute of the tuner.
+    an attribute of the tuner. `rejection` states which decisions are rejected.
     """
 
     classes: npt.NDArray[Any]
@@ -109,8 +116,11 @@ class FitResult:
     score: float | None = None
     score_interval: tuple[float, float] | None = None
     offsets_interval: Array | None = None
+    guarantees: tuple[Guarantee, ...] = ()
     multilabel: bool = False
     pos_label: Label = None
+    rejection: Any = None
+    coverage: float | None = None
     shrinkage_factor: Any = 1.0
     kept: Any = None
     cost_rule: Any = None

@@ -19,11 +19,17 @@ class Accuracy(LinearMetric):
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     name: ClassVar[str] = "accuracy"
+    has_outcomes: ClassVar[bool] = True
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / n`."""
         xp = namespace(support)
         return xp.ones_like(support) / xp.sum(support)
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return all samples, and the correct ones."""
+        correct = truth == decisions
+        return namespace(truth).ones_like(correct), correct
 
 
 @dataclass(frozen=True, kw_only=True)

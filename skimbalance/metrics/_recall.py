@@ -5,7 +5,15 @@ from typing import ClassVar
 
 from skimbalance._core.array_api import device, namespace, only
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Decomposition, Direction, LinearMetric, Metric, PooledMetric, safe_ratio
+from skimbalance.metrics.base import (
+    Decomposition,
+    Direction,
+    LinearMetric,
+    Metric,
+    PooledMetric,
+    Proportion,
+    safe_ratio,
+)
 from skimbalance.metrics.counts import Counts
 
 __all__ = ["BalancedAccuracy", "ClassRecall", "FalsePositiveRate", "GeometricMean", "WorstRecall"]
@@ -32,12 +40,18 @@ class ClassRecall(LinearMetric):
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     name: ClassVar[str] = "recall"
     is_binary: ClassVar[bool] = True
+    has_outcomes: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "recall"
 
     def utilities(self, support: Array) -> Array:
         """Return `1 / support_k` for the class, zero for the others."""
         xp = namespace(support)
         mine = xp.arange(support.shape[0], device=device(support)) == self.label
         return safe_ratio(xp.astype(mine & (support > 0), xp.float64), support)
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples of the class, and those predicted as it."""
+        return truth == self.label, decisions == self.label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +91,7 @@ class WorstRecall(PooledMetric):
     is_extreme_at_corners: ClassVar[bool] = True
     decomposition: ClassVar[Decomposition] = "minimum"
     name: ClassVar[str] = "worst_recall"
+    proportion: ClassVar[Proportion] = "worst_recall"
 
     @property
     def tie_breaker(self) -> Metric:
@@ -102,6 +117,8 @@ class FalsePositiveRate(PooledMetric):
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "false_positive_rate"
     is_binary: ClassVar[bool] = True
+    has_outcomes: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "false_positive_rate"
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""
@@ -110,3 +127,7 @@ class FalsePositiveRate(PooledMetric):
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the ratio of the two sums."""
         return safe_ratio(*pooled)
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples of other classes, and those predicted as the positive one."""
+        return truth != self.label, decisions == self.label

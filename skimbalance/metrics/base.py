@@ -10,12 +10,15 @@ from skimbalance._core.array_api import device, namespace
 from skimbalance._core.typing import Array, Label
 from skimbalance.metrics.counts import Counts
 
-__all__ = ["LinearMetric", "Metric", "PooledMetric", "safe_ratio"]
+__all__ = ["LinearMetric", "Metric", "PooledMetric", "Proportion", "safe_ratio"]
 
 Decomposition = Literal["linear", "sum", "minimum", "general"]
 """How a line search updates the metric; it cannot for "general", a black-box metric."""
 
 Direction = Literal["maximize", "minimize", "zero"]
+
+Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall"]
+"""What a metric is a proportion of, if exact tests of bounds exist for it."""
 
 
 def safe_ratio(numerator: Array, denominator: Array) -> Array:
@@ -78,6 +81,11 @@ class Metric(ABC):
         return False
 
     @property
+    def proportion(self) -> Proportion | None:
+        """Which proportion of samples the metric is, None where no exact test of a bound is known."""
+        return None
+
+    @property
     def tie_breaker(self) -> "Metric | None":
         """A metric whose optimum is a good start for a metric with wide plateaus."""
         return None
@@ -86,6 +94,15 @@ class Metric(ABC):
     def takes_weights(self) -> bool:
         """Whether the metric can be computed for any sample weights."""
         return True
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether the metric is a proportion of samples, which `outcomes` returns."""
+        return False
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return, for codes (n,), which samples the metric is a proportion of, and which of them it counts."""
+        raise NotImplementedError(f"{self.name} is no proportion of samples")
 
     def over(self, labels: Sequence[Label]) -> Self:
         """Return the metric with the labels (K,) of the classes filled in, if it uses them."""

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, get_args
 
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import is_finite, names_page, shown
-from skimbalance.metrics.base import PooledMetric, safe_ratio
+from skimbalance.metrics.base import PooledMetric, Proportion, safe_ratio
 
 __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]
 
@@ -76,14 +76,33 @@ class Overlap(PooledMetric):
 class Precision(Overlap):
     """`hits / predicted`."""
 
+    @property
+    def proportion(self) -> Proportion | None:
+        """The precision of one class is a proportion of the samples that are predicted as it."""
+        return "precision" if self.is_binary else None
+
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
         """Return true positives and predicted samples."""
         return hits, predicted
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether the metric is the precision of one class."""
+        return self.average == "binary"
+
+    def outcomes(self, truth: Array, decisions: Array) -> tuple[Array, Array]:
+        """Return the samples predicted as the class, and those of it."""
+        return decisions == self.label, truth == self.label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recall(Overlap):
     """`hits / support`; a class without samples that was predicted counts as zero, as in scikit-learn."""
+
+    @property
+    def proportion(self) -> Proportion | None:
+        """The recall of one class is a proportion of its samples."""
+        return "recall" if self.is_binary else None
 
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
         """Return true positives and support."""

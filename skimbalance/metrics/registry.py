@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from skimbalance.metrics._agreement import Accuracy, CohenKappa, MatthewsCorrelation
+from skimbalance.metrics._coverage import Coverage
 from skimbalance.metrics._recall import BalancedAccuracy, ClassRecall, FalsePositiveRate, GeometricMean, WorstRecall
 from skimbalance.metrics._share import PredictedShare
 from skimbalance.metrics.base import Metric
@@ -31,6 +32,9 @@ _ALL = (
 
 METRICS = MappingProxyType({metric.name: metric for metric in _ALL})
 """Every metric that has a name of its own."""
+
+_OF_CONSTRAINTS = MappingProxyType({Coverage.name: Coverage()})
+"""Metrics for constraints only: as an objective they leave nothing to choose."""
 
 _THRESHOLD_FREE = frozenset(
     {
@@ -100,6 +104,8 @@ def get_metric(objective: str | Metric, *, argument: str = "objective") -> Metri
         )
     if judges_scores(objective):
         raise ValueError(nothing_to_tune(objective, argument=argument))
+    if argument == "metric" and objective in _OF_CONSTRAINTS:
+        return _OF_CONSTRAINTS[objective]
     if objective not in METRICS:
         near = " or ".join(map(repr, get_close_matches(objective, METRICS, n=3, cutoff=0.5)))
         meant = _OTHER_NAMES.get(objective.lower(), near)

@@ -74,7 +74,8 @@ class Problem:
 
     Offsets that satisfy all constraints in `requirements` are better than any others. Of the others, those with the
     smaller violation are better, and of equal violations those with the better metric. `groups` (n,), codes from zero
-    on the host, are for the estimates: samples of one group are dependent. None means that all are independent.
+    on the host, are for the estimates: samples of one group are dependent. None means that all are independent. In the
+    binary case `limits` are the least and the greatest difference `offsets[0] - offsets[1]`: all solutions keep them.
     """
 
     scores: Array
@@ -82,6 +83,7 @@ class Problem:
     metric: Metric
     requirements: tuple[BoundConstraint, ...] = ()
     groups: npt.NDArray[np.int64] | None = None
+    limits: tuple[float, float] | None = None
 
     @property
     def n_classes(self) -> int:
@@ -223,13 +225,25 @@ class Problem:
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
         about = [required for required in self.requirements if required.metric.label in {None, *kept}]
+        limits = self.limits
+        if limits is not None and list(kept) == [1, 0]:
+            limits = -limits[1], -limits[0]
         return replace(
             self,
             scores=xp.take(self.scores, places, axis=1),
             truth=self.truth.restricted(places),
             metric=self.metric.restricted(kept),
             requirements=tuple(replace(required, metric=required.metric.restricted(kept)) for required in about),
+            limits=limits,
         )
+
+    def within_limits(self, offsets: Array) -> Array:
+        """Return the offsets, or the nearest ones within the limits."""
+        if self.limits is None:
+            return offsets
+        cut = float(offsets[0]) - float(offsets[1])
+        nearest = min(max(cut, self.limits[0]), self.limits[1])
+        return offsets if nearest == cut else bring_like(np.array([nearest / 2, -nearest / 2]), offsets)
 
     def count(self, decisions: Array) -> Counts:
         """Count the results of `decisions`."""
@@ -269,7 +283,8 @@ class Problem:
         return namespace(objective_values).where(missed > 0, lower, objective_values)
 
     def solved(self, offsets: Array, *, n_iter: int) -> "Solution":
-        """Return the solution with `offsets`, and the counts of their decisions."""
+        """Return the solution with `offsets`, or the nearest within the limits, and the counts of their decisions."""
+        offsets = self.within_limits(offsets)
         counts = self.count(decide(self.scores, offsets))
         return Solution(offsets, counts, self.objective_value_of(counts), n_iter)
 

@@ -25,10 +25,10 @@ from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._coordinate_ascent import ascend, prior_offsets, solve
-from skimbalance.solvers._line_search import best_cuts, cuts_apart
+from skimbalance.solvers._line_search import best_cuts, cuts_apart, edges_of
 from skimbalance.solvers._neighbourhood import mean_margin
 from skimbalance.solvers._search import Search
-from skimbalance.solvers.binary import margins_of
+from skimbalance.solvers.binary import bounds_within, margins_of
 
 __all__ = ["default_budget", "search"]
 
@@ -80,7 +80,7 @@ def search(
     """
     budget = default_budget(problem) if how.budget is None else how.budget
     trials = _Trials(problem, budget, how, progress)
-    starts = _starts(problem, seed=seed, restarts=restarts)
+    starts = [problem.within_limits(start) for start in _starts(problem, seed=seed, restarts=restarts)]
     with suppress(_SpentError):
         if problem.n_classes == 2:
             _scan(trials, spare=len(starts))
@@ -157,11 +157,12 @@ class _Trials:
 def _scan(trials: _Trials, *, spare: int) -> None:
     """Try binary thresholds along one sorted sweep, and leave `spare` evaluations."""
     problem, k, margins = trials.problem, trials.problem.positive, margins_of(trials.problem)
+    bounds = bounds_within(problem)
     support: _Vector = to_numpy(problem.truth.support).astype(np.float64)
     samples, _ = problem.sorted_margins
     running = (to_numpy(cumulative_sum(problem.truth.mass(c, samples))) for c in (0, 1))
     taken = np.stack([np.concatenate([[0.0], x]) for x in running])  # (2, n + 1): what class k wins, by true class
-    places = np.flatnonzero(to_numpy(cuts_apart(margins)))
+    places = np.flatnonzero(to_numpy(cuts_apart(margins, edges_of(margins, bounds))))
 
     def objective_value_at(place: int) -> float:
         table = np.empty((2, 2))
@@ -174,7 +175,8 @@ def _scan(trials: _Trials, *, spare: int) -> None:
     objective_values = np.full(margins.values.shape[1] + 1, -np.inf)
     won = (taken / support[:, None]).sum(axis=0)  # the proportions of both classes
     objective_values[places] = _zoomed(won[places], trials.budget - spare, objective_value_at)
-    cuts = best_cuts(margins, bring(objective_values[None, :], to=margins.values), start=np.zeros(1), above=-np.inf)
+    values = bring(objective_values[None, :], to=margins.values)
+    cuts = best_cuts(margins, values, start=np.zeros(1), above=-np.inf, bounds=bounds)
     for offset, objective_value in zip(cuts.offsets, cuts.objective_values, strict=True):
         trials.keep(bring_like(np.where(np.arange(2) == k, offset, 0.0), problem.scores), float(objective_value))
 

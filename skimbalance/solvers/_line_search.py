@@ -31,7 +31,7 @@ from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics.counts import Counts
 from skimbalance.solvers._base import Problem, improves
 
-__all__ = ["Bounds", "Cuts", "Margins", "SortedSweeps", "best_cuts", "cuts_apart", "sweep_objective"]
+__all__ = ["Bounds", "Cuts", "Margins", "SortedSweeps", "best_cuts", "cuts_apart", "edges_of", "sweep_objective"]
 
 _Vector = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ class Cuts:
     objective_values: _Vector
 
 
-def _edges(margins: Margins, bounds: Bounds | None) -> Array:
+def edges_of(margins: Margins, bounds: Bounds | None) -> Array:
     """Return the ends (b, m + 2) of the intervals between margins."""
     xp = namespace(margins.values)
     ends = xp.zeros_like(margins.values[:, :1])
@@ -82,7 +82,7 @@ def _edges(margins: Margins, bounds: Bounds | None) -> Array:
 
 def cuts_apart(margins: Margins, edges: Array | None = None) -> Array:
     """Return whether a cut before each margin and after the last (b, m + 1) separates the `edges` of its interval."""
-    edges = _edges(margins, None) if edges is None else edges
+    edges = edges_of(margins, None) if edges is None else edges
     xp = namespace(edges)
     steps = edges[:, 1:] - edges[:, :-1]
     rounding = 8 * float(xp.finfo(edges.dtype).eps)
@@ -108,7 +108,7 @@ def best_cuts(
     An offset is the middle of the widest interval of the best plateau; of several such plateaus, of that nearest to
     `start`. Margins that differ by rounding only are not cut apart, and offsets are within `bounds`.
     """
-    edges = _edges(margins, bounds)
+    edges = edges_of(margins, bounds)
     xp, apart = namespace(edges), cuts_apart(margins, edges)
     allowed = only(objective_values, apart, otherwise=-float("inf"))
     best = to_numpy(xp.max(allowed, axis=1))

@@ -30,7 +30,7 @@ def satisfy_shares(problem: Problem, solution: Solution) -> Solution:
     for number in range(_ROUNDS):
         missed = [required.missed(counts) for required in shares]
         if max(missed, default=0.0) == 0:
-            return solution if number == 0 else problem.solved(offsets, n_iter=solution.n_iter, target=solution.target)
+            return solution if number == 0 else problem.solved(offsets, n_iter=solution.n_iter)
         offsets = _moved(problem, shares[int(np.argmax(missed))], offsets)
         counts = problem.count(decide(problem.scores, offsets))
     return solution

@@ -10,9 +10,9 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._line_search import Margins, best_cuts
+from skimbalance.solvers._line_search import Bounds, Margins, best_cuts
 
-__all__ = ["Line", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
+__all__ = ["Line", "bounds_within", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
 
 _ORDERED_SAMPLES = 100_000
 """With more samples in double precision, margins count as equal if they differ by the rounding of the largest scores.
@@ -32,8 +32,13 @@ def solve_binary(problem: Problem, start: Array) -> Solution:
     """Return the global optimum of a binary problem."""
     k, line = problem.positive, line_of(problem)
     objective_values, ordered = objective_values_on(problem, line), line.margins.values[0, :]
+    start = problem.within_limits(start)
     begin = np.asarray([float(start[k]) - float(start[1 - k])])
-    cuts = best_cuts(line.margins, objective_values[None, :], start=begin, above=-float("inf"))
+    cuts = best_cuts(
+        line.margins, objective_values[None, :], start=begin, above=-float("inf"), bounds=bounds_within(problem)
+    )
+    if not cuts.offsets.size:  # the limits are closer than the rounding of the scores
+        return problem.solved(start, n_iter=1)
     pair = np.asarray([0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0])
     solution = problem.solved(centred(bring_like(pair, ordered)), n_iter=1)
     xp, here = namespace(ordered), bring_like(begin, ordered)
@@ -42,6 +47,14 @@ def solve_binary(problem: Problem, start: Array) -> Solution:
         # If rounding made the cut ineffective, the start may be better.
         return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.objective_value)
     return solution
+
+
+def bounds_within(problem: Problem) -> Bounds | None:
+    """Return the limits of a problem as bounds of the offset of the positive class, None without limits."""
+    if problem.limits is None:
+        return None
+    low, high = problem.limits if problem.positive == 0 else (-problem.limits[1], -problem.limits[0])
+    return Bounds(np.array([low]), np.array([high]))
 
 
 def margins_of(problem: Problem, ordered: Array | None = None) -> Margins:

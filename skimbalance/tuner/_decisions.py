@@ -8,9 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import is_dask, without_copy
 from skimbalance._core.decision import log_scores
-from skimbalance._core.decision_rule import DecisionRule, rule_of
-from skimbalance._core.typing import Array, ArrayLike, Kind
-from skimbalance._core.validation import by_label, names_page
+from skimbalance._core.decision_rule import DecisionRule, named, rule_of
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label
+from skimbalance._core.validation import by_label, names_page, shown
 from skimbalance.metrics._cost import check_cost_matrix
 from skimbalance.tuner._report import Report
 from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_columns
@@ -22,6 +22,7 @@ class TunedDecisions:
     """The decisions of a fitted tuner."""
 
     kind: Kind
+    reject_label: Label
     classes_: npt.NDArray[Any]
     offsets_: Array
     multilabel_: bool
@@ -54,7 +55,7 @@ class TunedDecisions:
             columns, dtype = self._rule.prediction_type(self.classes_)
             return self._lazily("predict", scores, columns=columns, dtype=dtype)
         rule = self._rule
-        return rule.to_labels(rule.decide(rule.check(scores, self.classes_)), self.classes_)
+        return rule.predict(rule.check(scores, self.classes_), self.classes_)
 
     @names_page
     def predict_proba(self, scores: ArrayLike) -> Array:
@@ -121,12 +122,17 @@ class TunedDecisions:
                 "cost_matrix in predict needs scores in memory, and a tuner that was fitted with cost_matrix; got "
                 f"{'a Dask array' if is_dask(scores) else 'a tuner fitted without it'}"
             )
+        if self.reject_label is not None:
+            raise ValueError(
+                "cost_matrix in predict decides every sample; got a tuner with reject_label="
+                f"{shown(self.reject_label)}. Predict without cost_matrix, or fit without reject_label"
+            )
         rule = self._rule
         checked = rule.check(scores, self.classes_)
         sizes = {"n_samples": int(checked.shape[0]), "n_classes": len(self.classes_)}
         costs, _ = check_cost_matrix(cost_matrix, **sizes, like=checked)
         decisions = self._cost_rule.decide(log_scores(without_copy(checked), kind=self.kind), costs)
-        return rule.to_labels(decisions, self.classes_)
+        return named(decisions, self.classes_)
 
     def _lazily(self, method: str, scores: Array, *, columns: int | None, dtype: npt.DTypeLike) -> Array:
         """Apply a method lazily to each chunk of scores."""

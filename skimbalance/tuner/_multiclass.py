@@ -44,6 +44,7 @@ from skimbalance.tuner.checks import (
     resolve_solver,
     with_costs,
 )
+from skimbalance.tuner.rejection import reject_goals, with_rejection
 
 __all__ = ["fit_classes"]
 
@@ -78,6 +79,7 @@ def fit_classes(
     class_codes = xp.asarray(codes, dtype=xp.int64, device=device(x))
     truth = Truth.from_codes(class_codes, n_classes=len(labels), weights=weights, cost_matrix=costs)
     bounds = bounds_of(spec.constraints, labels, spec.pos_label)
+    goals, with_reject = reject_goals(spec, labels)
     problem = Problem(log_scores(x, kind=spec.kind), truth, metric, bounds, group_codes).with_positive_weight()
     require_several_groups(problem.groups)
     metric.check_support(problem.truth.support)
@@ -98,6 +100,8 @@ def fit_classes(
 
     fit = _fit_metric if state is None else _fit_state
     result = fit(spec, problem, labels, count=count, like=given)
+    if goals:
+        result = with_rejection(result, problem, goals, labels=with_reject)
     kept = KeptSamples.of(given, codes, weights, group_codes, costs, n_classes=len(labels))
     positive = label_values(labels)[1] if spec.pos_label is None else spec.pos_label
     notes = notes + result.notes + notes_on_calibration(problem, labels)
@@ -114,7 +118,10 @@ def _fit_metric(
     tries = metric.decomposition == "general"  # the metric may warn of decisions that were only tried
     with one_blas_thread(), silenced() if tries else nullcontext():
         found = estimate(problem, spec)
-    notes += notes_on_estimate(found, problem, spec.constraints)
+    values = label_values(labels)
+    guarantees = tuple(g if g.label is None else replace(g, label=values[g.label]) for g in found.guarantees)
+    found = replace(found, guarantees=guarantees)
+    notes += notes_on_estimate(found, problem, spec.constraints, labels)
     before, achieved = count(0 * found.offsets), count(found.offsets, found.counts)
     in_sample = metric.value(achieved)
     if not math.isfinite(in_sample):
@@ -129,6 +136,7 @@ def _fit_metric(
         untuned_score=metric.value(before),
         class_profile=ClassProfile.from_counts(labels, before=before, after=after, held_out=after is found.held_out),
         n_iter=found.n_iter,
+        guarantees=guarantees,
         notes=notes + check_decisions(metric, labels, before=before, after=achieved),
         shrinkage_factor=found.shrinkage_factor,
         **_where_scores_are(found, kind=spec.kind, like=like),

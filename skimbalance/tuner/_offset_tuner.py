@@ -30,6 +30,7 @@ from skimbalance.tuner.checks import Objective
 from skimbalance.tuner.chunks import fit_chunks
 from skimbalance.tuner.labels import Indicator, MultilabelMetric
 from skimbalance.tuner.labels.fit import fit_labels
+from skimbalance.tuner.rejection import split_constraints
 
 __all__ = ["OffsetTuner"]
 
@@ -66,7 +67,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Bounds on metrics, such as ``AtLeast("recall", 0.9)``; see :mod:`skimbalance.goals`. For multilabel targets a
         constraint holds for the label it names, or for each label. If no offsets satisfy all constraints, those that
         miss by the least are taken, with a warning that states what is achievable. Bounds on ``"predicted_share"`` hold
-        exactly on the samples of the fit, whatever `estimate` is.
+        exactly on the samples of the fit, whatever `estimate` is. With a `reject_label` those on precision, accuracy
+        and coverage are satisfied by rejection.
+    reject_label : label, default=None
+        The label that :meth:`predict` returns for rejected samples, such as ``"unsure"`` or -1. Constraints on
+        ``"precision"``, ``"accuracy"`` and ``"coverage"``, the proportion of decided samples, then determine which
+        samples are rejected; see the notes. None decides every sample.
     kind : {"proba", "log_proba", "logits"}, default="proba"
         The kind of the scores. It is never guessed.
     pos_label : label, default=None
@@ -96,6 +102,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     confidence_level : float or None, default=0.9
         Level of `score_interval_` and `offsets_interval_`. None computes no interval and, unless the robust estimate
         needs it anyway, no `score_` either: a fit is then a single search.
+    certify_on : float in (0, 1) or None, default=None
+        Proportion of the samples, such as 0.3, on which multiclass constraints with a confidence are tested. Offsets
+        are fitted on the others, and the confidence of bounds with exact tests is proven. None fits and tests on the
+        same samples, and is approximate. Binary and multilabel problems do not need it.
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
@@ -125,6 +135,10 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Prediction interval of the metric on as many unseen samples, at `confidence_level`.
     offsets_interval_ : array of shape (2, K)
         Confidence interval of each offset, by the jackknife over the folds.
+    guarantees_ : tuple of Guarantee
+        What can be stated about each constraint with a confidence at these offsets, for multilabel targets about each
+        label. Attributes are `constraint`, `label`, `kind`, `holds`, `n`, `errors`, `p_value`, `bound`,
+        `samples_needed`, `best_bound`, `confidence` and `joint_confidence`; see the notes.
     in_sample_score_ : float
         The metric that :meth:`predict` achieves on the samples of the fit. It is optimistic for unseen data.
     untuned_score_ : float
@@ -133,6 +147,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         Arrays (K,) `classes`, `support`, `recall_before`, `precision_before`, `recall_after` and `precision_after`,
         without and with offsets. Where `held_out` is true, they count the validation folds, or else the samples of the
         fit.
+    coverage_ : float
+        With a `reject_label`: proportion of the samples of the fit that are decided.
+    rejection_ : object
+        With a `reject_label`: arrays (K,) `thresholds`, `predicted`, `decided`, `correct` and `precision` of the
+        samples of the fit, and the `accuracy` of the decided ones. A threshold is the least calibrated probability of
+        the predicted class with which it is decided.
     n_iter_ : int
         Number of sweeps over the classes in the best ascent; for the robust estimate, in that of the plug-in. SciPy
         solvers count evaluations, imbalance states Newton steps, and ``"imbalance_state"`` the states that it tried.
@@ -178,6 +198,14 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     none is kept. ``"empirical"`` is exact for binary problems. For more classes it is the best of several
     coordinate ascents with exact line searches. Few scores get random restarts, except in the folds of `score_`.
     ``"plugin"`` has no restarts.
+
+    *Rejection.* With a `reject_label`, offsets are fitted for the objective and all other constraints, as if every
+    sample were decided. So are `score_` and `class_profile_`. Then a sample is rejected where the calibrated
+    probability of its predicted class is below the threshold of that class. A constraint on the precision of a class
+    determines its threshold. One on the accuracy determines the least threshold of all classes. One on the coverage
+    alone rejects as many samples as it allows. With a `confidence` the thresholds are certified by a fixed sequence of
+    binomial tests, and several constraints share the probability of error. Where nothing can be certified, all
+    decisions of the class are rejected, with a warning.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,
@@ -239,10 +267,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         "pos_label": [object],
         "class_prior": ["array-like", Mapping, None],
         "constraints": [list, tuple],
+        "reject_label": [object],
         "estimate": [StrOptions(set(ESTIMATES))],
         "solver": [StrOptions({"auto", *SOLVERS}), Search],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither"), None],
+        "certify_on": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -253,6 +283,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         objective: Objective = "balanced_accuracy",
         *,
         constraints: Sequence[Constraint] = (),
+        reject_label: Label = None,
         kind: Kind = "proba",
         pos_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
@@ -260,12 +291,14 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         solver: str | Search = "auto",
         n_bootstraps: int = 8,
         confidence_level: float | None = 0.9,
+        certify_on: float | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.objective = objective
         self.constraints = constraints
+        self.reject_label = reject_label
         self.kind = kind
         self.pos_label = pos_label
         self.class_prior = class_prior
@@ -273,6 +306,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         self.solver = solver
         self.n_bootstraps = n_bootstraps
         self.confidence_level = confidence_level
+        self.certify_on = certify_on
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
@@ -351,7 +385,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     def _spec(self) -> FitSpec:
         return FitSpec(
             objective=self.objective,
-            constraints=self.constraints,
+            **split_constraints(self.constraints, self.reject_label),
             kind=self.kind,
             pos_label=self.pos_label,
             class_prior=self.class_prior,
@@ -359,6 +393,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             solver=self.solver,
             n_bootstraps=self.n_bootstraps,
             confidence_level=self.confidence_level,
+            certify_on=self.certify_on,
             seed=self._seed(),
             run=self._run,
             progress=self._progress,

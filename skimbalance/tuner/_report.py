@@ -1,5 +1,6 @@
 """The report of a fit: objective, scores, each class before and after, and notes, as text and as HTML."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance.estimation import Guarantee
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.counts import ClassProfile
 
@@ -100,6 +102,7 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
     facts = [
         ("Objective", _named(tuner.objective)),
         *(("constraint", _bound(constraint)) for constraint in tuner.constraints),
+        *(("guarantee", text) for text in _guarantees(tuner)),
     ]
     if len(tuner.classes_) == 2 and not tuner.multilabel_:
         facts += [("positive class", str(tuner.pos_label_))]
@@ -108,6 +111,8 @@ def _facts(tuner: Any) -> list[tuple[str, str]]:
         facts.append(("Expected on unseen data", f"{tuner.score_:.4g}{away}{_between(tuner)}"))
     facts.append(("on the samples of the fit", f"{tuner.in_sample_score_:.4g}{away}, in-sample"))
     facts.append(("without offsets", f"{tuner.untuned_score_:.4g}{away}, on the same samples"))
+    if hasattr(tuner, "coverage_"):
+        facts.append(("Decided", f"{tuner.coverage_:.1%} of the samples; the others are {tuner.rejection_.labels[-1]}"))
     if hasattr(tuner, "threshold_") and not tuner.multilabel_:
         facts.append(("Threshold", _threshold(tuner)))
     return facts
@@ -132,6 +137,25 @@ def _bound(constraint: Constraint) -> str:
     """Return the constraint in words."""
     sure = "" if constraint.confidence is None else f", with a confidence of {constraint.confidence:.0%}"
     return f"{constraint}{sure}"
+
+
+def _guarantees(tuner: Any) -> list[str]:
+    """Return what can be stated about each constraint with a confidence, or of how many labels it is claimed."""
+    guarantees: Sequence[Guarantee] = tuner.guarantees_
+    if tuner.multilabel_ and guarantees:
+        claimed = sum(guarantee.holds for guarantee in guarantees)
+        return [f"{claimed} of {len(guarantees)} constraints of labels are claimed for unseen data"]
+    return [_guaranteed(guarantee) for guarantee in guarantees]
+
+
+def _guaranteed(guarantee: Guarantee) -> str:
+    """Return whether a constraint is claimed, how it is proven, and the figures of the test."""
+    claimed = "claimed" if guarantee.holds else "not claimed"
+    errors = "" if np.isnan(guarantee.errors) else f"{guarantee.errors:.4g} errors of "
+    return (
+        f"{guarantee.constraint} is {claimed}, {guarantee.kind}: {errors}{guarantee.n:.4g} samples, p-value "
+        f"{guarantee.p_value:.2g}, bound {guarantee.bound:.4g}"
+    )
 
 
 def _between(tuner: Any) -> str:

@@ -13,12 +13,12 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import softmax
 from skimbalance._core.sklearn import scorer_parts
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
-from skimbalance._core.validation import abridged, check_label, shown, with_few_samples
-from skimbalance.estimation import CrossFitResult, FitSpec, independent_counts
+from skimbalance._core.validation import abridged, check_label, label_values, shown, with_few_samples
+from skimbalance.estimation import CrossFitResult, FitSpec, Guarantee, independent_counts
 from skimbalance.exceptions import FewRowsWarning, SkimbalanceWarning, UnreachableGoalWarning, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics._cost import check_cost_matrix
-from skimbalance.metrics.base import Metric
+from skimbalance.metrics.base import Metric, Proportion
 from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts, HardTruth
@@ -37,6 +37,7 @@ __all__ = [
     "deployed_factors",
     "deployed_weights",
     "needs_cost_matrix",
+    "needs_of",
     "notes_on_calibration",
     "notes_on_estimate",
     "notes_on_state",
@@ -72,7 +73,7 @@ def check_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
         spec.objective.over(labels, np.ones(len(labels)))
     positive = positive_label(spec.objective, labels, spec.pos_label)
     resolve_metric(spec.objective, labels, positive)
-    bounds_of(spec.constraints, labels, positive)
+    bounds_of([*spec.constraints, *spec.reject_goals], labels, positive)
 
 
 def positive_label(objective: Objective, labels: npt.NDArray[Any], pos_label: Label) -> Label:
@@ -196,7 +197,7 @@ def _constrained_metric(constraint: Constraint, labels: npt.NDArray[Any], pos_la
                 f"a constraint on {metric.name!r} is about one class; y holds {len(labels)}: name it by label=, one "
                 f"of {abridged(labels)}, as in {_with_label(constraint, labels[0])}"
             )
-        return resolve_metric(constraint.metric, labels, pos_label)
+        return resolve_metric(metric, labels, pos_label)
     if not metric.is_binary:
         raise ValueError(
             f"label={shown(constraint.label)} needs a metric of one class, such as 'recall' or 'precision'; "
@@ -393,7 +394,9 @@ def check_decisions(metric: Metric, labels: npt.NDArray[Any], *, before: Counts,
     return notes
 
 
-def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> list[str]:
+def notes_on_estimate(
+    found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint], labels: npt.NDArray[Any]
+) -> list[str]:
     """Return notes on offsets and constraints, and warn of constraints that cannot be satisfied."""
     notes = []
     if found.shrinkage_factor < 1:
@@ -401,7 +404,7 @@ def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequ
         scaled = f"they were scaled by {found.shrinkage_factor:.2f}."
         notes.append(f"The offsets scored below the untuned classifier in cross-fitting: {scaled}{left}")
     if not (found.achievable and found.achievable_with_confidence):
-        notes.append(_unsatisfied(found, problem, constraints))
+        notes.append(_unsatisfied(found, problem, constraints, labels))
         warn_user(notes[-1], UnreachableGoalWarning)
     if found.held_out is not None:
         for constraint, required in zip(constraints, problem.requirements, strict=True):
@@ -410,11 +413,20 @@ def notes_on_estimate(found: CrossFitResult, problem: Problem, constraints: Sequ
     return notes
 
 
-def _unsatisfied(found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint]) -> str:
+def _unsatisfied(
+    found: CrossFitResult, problem: Problem, constraints: Sequence[Constraint], labels: npt.NDArray[Any]
+) -> str:
     """Return which constraints are not satisfied, what each needs on these samples, and what is achievable there."""
     counts = found.counts
     spans = [reachable(problem, required.metric, known=counts) for required in problem.requirements]
-    each = "; ".join(map(_needs, constraints, problem.requirements, found.required, spans))
+    texts = list(map(_needs, constraints, problem.requirements, found.required, spans))
+    if found.achievable:
+        by_test = {id(guarantee.constraint): guarantee for guarantee in found.guarantees}
+        for j, (constraint, required) in enumerate(zip(constraints, problem.requirements, strict=True)):
+            guarantee = by_test.get(id(constraint))
+            if guarantee is not None and not math.isnan(guarantee.errors):
+                texts[j] = _needs_of_class(guarantee, required.metric.proportion, label_values(labels))
+    each = "; ".join(texts)
     which = "the constraint" if len(spans) == 1 else "all constraints together"
     if found.achievable:
         return (
@@ -428,6 +440,28 @@ def _unsatisfied(found: CrossFitResult, problem: Problem, constraints: Sequence[
     if within:
         why = "; there is no value between these bounds" if len(spans) == 1 else "; the bounds exclude each other"
     return f"No offsets satisfy {which} on these samples: {each}{why}. Those that miss by the least are used."
+
+
+def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, others: str, predicted: str) -> str:
+    """Return how many samples a constraint needs to be claimed, or the best bound that can be claimed with these.
+
+    `own`, `others` and `predicted` describe the samples of a class, the others, and those that are predicted as it.
+    """
+    constraint, needed = guarantee.constraint, guarantee.samples_needed
+    text, suffices = f"{constraint} with confidence {constraint.confidence:g}", f"{guarantee.best_bound:.3g}"
+    if needed is None:
+        return f"{text} needs more samples than there can be; these suffice for {suffices}"
+    if needed <= guarantee.n:
+        return f"{text}, {suffices} at best with these samples"
+    whose = {"recall": own, "false_positive_rate": others, "precision": predicted}
+    of = whose.get(str(proportion), "of each class")
+    return f"{text} needs {needed:,} samples {of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
+
+
+def _needs_of_class(guarantee: Guarantee, proportion: Proportion | None, labels: Sequence[Label]) -> str:
+    name, others = shown(guarantee.label), [shown(label) for label in labels if label != guarantee.label]
+    rest = f"of {others[0]}" if len(others) == 1 else "of other classes"
+    return needs_of(guarantee, proportion, own=f"of {name}", others=rest, predicted=f"predicted as {name}")
 
 
 def _needs(constraint: Constraint, given: BoundConstraint, needed: BoundConstraint, span: tuple[float, float]) -> str:

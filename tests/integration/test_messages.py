@@ -148,10 +148,19 @@ class TestOutOfReach:
         assert said.startswith(
             "No offsets satisfy the constraint on unseen data with the requested confidence, "
             "though some do on these samples: "
-            "recall at least 0.99 with confidence 0.95 needs at least 1."
+            "recall at least 0.99 with confidence 0.95 needs 299 samples of 1, there are 15; these suffice for 0.819. "
+        )
+        assert "Use more samples or a lower confidence." in said
+
+    def test_for_a_metric_without_a_test_the_message_has_what_it_needs_on_these_samples(self):
+        said = self.said("precision", [AtLeast("balanced_accuracy", 0.84, confidence=0.9999)])
+        assert said.startswith(
+            "No offsets satisfy the constraint on unseen data with the requested confidence, "
+            "though some do on these samples: "
+            "balanced_accuracy at least 0.84 with confidence 0.9999 needs at least 1."
         )
         assert re.search(
-            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0 to 1\.",
+            r"needs at least 1\.\d+, beyond any value it can take, on these samples, achievable from 0\.5 to 0\.\d+\.",
             said,
         )
         assert "Use more samples or a lower confidence." in said

@@ -13,6 +13,7 @@ import skimbalance.metrics
 
 PUBLIC = {
     "skimbalance": {
+        "ConstraintMonitor",
         "FixedOffsetClassifier",
         "OffsetTuner",
         "TunedOffsetClassifierCV",
@@ -48,6 +49,7 @@ NEED = {
             "ClassProfileDisplay",
             "ImbalanceCurveDisplay",
             "OffsetIntervalDisplay",
+            "RiskCoverageDisplay",
             "ThresholdCurveDisplay",
             "TrainingCurveDisplay",
         }

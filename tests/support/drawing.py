@@ -43,6 +43,13 @@ def tuner_of_several(n_classes=4):
     return OffsetTuner("f1_macro", estimate="plugin").fit(*several(n_classes=n_classes))
 
 
+@functools.cache
+def tuner_that_rejects(n_classes=4):
+    """A multiclass tuner that decides three quarters of the samples."""
+    tuner = OffsetTuner("f1_macro", estimate="plugin", constraints=[AtLeast("coverage", 0.75)], reject_label=-1)
+    return tuner.fit(*several(n_classes=n_classes))
+
+
 HISTORY = (
     {"epoch": 1, "valid_f1_macro_untuned": 0.3, "valid_f1_macro_tuned": 0.5, "valid_f1_macro_tuned_best": True},
     {"epoch": 2, "valid_f1_macro_untuned": 0.4, "valid_f1_macro_tuned": 0.6, "valid_f1_macro_tuned_best": True},

@@ -51,7 +51,7 @@ class TestBounds:
         for seed in range(40):
             proba, y = margins(seed, n_samples=2000)
             for confidence in (None, 0.8, 0.95):
-                goal = AtLeast("recall", 0.9, confidence=confidence)
+                goal = AtLeast("recall", 0.9, confidence=confidence, new_samples="as_many")
                 tuner = OffsetTuner("precision", constraints=[goal]).fit(proba[:1000], y[:1000])
                 predicted = tuner.predict(proba[1000:])
                 kept.setdefault(confidence, []).append(recalls(y[1000:], predicted) >= 0.9)
@@ -119,8 +119,10 @@ class TestNotAchievable:
 
     def test_a_confidence_that_is_not_achievable(self):
         proba, y = margins(2, n_samples=120)
-        goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.6, confidence=0.99)]
-        with pytest.warns(UnreachableGoalWarning, match=r"requested confidence.*beyond any value it can take"):
+        goals = [AtLeast("accuracy", 0.9), AtLeast("recall", 0.8, confidence=0.99)]
+        with pytest.warns(
+            UnreachableGoalWarning, match=r"requested confidence.*needs 21 samples of 'yes', there are 1\d;"
+        ):
             OffsetTuner("f1", constraints=goals).fit(proba, y)
 
     def test_the_highest_bound_that_a_confidence_allows_is_satisfied(self):
@@ -154,7 +156,7 @@ class TestRequests:
         goal = AtLeast("recall", 0.9, label="yes", confidence=0.95)
         assert goal == pickle.loads(pickle.dumps(goal)) == AtLeast("recall", 0.9, label="yes", confidence=0.95)
         assert clone(OffsetTuner(constraints=[goal])).constraints == [goal]
-        assert repr(goal) == "AtLeast(metric='recall', value=0.9, label='yes', confidence=0.95)"
+        assert repr(goal) == "AtLeast(metric='recall', value=0.9, label='yes', confidence=0.95, new_samples=None)"
         assert str(goal) == "recall of 'yes' at least 0.9"
         assert str(AtMost(FBeta(2.0), 0.5)) == "f2 at most 0.5"
         assert str(Near("imbalance_degree", 0.1)) == "imbalance_degree from 0.09 to 0.11"

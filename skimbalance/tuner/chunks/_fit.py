@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skimbalance._core.decision import centred, decide_scores, softmax, threshold_of
 from skimbalance._core.typing import ArrayLike, Kind, Progress
-from skimbalance._core.validation import is_multilabel
+from skimbalance._core.validation import is_multilabel, shown
 from skimbalance.estimation import FitResult, FitSpec
 from skimbalance.goals import ImbalanceState
 from skimbalance.metrics.counts import ClassProfile, Counts, HardTruth
@@ -59,6 +59,11 @@ def fit_chunks(
         raise ValueError(
             "multilabel scores must be in memory; got a Dask array. Pass scores.compute(), of some samples if "
             "there are too many. The fitted tuner predicts Dask arrays"
+        )
+    if spec.reject_label is not None:
+        raise ValueError(
+            f"reject_label={shown(spec.reject_label)} needs scores in memory; scores is a Dask array. Pass "
+            "scores.compute() of some samples, or no reject_label. The fitted tuner predicts Dask arrays"
         )
     check_objective(spec)
     samples = read_samples(spec, scores, y, classes=classes, sample_weight=sample_weight)

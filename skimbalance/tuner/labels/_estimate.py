@@ -18,6 +18,7 @@ from skimbalance.estimation import (
     fit_of,
     folds_along,
     folds_of,
+    following,
     half_soft,
     in_turn,
     independent_weights,
@@ -97,20 +98,21 @@ def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> tuple[S
     crossed = None
     if cross_fits(spec):
         fold_of = folds_along(binary, seed=spec.seed)
-        fit, mixed = fit_of(spec.in_fold(), exactly=exactly), cache(partial(half_soft, binary))
-        crossed = cross_fit(binary, fit, spec, fold_of, half_soft=mixed)
+        fold_fit = following(fit_of(spec.in_fold(), exactly=exactly), binary)
+        crossed = cross_fit(binary, fold_fit, spec, fold_of, half_soft=cache(partial(half_soft, binary)))
     return fit_of(spec, exactly=exactly)(binary), order, crossed
 
 
 def _scaled_decisions(crossed: ClassCrossFit, spec: FitSpec) -> tuple[float, Codes]:
     """Return the shrinkage factor of a label, and the decisions (n,) of its validation folds."""
-    factor = crossed.shrinkage_factor() if shrinks(spec) and not crossed.problem.requirements else 1.0
+    is_free = not crossed.problem.requirements and crossed.problem.limits is None
+    factor = crossed.shrinkage_factor() if shrinks(spec) and is_free else 1.0
     return factor, crossed.decisions(factor)
 
 
 def _shrunk_together(problem: MultilabelProblem, offsets: Floats, folds: Floats) -> tuple[Floats, Floats]:
     """Shrink the offsets of all labels, and those of each fold (folds, L), except for labels with constraints."""
-    free = np.array([not problem.requirements[j] for j in problem.tunable], dtype=bool)
+    free = np.array([not problem.is_constrained(j) for j in problem.tunable], dtype=bool)
     if np.count_nonzero(free) < _FEWEST_LABELS:
         return offsets, folds
     fewest = problem.n_independent.min(axis=0)[problem.tunable][free]
@@ -166,7 +168,8 @@ def _estimate_together(problem: MultilabelProblem, spec: FitSpec, exactly: _Exac
     folds = np.stack(fit_folds(fold_of, fit_outside, run=spec.run))
     spec.progress(f"{problem.metric.name}: fitted without each of {len(folds)} folds")
     crossed = LabelCrossFit(problem, fold_of, folds, spec.seed)
-    factor = crossed.shrinkage_factor() if shrinks(spec) and not any(problem.requirements) else 1.0
+    is_free = not any(map(problem.is_constrained, range(problem.n_labels)))
+    factor = crossed.shrinkage_factor() if shrinks(spec) and is_free else 1.0
     level = spec.confidence_level
     return CrossFitResult(
         factor * offsets,

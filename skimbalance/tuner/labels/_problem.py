@@ -25,8 +25,8 @@ class MultilabelProblem:
     """Find offsets (L,) for which the decisions `log_odds + offsets >= 0` (n, L) have the best `metric`.
 
     `requirements` holds the bounds of each label. Among decisions that violate bounds, those with the smaller sum of
-    violations are better. Samples of one of `groups` (n,) are not independent. Unknown cells are left out of all fits
-    and counts.
+    violations are better. `limits` are those of the binary problem of each label. Samples of one of `groups` (n,) are
+    not independent. Unknown cells are left out of all fits and counts.
     """
 
     log_odds: Floats
@@ -34,6 +34,7 @@ class MultilabelProblem:
     metric: MultilabelMetric
     requirements: tuple[tuple[BoundConstraint, ...], ...]
     groups: Codes | None = None
+    limits: tuple[tuple[float, float] | None, ...] | None = None
 
     @property
     def n_labels(self) -> int:
@@ -68,6 +69,18 @@ class MultilabelProblem:
         """The labels that some samples carry and some do not: the others keep an offset of zero."""
         return np.flatnonzero((self.n_positive > 0) & (self.n_negative > 0)).tolist()
 
+    def is_constrained(self, label: int) -> bool:
+        """Return whether a label has requirements or limits."""
+        return bool(self.requirements[label]) or (self.limits is not None and self.limits[label] is not None)
+
+    def within_limits(self, offsets: Floats) -> Floats:
+        """Return the offsets (L,), or the nearest ones within the limits."""
+        if self.limits is None:
+            return offsets
+        pairs = ((-np.inf, np.inf) if each is None else each for each in self.limits)
+        low, high = np.array(list(pairs)).T
+        return np.clip(offsets, -high, -low)
+
     def samples(self, label: int) -> Codes | slice:
         """Return the samples whose score of a label is known."""
         known = self.truth.known
@@ -79,7 +92,10 @@ class MultilabelProblem:
         codes, column = self.truth.indicator[samples, label].astype(np.int64), self.log_odds[samples, label]
         truth = Truth.from_codes(codes, n_classes=2, weights=None if weights is None else weights[samples])
         scores = np.stack([np.zeros_like(column), column]).T
-        return Problem(scores, truth, self.metric.of_label(label), self.requirements[label], self._groups_of(samples))
+        limits = None if self.limits is None else self.limits[label]
+        return Problem(
+            scores, truth, self.metric.of_label(label), self.requirements[label], self._groups_of(samples), limits
+        )
 
     def take(self, samples: Codes) -> "MultilabelProblem":
         """Return the problem of `samples` alone."""
@@ -124,6 +140,7 @@ class MultilabelProblem:
             truth=self.truth.of_labels(order),
             metric=self.metric.of_labels(order.tolist()),
             requirements=tuple(self.requirements[j] for j in order),
+            limits=None if self.limits is None else tuple(self.limits[j] for j in order),
         )
 
     def decide(self, offsets: Floats) -> Indicator:

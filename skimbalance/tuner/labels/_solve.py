@@ -22,8 +22,8 @@ import numpy.typing as npt
 from skimbalance._core.decision_rule import decide_labels
 from skimbalance.metrics.overlap import Overlap
 from skimbalance.solvers import Problem, improves
-from skimbalance.solvers._line_search import Margins, best_cuts, cuts_apart
-from skimbalance.solvers.binary import Line, line_of, margins_of, trace_along
+from skimbalance.solvers._line_search import Bounds, Margins, best_cuts, cuts_apart, edges_of
+from skimbalance.solvers.binary import Line, bounds_within, line_of, margins_of, trace_along
 from skimbalance.tuner.labels._metrics import SamplesMean
 from skimbalance.tuner.labels._truth import Codes, Floats
 
@@ -46,19 +46,22 @@ _MOST_SWEEPS = 100
 
 @dataclass(frozen=True, eq=False)
 class SortedSweep:
-    """The sorted margins of a label, and before which (n + 1,) or after the last it may be cut."""
+    """The sorted margins of a label, before which (n + 1,) or after the last it may be cut, and within which bounds."""
 
     margins: Margins
     permitted: npt.NDArray[np.bool_]
+    bounds: Bounds | None
 
     def offset_where(self, objective_values: Floats, *, start: float = 0.0) -> float:
         """Return the offset of the best of `objective_values` (n + 1,); of equals that nearest to `start`."""
         allowed = np.where(self.permitted, objective_values, -np.inf)
-        cuts = best_cuts(self.margins, allowed[None, :], start=np.array([start]), above=-np.inf)
+        cuts = best_cuts(self.margins, allowed[None, :], start=np.array([start]), above=-np.inf, bounds=self.bounds)
         return float(cuts.offsets[0])
 
     def nearest(self, offset: float) -> float:
         """Return the offset if it is a permitted cut, else the permitted one with the fewest samples between."""
+        if self.bounds is not None:
+            offset = float(np.clip(offset, self.bounds.low[0], self.bounds.high[0]))
         place = np.searchsorted(self.margins.values[0], offset)
         if self.permitted[place]:
             return offset
@@ -95,7 +98,7 @@ def ratio_sweep(problem: Problem, ratio: Overlap) -> RatioSweep:
     line = line_of(problem)
     parts = ratio.fraction(line.hits, line.predicted, problem.truth.support[1])
     numerator, denominator = (np.broadcast_to(part, line.predicted.shape) for part in parts)
-    return RatioSweep(line.margins, _permitted(problem, line), numerator, denominator)
+    return RatioSweep(line.margins, _permitted(problem, line), bounds_within(problem), numerator, denominator)
 
 
 def sample_sweep(problem: Problem) -> SampleSweep:
@@ -104,12 +107,13 @@ def sample_sweep(problem: Problem) -> SampleSweep:
     weights = truth.weight(samples)
     sums = truth.mass(1, samples), np.ones(len(samples)) if weights is None else weights
     line = Line(margins_of(problem), *(np.concatenate([[0.0], np.cumsum(part)]) for part in sums))
-    return SampleSweep(line.margins, _permitted(problem, line), samples)
+    return SampleSweep(line.margins, _permitted(problem, line), bounds_within(problem), samples)
 
 
 def _permitted(problem: Problem, line: Line) -> npt.NDArray[np.bool_]:
     """Return where a cut is possible, and violates the requirements by no more than any cut must."""
-    apart: npt.NDArray[np.bool_] = cuts_apart(line.margins)[0]
+    edges = edges_of(line.margins, bounds_within(problem))
+    apart: npt.NDArray[np.bool_] = cuts_apart(line.margins, edges)[0]
     if not problem.requirements:
         return apart
     each = [r.violation(r.metric.pool(trace_along(problem, r.metric, line), 2)) for r in problem.requirements]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,21 @@ import numpy.typing as npt
 from skimbalance._core.array_api import bring, to_numpy
 from skimbalance._core.decision_rule import check_label_columns, decide_labels, label_log_odds, label_threshold
 from skimbalance._core.sklearn import one_blas_thread
-from skimbalance._core.typing import ArrayLike
+from skimbalance._core.typing import ArrayLike, Label
 from skimbalance._core.validation import (
     abridged,
     by_label,
     check_groups,
     check_lengths,
     check_sample_weight,
+    label_values,
     require_several_groups,
     shown,
     with_few_samples,
 )
-from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, in_turn, tighten
+from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, Guarantee, guarantees_of, in_turn, tighten_for
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
-from skimbalance.tuner.checks import check_label_input
+from skimbalance.tuner.checks import check_label_input, needs_of
 from skimbalance.tuner.labels._estimate import estimate_labels, score_of
 from skimbalance.tuner.labels._problem import MultilabelProblem
 from skimbalance.tuner.labels._truth import Codes, Floats, Indicator, LabelCounts, LabelTruth, check_indicator
@@ -115,9 +117,10 @@ def fit_multilabel(
     notes = _notes_on_unknown(problem, names) + _notes_on_support(problem, names)
     tightened, missed = _tighten(problem, spec, constraints)
     found = _estimate_in_order(tightened, spec, exactly=frozenset(missed))
-    offsets = np.asarray(found.offsets).astype(dtype).astype(np.float64)
+    offsets = tightened.within_limits(np.asarray(found.offsets)).astype(dtype).astype(np.float64)
     found = replace(found, offsets=offsets)
-    notes += _notes_on(problem, found, constraints, missed, names)
+    guarantees = _guarantees(problem, spec, constraints, offsets, names)
+    notes += _notes_on(problem, replace(found, guarantees=guarantees), constraints, missed, names)
     score, interval = None, None
     if found.decisions is not None:
         score, interval = score_of(problem, found.decisions, level=spec.confidence_level, seed=spec.seed)
@@ -135,6 +138,7 @@ def fit_multilabel(
         untuned_score=given.value(given.decide(0 * offsets)),
         class_profile=profile,
         n_iter=found.n_iter,
+        guarantees=guarantees,
         notes=notes,
         score=score,
         score_interval=interval,
@@ -165,13 +169,32 @@ def _tighten(
     """
     bound = [j for j in problem.tunable if constraints[j]]
     specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
-    each = spec.run(partial(tighten, problem.label(j), own) for j, own in zip(bound, specs, strict=True))
-    required, missed = list(problem.requirements), {}
-    for j, (label, achievable, with_confidence) in zip(bound, each, strict=True):
-        required[j] = label.requirements
-        if not with_confidence:
-            missed[j] = achievable
-    return replace(problem, requirements=tuple(required)), missed
+    each = spec.run(partial(tighten_for, own, problem.label(j)) for j, own in zip(bound, specs, strict=True))
+    required, limits, missed = list(problem.requirements), list(problem.limits or [None] * problem.n_labels), {}
+    for j, tightened in zip(bound, each, strict=True):
+        required[j], limits[j] = tightened.problem.requirements, tightened.problem.limits
+        if not tightened.with_confidence:
+            missed[j] = tightened.achievable
+    return replace(problem, requirements=tuple(required), limits=tuple(limits)), missed
+
+
+def _guarantees(
+    problem: MultilabelProblem,
+    spec: FitSpec,
+    constraints: Sequence[LabelConstraints],
+    offsets: Floats,
+    names: npt.NDArray[Any],
+) -> tuple[Guarantee, ...]:
+    """Return what can be stated about the constraints of each label with a confidence."""
+    labels = label_values(names)
+
+    def of_label(j: int) -> list[Guarantee]:
+        own = replace(spec, constraints=[constraint for constraint, _ in constraints[j]])
+        pair = np.array([-offsets[j] / 2, offsets[j] / 2])
+        return [replace(each, label=labels[j]) for each in guarantees_of(problem.label(j), own, pair)]
+
+    sure = [j for j in problem.tunable if any(constraint.confidence for constraint, _ in constraints[j])]
+    return tuple(chain.from_iterable(spec.run(partial(of_label, j) for j in sure)))
 
 
 def _with_evidence(problem: MultilabelProblem) -> MultilabelProblem:
@@ -259,7 +282,7 @@ def _notes_on(
         bounds = ", ".join(str(constraint) for constraint, _ in constraints[j])
         notes.append(
             f"No offset of label {shown(names[j])} satisfies {bounds} {where}; the one that misses by the least "
-            "is used."
+            f"is used.{_needs(found, constraints[j], label_values(names)[j]) if achievable else ''}"
         )
         warn_user(notes[-1], UnreachableGoalWarning)
     counts = problem.truth.count(problem.decide(found.offsets))
@@ -283,6 +306,18 @@ def _notes_on(
     if found.decisions is not None:
         notes += _notes_on_constraints(constraints, problem.truth.count(found.decisions), names)
     return notes
+
+
+def _needs(found: CrossFitResult, constraints: LabelConstraints, label: Label) -> str:
+    """Return a sentence on each constraint of a label with an exact test and too few samples."""
+    proportions = {constraint: required.metric.proportion for constraint, required in constraints}
+    whose = {"own": "with the label", "others": "without the label", "predicted": "predicted as such"}
+    texts = [
+        needs_of(each, proportions[each.constraint], **whose)
+        for each in found.guarantees
+        if each.label == label and each.samples_needed is not None and each.samples_needed > each.n
+    ]
+    return "".join(f" {text[0].upper()}{text[1:]}." for text in texts)
 
 
 def _notes_on_constraints(

@@ -156,6 +156,11 @@ def check_label_spec(spec: FitSpec, labels: npt.NDArray[Any]) -> None:
             f"pos_label={shown(spec.pos_label)} is for binary targets; in an indicator the positive class of each "
             "label is its presence. Leave pos_label out"
         )
+    if spec.reject_label is not None:
+        raise ValueError(
+            f"reject_label={shown(spec.reject_label)} is for binary and multiclass targets; got an indicator. Leave "
+            "reject_label out"
+        )
     if spec.class_prior is not None:
         raise ValueError(
             f"class_prior={shown(spec.class_prior)} is for binary and multiclass targets: samples of a multilabel "

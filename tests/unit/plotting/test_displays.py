@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.drawing import HISTORY, several, tuner_of_several, tuner_of_two, two
+from support.drawing import HISTORY, several, tuner_of_several, tuner_of_two, tuner_that_rejects, two
 
 mpl = pytest.importorskip("matplotlib")
 plotting = importlib.import_module("skimbalance.plotting")
@@ -29,6 +29,12 @@ MADE = {
     "TrainingCurveDisplay": {
         "from_estimator": lambda make, **options: make(SimpleNamespace(history=list(HISTORY)), **options),
         "from_history": lambda make, **options: make(HISTORY, **options),
+    },
+    "RiskCoverageDisplay": {
+        "from_estimator": lambda make, **options: make(tuner_that_rejects(), *several(), by_class=True, **options),
+        "from_predictions": lambda make, **options: make(
+            [0, 1, 1, 0], [0, 1, 0, 0], y_proba=[0.9, 0.8, 0.6, 0.7], rejected=[False, False, True, True], **options
+        ),
     },
     "ThresholdCurveDisplay": {
         "from_estimator": lambda make, **options: make(tuner_of_two(), *two(), **options),

@@ -12,6 +12,7 @@ from support.label_oracles import decided, drawn_problem
 from support.labels import fit_multilabel
 
 from skimbalance import OffsetTuner
+from skimbalance.estimation._guarantees import certified_errors
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning
 from skimbalance.goals import AtLeast
 from skimbalance.metrics import Cost
@@ -148,7 +149,13 @@ def test_a_lower_bound_with_confidence_is_raised(problem):
         bound = AtLeast("recall", 0.8, confidence=confidence)
         fit = fit_multilabel(log_odds, indicator, metric="f1_micro", constraints=[bound], estimate="empirical")
         recalls.append(recall_score(indicator, decided(fit, log_odds), average=None))
-    assert (recalls[1] > recalls[0]).all()
+    errors = np.rint((1 - recalls[1]) * indicator.sum(axis=0)).astype(int)
+    certified = [certified_errors(n, 0.8, 0.05) for n in indicator.sum(axis=0)]
+    assert (errors < certified).all()
+    raised = (1 - recalls[0]) * indicator.sum(axis=0) > np.array(certified) - 0.5
+    assert raised.sum() >= 3
+    assert (recalls[1] > recalls[0])[raised].all()
+    assert [each.holds for each in fit.guarantees] == [True] * 4
 
 
 @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])

@@ -1,0 +1,118 @@
+"""Whether bounds with a confidence hold where nothing is proven: pooled scores of folds, and multiclass problems.
+
+``python -m benchmarks.studies.guarantees_of_fits --csv benchmarks/results/guarantees_of_fits.csv``: about 15 minutes on
+one core. Bounds on pooled scores of the validation folds are evaluated for the final model, which is trained on all
+samples. Multiclass bounds are tested on the samples of the fit, at a fifth of the level, or on a part of them.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.script import options, progress, report
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
+from skimbalance.goals import AtLeast, Constraint
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+_CONFIDENCE = 0.9
+_RECALL = AtLeast("recall", 0.8, label=1, confidence=_CONFIDENCE)
+_PRIORS = np.array([0.6, 0.25, 0.15])
+_UNSEEN = 100_000
+"""Samples that stand for the population."""
+
+
+def features(rng: np.random.Generator, n_samples: int, n_positive: int) -> tuple[Floats, Codes]:
+    """Return five features, of which three differ between the classes, and labels."""
+    y = (np.arange(n_samples) < n_positive).astype(np.int64)
+    X = rng.normal(size=(n_samples, 5))
+    X[:, :3] += 1.2 * y[:, None]
+    return X, y
+
+
+def folds(model: Callable[[], object], n_positive: int, seed: int) -> tuple[bool, bool, float]:
+    """Return whether a recall is claimed and missed by the final model, and the precision."""
+    X, y = features(np.random.default_rng(seed), 10 * n_positive, n_positive)
+    clf = TunedOffsetClassifierCV(
+        model(), objective="precision", constraints=[_RECALL], estimate="empirical", confidence_level=None
+    ).fit(X, y)
+    X_new, y_new = features(np.random.default_rng(10**6), _UNSEEN // 5, _UNSEEN // 10)
+    predicted = clf.predict(X_new)
+    recall, false = np.mean(predicted[y_new == 1]), np.mean(predicted[y_new == 0])
+    claimed = clf.tuner_.guarantees_[0].holds
+    return claimed, claimed and recall < _RECALL.value, float(0.1 * recall / max(0.1 * recall + 0.9 * false, 1e-300))
+
+
+def classes(rng: np.random.Generator, n_samples: int) -> tuple[Floats, Codes]:
+    """Return log-scores of three classes, and labels."""
+    y = rng.choice(3, size=n_samples, p=_PRIORS)
+    return 2.2 * rng.normal(size=(n_samples, 3)) + 2.2**2 * np.eye(3)[y] + np.log(_PRIORS), y
+
+
+def multiclass(
+    constraints: list[Constraint], certify_on: float | None, n_samples: int, seed: int
+) -> tuple[bool, bool, float]:
+    """Return whether all bounds are claimed, and some missed, and the accuracy."""
+    scores, y = classes(np.random.default_rng(seed), n_samples)
+    tuner = OffsetTuner(
+        "accuracy",
+        constraints=constraints,
+        kind="logits",
+        estimate="empirical",
+        confidence_level=None,
+        certify_on=certify_on,
+    ).fit(scores, y)
+    new, y_new = classes(np.random.default_rng(10**6), _UNSEEN)
+    predicted = tuner.predict(new)
+    missed = False
+    for constraint in constraints:
+        own = (y_new if constraint.metric == "recall" else predicted) == constraint.label
+        missed |= bool(np.mean(predicted[own] == y_new[own]) < constraint.value)
+    claimed = all(each.holds for each in tuner.guarantees_)
+    return claimed, claimed and missed, float(np.mean(predicted == y_new))
+
+
+def cases() -> dict[str, Callable[[int], tuple[bool, bool, float]]]:
+    """Return what is measured, by name."""
+    found: dict[str, Callable[[int], tuple[bool, bool, float]]] = {}
+    for n_positive in (30, 60, 100, 200):
+        found[f"folds, logistic regression, {n_positive} positives"] = partial(folds, LogisticRegression, n_positive)
+    forest = partial(RandomForestClassifier, 30, random_state=0)
+    for n_positive in (60, 200):
+        found[f"folds, forest, {n_positive} positives"] = partial(folds, forest, n_positive)
+
+    def recall(value: float, label: int) -> Constraint:
+        return AtLeast("recall", value, label=label, confidence=_CONFIDENCE)
+
+    bounds = {
+        "one recall": [recall(0.8, 2)],
+        "two recalls": [recall(0.65, 2), recall(0.65, 1)],
+        "recall and precision": [recall(0.6, 2), AtLeast("precision", 0.6, label=1, confidence=_CONFIDENCE)],
+    }
+    for name, constraints in bounds.items():
+        for certify_on in (None, 0.3):
+            how = "a fifth of the level" if certify_on is None else f"certify_on={certify_on}"
+            found[f"3 classes, {name}, {how}"] = partial(multiclass, constraints, certify_on, 800)
+    return found
+
+
+def main() -> None:
+    """Run all cases, print and write the table."""
+    asked = options(__doc__, seeds=100, writes="the table").parse_args()
+    warnings.simplefilter("ignore")
+    lines = []
+    for name, one in progress(cases().items(), lambda case: case[0]):
+        claimed, missed, objective = zip(*map(one, range(asked.seeds)), strict=True)
+        means = {key: float(np.mean(x)) for key, x in (("claimed", claimed), ("missed", missed))}
+        lines.append({"case": name, "draws": asked.seeds, **means, "objective": round(float(np.mean(objective)), 4)})
+    report(lines, asked.csv)
+
+
+if __name__ == "__main__":
+    main()

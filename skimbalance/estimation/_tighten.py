@@ -1,0 +1,392 @@
+"""From constraints with a confidence to what they need on the samples of a fit.
+
+Bounds on a recall, a false positive rate or a precision have exact tests. Binary problems get limits of the offsets,
+within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import bring, to_numpy
+from skimbalance._core.decision import decide
+from skimbalance.estimation._certify import (
+    CutTest,
+    Guarantee,
+    GuaranteeKind,
+    PrecisionTest,
+    RateTest,
+    SortedCuts,
+    limits_of,
+)
+from skimbalance.estimation._cross_fit import Floats, posterior_predictive
+from skimbalance.estimation._guarantees import is_rejected
+from skimbalance.estimation.spec import FitSpec
+from skimbalance.goals import Constraint
+from skimbalance.metrics.base import Metric
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import HardTruth
+from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
+from skimbalance.solvers.binary import line_of
+
+__all__ = ["Tightened", "cut_tests", "following", "guarantees_of", "required_rates", "tighten"]
+
+_ROUNDS = 6
+"""Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
+
+_ROUNDING = 1e-9
+
+_SHARED = 5.0
+"""Multiclass offsets are fitted on the samples of the tests: these have a level so many times smaller. Measured in
+`benchmarks/studies/guarantees.py`."""
+
+_Tests = dict[int, tuple[CutTest, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tightened:
+    """A problem with what its constraints need on these samples, and what is achievable.
+
+    `achievable` is whether some offsets satisfy the constraints on these samples. `certified` is whether exact tests
+    do not rule out those with tests, `tightened` whether the others can be satisfied with their confidence. `required`
+    holds what each constraint needs; those with tests are unchanged.
+    """
+
+    problem: Problem
+    required: tuple[BoundConstraint, ...]
+    achievable: bool = True
+    certified: bool = True
+    tightened: bool = True
+
+    @property
+    def with_confidence(self) -> bool:
+        """Whether all constraints can be satisfied with their confidence."""
+        return self.achievable and self.certified and self.tightened
+
+
+def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
+    """Return the problem with what each constraint needs on these samples to hold with its confidence.
+
+    `fit` finds the offsets that are bootstrapped.
+    """
+    if not _is_achievable(problem, spec):
+        return Tightened(problem, problem.requirements, achievable=False, tightened=False)
+    if not any(spec.confidences):
+        return Tightened(problem, problem.requirements)
+    tests = cut_tests(problem, spec.constraints)
+    certified, within, left = True, problem, list(range(len(problem.requirements)))
+    if tests and problem.n_classes == 2:
+        limits, certified = _limits(problem, tests)
+        left = [j for j in left if j not in tests]
+        within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
+        spec = replace(spec, constraints=[spec.constraints[j] for j in left])
+        if not _is_achievable(within, spec):
+            return Tightened(within, problem.requirements, certified=certified, tightened=False)
+    if not any(spec.confidences):
+        return Tightened(within, problem.requirements, certified=certified)
+    within, tightened = _moved(within, spec, fit, {} if within.limits is not None else tests)
+    required = list(problem.requirements)
+    for j, needed in zip(left, within.requirements, strict=True):
+        required[j] = needed
+    return Tightened(within, tuple(required), certified=certified, tightened=tightened)
+
+
+def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: bool = False) -> _Tests:
+    """Return the exact tests of each constraint, by its number, that has a confidence and a known test.
+
+    Each constraint has an equal part of the error probability, and of multiclass problems a smaller one. Where offsets
+    are `fixed` before the samples of the tests are seen, each has its own: all tests must reject together.
+    """
+    known = {
+        j: _sides(required, _label_of(problem, required))
+        for j, (constraint, required) in enumerate(zip(constraints, problem.requirements, strict=True))
+        if constraint.confidence is not None and _has_test(constraint, required, problem.n_classes)
+    }
+    tests: _Tests = {}
+    for j, sides in known.items():
+        constraint = constraints[j]
+        delta = (1 - cast(float, constraint.confidence)) / len(sides)
+        delta /= 1.0 if fixed else len(known) * _shared(problem)
+        tests[j] = tuple(
+            PrecisionTest(own, rate, delta)
+            if wins is None
+            else RateTest(own, rate, delta, wins=wins, new_samples=constraint.new_samples)
+            for own, rate, wins in sides
+        )
+    return tests
+
+
+def required_rates(problem: Problem, tests: _Tests) -> dict[int, tuple[float, float]]:
+    """Return by how much each bound with a test is raised or lowered, if as many samples as without offsets count."""
+    offsets = np.zeros(problem.n_classes)
+    solution = problem.solved(bring(offsets, to=problem.scores, dtype=problem.scores.dtype), n_iter=0)
+    needed = {j: _needed_by(problem, solution, problem.requirements[j], each) for j, each in tests.items()}
+    return {j: (float(below), float(above)) for j, (below, above) in needed.items()}
+
+
+def _shared(problem: Problem) -> float:
+    """Return by what levels are divided where offsets are fitted on the samples of the tests."""
+    return 1.0 if problem.n_classes == 2 else _SHARED
+
+
+def _has_test(constraint: Constraint, required: BoundConstraint, n_classes: int) -> bool:
+    """Return whether a bound has an exact test: one side alone, and new samples for rates of given classes only."""
+    if np.isfinite(required.low) and np.isfinite(required.high):
+        return False
+    proportion = required.metric.proportion
+    if proportion == "precision":
+        return bool(np.isfinite(required.low)) and constraint.new_samples is None
+    if proportion == "worst_recall":
+        return bool(np.isfinite(required.low)) and n_classes == 2
+    return proportion is not None
+
+
+def _label_of(problem: Problem, required: BoundConstraint) -> int:
+    """Return the class whose cuts are tested: the second of two, or that of the metric."""
+    return 1 if problem.n_classes == 2 else cast(int, required.metric.label)
+
+
+def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, bool | None]]:
+    """Return for each test of a bound what `own`, `rate` and `wins` of it are; None for a precision.
+
+    A lower bound is on the samples of a class that are predicted as it, an upper one on those that are not.
+    """
+    metric, at_least = required.metric, bool(np.isfinite(required.low))
+    rate = required.low if at_least else 1 - required.high
+    mine = metric.label == label
+    if metric.proportion == "precision":
+        return [(mine, rate, None)]
+    if metric.proportion == "worst_recall":
+        return [(True, rate, True), (False, rate, False)]
+    own = mine if metric.proportion == "recall" else not mine
+    return [(own, rate, mine if at_least else not mine)]
+
+
+def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]:
+    """Return the limits within which all tests certify, and whether there are any.
+
+    Without any, the limits are those where the p-values exceed their levels by the least in sum.
+    """
+    cuts = SortedCuts.of_problem(problem, 1)
+    every = [test for each in tests.values() for test in each]
+    permitted = np.logical_and.reduce([test.certified(cuts) for test in every])
+    certified = bool(permitted.any())
+    if not certified:
+        excess = np.sum([np.maximum(test.p_values(cuts) - test.delta, 0.0) for test in every], axis=0)
+        permitted = excess <= excess.min() + _ROUNDING
+    low, high = limits_of(cuts, permitted, _merit(problem, cuts))
+    return (low, high), certified
+
+
+def _merit(problem: Problem, cuts: SortedCuts) -> Floats | None:
+    """Return the objective value (m + 1,) of each cut, None for a black-box metric."""
+    if problem.metric.decomposition == "general":
+        return None
+    values = to_numpy(objective_values_on(replace(problem, requirements=()), line_of(problem)))
+    # The sweep of the first class adds samples from the highest margin of the second on.
+    merit: Floats = values[len(cuts.own) - cuts.starts if problem.positive == 1 else cuts.starts]
+    return merit
+
+
+def following(fit: Fit, problem: Problem) -> Fit:
+    """Return a fit whose limits move with the quantiles of the samples, those of the minority class, as in `problem`.
+
+    In folds, offsets then vary as the limits of other samples would.
+    """
+    if problem.limits is None:
+        return fit
+    limits = np.array(problem.limits)
+    label = int(np.argmin(to_numpy(problem.truth.support)))
+    margins = _margins_of_class(problem, label)
+    shares = np.mean(margins[:, None] < limits, axis=0)
+
+    def fit_following(here: Problem) -> Solution:
+        moved = limits + np.quantile(_margins_of_class(here, label), shares) - np.quantile(margins, shares)
+        return fit(here if moved[0] >= moved[1] else replace(here, limits=(float(moved[0]), float(moved[1]))))
+
+    return fit_following
+
+
+def _margins_of_class(problem: Problem, label: int) -> Floats:
+    """Return by how much the score of the second class exceeds that of the first, in the samples of one class."""
+    own = to_numpy(cast(HardTruth, problem.truth).codes) == label
+    margins: Floats = to_numpy(problem.scores[:, 1] - problem.scores[:, 0]).astype(np.float64)[own]
+    return margins
+
+
+def guarantees_of(
+    problem: Problem, spec: FitSpec, offsets: npt.NDArray[Any], *, fixed: bool = False
+) -> tuple[Guarantee, ...]:
+    """Return what can be stated about each constraint with a confidence, for the final offsets (K,)."""
+    tests = cut_tests(problem, spec.constraints, fixed=fixed)
+    levels = [sum(test.delta for test in each) for each in tests.values()]
+    joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
+    found = []
+    for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
+        if constraint.confidence is None:
+            continue
+        if j in tests:
+            found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint, fixed=fixed))
+        else:
+            found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
+    return tuple(found)
+
+
+def _tested(
+    problem: Problem,
+    constraint: Constraint,
+    required: BoundConstraint,
+    tests: tuple[CutTest, ...],
+    offsets: npt.NDArray[Any],
+    *,
+    joint: float,
+    fixed: bool,
+) -> Guarantee:
+    cuts, place = _cut_of(problem, required, offsets)
+    weakest = max(tests, key=lambda test: test.p_value(cuts, place))
+    n, errors, bound = weakest.at(cuts, place)
+    needed, best = weakest.needed(cuts)
+    is_binary = problem.n_classes == 2
+    # A sequence of cuts of one class is no test of offsets that were fitted together.
+    each = [
+        test.certified(cuts)[place] if is_binary else is_rejected(test.p_value(cuts, place), test.delta)
+        for test in tests
+    ]
+    at_least = np.isfinite(required.low)
+    return Guarantee(
+        constraint=constraint,
+        label=required.metric.label,
+        kind=_kind(weakest.kind(cuts), is_binary=is_binary, fixed=fixed),
+        holds=all(map(bool, each)),
+        n=n,
+        errors=errors,
+        p_value=weakest.p_value(cuts, place),
+        bound=bound if at_least else 1 - bound,
+        samples_needed=needed,
+        best_bound=best if at_least else 1 - best,
+        confidence=1 - sum(test.delta for test in tests) * (1.0 if fixed else _shared(problem)),
+        joint_confidence=joint,
+    )
+
+
+def _kind(of_cuts: GuaranteeKind, *, is_binary: bool, fixed: bool) -> GuaranteeKind:
+    """Return how offsets are proven: those of a path "sequential", other multiclass ones only "approximate"."""
+    if of_cuts == "approximate" or not (is_binary or fixed):
+        return "approximate"
+    return of_cuts if is_binary else "sequential"
+
+
+def _bootstrap_guarantee(
+    problem: Problem, constraint: Constraint, required: BoundConstraint, offsets: npt.NDArray[Any], *, seed: int
+) -> Guarantee:
+    confidence = cast(float, constraint.confidence)
+    values = _bootstrap_values(problem, offsets, required.metric, constraint, seed=seed)
+    missed = np.maximum(required.low - values, values - required.high) > _ROUNDING
+    at_least = bool(np.isfinite(required.low))
+    bound = float(np.quantile(values, 1 - confidence if at_least else confidence))
+    return Guarantee(
+        constraint=constraint,
+        label=required.metric.label,
+        kind="approximate",
+        holds=bool(missed.mean() <= 1 - confidence),
+        n=float(problem.scores.shape[0] if problem.groups is None else len(np.unique(problem.groups))),
+        errors=float("nan"),
+        p_value=float(missed.mean()),
+        bound=bound,
+        samples_needed=None,
+        best_bound=bound,
+        confidence=confidence,
+        joint_confidence=confidence,
+    )
+
+
+def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Problem, bool]:
+    """Tighten each bound by what its test needs or bootstraps may lose; return also whether all can be satisfied."""
+    needed, held = np.zeros((len(spec.confidences), 2)), []
+    steady = np.array([[j in tests and isinstance(tests[j][0], RateTest)] for j in range(len(needed))])
+    for _ in range(_ROUNDS):
+        solution = fit_present_classes(_tightened(problem, needed), fit)
+        lost = np.asarray(
+            [
+                _needed_by(problem, solution, required, tests[j])
+                if j in tests
+                else _possible_loss(problem, solution, required.metric, constraint, seed=spec.seed)
+                for j, (required, constraint) in enumerate(zip(problem.requirements, spec.constraints, strict=True))
+            ]
+        )
+        if _tightened(problem, lost).missed(solution.counts) == 0:
+            held.append(needed)
+        # The nearer to one a rate, the less it varies: undamped, this would oscillate.
+        needed = np.where(steady, lost, (needed + lost) / 2)
+    tightened = _tightened(problem, needed)
+    if _is_achievable(tightened, spec):
+        return tightened, True
+    # Of few samples one more or less is a large step, which may have gone beyond what is needed.
+    return (_tightened(problem, min(held, key=np.sum)), True) if held else (tightened, False)
+
+
+def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, tests: tuple[CutTest, ...]) -> Floats:
+    """Return by how much a bound with a test must be raised or lowered on these samples."""
+    (test,) = tests  # of multiclass problems
+    cuts, place = _cut_of(problem, required, to_numpy(solution.offsets).astype(np.float64))
+    more = test.required(cuts, place) - test.rate
+    return np.array([more, 0.0]) if np.isfinite(required.low) else np.array([0.0, more])
+
+
+def _cut_of(problem: Problem, required: BoundConstraint, offsets: npt.NDArray[Any]) -> tuple[SortedCuts, int]:
+    """Return the cuts of the class that a bound is about, and which one the offsets (K,) make."""
+    label = _label_of(problem, required)
+    cuts = SortedCuts.of_problem(problem, label, offsets)
+    other = offsets[1 - label] if problem.n_classes == 2 else 0.0
+    return cuts, cuts.place_of(float(other - offsets[label]))
+
+
+def _is_achievable(problem: Problem, spec: FitSpec) -> bool:
+    """Return whether some offsets satisfy the constraints on these samples: the search ends at the first."""
+    if not problem.requirements:
+        return True
+    possible = not any(required.is_impossible for required in problem.requirements)
+    search = partial(solve, seed=spec.seed, restarts=possible, until_satisfied=True)
+    solution = fit_present_classes(demanding(problem, *problem.requirements), search)
+    return problem.missed(solution.counts) == 0
+
+
+def _tightened(problem: Problem, by: Floats) -> Problem:
+    pairs = zip(problem.requirements, by, strict=True)
+    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
+
+
+def _possible_loss(
+    problem: Problem, solution: Solution, metric: Metric, constraint: Constraint, *, seed: int
+) -> Floats:
+    """Return how far below and above its value here the metric may be on unseen data, with the confidence."""
+    if constraint.confidence is None:
+        return np.zeros(2)
+    values = _bootstrap_values(problem, solution.offsets, metric, constraint, seed=seed)
+    low, middle, high = np.quantile(values, [1 - constraint.confidence, 0.5, constraint.confidence])
+    return np.array([middle - low, high - middle])
+
+
+def _bootstrap_values(
+    problem: Problem, offsets: Any, metric: Metric, constraint: Constraint, *, seed: int
+) -> npt.NDArray[np.float64]:
+    """Return values of a metric with fixed offsets, for other rates of the population, or for unseen samples."""
+    truth = cast(HardTruth, problem.truth)
+    codes, new = to_numpy(truth.codes).astype(np.int64), constraint.new_samples
+    drawn = posterior_predictive(
+        codes,
+        None if truth.weights is None else to_numpy(truth.weights),
+        [to_numpy(decide(problem.scores, offsets)).astype(np.int64)],
+        groups=problem.groups,
+        class_order=problem.class_order,
+        confusion=metric.needs_confusion,
+        seed=seed,
+        anew=new is not None,
+        copies=new / len(codes) if isinstance(new, int) else 1.0,
+        tail=1 - cast(float, constraint.confidence),
+    )
+    return np.array([metric.value(counts) for (counts,) in drawn])

@@ -1,0 +1,274 @@
+"""Constraints with a confidence: what is claimed, how often it holds, and what the tuner states about it."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm
+from sklearn.linear_model import LogisticRegression
+from support.effort import seeds
+
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
+from skimbalance.exceptions import UnreachableGoalWarning
+from skimbalance.goals import AtLeast, AtMost
+from skimbalance.metrics import FBeta
+
+
+def drawn(seed, n_positive=60, *, prior=0.2, separation=2.5):
+    """Return scores of two normal distributions and labels, with a fixed number of positives."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [round(n_positive / prior) - n_positive, n_positive])
+    return rng.normal(size=len(y)) + separation * y, y
+
+
+def fit(scores, y, objective, *constraints, **parameters):
+    parameters = {"estimate": "empirical", "confidence_level": None, "kind": "logits", **parameters}
+    groups, weights = parameters.pop("groups", None), parameters.pop("sample_weight", None)
+    tuner = OffsetTuner(objective, constraints=constraints, **parameters)
+    return tuner.fit(scores, y, groups=groups, sample_weight=weights)
+
+
+def cut(tuner):
+    return float(tuner.offsets_[0]) - float(tuner.offsets_[1])
+
+
+RECALL = AtLeast("recall", 0.9, confidence=0.95)
+
+
+class TestClaims:
+    @pytest.mark.parametrize("estimate", ["empirical", "plugin", "robust"])
+    def test_the_best_precision_is_at_the_last_certified_cut(self, estimate):
+        for seed in range(3):
+            scores, y = drawn(seed)
+            tuner = fit(scores, y, "precision", RECALL, estimate=estimate)
+            errors = int((scores[y == 1] < cut(tuner)).sum())
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds
+            assert guarantee.kind == "exact"
+            assert (guarantee.n, guarantee.errors) == (60, errors)
+            assert guarantee.p_value == pytest.approx(binom.cdf(errors, 60, 0.1))
+            assert errors <= 1  # with two errors of 60 the p-value is 0.053
+            assert guarantee.bound >= 0.9
+
+    def test_the_recall_of_the_population_is_missed_as_seldom_as_the_confidence_says(self):
+        found = [norm.sf(cut(fit(*drawn(seed), "precision", RECALL)) - 2.5) for seed in seeds(1000, quick=200)]
+        assert np.mean(np.array(found) < 0.9) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(found))
+        assert np.mean(found) < 0.97
+
+    def test_the_precision_of_the_population_is_missed_as_seldom_as_the_confidence_says(self):
+        missed, recalls = [], []
+        bound = AtLeast("precision", 0.6, confidence=0.9)
+        for seed in seeds(600, quick=150):
+            rng = np.random.default_rng(seed)
+            y = (rng.random(400) < 0.2).astype(int)
+            scores = rng.normal(size=400) + 2.5 * y
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnreachableGoalWarning)
+                tuner = fit(scores, y, "recall", bound)
+            recall, false = norm.sf(cut(tuner) - 2.5), norm.sf(cut(tuner))
+            claimed = tuner.guarantees_[0].holds
+            missed.append(claimed and 0.2 * recall < 0.6 * (0.2 * recall + 0.8 * false))
+            recalls.append(recall if claimed else 0.0)
+        assert np.mean(missed) <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / len(missed))
+        assert np.mean(recalls) > 0.6
+
+    def test_of_as_many_new_samples_it_holds_with_the_confidence(self):
+        kept = []
+        bound = AtLeast("recall", 0.8, confidence=0.8, new_samples="as_many")
+        for seed in seeds(600, quick=200):
+            scores, y = drawn(seed)
+            new = np.random.default_rng(10_000 + seed).normal(size=60) + 2.5
+            kept.append(np.mean(new >= cut(fit(scores, y, "precision", bound))) >= 0.8)
+        assert np.mean(kept) >= 0.8 - 3 * np.sqrt(0.8 * 0.2 / len(kept))
+        assert np.mean(kept) <= 0.93
+
+    def test_several_share_the_error_probability_and_hold_together(self):
+        scores, y = drawn(0, n_positive=200)
+        bounds = AtLeast("recall", 0.8, confidence=0.95), AtMost("false_positive_rate", 0.3, confidence=0.95)
+        tuner = fit(scores, y, "f1", *bounds)
+        assert [each.kind for each in tuner.guarantees_] == ["exact", "exact"]
+        assert all(each.holds and each.p_value <= 0.025 for each in tuner.guarantees_)
+        assert tuner.guarantees_[0].confidence == pytest.approx(0.975)
+        assert tuner.guarantees_[0].joint_confidence == pytest.approx(0.95)
+
+    def test_the_recall_of_the_first_class_mirrors_that_of_the_second(self):
+        scores, y = drawn(1)
+        one = fit(scores, y, "precision", RECALL, pos_label=1)
+        other = fit(-scores, 1 - y, "precision", replace(RECALL, label=0), pos_label=0)
+        assert cut(one) == pytest.approx(-cut(other))
+        assert one.guarantees_[0].errors == other.guarantees_[0].errors
+
+    def test_upper_bounds_are_lower_bounds_of_the_errors(self):
+        scores, y = drawn(2)
+        rate = fit(scores, y, "recall", AtMost("false_positive_rate", 0.1, confidence=0.95)).guarantees_[0]
+        recall = fit(scores, y, "recall", AtLeast("recall", 0.9, label=0, confidence=0.95)).guarantees_[0]
+        assert (rate.errors, rate.n, rate.p_value) == (recall.errors, recall.n, recall.p_value)
+        assert rate.bound == pytest.approx(1 - recall.bound)
+        most = fit(scores, y, "precision", AtMost("recall", 0.5, confidence=0.95)).guarantees_[0]
+        assert most.holds
+        assert most.bound <= 0.5
+
+    def test_worst_recall_is_two_bounds(self):
+        scores, y = drawn(3, n_positive=150)
+        (guarantee,) = fit(scores, y, "accuracy", AtLeast("worst_recall", 0.8, confidence=0.95)).guarantees_
+        assert guarantee.holds
+        assert guarantee.p_value <= 0.025
+        assert guarantee.confidence == pytest.approx(0.95)
+
+    def test_a_black_box_metric_is_searched_within_the_limits(self):
+        def right(y_true, y_pred, *, sample_weight=None):
+            return np.average(y_true == y_pred, weights=sample_weight)
+
+        scores, y = drawn(4)
+        for estimate in ("empirical", "robust"):
+            tuner = fit(scores, y, right, RECALL, estimate=estimate)
+            assert tuner.guarantees_[0].holds
+
+    def test_other_metrics_are_approximate(self):
+        scores, y = drawn(5, n_positive=100)
+        (guarantee,) = fit(scores, y, "recall", AtLeast(FBeta(0.5), 0.5, confidence=0.9)).guarantees_
+        assert guarantee.kind == "approximate"
+        assert np.isnan(guarantee.errors)
+        assert guarantee.holds == (guarantee.p_value <= 0.1)
+
+
+class TestTooFew:
+    def test_the_message_says_how_many_are_needed(self):
+        scores, y = drawn(0, n_positive=20)
+        labels = np.array(["ok", "fraud"])[y]
+        bound = replace(RECALL, label="fraud")
+        with pytest.warns(
+            UnreachableGoalWarning,
+            match=r"recall of 'fraud' at least 0\.9 with confidence 0\.95 needs 29 samples of 'fraud', there are 20; "
+            r"these suffice for 0\.861",
+        ):
+            tuner = fit(-scores, labels, "precision", bound, pos_label="fraud")
+        (guarantee,) = tuner.guarantees_
+        assert not guarantee.holds
+        assert (guarantee.label, guarantee.samples_needed, guarantee.errors) == ("fraud", 29, 0)
+        assert guarantee.best_bound == pytest.approx(0.861, abs=5e-4)
+
+    def test_twenty_nine_suffice(self):
+        (guarantee,) = fit(*drawn(0, n_positive=29), "precision", RECALL).guarantees_
+        assert guarantee.holds
+
+    def test_bounds_that_exclude_each_other(self):
+        scores, y = drawn(0, n_positive=40, separation=1.0)
+        bounds = AtLeast("recall", 0.8, confidence=0.95), AtLeast("precision", 0.24, confidence=0.95)
+        with pytest.warns(UnreachableGoalWarning, match="with the requested confidence, though some do"):
+            tuner = fit(scores, y, "f1", *bounds)
+        assert not all(each.holds for each in tuner.guarantees_)
+
+
+class TestInput:
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_ties_and_single_precision(self, dtype):
+        scores, y = drawn(0)
+        rounded = np.round(scores * 4).astype(dtype) / 4
+        tuner = fit(rounded, y, "precision", RECALL)
+        predicted = tuner.predict(rounded)
+        errors = int(((y == 1) & (predicted == 0)).sum())
+        assert tuner.guarantees_[0].errors == errors <= 1
+        assert tuner.guarantees_[0].holds
+
+    def test_probabilities_are_decided_as_they_are_tested(self):
+        scores, y = drawn(1)
+        for dtype in (np.float32, np.float64):
+            proba = (1 / (1 + np.exp(-3 * scores))).astype(dtype)
+            tuner = fit(proba, y, "precision", RECALL, kind="proba")
+            assert tuner.guarantees_[0].errors == ((y == 1) & (tuner.predict(proba) == 0)).sum()
+
+    def test_repeated_samples_in_groups_claim_no_more(self):
+        scores, y = drawn(0, n_positive=20)
+        many = {"groups": np.repeat(np.arange(len(y)), 5)}
+        with pytest.warns(UnreachableGoalWarning, match="needs 29 samples of 1, there are 20"):
+            tuner = fit(np.repeat(scores, 5), np.repeat(y, 5), "precision", RECALL, **many)
+        assert tuner.guarantees_[0].kind == "approximate"
+
+    def test_weights_of_a_class_leave_a_recall_exact(self):
+        scores, y = drawn(0)
+        plain = fit(scores, y, "precision", RECALL)
+        weighted = fit(scores, y, "precision", RECALL, sample_weight=np.where(y == 1, 5.0, 1.0))
+        assert weighted.guarantees_[0].kind == "exact"
+        assert weighted.guarantees_[0].n == pytest.approx(60)
+        assert cut(weighted) == pytest.approx(cut(plain))
+
+    def test_a_class_prior_raises_the_bar_of_a_precision(self):
+        scores, y = drawn(0, n_positive=150)
+        bound = AtLeast("precision", 0.5, confidence=0.95)
+        cuts = [cut(fit(scores, y, "recall", bound, class_prior=prior)) for prior in (None, [0.9, 0.1])]
+        assert cuts[1] > cuts[0]
+        guarantee = fit(scores, y, "recall", bound, class_prior=[0.9, 0.1]).guarantees_[0]
+        assert guarantee.kind == "sequential"
+        assert guarantee.holds
+
+    def test_the_order_of_samples_has_no_influence(self):
+        scores, y = drawn(0)
+        order = np.random.default_rng(1).permutation(len(y))
+        assert cut(fit(scores, y, "f1", RECALL)) == cut(fit(scores[order], y[order], "f1", RECALL))
+
+
+class TestManyClasses:
+    def drawn(self, seed, n=900):
+        rng = np.random.default_rng(seed)
+        y = rng.choice(3, size=n, p=[0.6, 0.25, 0.15])
+        return rng.normal(size=(n, 3)) + 2.5 * np.eye(3)[y], y
+
+    def test_a_fifth_of_the_level_without_a_split(self):
+        scores, y = self.drawn(0)
+        tuner = fit(scores, y, "accuracy", AtLeast("recall", 0.8, label=2, confidence=0.9))
+        (guarantee,) = tuner.guarantees_
+        assert guarantee.kind == "approximate"
+        assert guarantee.holds
+        assert guarantee.p_value <= 0.02
+        own = y == 2
+        assert guarantee.errors == (tuner.predict(scores)[own] != 2).sum()
+        assert guarantee.n == own.sum()
+
+    def test_a_split_is_proven(self):
+        scores, y = self.drawn(1, n=1500)
+        bounds = AtLeast("recall", 0.6, label=2, confidence=0.9), AtLeast("precision", 0.5, label=1, confidence=0.8)
+        tuner = fit(scores, y, "accuracy", *bounds, certify_on=0.3)
+        assert [each.kind for each in tuner.guarantees_] == ["sequential", "sequential"]
+        assert all(each.holds for each in tuner.guarantees_)
+        assert tuner.guarantees_[0].n == round(0.3 * (y == 2).sum())
+        assert tuner.guarantees_[0].p_value <= 0.1
+        assert tuner.guarantees_[1].joint_confidence == pytest.approx(0.8)
+
+    def test_labels_one_by_one(self):
+        scores, y = drawn(0, n_positive=40)
+        pair, indicator = np.stack([scores, -scores], axis=1), np.stack([y, 1 - y], axis=1)
+        for objective in ("f1_macro", "f1_micro", "f1_samples"):
+            for estimate in ("empirical", "robust"):
+                tuner = fit(pair, indicator, objective, RECALL, estimate=estimate)
+                assert [each.label for each in tuner.guarantees_] == [0, 1]
+                assert all(each.holds and each.kind == "exact" for each in tuner.guarantees_)
+                missed = (indicator == 1) & (tuner.predict(pair) == 0)
+                assert missed.sum(axis=0).tolist() == [each.errors for each in tuner.guarantees_]
+
+
+class TestClassifier:
+    def test_scores_of_folds_are_measured_and_those_of_one_model_proven(self):
+        scores, y = drawn(0, n_positive=80)
+        X = scores[:, None]
+        clf = TunedOffsetClassifierCV(LogisticRegression(), objective="precision", constraints=[RECALL]).fit(X, y)
+        assert any(note.startswith("The confidence of the constraints is proven for") for note in clf.tuner_.notes_)
+        fixed = TunedOffsetClassifierCV(clf.estimator_, objective="precision", constraints=[RECALL], cv="prefit")
+        assert not any(note.startswith("The confidence of") for note in fixed.fit(X, y).tuner_.notes_)
+
+    def test_the_report_states_what_is_claimed(self):
+        tuner = fit(*drawn(0), "precision", RECALL)
+        (text,) = [value for name, value in tuner.report().facts if name == "guarantee"]
+        assert text.startswith("recall at least 0.9 is claimed, exact: ")
+        assert "errors of 60 samples, p-value 0.0" in text
+
+
+@pytest.mark.parametrize("new_samples", [0, 1.5, "many", True, np.nan])
+def test_what_new_samples_cannot_be(new_samples):
+    with pytest.raises(ValueError, match="new_samples must be a positive integer, 'as_many' or None"):
+        AtLeast("recall", 0.9, confidence=0.9, new_samples=new_samples)
+
+
+def test_without_a_confidence_there_is_no_guarantee():
+    assert fit(*drawn(0), "f1", AtLeast("recall", 0.9)).guarantees_ == ()
