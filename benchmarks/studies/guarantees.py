@@ -1,8 +1,9 @@
 """Whether bounds with a confidence hold on unseen data, and what they cost: skimbalance and MAPIE 1.6.
 
 ``python -m benchmarks.studies.guarantees --csv benchmarks/results/guarantees.csv``: about 15 minutes on one core.
-Scores are the calibrated probabilities of two normal distributions, so that recall and precision of the population are known.
-A bound is missed if it is claimed, and the population violates it. Without a claim the objective counts as zero.
+Scores are the calibrated probabilities of two normal distributions, so that the recall and precision of the population
+are known. A bound is missed if it is claimed, and the population violates it. Without a claim the objective counts as
+zero.
 """
 
 import warnings

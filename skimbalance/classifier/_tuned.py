@@ -298,14 +298,12 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         judged["groups"] = None if groups is None else groups[judged["rows"]]
         n_scored = sum(len(fold.samples) for fold in folds)
         tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
-        scored_itself = len(folds) == 1 and final is folds[0].estimator
-        if not scored_itself and any(each.kind != "approximate" for each in tuner.guarantees_):
-            tuner.notes_.append(_MEASURED)
         forget_fit(self)
+        self._scored_itself = len(folds) == 1 and final is folds[0].estimator
         self._adopt(final, columns, multilabel=tuner.multilabel_)
         refitted = final is not folds[0].estimator and not is_frozen(final)
         self._seen = targets.seen() if refitted else folds[0].response.seen
-        self._take_offsets(tuner)
+        self._take_offsets(tuner, scored_itself=self._scored_itself)
         if self.store_cv_results:
             self.cv_results_ = judged
         return self
@@ -362,7 +360,8 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         validate_parameters(other)
         samples = self._rows_to_retune(X, y, sample_weight, groups)
         n_scored = len(samples["rows"])
-        other._take_offsets(other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored))
+        tuner = other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored)
+        other._take_offsets(tuner, scored_itself=self._scored_itself or X is not None)
         return other
 
     @names_page
@@ -390,7 +389,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         other = copy(self)
         tuner = self.tuner_.adapt_to(response.scores)
         other.class_prior = tuner.class_prior
-        other._take_offsets(tuner)
+        other._take_offsets(tuner, scored_itself=self._scored_itself)
         return other
 
     def _rows_to_retune(
@@ -450,7 +449,10 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         final = targets.fit(clone(self.estimator), X, **fit_params) if self.refit else folds[0].estimator
         return targets, folds, final
 
-    def _take_offsets(self, tuner: OffsetTuner) -> None:
+    def _take_offsets(self, tuner: OffsetTuner, *, scored_itself: bool) -> None:
+        is_proven = any(each.kind != "approximate" for each in tuner.guarantees_)
+        if is_proven and not scored_itself and _MEASURED not in tuner.notes_:
+            tuner.notes_.append(_MEASURED)
         self.tuner_, self.offsets_ = tuner, tuner.offsets_
         for name in ("threshold_", "score_", "score_interval_", "coverage_", "rejection_"):
             self.__dict__.pop(name, None)  # an earlier tuner may have had it

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import largest_magnitude, namespace, to_numpy
+from skimbalance._core.array_api import bring, bring_like, largest_magnitude, namespace, to_numpy
 from skimbalance._core.typing import Label
 from skimbalance.estimation._guarantees import (
     STARTS,
@@ -90,13 +90,11 @@ class SortedCuts:
         """Return the cuts of class `label`, with the other offsets as in `offsets` (K,), or zero."""
         xp = namespace(problem.scores)
         truth = cast(HardTruth, problem.truth)
-        if problem.n_classes == 2:
-            margins = to_numpy(problem.scores[:, label] - problem.scores[:, 1 - label]).astype(np.float64)
-        else:
-            shifted = to_numpy(problem.scores).astype(np.float64) + (0.0 if offsets is None else offsets)
-            margins = shifted[:, label].copy() - (0.0 if offsets is None else offsets[label])
-            shifted[:, label] = -np.inf
-            margins -= shifted.max(axis=1)
+        rest = np.delete(np.arange(problem.n_classes), label)
+        others = xp.take(problem.scores, bring(rest, to=problem.scores, dtype=xp.int64), axis=1)
+        if problem.n_classes > 2 and offsets is not None:
+            others = others + bring_like(offsets[rest], others)
+        margins = to_numpy(problem.scores[:, label] - xp.max(others, axis=1)).astype(np.float64)
         # Limits keep a quarter of a distance on either side, and a cut needs a distance of its own.
         rounding = 64 * float(xp.finfo(problem.scores.dtype).eps) * largest_magnitude(problem.scores)
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
@@ -382,13 +380,16 @@ class PrecisionTest(CutTest):
         return None if least is None else max(least, STARTS[0]), float(bounds.max(initial=0.0))
 
 
-def limits_of(cuts: SortedCuts, permitted: npt.NDArray[np.bool_], merit: _Floats | None) -> tuple[float, float]:
-    """Return between which margins a run of permitted cuts (m + 1,) is: that with the best `merit`, or the longest."""
+def limits_of(
+    cuts: SortedCuts, permitted: npt.NDArray[np.bool_], merit_of: Callable[[], _Floats] | None
+) -> tuple[float, float]:
+    """Return between which margins a run of permitted cuts (m + 1,) is: that with the best merit, or the longest."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], permitted, [False]]).astype(np.int8)))
     firsts, lasts = edges[::2], edges[1::2] - 1
-    if merit is None:
+    if merit_of is None or len(firsts) == 1:
         worth = np.append(cuts.starts, len(cuts.own))[lasts + 1] - cuts.starts[firsts]
     else:
+        merit = merit_of()
         worth = np.array([merit[first : last + 1].max() for first, last in zip(firsts, lasts, strict=True)])
     best = int(np.argmax(worth))
     values = np.concatenate([[-np.inf], cuts.margins, [np.inf]])  # cut i is between values i and i + 1

@@ -178,14 +178,12 @@ def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]
     if not certified:
         excess = np.sum([np.maximum(test.p_values(cuts) - test.delta, 0.0) for test in every], axis=0)
         permitted = excess <= excess.min() + _ROUNDING
-    low, high = limits_of(cuts, permitted, _merit(problem, cuts))
-    return (low, high), certified
+    is_black_box = problem.metric.decomposition == "general"
+    return limits_of(cuts, permitted, None if is_black_box else partial(_merit, problem, cuts)), certified
 
 
-def _merit(problem: Problem, cuts: SortedCuts) -> Floats | None:
-    """Return the objective value (m + 1,) of each cut, None for a black-box metric."""
-    if problem.metric.decomposition == "general":
-        return None
+def _merit(problem: Problem, cuts: SortedCuts) -> Floats:
+    """Return the objective value (m + 1,) of each cut."""
     values = to_numpy(objective_values_on(replace(problem, requirements=()), line_of(problem)))
     # The sweep of the first class adds samples from the highest margin of the second on.
     merit: Floats = values[len(cuts.own) - cuts.starts if problem.positive == 1 else cuts.starts]

@@ -113,7 +113,7 @@ class TestLimits:
         permitted = np.array([True, False, True, True, True, False, False])
         assert limits_of(cuts, permitted, None) == (1.25, 3.75)
         merit = np.array([9.0, 0, 1, 1, 1, 0, 0])
-        assert limits_of(cuts, permitted, merit) == (-np.inf, -1.0)
+        assert limits_of(cuts, permitted, lambda: merit) == (-np.inf, -1.0)
 
     def test_none_predicted(self):
         cuts = SortedCuts.of(np.array([0.0, 1.0]), np.array([True, False]))

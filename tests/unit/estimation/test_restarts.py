@@ -160,7 +160,7 @@ def test_what_the_final_fit_meets_is_not_called_unreachable(n_classes, seed, bou
     """Also where the search for the constraint alone has found no offsets."""
     monkeypatch.setattr("skimbalance.solvers._coordinate_ascent._MAX_RESTARTS", 48)  # as users have it
     if not found_alone:
-        monkeypatch.setattr("skimbalance.estimation._estimate._is_achievable", lambda *_: False)
+        monkeypatch.setattr("skimbalance.estimation._tighten._is_achievable", lambda *_: False)
     scores, y = one_more_row_than_classes(seed, n_classes)
     goal = AtLeast("recall_macro", bound)
     with warnings.catch_warnings():
