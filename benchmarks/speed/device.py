@@ -84,7 +84,7 @@ def rows(device: str) -> Iterator[dict[str, Any]]:
         fit = partial(tuner.fit, scores, y, classes=np.arange(n_classes))
         floor, time = seconds(partial(torch.argmax, scores, dim=1), device), seconds(fit, device)
         yield {
-            "device": torch.cuda.get_device_name() if device == "cuda" else "cpu, one thread",
+            "device": device,
             "n_samples": n_samples,
             "n_classes": n_classes,
             "objective": objective,
