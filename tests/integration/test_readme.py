@@ -37,7 +37,7 @@ def test_python_blocks_run(block, tmp_path, monkeypatch):
     indicator = np.column_stack([codes, X[:, 0] > 0])
     names |= {"indicator": indicator, "indicator_val": indicator, "proba_val": model.predict_proba(X)}
     names |= {"proba": model.predict_proba(X), "prior": {"fine": 0.98, "fraud": 0.02}}
-    names |= {"my_metric": accuracy_score}
+    names |= {"my_metric": accuracy_score, "costs": np.random.default_rng(0).random((len(y), 2, 2))}
     if "module" in block:
         torch = pytest.importorskip("torch")
         names |= {"module": torch.nn.Linear(20, 2), "X_val": X.astype(np.float32), "codes_val": codes}
