@@ -46,9 +46,9 @@ class ConstraintMonitor:
     .. math:: E_n = \sum_{j \le n} \frac{w_j}{12} \sum_\lambda \prod_{i=j}^{n}
         \frac{e^{-\lambda x_i}}{1 - r + r e^{-\lambda}} + \sum_{j > n} w_j
 
-    with changes :math:`\lambda` of the log-odds from 0.04 to 2, and weights :math:`w_j` of the sample at which a bet
-    starts, :math:`\sum_{j > n} w_j = 1 / (1 + \log_2(1 + n))`. The constraint is reported as broken once
-    :math:`E_n \ge 1 / \alpha`.
+    with changes :math:`\lambda` of the log-odds from 0.04 to 2, negative ones for an upper bound. The weights
+    :math:`w_j` of the sample at which a bet starts have :math:`\sum_{j > n} w_j = 1 / (1 + \log_2(1 + n))`. The
+    constraint is reported as broken once :math:`E_n \ge 1 / \alpha`.
 
     Parameters
     ----------

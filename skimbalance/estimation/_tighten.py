@@ -6,7 +6,7 @@ within which all of these bounds are certified. Other bounds are tightened by wh
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -223,12 +223,14 @@ def guarantees_of(
     tests = cut_tests(problem, spec.constraints, fixed=fixed)
     levels = [sum(test.delta for test in each) for each in tests.values()]
     joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
-    found = []
+    found, cuts_of = [], cache(partial(SortedCuts.of_problem, problem, offsets=offsets))
     for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
         if constraint.confidence is None:
             continue
         if j in tests:
-            found.append(_tested(problem, constraint, required, tests[j], offsets, joint=joint, fixed=fixed))
+            cuts = cuts_of(_label_of(problem, required))
+            stated = _tested(problem, cuts, constraint, required, tests[j], offsets, fixed=fixed)
+            found.append(replace(stated, joint_confidence=joint))
         else:
             found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
     return tuple(found)
@@ -236,15 +238,16 @@ def guarantees_of(
 
 def _tested(
     problem: Problem,
+    cuts: SortedCuts,
     constraint: Constraint,
     required: BoundConstraint,
     tests: tuple[CutTest, ...],
     offsets: npt.NDArray[Any],
     *,
-    joint: float,
     fixed: bool,
 ) -> Guarantee:
-    cuts, place = _cut_of(problem, required, offsets)
+    """Return what the tests of one bound state; the joint confidence is its own."""
+    place = _place_of(problem, cuts, required, offsets)
     weakest = max(tests, key=lambda test: test.p_value(cuts, place))
     n, errors, bound = weakest.at(cuts, place)
     needed, best = weakest.needed(cuts)
@@ -255,6 +258,7 @@ def _tested(
         for test in tests
     ]
     at_least = np.isfinite(required.low)
+    confidence = 1 - sum(test.delta for test in tests) * (1.0 if fixed else _shared(problem))
     return Guarantee(
         constraint=constraint,
         label=required.metric.label,
@@ -266,8 +270,8 @@ def _tested(
         bound=bound if at_least else 1 - bound,
         samples_needed=needed,
         best_bound=best if at_least else 1 - best,
-        confidence=1 - sum(test.delta for test in tests) * (1.0 if fixed else _shared(problem)),
-        joint_confidence=joint,
+        confidence=confidence,
+        joint_confidence=confidence,
     )
 
 
@@ -330,17 +334,17 @@ def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Pr
 def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, tests: tuple[CutTest, ...]) -> Floats:
     """Return by how much a bound with a test must be raised or lowered on these samples."""
     (test,) = tests  # of multiclass problems
-    cuts, place = _cut_of(problem, required, to_numpy(solution.offsets).astype(np.float64))
-    more = test.required(cuts, place) - test.rate
+    offsets = to_numpy(solution.offsets).astype(np.float64)
+    cuts = SortedCuts.of_problem(problem, _label_of(problem, required), offsets)
+    more = test.required(cuts, _place_of(problem, cuts, required, offsets)) - test.rate
     return np.array([more, 0.0]) if np.isfinite(required.low) else np.array([0.0, more])
 
 
-def _cut_of(problem: Problem, required: BoundConstraint, offsets: npt.NDArray[Any]) -> tuple[SortedCuts, int]:
-    """Return the cuts of the class that a bound is about, and which one the offsets (K,) make."""
+def _place_of(problem: Problem, cuts: SortedCuts, required: BoundConstraint, offsets: npt.NDArray[Any]) -> int:
+    """Return which of the cuts of the class that a bound is about the offsets (K,) make."""
     label = _label_of(problem, required)
-    cuts = SortedCuts.of_problem(problem, label, offsets)
     other = offsets[1 - label] if problem.n_classes == 2 else 0.0
-    return cuts, cuts.place_of(float(other - offsets[label]))
+    return cuts.place_of(float(other - offsets[label]))
 
 
 def _is_achievable(problem: Problem, spec: FitSpec) -> bool:

@@ -33,6 +33,12 @@ def cut(tuner):
     return float(tuner.offsets_[0]) - float(tuner.offsets_[1])
 
 
+def f1(cut):
+    """Return the F1 score of the population of `drawn`."""
+    recall, false = norm.sf(cut - 2.5), norm.sf(cut)
+    return 2 * 0.2 * recall / (0.2 + 0.2 * recall + 0.8 * false)
+
+
 RECALL = AtLeast("recall", 0.9, confidence=0.95)
 
 
@@ -131,6 +137,18 @@ class TestClaims:
         assert guarantee.kind == "approximate"
         assert np.isnan(guarantee.errors)
         assert guarantee.holds == (guarantee.p_value <= 0.1)
+
+    def test_other_metrics_hold_about_as_often_as_the_confidence_says(self):
+        kept, best = [], max(f1(cut) for cut in np.linspace(-1, 4, 500))
+        for seed in range(80):
+            rng = np.random.default_rng(seed)
+            y = (rng.random(600) < 0.2).astype(int)
+            scores = rng.normal(size=600) + 2.5 * y
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnreachableGoalWarning)
+                tuner = fit(scores, y, "recall", AtLeast("f1", 0.9 * best, confidence=0.8))
+            kept.append(f1(cut(tuner)) >= 0.9 * best)
+        assert 0.8 - 3 * np.sqrt(0.8 * 0.2 / 80) <= np.mean(kept) <= 0.95
 
 
 class TestTooFew:
