@@ -140,6 +140,12 @@ class TestPrecisions:
         p = ratio_p_values([30, 31, 30], 50, [10, 10, 11], 500, 5.0)
         assert p[1] < p[0] < p[2]
 
+    @pytest.mark.parametrize("n_cuts", [0, 5])
+    def test_fewer_samples_than_the_first_start_certify_nothing(self, n_cuts):
+        found = certified_cuts(lambda at: np.zeros(n_cuts)[at], np.arange(n_cuts), 0.05)
+        assert found.shape == (n_cuts,)
+        assert not found.any()
+
     def test_starts_are_documented(self):
         assert STARTS == (10, 40, 160)
 
