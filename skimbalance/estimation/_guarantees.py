@@ -8,6 +8,7 @@ samples and errors may be real: those of weighted or grouped samples are effecti
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -192,7 +193,7 @@ def certified_cuts(
     possible = [start for start in starts if n_cuts and start <= sizes[-1]]
     begins = [int(np.searchsorted(sizes, start)) for start in possible]
     level = 0.0
-    for begin, end in zip(begins, [*begins[1:], n_cuts], strict=True):
+    for begin, end in pairwise([*begins, n_cuts]):
         level += delta / len(possible)
         reached = _reached(p_values, begin, end, level)
         certified[begin:reached] = True
