@@ -1,7 +1,7 @@
 """Whether bounds with a confidence hold where nothing is proven: pooled scores of folds, and multiclass problems.
 
-``python -m benchmarks.studies.guarantees_of_fits --csv benchmarks/results/guarantees_of_fits.csv``: about ten minutes on
-one core. Bounds on pooled scores of the validation folds are evaluated for the final model, which is trained on all
+``python -m benchmarks.studies.guarantees_of_fits --csv benchmarks/results/guarantees_of_fits.csv``: ten minutes on one
+core. Bounds on pooled scores of the validation folds are evaluated for the final model, which is trained on all
 samples. Multiclass bounds are tested on the samples of the fit, at a fifth of the level, or on a part of them.
 """
 

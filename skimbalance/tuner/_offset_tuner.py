@@ -207,6 +207,12 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     binomial tests, and several constraints share the probability of error. Where nothing can be certified, all
     decisions of the class are rejected, with a warning.
 
+    *Guarantees.* Binary and multilabel bounds on a recall, a false positive rate or a precision have exact tests. These
+    determine which thresholds satisfy the bounds with their confidence. The objective is optimised among these, by any
+    estimate. A `kind` of ``"exact"`` or ``"sequential"`` is proven for independent samples and scores of one model, and
+    ``"approximate"`` is not. Multiclass bounds are tested at a fifth of the level, or on the part `certify_on` of the
+    samples. If `holds` is False, the offsets are as near as possible to those with a claim.
+
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,
     for the robust estimate with labels three quarters calibrated if the objective takes `sample_weight`. Each fold has
@@ -233,7 +239,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     Narasimhan et al., *Consistent multiclass algorithms for complex metrics and constraints*, arXiv 2210.09695, 2022.
     Alexandari et al., *Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift adaptation*,
     arXiv 1901.06852, 2020. Rubin, *The Bayesian bootstrap*, Annals of Statistics 9, 1981. Bates, Hastie and Tibshirani,
-    *Cross-validation: what does it estimate and how well does it do it?*, arXiv 2104.00673, 2021.
+    *Cross-validation: what does it estimate and how well does it do it?*, arXiv 2104.00673, 2021. Tong, Feng and Li,
+    *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, Science Advances 4, 2018.
+    Laufer-Goldman et al., *Efficiently controlling multiple risks with Pareto testing*, ICLR 2023.
 
     Examples
     --------

@@ -197,6 +197,30 @@ class TestInput:
             tuner = fit(proba, y, "precision", RECALL, kind="proba")
             assert tuner.guarantees_[0].errors == ((y == 1) & (tuner.predict(proba) == 0)).sum()
 
+    @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+    @pytest.mark.parametrize("y", [[0, 1], [0, 0, 1], [1, 0, 1, 0]])
+    def test_a_handful_of_samples_claims_nothing(self, y):
+        for bound in (RECALL, AtLeast("precision", 0.5, confidence=0.95)):
+            assert not fit(np.arange(len(y)) / 4, y, "f1", bound).guarantees_[0].holds
+
+    @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+    @pytest.mark.parametrize("scores", ["equal", "perfect"])
+    def test_one_or_two_distinct_scores(self, scores):
+        y = np.repeat([0, 1], [60, 40])
+        proba = np.full(100, 0.5) if scores == "equal" else y.astype(float)
+        tuner = fit(proba, y, "f1", RECALL, kind="proba")
+        assert tuner.guarantees_[0].holds
+        assert (tuner.predict(proba)[y == 1] == 1).all()
+
+    @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+    @pytest.mark.parametrize("certify_on", [None, 0.3])
+    def test_a_class_without_samples_claims_nothing(self, certify_on):
+        scores, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+        tuner = OffsetTuner(
+            "accuracy", kind="logits", constraints=[replace(RECALL, label=2)], certify_on=certify_on
+        ).fit(scores, y, classes=[0, 1, 2])
+        assert not tuner.guarantees_[0].holds
+
     def test_repeated_samples_in_groups_claim_no_more(self):
         scores, y = drawn(0, n_positive=20)
         many = {"groups": np.repeat(np.arange(len(y)), 5)}
