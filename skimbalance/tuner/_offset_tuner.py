@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
@@ -507,6 +508,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
                     groups=kept.groups,
                     cost_matrix=kept.cost_matrix,
                 )
+            other.guarantees_ = tuple(  # bounds on a precision take the estimated prior for the true one
+                replace(each, kind="approximate") if each.kind == "sequential" else each for each in other.guarantees_
+            )
             for message, category in caught:
                 if not message.startswith(openings):  # a note of the first fit is not repeated
                     warn_user(message, category)

@@ -314,3 +314,14 @@ def test_what_new_samples_cannot_be(new_samples):
 
 def test_without_a_confidence_there_is_no_guarantee():
     assert fit(*drawn(0), "f1", AtLeast("recall", 0.9)).guarantees_ == ()
+
+
+def test_an_estimated_prior_makes_the_bound_of_a_precision_approximate():
+    scores, y = drawn(0, n_positive=300, separation=3.5)
+    bounds = AtLeast("precision", 0.5, confidence=0.9), AtLeast("recall", 0.7, confidence=0.9)
+    tuner = fit(scores, y, "f1", *bounds)
+    assert [each.kind for each in tuner.guarantees_] == ["sequential", "exact"]
+    other, _ = drawn(1, n_positive=300, prior=0.6, separation=3.5)
+    adapted = tuner.adapt_to(other)
+    assert adapted.prior_shift_.is_significant
+    assert [each.kind for each in adapted.guarantees_] == ["approximate", "exact"]
