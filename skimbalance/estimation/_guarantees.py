@@ -145,8 +145,8 @@ def precision_p_values(hits: Any, predicted: Any, precision: float) -> _Floats:
 _LEAST_P, _EPSILON = 1e-300, 1e-15
 """P-values of zero and one have no normal score, and are moved by so little."""
 
-_STEPS_OF_RATE, _BEYOND = 24, 4.0
-"""The rate of the second class takes so many values between its two estimates and so many standard errors beyond."""
+_STEPS_OF_RATE, _OUTSIDE = 24, 1e-4
+"""The rate of the second class takes so many values in its confidence set, and is outside with this probability."""
 
 
 def ratio_p_values(hits: Any, n_own: float, false: Any, n_others: float, ratio: float) -> _Floats:
@@ -154,24 +154,25 @@ def ratio_p_values(hits: Any, n_own: float, false: Any, n_others: float, ratio: 
 
     Hits are of `n_own` samples, false positives of `n_others`. Where the rates are `ratio * f` and f, the binomial
     p-values of both counts are independent. They are combined as weighted normal scores (Stouffer), with the weights of
-    a score test. The result is maximised over a grid of f, between its two estimates and a little beyond.
+    a score test. The result is maximised over a grid of f in a confidence set of level `1 - _OUTSIDE`, and `_OUTSIDE`
+    is added: Berger and Boos, *P values maximized over a confidence set for the nuisance parameter*, JASA 89, 1994.
     """
-    hits, false = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (hits, false))
+    hits, false = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (hits, false)))
     if ratio <= 0:
         return np.zeros(hits.shape)
-    top = min(1.0, 1 / ratio)
-    both = np.stack([(hits + 0.5) / ((n_own + 1) * ratio), (false + 0.5) / (n_others + 1)])
-    errors = _BEYOND * np.sqrt(both / np.array([[n_own * ratio], [n_others]]))
-    low, high = (both - errors).min(axis=0).clip(1e-6 * top, top), (both + errors).max(axis=0).clip(1e-6 * top, top)
-    rates = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _STEPS_OF_RATE)
-    own = ratio * rates
+    low = rate_bound(n_own - hits, n_own, _OUTSIDE / 2) / ratio
+    high = np.minimum(1 - rate_bound(false, n_others, _OUTSIDE / 2), 1 / ratio)
+    p_values = np.full(hits.shape, _OUTSIDE)
+    some = np.flatnonzero(low <= high)
+    rates = low[some, None] + (high - low)[some, None] * np.linspace(0, 1, _STEPS_OF_RATE)
+    own = np.minimum(ratio * rates, 1.0)
     weights = np.sqrt(np.stack([own * (1 - own) / n_own, ratio**2 * rates * (1 - rates) / n_others]).clip(_LEAST_P))
     weights /= np.sqrt((weights**2).sum(axis=0))
-    few = rate_p_values((n_own - hits)[:, None], n_own, own)  # P(Bin(n_own, own) >= hits)
-    many = rate_p_values(false[:, None], n_others, 1 - rates)  # P(Bin(n_others, f) <= false)
+    few = rate_p_values((n_own - hits[some])[:, None], n_own, own)  # P(Bin(n_own, own) >= hits)
+    many = rate_p_values(false[some, None], n_others, 1 - rates)  # P(Bin(n_others, f) <= false)
     few, many = (ndtri(np.clip(p, _LEAST_P, 1 - _EPSILON)) for p in (few, many))
-    worst: _Floats = ndtr(np.max(weights[0] * few + weights[1] * many, axis=1))
-    return worst
+    p_values[some] += ndtr(np.max(weights[0] * few + weights[1] * many, axis=1))
+    return p_values.clip(None, 1.0)
 
 
 _AT_ONCE = 1024

@@ -137,8 +137,14 @@ class TestPrecisions:
         assert np.mean(ratio_p_values(rng.binomial(100, min(1, 8 * f), 500), 100, false[:500], 900, 4.0) <= 0.05) > 0.3
 
     def test_the_ratio_improves_with_hits_and_falls_with_false_positives(self):
-        p = ratio_p_values([30, 31, 30], 50, [10, 10, 11], 500, 5.0)
+        p = ratio_p_values([15, 16, 15], 50, [20, 20, 21], 500, 5.0)
         assert p[1] < p[0] < p[2]
+
+    @pytest.mark.parametrize("ratio", [0.1, 2 / 3, 1.0, 4.0])
+    def test_the_ratio_is_rejected_where_no_sample_is_a_false_positive(self, ratio):
+        """Also if half of the hits are missing: no rate of false positives makes both counts likely."""
+        p = ratio_p_values([100, 160, 300], 300, 0, 1200, ratio)
+        assert (p < 0.001).all()
 
     @pytest.mark.parametrize("n_cuts", [0, 5])
     def test_fewer_samples_than_the_first_start_certify_nothing(self, n_cuts):
