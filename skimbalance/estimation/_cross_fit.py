@@ -293,6 +293,9 @@ _GROUP_WIDTH = 1.2
 """The factor for grouped samples: draws of groups vary more, and the model adds less. Measured in
 `benchmarks/studies/groups.py`."""
 
+_ROUNDING = 1 << 14
+"""Gains are multiples of so many units in the last place: sums in another order differ by less."""
+
 _PARTS = (1.0, 0.75, 0.5, 0.25)
 """If offsets that are shrunk by the factor still lose one standard error, the largest of these parts that does not is
 taken."""
@@ -452,7 +455,8 @@ class ClassCrossFit(CrossFit):
         decisions = (bring(each, to=problem.scores) for each in (before, after))
         counts = (problem.truth.count(each, confusion=problem.needs_confusion) for each in decisions)
         lower, higher = map(problem.metric.objective_value, counts)
-        return 2 * (higher - lower)
+        unit = _ROUNDING * math.ulp(max(abs(lower), abs(higher)))
+        return 2 * unit * round((higher - lower) / unit)
 
     def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""

@@ -130,7 +130,7 @@ def test_a_weight_of_two_is_a_sample_twice(n_classes):
 @pytest.mark.parametrize("estimate", ESTIMATES)
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_order_of_classes_and_samples_has_no_influence(estimate, n_classes):
-    logits, y, costs, weights = draw(3, n_classes, n_samples=150, decimals=2)
+    logits, y, costs, weights = draw(3, n_classes, n_samples=150)
     tuner = OffsetTuner(Cost(), kind="logits", estimate=estimate)
     before = (
         tuner.fit(logits, y, sample_weight=weights, cost_matrix=costs).offsets_,
