@@ -293,7 +293,7 @@ _GROUP_WIDTH = 1.2
 """The factor for grouped samples: draws of groups vary more, and the model adds less. Measured in
 `benchmarks/studies/groups.py`."""
 
-_ROUNDING = 1 << 14
+_ROUNDING = 1 << 10
 """Gains are multiples of so many units in the last place: sums in another order differ by less."""
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
@@ -472,22 +472,14 @@ class ClassCrossFit(CrossFit):
         none, scaled = self.decisions(0.0), self.decisions()
         if np.array_equal(none, scaled):
             return 0.0
-        metric, implied = self.problem.metric, self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
-        gains = np.array(
-            [
-                (
-                    metric.objective_value(after) - metric.objective_value(before),
-                    metric.value(after) - metric.value(before),
-                )
-                for before, after in self._redrawn(none, scaled)
-            ]
-        )
-        gains = gains[np.isfinite(gains).all(axis=1)]
-        error = gains[:, 0].std() if len(gains) > 1 else 0.0
-        if error == 0:
+        metric, draws = self.problem.metric, list(self._redrawn(none, scaled))
+        gains = np.array([metric.objective_value(after) - metric.objective_value(before) for before, after in draws])
+        error = gains.std()
+        if not error > 0 or (gains >= 0).all():  # the factor is the same in all draws, or the metric is not defined
             return 0.0
-        factors = np.where(gains[:, 0] >= 0, 1.0, np.clip(1 + (gains[:, 0] + implied) / error, 0, 1))
-        return float(np.cov(factors, gains[:, 1])[0, 1])
+        implied = self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
+        factors = np.where(gains >= 0, 1.0, np.clip(1 + (gains + implied) / error, 0, 1))
+        return float(np.cov(factors, [metric.value(after) - metric.value(before) for before, after in draws])[0, 1])
 
     def score(
         self, decisions: Codes, *, level: float | None, optimism: float = 0.0
