@@ -236,6 +236,18 @@ class TestManyClasses:
         assert tuner.guarantees_[0].p_value <= 0.1
         assert tuner.guarantees_[1].joint_confidence == pytest.approx(0.8)
 
+    def test_a_budget_holds_on_all_samples_of_a_split(self):
+        kinds = set()
+        for seed in range(4):
+            scores, y = self.drawn(seed)
+            bounds = AtLeast("recall", 0.6, label=2, confidence=0.9), AtMost("predicted_share", 0.2, label=1)
+            tuner = fit(scores, y, "accuracy", *bounds, certify_on=0.3)
+            assert (tuner.predict(scores) == 1).mean() <= 0.2
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds
+            kinds.add(guarantee.kind)
+        assert "approximate" in kinds  # where the budget moved offsets
+
     def test_labels_one_by_one(self):
         scores, y = drawn(0, n_positive=40)
         pair, indicator = np.stack([scores, -scores], axis=1), np.stack([y, 1 - y], axis=1)
