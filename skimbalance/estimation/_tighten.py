@@ -338,9 +338,9 @@ def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, 
 def _cut_of(problem: Problem, required: BoundConstraint, offsets: npt.NDArray[Any]) -> tuple[SortedCuts, int]:
     """Return the cuts of the class that a bound is about, and which one the offsets (K,) make."""
     label = _label_of(problem, required)
-    cuts = SortedCuts.of_problem(problem, label, offsets)
-    other = offsets[1 - label] if problem.n_classes == 2 else 0.0
-    return cuts, cuts.place_of(float(other - offsets[label]))
+    cut = float((offsets[1 - label] if problem.n_classes == 2 else 0.0) - offsets[label])
+    cuts = SortedCuts.of_problem(problem, label, offsets, at=cut)
+    return cuts, cuts.place_of(cut)
 
 
 def _is_achievable(problem: Problem, spec: FitSpec) -> bool:

@@ -209,6 +209,20 @@ class TestInput:
         assert cut(fit(scores, y, "f1", RECALL)) == cut(fit(scores[order], y[order], "f1", RECALL))
 
 
+@pytest.mark.parametrize("bound", [RECALL, AtLeast("precision", 0.3, confidence=0.95)])
+def test_a_few_extreme_scores_do_not_merge_the_cuts_of_single_precision(bound):
+    rng = np.random.default_rng(0)
+    y = (rng.random(100_000) < 0.05).astype(int)
+    scores = 2.0 * y - 3 + rng.normal(size=y.size)
+    scores[np.flatnonzero(y == 0)[:5]] = -87  # the logarithm of the smallest number in single precision
+    single, double = (fit(scores.astype(dtype), y, "f1", bound) for dtype in (np.float32, np.float64))
+    assert single.in_sample_score_ == pytest.approx(double.in_sample_score_, abs=2e-4)
+    (guarantee,) = single.guarantees_
+    decisions = single.predict(scores.astype(np.float32))
+    wrong = (y == 1) & (decisions == 0) if bound is RECALL else (y == 0) & (decisions == 1)
+    assert guarantee.errors == wrong.sum()
+
+
 class TestManyClasses:
     def drawn(self, seed, n=900):
         rng = np.random.default_rng(seed)
