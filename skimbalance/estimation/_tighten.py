@@ -85,6 +85,9 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
         within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
         spec = replace(spec, constraints=[spec.constraints[j] for j in left])
         if not _is_achievable(within, spec):
+            shares = tuple(required for required in within.requirements if required.metric.ignores_truth)
+            if not _is_achievable(replace(within, requirements=shares), spec):
+                within = problem  # bounds on predicted shares have priority over the limits
             return Tightened(within, problem.requirements, certified=certified, tightened=False)
     if not any(spec.confidences):
         return Tightened(within, problem.requirements, certified=certified)
