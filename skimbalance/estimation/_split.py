@@ -104,6 +104,13 @@ def _parts(problem: Problem, share: float, *, seed: int) -> tuple[Problem, Probl
     else:
         groups = np.unique(problem.groups)
         held = np.isin(problem.groups, shuffled(groups)[: round(share * groups.size)])
+    n_fitted = np.count_nonzero(~held) if problem.groups is None else len(np.unique(problem.groups[~held]))
+    if not held.any() or n_fitted < 2 or len(np.unique(codes[~held])) < 2:
+        what = "samples" if problem.groups is None else "groups"
+        raise ValueError(
+            f"certify_on={share:g} must leave two {what} and two classes to fit on, and one to test on; got "
+            f"{n_fitted} {what} to fit on and {np.count_nonzero(held)} samples to test on. Use certify_on=None"
+        )
 
     def part(mask: npt.NDArray[np.bool_]) -> Problem:
         return problem.take(bring(np.flatnonzero(mask), to=problem.scores, dtype=namespace(problem.scores).int64))

@@ -262,6 +262,13 @@ class TestManyClasses:
             kinds.add(guarantee.kind)
         assert "approximate" in kinds  # where the budget moved offsets
 
+    @pytest.mark.parametrize(("share", "n_groups"), [(0.999, None), (1e-4, None), (0.3, 2)])
+    def test_a_split_without_samples_on_one_side(self, share, n_groups):
+        scores, y = self.drawn(0, n=300)
+        groups = None if n_groups is None else np.arange(300) % n_groups
+        with pytest.raises(ValueError, match=f"certify_on={share:g} must leave two "):
+            fit(scores, y, "accuracy", AtLeast("recall", 0.6, label=1, confidence=0.9), certify_on=share, groups=groups)
+
     def test_labels_one_by_one(self):
         scores, y = drawn(0, n_positive=40)
         pair, indicator = np.stack([scores, -scores], axis=1), np.stack([y, 1 - y], axis=1)
