@@ -108,7 +108,7 @@ def _parts(problem: Problem, share: float, *, seed: int) -> tuple[Problem, Probl
     if not held.any() or n_fitted < 2 or len(np.unique(codes[~held])) < 2:
         what = "samples" if problem.groups is None else "groups"
         raise ValueError(
-            f"certify_on={share:g} must leave two {what} and two classes to fit on, and one to test on; got "
+            f"certify_on={share:g} must leave two {what} of different classes to fit on, and one to test on; got "
             f"{n_fitted} {what} to fit on and {np.count_nonzero(held)} samples to test on. Use certify_on=None"
         )
 
