@@ -209,6 +209,14 @@ class TestInput:
         assert cut(fit(scores, y, "f1", RECALL)) == cut(fit(scores[order], y[order], "f1", RECALL))
 
 
+def test_fewer_samples_than_any_test_of_a_precision_starts_with():
+    scores, y = np.arange(8.0) - 3, np.repeat([0, 1], 4)
+    with pytest.warns(UnreachableGoalWarning):
+        tuner = fit(scores, y, "f1", AtLeast("precision", 0.3, confidence=0.8))
+    (guarantee,) = tuner.guarantees_
+    assert not guarantee.holds
+
+
 @pytest.mark.parametrize("bound", [RECALL, AtLeast("precision", 0.3, confidence=0.95)])
 def test_a_few_extreme_scores_do_not_merge_the_cuts_of_single_precision(bound):
     rng = np.random.default_rng(0)
