@@ -288,8 +288,9 @@ def _solved(
 ) -> tuple[float, GoalResult]:
     """Return the least probability for a goal, and what it achieves; without `rejects` the goal is only checked."""
     needed = None if goal.delta is None else samples_needed(goal.value, goal.delta)
-    if not members.any():  # nothing is decided, and nothing is wrong
-        return 0.0, GoalResult(goal, 0.0, 0.0, goal.metric != "coverage", needed)
+    if not members.any():  # nothing is decided, and nothing is wrong or certified
+        is_rate, is_sure = goal.metric != "coverage", goal.delta is not None
+        return np.inf if is_rate and is_sure else 0.0, GoalResult(goal, 0.0, 0.0, is_rate and not is_sure, needed)
     cuts = samples.cuts(members)
     allowed = cuts.allowed(goal, n_classes=n_classes)
     places = np.flatnonzero(allowed) if rejects else np.flatnonzero(allowed[-1:]) + len(allowed) - 1

@@ -70,6 +70,17 @@ def test_a_precision_is_not_claimed_where_another_goal_leaves_too_few_decisions(
     assert (both.predict(scores) == 1).sum() == 20
 
 
+def test_a_precision_of_a_class_that_is_never_predicted_is_not_claimed():
+    scores, y = np.linspace(-4, -2, 200), np.repeat([0, 1, 0], [100, 4, 96])
+    tuner = OffsetTuner("accuracy", constraints=[AtLeast("precision", 0.3, label=1, confidence=0.8)], **QUICK)
+    tuner.set_params(reject_label=-1)
+    with pytest.warns(UnreachableGoalWarning, match="without rejection no sample is decided so"):
+        tuner.fit(scores, y)
+    (stated,) = tuner.guarantees_
+    assert (stated.holds, stated.n, stated.p_value) == (False, 0, 1)
+    assert tuner.predict(np.array([9.0]))[0] == -1
+
+
 class TestGoals:
     @settings(max_examples=25, deadline=None)
     @given(
