@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring, bring_like, largest_magnitude, namespace, to_numpy
+from skimbalance._core.array_api import bring, bring_like, namespace, to_numpy
 from skimbalance._core.typing import Label
 from skimbalance.estimation._guarantees import (
     STARTS,
@@ -39,6 +39,9 @@ GuaranteeKind = Literal["exact", "sequential", "approximate"]
 _Floats = npt.NDArray[np.float64]
 
 _ROUNDING = 1e-9
+
+_DISTANCE = 32
+"""Cuts are apart by at least this many times the rounding of their scores."""
 
 _LIKELY = 256
 """The best bound of a precision is sought among so many cuts, those with the best bounds by a normal approximation."""
@@ -69,14 +72,16 @@ class SortedCuts:
         *,
         weights: _Floats | None = None,
         groups: npt.NDArray[np.int64] | None = None,
-        rounding: float = 0.0,
+        rounding: _Floats | None = None,
+        at: float | None = None,
     ) -> Self:
-        """Sort the samples; margins that differ by no more than `rounding` are equal."""
+        """Sort the samples; margins that differ by no more than their `rounding` (n,) are equal, except around `at`."""
         order = np.argsort(margins, kind="stable")
         ordered = margins[order]
-        opens = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > rounding)
-        if opens.size == 0 or opens[0] != 0:  # minus infinity
-            opens = np.concatenate([[0], opens])
+        apart = np.diff(ordered) > (0.0 if rounding is None else np.maximum(rounding[order[1:]], rounding[order[:-1]]))
+        if at is not None:
+            apart |= (ordered[:-1] < at) & (ordered[1:] >= at)
+        opens = np.flatnonzero(np.concatenate([[True], apart]))
         return cls(
             ordered[opens],
             np.append(opens, len(ordered)),
@@ -86,20 +91,23 @@ class SortedCuts:
         )
 
     @classmethod
-    def of_problem(cls, problem: Problem, label: int, offsets: _Floats | None = None) -> Self:
-        """Return the cuts of class `label`, with the other offsets as in `offsets` (K,), or zero."""
+    def of_problem(
+        cls, problem: Problem, label: int, offsets: _Floats | None = None, *, at: float | None = None
+    ) -> Self:
+        """Return the cuts of class `label`, one of them `at`, with the other offsets as in `offsets` (K,), or zero."""
         xp = namespace(problem.scores)
         truth = cast(HardTruth, problem.truth)
         rest = np.delete(np.arange(problem.n_classes), label)
         others = xp.take(problem.scores, bring(rest, to=problem.scores, dtype=xp.int64), axis=1)
         if problem.n_classes > 2 and offsets is not None:
             others = others + bring_like(offsets[rest], others)
-        margins = to_numpy(problem.scores[:, label] - xp.max(others, axis=1)).astype(np.float64)
+        mine, other = problem.scores[:, label], xp.max(others, axis=1)
+        margins = to_numpy(mine - other).astype(np.float64)
         # Limits keep a quarter of a distance on either side, and a cut needs a distance of its own.
-        rounding = 64 * float(xp.finfo(problem.scores.dtype).eps) * largest_magnitude(problem.scores)
+        rounding = _DISTANCE * float(xp.finfo(mine.dtype).eps) * to_numpy(xp.abs(mine) + xp.abs(other))
         weights = None if truth.weights is None else to_numpy(truth.weights).astype(np.float64)
         own = to_numpy(truth.codes) == label
-        return cls.of(margins, own, weights=weights, groups=problem.groups, rounding=rounding)
+        return cls.of(margins, own, weights=weights, groups=problem.groups, rounding=rounding, at=at)
 
     @property
     def n_cuts(self) -> int:

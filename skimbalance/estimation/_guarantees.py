@@ -192,6 +192,8 @@ def certified_cuts(
     n_cuts = len(sizes)
     certified = np.zeros(n_cuts, dtype=np.bool_)
     possible = [start for start in starts if n_cuts and start <= sizes[-1]]
+    if not possible:
+        return certified
     begins = [int(np.searchsorted(sizes, start)) for start in possible]
     level = 0.0
     for begin, end in pairwise([*begins, n_cuts]):

@@ -7,7 +7,7 @@ ones. The tests are those of Geifman and El-Yaniv, *Selective classification for
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class GoalResult:
     """What decided samples achieve: `counted` of `n_samples`, those without rejection where no threshold satisfies it.
 
     `samples_needed` is the least number of samples with which the goal can be certified, `best_bound` the highest value
-    that some threshold achieves with this confidence.
+    that some threshold achieves with this confidence. `is_last` is whether it was tested again after all other goals.
     """
 
     goal: RejectGoal
@@ -73,6 +73,7 @@ class GoalResult:
     is_satisfied: bool
     samples_needed: int | None = None
     best_bound: float = 0.0
+    is_last: bool = False
 
     def guarantee(self, *, label: Label, kind: GuaranteeKind, joint_confidence: float) -> Guarantee:
         """Return what can be stated about a goal with a confidence."""
@@ -256,7 +257,7 @@ def fit_rejection(
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)
     probabilities = _probabilities(calibration, problem.scores, decisions)
     samples = _Samples(probabilities, codes, codes == to_numpy(problem.truth.likeliest), weights, problem.groups)
-    thresholds, results = np.zeros(problem.n_classes), []
+    thresholds, results, kept = np.zeros(problem.n_classes), [], []
     only_coverage = all(goal.metric == "coverage" for goal in goals)
     for goal in sorted(goals, key=lambda goal: _ORDER.index(goal.metric)):
         about = slice(None) if goal.label is None else slice(goal.label, goal.label + 1)
@@ -265,7 +266,13 @@ def fit_rejection(
         threshold, result = _solved(samples, members, goal, n_classes=problem.n_classes, rejects=rejects)
         thresholds[about] = np.maximum(thresholds[about], threshold)
         results.append(result)
+        kept.append(members & (probabilities >= thresholds[codes]))
     decided = probabilities >= thresholds[codes]
+    for number, (result, before) in enumerate(zip(results, kept, strict=True)):
+        if result.is_satisfied and result.goal.metric != "coverage" and (before & ~decided).any():
+            # A later goal rejects more of the decisions that were tested.
+            last = _solved(samples, before & decided, result.goal, n_classes=problem.n_classes, rejects=False)[1]
+            results[number] = replace(last, best_bound=result.best_bound, is_last=True)
     mass = np.ones(len(codes)) if weights is None else weights
 
     def sums(which: _Flags) -> _Floats:
@@ -281,8 +288,9 @@ def _solved(
 ) -> tuple[float, GoalResult]:
     """Return the least probability for a goal, and what it achieves; without `rejects` the goal is only checked."""
     needed = None if goal.delta is None else samples_needed(goal.value, goal.delta)
-    if not members.any():  # nothing is decided, and nothing is wrong
-        return 0.0, GoalResult(goal, 0.0, 0.0, goal.metric != "coverage", needed)
+    if not members.any():  # nothing is decided, and nothing is wrong or certified
+        is_rate, is_sure = goal.metric != "coverage", goal.delta is not None
+        return np.inf if is_rate and is_sure else 0.0, GoalResult(goal, 0.0, 0.0, is_rate and not is_sure, needed)
     cuts = samples.cuts(members)
     allowed = cuts.allowed(goal, n_classes=n_classes)
     places = np.flatnonzero(allowed) if rejects else np.flatnonzero(allowed[-1:]) + len(allowed) - 1

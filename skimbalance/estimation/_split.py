@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
-from skimbalance._core.decision import decide
 from skimbalance._core.typing import Array
 from skimbalance.estimation._tighten import cut_tests, guarantees_of, required_rates
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import HardTruth
-from skimbalance.solvers import Fit, Problem, Solution, ascend, fit_present_classes, solve
+from skimbalance.solvers import Fit, Problem, Solution, ascend, fit_present_classes, satisfy_shares, solve
 
 __all__ = ["can_split", "estimate_by_split", "nearest"]
 
@@ -38,17 +37,22 @@ def can_split(problem: Problem, spec: FitSpec) -> bool:
 def estimate_by_split(problem: Problem, spec: FitSpec, fit: Fit, estimate: Estimator) -> CrossFitResult:
     """Fit a path of offsets on a part of the samples by `fit`, and return the last that the rest certifies.
 
-    `estimate` cross-fits the part.
+    `estimate` cross-fits the part. Bounds on predicted shares hold on all samples.
     """
     fitted, rest = _parts(problem, cast(float, spec.certify_on), seed=spec.seed)
-    last, chosen, certified = None, fitted, False
+    last, chosen, certified, moved = None, fitted, False, False
     for raised in _path(fitted, required_rates(rest, cut_tests(rest, spec.constraints, fixed=True))):
         solution = fit_present_classes(raised, fit)
         if raised.missed(solution.counts) > 0:
             solution = fit_present_classes(raised, partial(nearest, to=solution.offsets))
         if raised.missed(solution.counts) > 0 and raised.requirements != fitted.requirements:
             continue  # the path starts with offsets that satisfy the raised bounds
+        start = problem.solved(solution.offsets, n_iter=solution.n_iter)
+        solution = satisfy_shares(problem, start)
+        moved = moved or solution is not start
         stated = guarantees_of(rest, spec, to_numpy(solution.offsets).astype(np.float64), fixed=True)
+        if moved:  # the scores of the other part then have an influence on the path
+            stated = tuple(replace(each, kind="approximate") for each in stated)
         holds = all(each.holds for each in stated)
         if last is None or holds:
             last, chosen, certified = (solution, stated), raised, holds
@@ -61,7 +65,7 @@ def estimate_by_split(problem: Problem, spec: FitSpec, fit: Fit, estimate: Estim
         estimate(chosen, plain),
         offsets=solution.offsets,
         n_iter=solution.n_iter,
-        counts=problem.count(decide(problem.scores, solution.offsets)),
+        counts=solution.counts,
         required=problem.requirements,
         achievable_with_confidence=certified,
         guarantees=stated,
@@ -100,6 +104,13 @@ def _parts(problem: Problem, share: float, *, seed: int) -> tuple[Problem, Probl
     else:
         groups = np.unique(problem.groups)
         held = np.isin(problem.groups, shuffled(groups)[: round(share * groups.size)])
+    n_fitted = np.count_nonzero(~held) if problem.groups is None else len(np.unique(problem.groups[~held]))
+    if not held.any() or n_fitted < 2 or len(np.unique(codes[~held])) < 2:
+        what = "samples" if problem.groups is None else "groups"
+        raise ValueError(
+            f"certify_on={share:g} must leave two {what} of different classes to fit on, and one to test on; got "
+            f"{n_fitted} {what} to fit on and {np.count_nonzero(held)} samples to test on. Use certify_on=None"
+        )
 
     def part(mask: npt.NDArray[np.bool_]) -> Problem:
         return problem.take(bring(np.flatnonzero(mask), to=problem.scores, dtype=namespace(problem.scores).int64))

@@ -85,6 +85,9 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
         within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
         spec = replace(spec, constraints=[spec.constraints[j] for j in left])
         if not _is_achievable(within, spec):
+            shares = tuple(required for required in within.requirements if required.metric.ignores_truth)
+            if not _is_achievable(replace(within, requirements=shares), spec):
+                within = problem  # bounds on predicted shares have priority over the limits
             return Tightened(within, problem.requirements, certified=certified, tightened=False)
     if not any(spec.confidences):
         return Tightened(within, problem.requirements, certified=certified)
@@ -223,13 +226,13 @@ def guarantees_of(
     tests = cut_tests(problem, spec.constraints, fixed=fixed)
     levels = [sum(test.delta for test in each) for each in tests.values()]
     joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
-    found, cuts_of = [], cache(partial(SortedCuts.of_problem, problem, offsets=offsets))
+    found, cuts_of = [], cache(partial(_cuts_at, problem, offsets=offsets))
     for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
         if constraint.confidence is None:
             continue
         if j in tests:
-            cuts = cuts_of(_label_of(problem, required))
-            stated = _tested(problem, cuts, constraint, required, tests[j], offsets, fixed=fixed)
+            cuts, place = cuts_of(_label_of(problem, required))
+            stated = _tested(problem, cuts, place, constraint, required, tests[j], fixed=fixed)
             found.append(replace(stated, joint_confidence=joint))
         else:
             found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
@@ -239,15 +242,14 @@ def guarantees_of(
 def _tested(
     problem: Problem,
     cuts: SortedCuts,
+    place: int,
     constraint: Constraint,
     required: BoundConstraint,
     tests: tuple[CutTest, ...],
-    offsets: npt.NDArray[Any],
     *,
     fixed: bool,
 ) -> Guarantee:
-    """Return what the tests of one bound state; the joint confidence is its own."""
-    place = _place_of(problem, cuts, required, offsets)
+    """Return what the tests of one bound state at one cut; the joint confidence is its own."""
     weakest = max(tests, key=lambda test: test.p_value(cuts, place))
     n, errors, bound = weakest.at(cuts, place)
     needed, best = weakest.needed(cuts)
@@ -335,16 +337,16 @@ def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, 
     """Return by how much a bound with a test must be raised or lowered on these samples."""
     (test,) = tests  # of multiclass problems
     offsets = to_numpy(solution.offsets).astype(np.float64)
-    cuts = SortedCuts.of_problem(problem, _label_of(problem, required), offsets)
-    more = test.required(cuts, _place_of(problem, cuts, required, offsets)) - test.rate
+    cuts, place = _cuts_at(problem, _label_of(problem, required), offsets)
+    more = test.required(cuts, place) - test.rate
     return np.array([more, 0.0]) if np.isfinite(required.low) else np.array([0.0, more])
 
 
-def _place_of(problem: Problem, cuts: SortedCuts, required: BoundConstraint, offsets: npt.NDArray[Any]) -> int:
-    """Return which of the cuts of the class that a bound is about the offsets (K,) make."""
-    label = _label_of(problem, required)
-    other = offsets[1 - label] if problem.n_classes == 2 else 0.0
-    return cuts.place_of(float(other - offsets[label]))
+def _cuts_at(problem: Problem, label: int, offsets: npt.NDArray[Any]) -> tuple[SortedCuts, int]:
+    """Return the cuts of a class, and which of them the offsets (K,) make."""
+    cut = float((offsets[1 - label] if problem.n_classes == 2 else 0.0) - offsets[label])
+    cuts = SortedCuts.of_problem(problem, label, offsets, at=cut)
+    return cuts, cuts.place_of(cut)
 
 
 def _is_achievable(problem: Problem, spec: FitSpec) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skimbalance._core.array_api import is_dask, without_copy
+from skimbalance._core.array_api import is_dask
 from skimbalance._core.decision import log_scores
 from skimbalance._core.decision_rule import DecisionRule, named, rule_of
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
@@ -131,7 +131,7 @@ class TunedDecisions:
         checked = rule.check(scores, self.classes_)
         sizes = {"n_samples": int(checked.shape[0]), "n_classes": len(self.classes_)}
         costs, _ = check_cost_matrix(cost_matrix, **sizes, like=checked)
-        decisions = self._cost_rule.decide(log_scores(without_copy(checked), kind=self.kind), costs)
+        decisions = self._cost_rule.decide(log_scores(checked, kind=self.kind), costs)
         return named(decisions, self.classes_)
 
     def _lazily(self, method: str, scores: Array, *, columns: int | None, dtype: npt.DTypeLike) -> Array:

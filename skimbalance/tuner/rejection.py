@@ -144,7 +144,7 @@ def _unsatisfied(found: GoalResult) -> str:
     """Return which constraint no rejection satisfies."""
     goal = found.goal
     sure = "" if goal.constraint.confidence is None else f" with confidence {goal.constraint.confidence:g}"
-    if goal.metric == "coverage":
+    if goal.metric == "coverage" or found.is_last:
         return f"The constraint {goal.constraint}{sure} is not satisfied beside the others: {_achieved(found)}."
     needs = "" if found.samples_needed is None else f" It needs at least {found.samples_needed} without an error."
     which = "All decisions" if goal.label is None else "All decisions for its class"

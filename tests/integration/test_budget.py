@@ -50,6 +50,34 @@ def test_binary(estimate, objective, weighted):
         assert share(tuner.fit(proba, y, sample_weight=weights), proba, "b", weights) >= 0.5 - 1e-12
 
 
+def least_share(proba, y, recall):
+    """The least share of predicted samples with which a recall is satisfied on these samples."""
+    return np.mean(proba >= np.sort(proba[y])[int((1 - recall) * y.sum())])
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES)
+def test_a_budget_has_priority_over_a_confidence(estimate):
+    proba, y, _ = drawn(0)
+    most = least_share(proba[:, 1], y == "b", 0.7)
+    budget, recall = AtMost("predicted_share", most, label="b"), AtLeast("recall", 0.7, label="b", confidence=0.95)
+    tuner = OffsetTuner("f1", constraints=[recall, budget], estimate=estimate, confidence_level=None).fit(proba, y)
+    assert most / 2 < share(tuner, proba, "b") <= most + 1e-12
+    assert not tuner.guarantees_[0].holds
+
+
+@pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
+def test_a_budget_of_each_label_has_priority_over_a_confidence(objective):
+    rng = np.random.default_rng(0)
+    y = rng.random((300, 3)) < [0.2, 0.3, 0.4]
+    proba = 1 / (1 + np.exp(-(rng.normal(size=(300, 3)) + 2 * y - 1.5)))
+    most = [least_share(proba[:, j], y[:, j], 0.7) for j in range(3)]
+    budgets = [AtMost("predicted_share", each, label=j) for j, each in enumerate(most)]
+    bounds = [AtLeast("recall", 0.7, confidence=0.95), *budgets]
+    tuner = OffsetTuner(objective, constraints=bounds, confidence_level=None, n_bootstraps=2).fit(proba, y)
+    assert (tuner.predict(proba).mean(axis=0) <= np.array(most) + 1e-12).all()
+    assert not any(guarantee.holds for guarantee in tuner.guarantees_)
+
+
 @pytest.mark.parametrize("estimate", ESTIMATES)
 def test_float32_and_many_samples(estimate):
     proba, y, _ = drawn(0, n_samples=30_000)

@@ -231,6 +231,16 @@ def test_any_array_library(xp, estimate):
     np.testing.assert_allclose(to_numpy(there.offsets_), here.offsets_, atol=1e-6)
 
 
+def test_predictions_with_costs_are_in_the_library_of_the_scores(xp):
+    logits, y, costs, _ = draw(7, 3)
+    options = {"kind": "logits", "estimate": "empirical", "confidence_level": None}
+    here = OffsetTuner(Cost(), **options).fit(logits, y, cost_matrix=costs).predict(logits, cost_matrix=costs)
+    given, each = xp.asarray(logits), xp.asarray(costs)
+    there = OffsetTuner(Cost(), **options).fit(given, y, cost_matrix=each).predict(given, cost_matrix=each)
+    assert type(there) is type(given)
+    np.testing.assert_array_equal(to_numpy(there), here)
+
+
 def test_a_class_without_samples():
     logits, y, costs, _ = draw(8, 4, n_samples=100)
     kept = y != 2

@@ -251,6 +251,28 @@ class TestInput:
         assert cut(fit(scores, y, "f1", RECALL)) == cut(fit(scores[order], y[order], "f1", RECALL))
 
 
+def test_fewer_samples_than_any_test_of_a_precision_starts_with():
+    scores, y = np.arange(8.0) - 3, np.repeat([0, 1], 4)
+    with pytest.warns(UnreachableGoalWarning):
+        tuner = fit(scores, y, "f1", AtLeast("precision", 0.3, confidence=0.8))
+    (guarantee,) = tuner.guarantees_
+    assert not guarantee.holds
+
+
+@pytest.mark.parametrize("bound", [RECALL, AtLeast("precision", 0.3, confidence=0.95)])
+def test_a_few_extreme_scores_do_not_merge_the_cuts_of_single_precision(bound):
+    rng = np.random.default_rng(0)
+    y = (rng.random(100_000) < 0.05).astype(int)
+    scores = 2.0 * y - 3 + rng.normal(size=y.size)
+    scores[np.flatnonzero(y == 0)[:5]] = -87  # the logarithm of the smallest number in single precision
+    single, double = (fit(scores.astype(dtype), y, "f1", bound) for dtype in (np.float32, np.float64))
+    assert single.in_sample_score_ == pytest.approx(double.in_sample_score_, abs=2e-4)
+    (guarantee,) = single.guarantees_
+    decisions = single.predict(scores.astype(np.float32))
+    wrong = (y == 1) & (decisions == 0) if bound is RECALL else (y == 0) & (decisions == 1)
+    assert guarantee.errors == wrong.sum()
+
+
 class TestManyClasses:
     def drawn(self, seed, n=900):
         rng = np.random.default_rng(seed)
@@ -277,6 +299,25 @@ class TestManyClasses:
         assert tuner.guarantees_[0].n == round(0.3 * (y == 2).sum())
         assert tuner.guarantees_[0].p_value <= 0.1
         assert tuner.guarantees_[1].joint_confidence == pytest.approx(0.8)
+
+    def test_a_budget_holds_on_all_samples_of_a_split(self):
+        kinds = set()
+        for seed in range(4):
+            scores, y = self.drawn(seed)
+            bounds = AtLeast("recall", 0.6, label=2, confidence=0.9), AtMost("predicted_share", 0.2, label=1)
+            tuner = fit(scores, y, "accuracy", *bounds, certify_on=0.3)
+            assert (tuner.predict(scores) == 1).mean() <= 0.2
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds
+            kinds.add(guarantee.kind)
+        assert "approximate" in kinds  # where the budget moved offsets
+
+    @pytest.mark.parametrize(("share", "n_groups"), [(0.999, None), (1e-4, None), (0.3, 2)])
+    def test_a_split_without_samples_on_one_side(self, share, n_groups):
+        scores, y = self.drawn(0, n=300)
+        groups = None if n_groups is None else np.arange(300) % n_groups
+        with pytest.raises(ValueError, match=f"certify_on={share:g} must leave two "):
+            fit(scores, y, "accuracy", AtLeast("recall", 0.6, label=1, confidence=0.9), certify_on=share, groups=groups)
 
     def test_labels_one_by_one(self):
         scores, y = drawn(0, n_positive=40)

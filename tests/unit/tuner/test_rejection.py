@@ -43,6 +43,44 @@ def best_by_hand(probabilities, correct, allowed, *, fewest=False):
     return min(good, key=np.sum) if fewest else max(good, key=np.sum, default=np.zeros(len(correct), bool))
 
 
+@pytest.mark.parametrize("confidence", [None, 0.9])
+def test_a_precision_is_stated_for_the_decisions_that_a_goal_of_accuracy_leaves(confidence):
+    precision = AtLeast("precision", 0.5, label=1, confidence=confidence)
+    tuner, scores, y = fitted(precision, AtLeast("accuracy", 0.85, confidence=0.9), distance=1.0)
+    predicted = tuner.predict(scores)
+    n_samples, n_correct = (predicted == 1).sum(), ((predicted == 1) & (y == 1)).sum()
+    assert 0 < n_samples < (OffsetTuner("accuracy", **QUICK).fit(scores, y).predict(scores) == 1).sum()
+    assert f"Constraint {precision}: {n_correct} of {n_samples} decided samples are correct" in " ".join(tuner.notes_)
+    if confidence is not None:
+        stated = tuner.guarantees_[0]
+        assert (stated.holds, stated.n, stated.errors) == (True, n_samples, n_samples - n_correct)
+
+
+def test_a_precision_is_not_claimed_where_another_goal_leaves_too_few_decisions():
+    scores, y = np.repeat([-4.0, 0.7, 3.0], [500, 200, 20]), np.repeat([0, 1], [500, 220])
+    y[500:506] = 0
+    precision = AtLeast("precision", 0.9, label=1, confidence=0.95)
+    alone = OffsetTuner("accuracy", constraints=[precision], reject_label=-1, **QUICK).fit(scores, y)
+    assert alone.guarantees_[0].holds
+    both = alone.set_params(constraints=[precision, AtLeast("accuracy", 1.0)])
+    with pytest.warns(UnreachableGoalWarning, match="confidence 0.95 is not satisfied beside the others: 20 of 20"):
+        both.fit(scores, y)
+    (stated,) = both.guarantees_
+    assert (stated.holds, stated.n, stated.errors) == (False, 20, 0)
+    assert (both.predict(scores) == 1).sum() == 20
+
+
+def test_a_precision_of_a_class_that_is_never_predicted_is_not_claimed():
+    scores, y = np.linspace(-4, -2, 200), np.repeat([0, 1, 0], [100, 4, 96])
+    tuner = OffsetTuner("accuracy", constraints=[AtLeast("precision", 0.3, label=1, confidence=0.8)], **QUICK)
+    tuner.set_params(reject_label=-1)
+    with pytest.warns(UnreachableGoalWarning, match="without rejection no sample is decided so"):
+        tuner.fit(scores, y)
+    (stated,) = tuner.guarantees_
+    assert (stated.holds, stated.n, stated.p_value) == (False, 0, 1)
+    assert tuner.predict(np.array([9.0]))[0] == -1
+
+
 class TestGoals:
     @settings(max_examples=25, deadline=None)
     @given(
