@@ -469,6 +469,7 @@ class ClassCrossFit(CrossFit):
         if np.array_equal(none, scaled):
             return 0.0
         metric, implied = self.problem.metric, self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
+        implied = round(implied, 12)  # libraries sum in different orders
         gains = np.array(
             [
                 (
