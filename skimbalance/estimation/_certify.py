@@ -189,7 +189,8 @@ class Guarantee:
     n : float
         The number of samples that the metric is a proportion of. Of weighted or grouped samples the effective number.
     errors : float
-        How many of them are wrong; not a number for other metrics.
+        How many of them violate a lower bound, such as false negatives for recall; for an upper bound, how many the
+        metric counts. Not a number for other metrics.
     p_value : float
         The probability of so few errors at these offsets if the constraint does not hold on unseen data.
     bound : float

@@ -59,7 +59,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         - metric: an object such as ``FBeta(2.0)`` or ``Cost(matrix)``; ``Cost()`` with the `cost_matrix` of
           :meth:`fit` for costs that differ between samples.
         - :class:`~skimbalance.goals.ImbalanceState`: the mean predicted distribution. It determines every offset, so
-          that `constraints`, `pos_label`, `estimate` and `solver` have no effect.
+          that `pos_label`, `estimate` and `solver` have no effect, and `constraints` raise an error.
         - scorer from :func:`~sklearn.metrics.make_scorer`, or function ``f(y_true, y_pred)`` or
           ``f(y_true, y_pred, *, sample_weight)`` to be maximised: a black-box metric. It gets one sample for each pair
           of true and predicted label that occurs, with their total weight.
