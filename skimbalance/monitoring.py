@@ -238,7 +238,7 @@ def _resolved(constraint: Constraint, fitted: Any, labels: npt.NDArray[Any]) -> 
     """Return the column of the label of a multilabel constraint, None otherwise, and the bound on the metric."""
     metric = get_metric(constraint.metric, argument="metric")
     if not metric.has_outcomes:
-        names = ", ".join(repr(name) for name, each in METRICS.items() if each.has_outcomes)
+        names = ", ".join(map(repr, [*(name for name, each in METRICS.items() if each.has_outcomes), "coverage"]))
         raise ValueError(f"a constraint on {metric.name!r} cannot be monitored, only one on {names}")
     if not getattr(fitted, "multilabel_", False):
         return None, bounds_of((constraint,), labels, getattr(fitted, "pos_label_", None))[0]

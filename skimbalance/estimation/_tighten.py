@@ -325,7 +325,9 @@ def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Pr
         if _tightened(problem, lost).missed(solution.counts) == 0:
             held.append(needed)
         # The nearer to one a rate, the less it varies: undamped, this would oscillate.
-        needed = np.where(steady, lost, (needed + lost) / 2)
+        before, needed = needed, np.where(steady, lost, (needed + lost) / 2)
+        if np.array_equal(before, needed):
+            break
     tightened = _tightened(problem, needed)
     if _is_achievable(tightened, spec):
         return tightened, True

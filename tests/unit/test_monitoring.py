@@ -199,7 +199,7 @@ class TestInterval:
 
 class TestErrors:
     def test_a_metric_that_is_no_proportion(self):
-        with pytest.raises(ValueError, match="'accuracy', 'precision', 'recall', 'false_positive_rate'"):
+        with pytest.raises(ValueError, match="'accuracy', 'precision', 'recall', 'false_positive_rate', 'coverage'"):
             ConstraintMonitor(Decided(), AtLeast("f1", 0.9))
         with pytest.raises(ValueError, match="cannot be monitored"):
             ConstraintMonitor(Decided(), AtLeast(FBeta(2.0), 0.9))
