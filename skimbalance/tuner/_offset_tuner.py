@@ -257,7 +257,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     >>> tuner.predict([0.1, 0.3])
     array(['no', 'yes'], dtype='<U3')
     >>> round(tuner.score_, 2), [round(bound, 2) for bound in tuner.score_interval_]
-    (0.67, [0.46, 0.82])
+    (0.68, [0.46, 0.82])
     """
 
     __metadata_request__fit: ClassVar[dict[str, Any]] = {

@@ -24,13 +24,10 @@ def expected_failures(estimator):
     """Return what cannot hold: copies of a sample are dealt out to folds one by one, a weighted sample stays in one.
 
     scikit-learn expects the same of its TunedThresholdClassifierCV. tests/classifier/test_weights.py tests weights with
-    folds that keep copies together. On the samples of the check logistic regression predicts alike all the same. The
-    others are the same for other folds, and with the robust estimate macro-F1 is shrunk by what the folds show.
+    folds that keep copies together. On the samples of the check logistic regression predicts alike all the same.
     """
-    parameters = estimator.get_params()
-    shrinks = parameters.get("estimate") == "robust" and parameters["objective"] == "f1_macro"
-    depends_on_folds = isinstance(estimator, TunedOffsetClassifierCV) and (
-        shrinks or not isinstance(estimator.estimator, LogisticRegression)
+    depends_on_folds = isinstance(estimator, TunedOffsetClassifierCV) and not isinstance(
+        estimator.estimator, LogisticRegression
     )
     return dict.fromkeys(EQUIVALENCE, "copies of a sample are in several folds") if depends_on_folds else {}
 

@@ -32,8 +32,8 @@ def by_hand(setting, k, low, high):
     margins = np.delete(scores, k, axis=1).max(axis=1) - scores[:, k]
     offsets = np.zeros((len(cuts := between(margins)), setting.n_classes))
     offsets[:, k] = cuts
-    shares = [share_of(setting, each, k) for each in offsets]
-    now = share_of(setting, 0 * offsets[0], k)
+    now = share_of(setting, 0 * offsets[0], k)  # with ties no other offset may give this share
+    shares = [now, *(share_of(setting, each, k) for each in offsets)]
     return min((abs(share - now), share) for share in shares if low - 1e-12 <= share <= high + 1e-12)[1]
 
 
