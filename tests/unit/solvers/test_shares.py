@@ -53,7 +53,7 @@ def test_the_share_is_the_nearest_that_an_offset_gives(n_classes, weighted, dtyp
         assert share_of(setting, found.offsets, k) == pytest.approx(by_hand(setting, k, *bounds))
         assert setting.missed(found.counts) == 0
         assert found.n_iter == 3
-        assert float(found.offsets.sum()) == pytest.approx(0, abs=1e-6 * max(10, abs(found.offsets).max()))
+        assert float(found.offsets.sum()) == pytest.approx(0, abs=1e-6 * max(10, float(abs(found.offsets).max())))
         changed += bool(found.offsets.any())
     assert changed > 5
 
