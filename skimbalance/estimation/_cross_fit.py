@@ -143,7 +143,7 @@ def posterior_predictive(
     each_cost = None if costs is None else [costs[decided, np.arange(len(codes))] for decided in decisions]
     if each_cost is not None:
         distinct, number = np.unique(np.stack(each_cost), axis=1, return_inverse=True)
-        keys = keys * distinct.shape[1] + number
+        keys = keys * distinct.shape[1] + number.reshape(-1)  # NumPy 2.0 keeps an axis of length one
     kinds = merged(keys, weights, groups)
     merged_samples = _Decided(
         kinds,

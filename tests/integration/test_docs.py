@@ -18,7 +18,11 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 
-NEEDS = {"deep_nets.md": ["torch", "skorch"], "large_data.md": ["torch", "distributed"]}
+NEEDS = {
+    "deep_nets.md": ["torch", "skorch"],
+    "large_data.md": ["torch", "distributed"],
+    "rejection.md": ["matplotlib"],
+}
 """What the blocks of a page need besides."""
 
 LONG = {"choose_a_goal.md", "deep_nets.md", "large_data.md", "new_data.md"}
