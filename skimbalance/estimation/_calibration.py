@@ -360,10 +360,11 @@ def _fit(
         return penalty - likelihood, units * (ridge * parameters - gradient)
 
     bounds = Bounds(-_REACH / units, _REACH / units)
-    fits = [
-        minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
-        for start in starts or _starts(log_proba, n_parameters=len(ridge))
-    ]
+    with np.errstate(invalid="ignore"):  # a product of matrices in single precision may raise the flag without cause
+        fits = [
+            minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
+            for start in starts or _starts(log_proba, n_parameters=len(ridge))
+        ]
     blocks.clear()  # some versions of SciPy keep the loss in a cycle, until garbage is collected
     found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
     return found
