@@ -24,6 +24,7 @@ __all__ = [
     "EXACT",
     "GROUPS",
     "LEVEL",
+    "LOSS",
     "SAME",
     "SLACK",
     "WELL_POPULATED",
@@ -48,8 +49,8 @@ SAME = 1e-9
 LEVEL = 0.05
 """A difference is significant if its p-value, after Holm's correction, is smaller."""
 
-WELL_POPULATED = 20
-"""A problem is well populated if each class has so many tuning samples."""
+WELL_POPULATED, LOSS = 20, 0.02
+"""A problem is well populated if each class has so many tuning samples. Then a greater loss counts as lost."""
 
 UNTUNED, EXACT = "untuned", "empirical"
 
@@ -73,6 +74,7 @@ class Line:
     share_worse: float = math.nan
     worst: float = math.nan
     worst_well_populated: float = math.nan
+    share_lost: float = math.nan
     seconds: float = math.nan
     difference: float = math.nan
     wins: int = 0
@@ -213,14 +215,19 @@ def _states(cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _statistics(cells: Sequence[Cell], gain: Vector, populated: npt.NDArray[np.bool_]) -> dict[str, float]:
     """Return statistics of a method's scores and of its gains over the untuned decisions, where it ran."""
-    known = gain[~np.isnan(gain)]
     return {
         "mean": float(np.nanmean(_scores(cells))),
-        "share_worse": float((known < -SLACK).mean()) if len(known) else math.nan,
+        "share_worse": _share_below(gain, -SLACK),
         "worst": _least(gain),
         "worst_well_populated": _least(gain[populated]),
+        "share_lost": _share_below(gain[populated], -LOSS),
         "seconds": float(np.nanmedian(_seconds(cells))),
     }
+
+
+def _share_below(values: Vector, bound: float) -> float:
+    known = values[~np.isnan(values)]
+    return float((known < bound).mean()) if len(known) else math.nan
 
 
 def _least(values: Vector) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks.baselines import Baseline
 from benchmarks.leaderboard.problems import FAMILIES
-from benchmarks.leaderboard.summary import ALL, EXACT, GROUPS, LEVEL, SLACK, WELL_POPULATED, Line, Table
+from benchmarks.leaderboard.summary import ALL, EXACT, GROUPS, LEVEL, LOSS, SLACK, WELL_POPULATED, Line, Table
 from benchmarks.script import markdown
 
 __all__ = ["family_page", "page", "sentences"]
@@ -24,8 +24,8 @@ METRICS = {
 
 _INTRODUCTION = """
 Each method tunes its decisions on one sample and is scored on unseen data. Neither the classifier nor the method has
-used the test samples. All methods get the same probabilities. In binary problems class 1 is the minority class. Some
-test samples have other class priors than the tuning samples. They are weighted to the priors of the tuning samples.
+used the test samples. All methods get the same probabilities. In binary problems class 1 is the minority class. Test
+samples with other class priors than the tuning samples are weighted to the priors of the tuning samples.
 
 Problems form families by the origin of their scores:
 """
@@ -55,7 +55,7 @@ _ESTIMATES = f"""`score_` and `score_interval_` estimate the score on unseen dat
 - **bias**: mean of `score_` minus the test score. The untuned decisions need no estimate: their bias is the difference
   between their scores on the tuning samples and on the test samples. **width**: mean width of the interval.
 - **worst, well populated**: the largest loss against the untuned decisions where each class has at least
-  {WELL_POPULATED} tuning samples.
+  {WELL_POPULATED} tuning samples. **lost {LOSS:g}**: share of these problems with a greater loss.
 - **x {EXACT}**: time of a fit as a multiple of that of the in-sample optimum, median over the problems."""
 
 
@@ -280,6 +280,7 @@ def _estimates(tables: Sequence[Table]) -> str:
             f"{line.bias:+.4f}",
             _number(line.width, ".4f"),
             _number(line.worst_well_populated, "+.4f"),
+            _number(line.share_lost, ".1%"),
             _number(line.times_exact, ".1f"),
         ]
         for table in tables
@@ -288,5 +289,14 @@ def _estimates(tables: Sequence[Table]) -> str:
     ]
     if not rows:
         return ""
-    head = ["method", "problems and metric", "coverage", "bias", "width", "worst, well populated", f"x {EXACT}"]
+    head = [
+        "method",
+        "problems and metric",
+        "coverage",
+        "bias",
+        "width",
+        "worst, well populated",
+        f"lost {LOSS:g}",
+        f"x {EXACT}",
+    ]
     return "\n\n".join(["## Estimated scores", _ESTIMATES, markdown(head, rows, text=2)])

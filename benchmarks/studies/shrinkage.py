@@ -6,6 +6,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from benchmarks.baselines import value_of
 from benchmarks.leaderboard.problems import TuningProblem, all_problems
 from benchmarks.script import options, progress, rounded, write_csv
 from skimbalance._core.decision import decide, log_scores
-from skimbalance.estimation import FitSpec, cross_fit, fit_of, folds_along
+from skimbalance.estimation import FitSpec, cross_fit, fit_of, folds_along, half_soft
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem, fit_present_classes
 from skimbalance.tuner.checks import resolve_metric
@@ -50,7 +51,8 @@ def fits(problem: TuningProblem, n_samples: int) -> Iterator[Fit]:
     for name in METRICS if n_classes == 2 else METRICS[1:]:
         metric = resolve_metric(name, np.arange(n_classes), None)
         here = Problem(scores, Truth.from_codes(y, n_classes=n_classes), metric)
-        factor = cross_fit(here, fit_of(spec.in_fold()), spec, folds_along(here, seed=spec.seed)).shrinkage_factor()
+        mixed, fold_of = cache(partial(half_soft, here)), folds_along(here, seed=spec.seed)
+        factor = cross_fit(here, fit_of(spec.in_fold()), spec, fold_of, half_soft=mixed).shrinkage_factor()
         offsets = np.asarray(fit_present_classes(here, fit_of(spec)).offsets)
         decisions = (np.asarray(decide(test, each * offsets)) for each in (0.0, factor, 1.0))
         weight = problem.test_weight

@@ -355,6 +355,16 @@ def prediction_interval(
     return float(max(bounds[0], score - width * (middle - low))), float(min(bounds[1], score + width * (high - middle)))
 
 
+def _factors(gain: Any, expected: Any, error: float) -> Floats:
+    """Return the shrinkage factor of offsets by their gain over none, their expected gain, and its standard error.
+
+    Offsets that gain are kept. If they lose, let z be the expected gain in standard errors. The factor is one for
+    z >= 0, 1 + z for a loss of less than one, and zero below.
+    """
+    factors: Floats = np.where(gain >= 0, 1.0, np.clip(1 + expected / error, 0, 1))
+    return factors
+
+
 class CrossFit(ABC):
     """Offsets (folds, K) fitted without each fold, and the decisions that they make in the validation folds."""
 
@@ -379,18 +389,17 @@ class CrossFit(ABC):
     def shrinkage_factor(self) -> float:
         """Return the factor for the offsets, from zero to one.
 
-        Offsets that gain over none are kept. If they lose, let z be their expected gain in standard errors. The factor
-        is one for z >= 0, 1 + z for a loss of less than one, and zero below. If the shrunk offsets lose a standard
-        error themselves, it is reduced.
+        It follows `_factors`. If the shrunk offsets lose a standard error themselves, it is reduced.
         """
         none = self.decisions(0.0)
 
         def factor_for(factor: float) -> float:
             scaled = self.decisions(factor)
-            if self.merit(scaled) >= self.merit(none) or (gain := self.expected_gain(none, scaled)) >= 0:
+            gain = self.merit(scaled) - self.merit(none)
+            if gain >= 0 or (expected := self.expected_gain(none, scaled)) >= 0:
                 return 1.0
             error = float(np.std([after - before for before, after in self.redrawn_merits(none, scaled)]))
-            return max(0.0, 1 + gain / error) if error > 0 else 0.0
+            return float(_factors(gain, expected, error)) if error > 0 else 0.0
 
         factor = factor_for(1.0)
         if factor == 1:
@@ -478,7 +487,7 @@ class ClassCrossFit(CrossFit):
         if not error > 0 or (gains >= 0).all():  # the factor is the same in all draws, or the metric is not defined
             return 0.0
         implied = self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
-        factors = np.where(gains >= 0, 1.0, np.clip(1 + (gains + implied) / error, 0, 1))
+        factors = _factors(gains, gains + implied, error)
         return float(np.cov(factors, [metric.value(after) - metric.value(before) for before, after in draws])[0, 1])
 
     def score(

@@ -254,7 +254,10 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         tightened = replace(tightened, achievable=True, tightened=tightened.achievable or not any(spec.confidences))
     guarantees = _guarantees(given, spec, solution)
     if tightened.with_confidence and not _all_hold(guarantees):
-        solution, guarantees = _repaired(given, problem, spec, solution)
+        # An average of multiclass offsets may violate the bounds, where offsets near it do not.
+        moved = fit_present_classes(problem, partial(nearest, to=solution.offsets))
+        if _all_hold(stated := _guarantees(given, spec, moved)):
+            solution, guarantees = moved, stated
     return replace(
         result,
         offsets=solution.offsets,
@@ -269,15 +272,6 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
 
 def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Guarantee, ...]:
     return guarantees_of(problem, spec, to_numpy(solution.offsets).astype(np.float64))
-
-
-def _repaired(
-    given: Problem, tightened: Problem, spec: FitSpec, solution: Solution
-) -> tuple[Solution, tuple[Guarantee, ...]]:
-    """Return offsets near those of a solution that satisfy the bounds: an average of multiclass ones may not."""
-    moved = fit_present_classes(tightened, partial(nearest, to=solution.offsets))
-    guarantees = _guarantees(given, spec, moved)
-    return (moved, guarantees) if _all_hold(guarantees) else (solution, _guarantees(given, spec, solution))
 
 
 def _all_hold(guarantees: tuple[Guarantee, ...]) -> bool:
