@@ -51,8 +51,8 @@ print(f"{(y_test == 'fraud').sum()} frauds among {len(y_test)} test samples")
 #
 # Without a constraint, the best precision has a recall close to zero. A constraint without a confidence holds in
 # expectation, so that unseen data satisfy it a little more often than every other time. With ``confidence=0.9`` and
-# ``new_samples=60``, sixty new frauds satisfy it in nine of ten cases. The model is fitted once; ``retune`` only fits
-# offsets.
+# ``new_samples=60``, sixty new frauds satisfy it in at least nine of ten cases on average. The model is fitted once;
+# ``retune`` only fits offsets.
 
 settings = {
     "no constraint": [],

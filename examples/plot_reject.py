@@ -2,7 +2,7 @@
 Reject uncertain samples
 ========================
 
-Some samples are better decided by a person. With a ``reject_label``, the classifier decides at least 90% of the
+Some samples are better decided by a person. With a ``reject_label``, the classifier decides about 90% of the
 samples, or as many as an accuracy allows. Later, a monitor tests on labelled batches whether the accuracy still holds.
 """
 

@@ -122,8 +122,8 @@ class AtLeast(OneSided):
     by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
     With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
-    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
-    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
+    variation violates it more often. There a recall is at least 0.9 in 88% to 97% of all cases, for a confidence of
+    0.95 and 30 samples of the class or more. With ``new_samples="as_many"`` it is in at least 95%.
 
     References
     ----------
@@ -173,21 +173,8 @@ class AtMost(OneSided):
 
     Notes
     -----
-    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
-    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
-    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
-    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
-    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
-    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
-
-    With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
-    variation violates it more often. There a recall is at least 0.9 in 88% to 95% of all cases, for a confidence of
-    0.95 and 30 to 10,000 samples of the class. With ``new_samples="as_many"`` it is in at least 95%.
-
-    References
-    ----------
-    Tong, Feng and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, Science
-    Advances 4, 2018. Angelopoulos et al., *Learn then test*, arXiv 2110.01052, 2021.
+    An upper bound on a false positive rate with a confidence is exact in binary and multilabel problems. See
+    :class:`AtLeast` for what is proven, for the meaning of `new_samples`, and for the references.
 
     Examples
     --------

@@ -179,7 +179,8 @@ def sentences(tables: Sequence[Table]) -> list[str]:
         return ["The default was not run."]
     of_family = {name: [table for table in compared if table.family == name] for name in families}
     default = compared[0].default.name
-    overall = f"{default}: {_counts([table for found in of_family.values() for table in found])}"
+    every = [table for found in of_family.values() for table in found]
+    overall = f"{default}, in the tables of the families: {_counts(every)}"
     return [overall, *(f"{_name(name)}: {_counts(found)}" for name, found in of_family.items() if len(families) > 1)]
 
 

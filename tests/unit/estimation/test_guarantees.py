@@ -1,8 +1,10 @@
 """Bounds on rates from counts alone."""
 
+import math
+
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import betabinom, binom
 from support.effort import seeds
 from support.guarantees import beta_binomial_above, binomial_at_most
 
@@ -135,6 +137,14 @@ class TestPrecisions:
         for level in (0.05, 0.2):
             assert np.mean(p <= level) <= level + 3 * np.sqrt(level * (1 - level) / 5000)
         assert np.mean(ratio_p_values(rng.binomial(100, min(1, 8 * f), 500), 100, false[:500], 900, 4.0) <= 0.05) > 0.3
+
+    def test_how_often_a_bound_on_the_population_holds_on_as_many_new_samples(self):
+        """The documentation gives the range for a recall of 0.9 with confidence 0.95: 88% to 97%."""
+        held = []
+        for n in [*range(29, 400), 1000, 5000]:
+            k = certified_errors(n, 0.9, 0.05)
+            held.append(betabinom.cdf(math.floor(0.1 * n + 1e-9), n, k, n - k + 1))
+        assert (round(min(held), 2), round(max(held), 2)) == (0.88, 0.97)
 
     def test_the_ratio_improves_with_hits_and_falls_with_false_positives(self):
         p = ratio_p_values([15, 16, 15], 50, [20, 20, 21], 500, 5.0)
