@@ -1,6 +1,6 @@
 """How often a lower bound is satisfied on unseen data: precision subject to recall of at least 0.9, binary problems.
 
-``python -m benchmarks.studies.lower_bounds --csv benchmarks/results/floors.csv``: about ten minutes on one core.
+``python -m benchmarks.studies.lower_bounds --csv benchmarks/results/floors.csv``: about two minutes on one core.
 """
 
 import warnings

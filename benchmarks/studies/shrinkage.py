@@ -1,6 +1,6 @@
 """Test scores of offsets that score below the untuned classifier in cross-fitting: zero, shrunk and full offsets.
 
-``python -m benchmarks.studies.shrinkage --csv benchmarks/results/strength.csv``: about half an hour on one core.
+``python -m benchmarks.studies.shrinkage --csv benchmarks/results/strength.csv``: about three minutes on one core.
 """
 
 import warnings
