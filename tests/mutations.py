@@ -116,8 +116,8 @@ FAULTS = (
     Fault(
         "a loss is taken for a gain",
         "estimation",
-        r"1 \+ gain / error",
-        "1 - gain / error",
+        r"1 \+ expected / error",
+        "1 - expected / error",
         ("unit/estimation/test_cross_fit.py",),
     ),
     Fault(
