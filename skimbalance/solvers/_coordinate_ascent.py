@@ -4,10 +4,12 @@ A move is kept only if its decisions are better, so the ascent is monotone and e
 are searched at once and moved together if that is better. With many scores, the ascent stops at a small gain.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
+from skimbalance.solvers._compiled import compiled
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
@@ -76,27 +79,36 @@ def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: B
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    ascent, of_few = _Ascent(problem, start, within), 0.0
+    kernel, of_few = compiled(problem), 0.0
+    ascent = _Ascent(problem, start, within) if kernel is None else _CompiledAscent(kernel, problem, start, within)
     if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
     sweeps = ascent.run(least_gain=least_gain, of_few=of_few)
-    return problem.solved(centred(ascent.place.offsets), n_iter=sweeps)
+    return problem.solved(centred(ascent.offsets), n_iter=sweeps)
 
 
-class _Ascent:
-    """The state of an ascent: its neighbourhood, and the counts of the decisions."""
+class _Sweeps(ABC):
+    """An ascent, whatever computes a sweep over classes."""
 
-    def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
-        self.problem = problem
-        self.within = within
-        self.place = around(problem, start)
-        self.recount()
+    problem: Problem
+    objective_value: float
 
+    @property
+    @abstractmethod
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+
+    @abstractmethod
     def recount(self) -> None:
         """Count again, without the rounding errors of the updates."""
-        self.counts = self.problem.count(self.place.first)
-        self.objective_value = self.problem.objective_value_of(self.counts)
+
+    @abstractmethod
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
+
+    def renew(self) -> None:
+        """Prepare for another sweep over all classes."""
 
     @property
     def scale(self) -> float:
@@ -111,8 +123,7 @@ class _Ascent:
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
             sweeps, before = sweeps + 1, self.objective_value
-            moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
-            active = np.concatenate([active[:0], *moved])
+            active = self.sweep(active, least=least)
             self.recount()
             if improves(before + of_few * self.scale, self.objective_value):  # by more than the rounding of sums
                 break
@@ -121,12 +132,69 @@ class _Ascent:
             # Classes that did not move wait until the others are at their best offsets; then all are tried again.
             if not improves(self.objective_value, last + least_gain * self.scale):
                 break
-            if self.place.is_strained:
-                offsets = self.place.offsets
-                del self.place  # keeps one in memory, not two
-                self.place = around(self.problem, offsets)
+            self.renew()
             active, last = everyone, self.objective_value
         return sweeps
+
+
+class _CompiledAscent(_Sweeps):
+    """An ascent in compiled code."""
+
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None) -> None:
+        self.problem, self.kernel = problem, kernel
+        low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
+        kernel.start(np.asarray(start, dtype=np.float64), low, high)
+
+    @property
+    def objective_value(self) -> float:  # type: ignore[override]
+        """The objective value of the decisions."""
+        return float(self.kernel.objective_value)
+
+    @property
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+        return bring_like(self.kernel.offsets, self.problem.scores)
+
+    def recount(self) -> None:
+        """Count again, without the rounding errors of the updates."""
+        self.kernel.recount()
+
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
+        moved: _Classes = self.kernel.sweep(classes, least * self.scale)
+        return moved
+
+
+class _Ascent(_Sweeps):
+    """An ascent by array operations: its neighbourhood, and the counts of the decisions."""
+
+    def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
+        self.problem = problem
+        self.within = within
+        self.place = around(problem, start)
+        self.recount()
+
+    @property
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+        return self.place.offsets
+
+    def recount(self) -> None:
+        """Count again, without the rounding errors of the updates."""
+        self.counts = self.problem.count(self.place.first)
+        self.objective_value = self.problem.objective_value_of(self.counts)
+
+    def renew(self) -> None:
+        """Find the neighbourhood again where an offset is near its bound."""
+        if self.place.is_strained:
+            offsets = self.place.offsets
+            del self.place  # keeps one in memory, not two
+            self.place = around(self.problem, offsets)
+
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets, in batches."""
+        moved = [self.step(batch, least=least * self.scale) for batch in self._batches(classes)]
+        return np.concatenate([classes[:0], *moved])
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
         """Divide `classes` into batches whose sweeps have similar lengths."""
