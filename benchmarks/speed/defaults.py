@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -183,6 +184,15 @@ class Checkout:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1, cwd=ROOT)
         self._answer()
 
+    def __enter__(self) -> "Checkout":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
     def contender(self, task: Task) -> Contender:
         """Return the same fit by the package of the other folder."""
         rehearse = partial(self._measure, task, rehearse=True)
@@ -281,10 +291,9 @@ def main() -> None:
     """Run the workloads."""
     warnings.simplefilter("ignore")
     asked = _arguments()
-    other = Checkout(asked.against) if asked.against else None
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
-    with threadpool_limits(1):
+    with threadpool_limits(1), Checkout(asked.against) if asked.against else nullcontext() as other:
         for name in asked.names:
             workload = GROWTH[name]() if name in GROWTH else workload_of(name, other)
             workload.run(repeats=asked.repeats, budget_s=_BUDGET_S)
