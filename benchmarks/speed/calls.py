@@ -22,7 +22,7 @@ from benchmarks.speed.counting import counting_package
 from benchmarks.speed.tuners import drawn
 
 SIZES = ((2_500, 5), (10_000, 10), (10_000, 50))
-REPEATS = 3
+REPEATS = 5
 
 PARTS = {
     "calibration": ("_calibration.Calibration.of", "_calibration.Calibration.shares", "_estimate.calibrated_shares"),
