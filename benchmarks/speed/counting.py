@@ -213,7 +213,12 @@ class _Finder(MetaPathFinder):
 
 
 def _modules() -> dict[str, ModuleType]:
-    return {name: module for name, module in sys.modules.items() if name.split(".")[0] == PACKAGE}
+    """Return the modules of the package, without extension modules, which are loaded once per process."""
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if name.split(".")[0] == PACKAGE and str(module.__file__).endswith(".py")
+    }
 
 
 @contextmanager
