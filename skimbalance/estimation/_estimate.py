@@ -33,6 +33,7 @@ from skimbalance.solvers import (
     fit_present_classes,
     get_solver,
     is_ordered,
+    objective_value,
     prior_offsets,
     satisfy_shares,
     solve,
@@ -52,8 +53,10 @@ __all__ = [
     "tighten_for",
 ]
 
-_TAUS = tuple(tau / 8 for tau in sorted(range(-16, 17), key=abs))
-"""Multiples of `-log prior`, from -2 to 2. Models that were trained with balanced classes need negative ones."""
+_TAU_STEP, _LEAST_TAU_STEP = 0.5, 0.125
+_TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
+"""Multiples of `-log prior`, from -2 to 2, and the steps of the grid. Models that were trained with balanced classes
+need negative ones."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -148,10 +151,17 @@ def _affordable(problem: Problem, n_bootstraps: int) -> int:
 
 
 def _best_multiple(problem: Problem) -> Array:
-    """Return the best multiple of `-log prior` on a grid, the smallest of equals."""
-    support = problem.truth.support
-    offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
-    return max(offsets, key=problem.objective_value)
+    """Return the best multiple of `-log prior` on a grid that becomes finer about the best, the smallest of equals."""
+    support, step, taus = problem.truth.support, _TAU_STEP, _TAUS
+    tried: dict[float, tuple[float, Array]] = {}
+    while step >= _LEAST_TAU_STEP:
+        for tau in taus:
+            offsets = bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
+            tried[tau] = objective_value(problem, offsets), offsets
+        best = max(tried, key=lambda tau: (tried[tau][0], -abs(tau)))
+        step /= 2
+        taus = [best - step, best + step]
+    return tried[best][1]
 
 
 def bootstrap_weights(sample: MergedProblem, *, count: int, seed: int) -> Iterator[Array]:

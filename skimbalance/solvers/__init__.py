@@ -10,6 +10,7 @@ from skimbalance.solvers._base import (
 )
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
+from skimbalance.solvers._compiled import objective_value
 from skimbalance.solvers._coordinate_ascent import ascend, demanding, prior_offsets, reachable, solve
 from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps, best_cuts, sweep_objective
 from skimbalance.solvers._search import OPTIMISERS, Search
@@ -42,6 +43,7 @@ __all__ = [
     "improves",
     "is_ordered",
     "line_of",
+    "objective_value",
     "objective_values_on",
     "path_state",
     "prior_offsets",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
 from skimbalance.solvers._base import Problem
@@ -18,7 +19,7 @@ try:
 except ImportError:  # installed without a C compiler
     _kernel = None
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "objective_value"]
 
 _CELLS = 20_000_000
 """With more scores, array operations over the near classes of each sample are faster."""
@@ -33,6 +34,14 @@ def compiled(problem: Problem) -> Any:
     if "compiled" not in problem.own:
         problem.own["compiled"] = _made(problem)
     return problem.own["compiled"]
+
+
+def objective_value(problem: Problem, offsets: Array) -> float:
+    """Return the value that a solver maximises, for the decisions with `offsets`."""
+    kernel = None if problem.n_classes == 2 else compiled(problem)
+    if kernel is None:
+        return problem.objective_value(offsets)
+    return float(kernel.value_at(np.asarray(offsets, dtype=np.float64)))
 
 
 def _made(problem: Problem) -> Any:

@@ -22,7 +22,7 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
-from skimbalance.solvers._compiled import compiled
+from skimbalance.solvers._compiled import compiled, objective_value
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
@@ -333,9 +333,9 @@ def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
     """Return the start with the best objective value, the first of equals."""
     chosen, best = next(iter(starts)), -float("inf")
     for name, offsets in starts.items():
-        objective_value = problem.objective_value(offsets)
-        if improves(objective_value, best):
-            chosen, best = name, objective_value
+        value = objective_value(problem, offsets)
+        if improves(value, best):
+            chosen, best = name, value
     return {chosen: starts[chosen]}
 
 

@@ -27,7 +27,8 @@ KINDS = ("sum_of_ratios", "ratio_of_sums", "matthews", "kappa", "geometric_mean"
 cdef enum:
     N_SUMS = 3
     N_INTERVALS = 256
-    PER_INTERVAL = 48  # the mean number of samples in an interval
+    PER_INTERVAL = 48
+    PER_CLASS = 3  # an interval has so many samples in the mean, and so many more for each class
     INSERTED = 48  # so few samples are sorted by insertion
 
 cdef double IMPROVED = 1e-12  # relative: what `improves` takes for an improvement
@@ -113,10 +114,10 @@ cdef class Ascent:
     cdef int[::1] runner_up, changed, old_first, old_second
     cdef double[::1] margins, old_value1, old_value2, old_mass1, old_mass2, h, p, old_hits, old_predicted
     cdef unsigned char[::1] interval_of
-    cdef double[:, ::1] hits_in, predicted_in
-    cdef double[::1] least_margin, greatest_margin, rising, falling, reward_in, highest
+    cdef unsigned char[::1] is_open
+    cdef double[:, :, ::1] counts
+    cdef double[::1] rising, falling, reward_in, highest
     cdef long[::1] size, begin
-    cdef int[::1] least_sample, greatest_sample
     cdef double[:, :, ::1] terms
     cdef double[:, ::1] sums
     cdef Place* places
@@ -143,9 +144,8 @@ cdef class Ascent:
         if self.is_hard:
             self.codes = codes
         else:
-            self.shares = shares
-        if self.is_weighted:
-            self.weights = weights
+            self.shares = shares * weights if self.is_weighted else shares
+        self.weights = weights if self.is_weighted else np.ones(n)
         if rewards is not None:
             self.rewards = rewards
         kind, direction, hits, others, numerator, denominator, least, most = zip(*forms)
@@ -169,10 +169,10 @@ cdef class Ascent:
         self.interval_of = np.empty(n, dtype=np.uint8)
         self.offset, self.lower, self.upper, self.hits, self.predicted = np.empty((5, k))
         self.h, self.p, self.old_hits, self.old_predicted = np.empty((4, k))
-        self.hits_in, self.predicted_in = np.empty((2, m, k))
-        self.least_margin, self.greatest_margin, self.rising, self.falling, self.reward_in, self.highest = np.empty((6, m))
+        self.counts = np.empty((m, k, 2))
+        self.rising, self.falling, self.reward_in, self.highest = np.zeros((4, m))
         self.size, self.begin = np.empty((2, m), dtype=np.int_)
-        self.least_sample, self.greatest_sample = np.empty((2, m), dtype=np.intc)
+        self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
     def start(self, offsets, lower, upper):
@@ -225,7 +225,7 @@ cdef class Ascent:
                     if value > top:
                         best, top = c, value
                 self.h[best] += self._mass(best, i)
-                self.p[best] += self.weights[i] if self.is_weighted else 1.0
+                self.p[best] += self.weights[i]
                 if self.rewarded >= 0:
                     reward += self.rewards[best, i]
             for c in range(self.n_classes):
@@ -242,12 +242,9 @@ cdef class Ascent:
 
     cdef inline double _mass(self, int c, long i) noexcept nogil:
         """Return the weight of class c in sample i."""
-        cdef double mass
         if self.is_hard:
-            mass = 1.0 if self.codes[i] == c else 0.0
-        else:
-            mass = self.shares[c, i]
-        return mass * self.weights[i] if self.is_weighted else mass
+            return self.weights[i] if self.codes[i] == c else 0.0
+        return self.shares[c, i]
 
     cdef void _decide(self, long i) noexcept nogil:
         """Find the two best classes of sample i; of equal ones those that come first."""
@@ -276,7 +273,7 @@ cdef class Ascent:
         for i in range(self.n_samples):
             c = self.first[i]
             self.hits[c] += self.mass1[i]
-            self.predicted[c] += self.weights[i] if self.is_weighted else 1.0
+            self.predicted[c] += self.weights[i]
             if self.rewarded >= 0:
                 self.reward += self.rewards[c, i]
         for c in range(self.n_classes):
@@ -378,88 +375,95 @@ cdef class Ascent:
                         self.sums[j, q] += out[q]
         return self._objective()
 
+    cdef double _objective_with(self, double reward) noexcept nogil:
+        """Return the objective value for the terms at hand, and this sum of rewards."""
+        cdef int j, c
+        for j in range(self.n_forms):
+            if self.kind[j] == REWARD:
+                self.sums[j, 0] = reward
+            elif self.kind[j] == WORST_RECALL:
+                self.sums[j, 0] = INFINITY
+                for c in range(self.n_classes):
+                    self.sums[j, 0] = fmin(self.sums[j, 0], self.terms[j, c, 0])
+        return self._objective()
+
     cdef inline void _replace(self, int j, int c, double h, double p) noexcept nogil:
         """Set the counts of class c in the terms and sums of metric j."""
         cdef int q
         cdef double new[N_SUMS]
         cdef double* old = &self.terms[j, c, 0]
-        new[1], new[2] = 0, 0
+        new[0], new[1], new[2] = 0, 0, 0
         self._terms(j, c, h, p, new)
+        if self.kind[j] == REWARD:
+            return
         for q in range(N_SUMS):
-            self.sums[j, q] += new[q] - old[q]
+            if self.kind[j] != WORST_RECALL:
+                self.sums[j, q] += new[q] - old[q]
             old[q] = new[q]
 
-    cdef void _range(self, int j, int k, double* h, double* p, double* dh, double* dp, double low, double high,
-                     double* least, double* most) noexcept nogil:
-        """Write bounds of metric j while class k gains the counts of an interval and the other classes lose them.
+    cdef void _range(self, int j, int k, double* h, double* p, double* changes, double low, double high,
+                     double* least, double* most, bint both) noexcept nogil:
+        """Write bounds of metric j, or only the upper one, while class k gains the counts of an interval and the other classes lose them.
 
-        `h` and `p` are the counts before the interval, `dh` and `dp` their changes. A class has the most of a metric
-        where its true positives and its false positives are at one end each.
+        `h` and `p` are the counts before the interval, and `changes` pairs of their changes; the terms at hand are
+        those before. A class has the most of a metric where its true positives and its false positives are at one end
+        each.
         """
         cdef int c, q, side, kind = self.kind[j]
-        cdef double h_low, h_high, p_low, p_high, f_low, f_high, hits_high = 0, hits_low = 0
-        cdef double chance_low = 0, chance_high = 0, squares_low = 0, squares_high = 0, numerator
+        cdef double h0, h1, f0, f1, numerator, hits
         cdef double sums[2][N_SUMS]
         cdef double out[N_SUMS]
-        cdef double x[2]
         if kind == REWARD:
             least[0], most[0] = low, high
             return
         for side in range(2):
             for q in range(N_SUMS):
-                sums[side][q] = 0
-            if kind == WORST_RECALL:
-                sums[side][0], sums[side][1] = INFINITY, INFINITY
+                sums[side][q] = INFINITY if kind == WORST_RECALL else self.sums[j, q]
         out[0], out[1], out[2] = 0, 0, 0
         for c in range(self.n_classes):
-            if dp[c] == 0:
-                h_low = h_high = h[c]
-                p_low = p_high = p[c]
-                f_low = f_high = p[c] - h[c]
-            elif c == k:
-                h_low, h_high, p_low, p_high = h[c], h[c] + dh[c], p[c], p[c] + dp[c]
-                f_low, f_high = p_low - h_low, p_high - h_high
-            else:
-                h_low, h_high, p_low, p_high = fmax(h[c] + dh[c], 0.0), h[c], fmax(p[c] + dp[c], 0.0), p[c]
-                f_low, f_high = p_low - h_low, p_high - h_high
-            if kind == MATTHEWS or kind == KAPPA:
-                hits_low += h_low
-                hits_high += h_high
-                chance_low += p_low * self.support[c]
-                chance_high += p_high * self.support[c]
-                squares_low += p_low * p_low
-                squares_high += p_high * p_high
+            if changes[2 * c + 1] == 0:
+                if kind == WORST_RECALL:
+                    sums[0][0], sums[1][0] = fmin(sums[0][0], self.terms[j, c, 0]), fmin(sums[1][0], self.terms[j, c, 0])
                 continue
-            for side in range(2):
-                x[0] = h_high if self.rises_with_hits[j] == side else h_low
-                x[1] = f_high if self.rises_with_others[j] == side else f_low
-                self._terms(j, c, self._cleared(x[0]), x[0] + x[1], out)
+            h0, h1 = h[c], fmax(h[c] + changes[2 * c], 0.0)
+            f0, f1 = p[c] - h0, fmax(p[c] + changes[2 * c + 1], 0.0) - h1
+            if c != k:
+                h0, h1, f0, f1 = h1, h0, f1, f0  # the lower and the higher
+            for side in range(0 if both else 1, 2):
+                if kind == MATTHEWS or kind == KAPPA:
+                    out[0] = h1 if side else h0
+                    out[1] = self.support[c] * (h0 + f0 if side else h1 + f1)
+                    out[2] = (h1 + f1) * (h1 + f1) if side else (h0 + f0) * (h0 + f0)
+                else:
+                    hits = self._cleared(h1 if self.rises_with_hits[j] == side else h0)
+                    self._terms(j, c, hits, hits + (f1 if self.rises_with_others[j] == side else f0), out)
                 if kind == WORST_RECALL:
                     sums[side][0] = fmin(sums[side][0], out[0])
                 else:
                     for q in range(N_SUMS):
-                        sums[side][q] += out[q]
-        if kind == MATTHEWS or kind == KAPPA:
+                        sums[side][q] += out[q] - self.terms[j, c, q]
+        if kind == MATTHEWS:
+            # Of the squares, those that make the quotient least, and greatest.
+            h0, h1 = sums[0][2], sums[1][2]
             for side in range(2):
-                numerator = (hits_high if side else hits_low) * self.total - (chance_low if side else chance_high)
-                sums[side][0] = (hits_high if side else hits_low)
-                sums[side][1] = chance_low if side else chance_high
-                # The denominator that is worse, or better, for the sign of the numerator.
-                sums[side][2] = squares_high if (numerator >= 0) == (side == 1) else squares_low
+                numerator = sums[side][0] * self.total - sums[side][1]
+                sums[side][2] = h1 if (numerator >= 0) == (side == 1) else h0
             least[0], most[0] = fmin(self._pool(j, sums[0]), 0.0), fmax(self._pool(j, sums[1]), 0.0)
-            if self.n_squared - squares_high <= ROUNDING * self.n_squared:
+            if self.n_squared - h1 <= ROUNDING * self.n_squared:
                 least[0], most[0] = -1.0, 1.0
             return
         least[0], most[0] = self._pool(j, sums[0]), self._pool(j, sums[1])
+        if kind == KAPPA:
+            least[0], most[0] = fmin(least[0], 0.0), fmax(most[0], 0.0)
 
-    cdef double _bound(self, int k, double* h, double* p, double* dh, double* dp, double low, double high) noexcept nogil:
+    cdef double _bound(self, int k, double* h, double* p, double* changes, double low, double high) noexcept nogil:
         """Return an upper bound of the objective value within an interval; see `_range`."""
         cdef int j
         cdef double least = 0, most = 0, merit, missed = 0
         for j in range(1, self.n_forms):
-            self._range(j, k, h, p, dh, dp, low, high, &least, &most)
+            self._range(j, k, h, p, changes, low, high, &least, &most, True)
             missed += self._violation(j, least, most)
-        self._range(0, k, h, p, dh, dp, low, high, &least, &most)
+        self._range(0, k, h, p, changes, low, high, &least, &most, self.direction[0] != 1)
         if self.direction[0] == 1:
             merit = most
         elif self.direction[0] == -1:
@@ -473,99 +477,104 @@ cdef class Ascent:
     cdef bint _search(self, int k, double* offset, double* gain) noexcept nogil:
         """Write the best offset of class k, and its expected gain; return whether there is any."""
         cdef long i, n = self.n_samples
-        cdef int r, b, c, count, n_intervals, n_classes = self.n_classes
-        cdef double weight, own, other, m, low, high, scale, reward, change, value, best = -INFINITY, bar
-        cdef double least = INFINITY, greatest = -INFINITY
+        cdef int r, b, c, j, n_intervals, n_classes = self.n_classes
+        cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best
+        cdef double least = INFINITY, most = -INFINITY
+        cdef double reward = self.reward
         cdef double* column = &self.columns[k, 0]
         cdef double* h = &self.h[0]
         cdef double* p = &self.p[0]
+        cdef double* row
         cdef int* first = &self.first[0]
-        cdef double* margins = &self.margins[0]
+        cdef int* second = &self.second[0]
+        cdef int* codes = &self.codes[0] if self.is_hard else NULL
+        cdef double* masses = NULL if self.is_hard else &self.shares[k, 0]
+        cdef double* weights = &self.weights[0]
         cdef double* value1 = &self.value1[0]
-        cdef bint held
+        cdef double* value2 = &self.value2[0]
+        cdef double* mass1 = &self.mass1[0]
+        cdef double* mass2 = &self.mass2[0]
+        cdef double* margins = &self.margins[0]
+        cdef unsigned char* interval_of = &self.interval_of[0]
+        cdef double* counts = &self.counts[0, 0, 0]
+        cdef bint held, single = self.single, rewarded = self.rewarded >= 0
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        reward = self.reward
         for i in range(n):  # all samples to the class that wins them without class k
             if first[i] == k:
-                r = self.second[i]
-                m = self.value2[i] - column[i]
-                weight = self.weights[i] if self.is_weighted else 1.0
-                h[k] -= self.mass1[i]
+                r = second[i]
+                m = value2[i] - column[i]
+                weight = weights[i]
+                h[k] -= mass1[i]
                 p[k] -= weight
-                h[r] += self.mass2[i]
+                h[r] += mass2[i]
                 p[r] += weight
-                if self.rewarded >= 0:
+                if rewarded:
                     reward += self.rewards[r, i] - self.rewards[k, i]
             else:
                 m = value1[i] - column[i]
-            m = self._rounded(m)
+            if single:
+                m = <double> (<float> m)
             margins[i] = m
-            least = fmin(least, m)
-            greatest = fmax(greatest, m)
+            least = m if m < least else least
+            most = m if m > most else most
         h[k], p[k] = self._cleared(h[k]), self._cleared(p[k])
-        n_intervals = <int> (n // PER_INTERVAL)
+        n_intervals = <int> (n // (PER_INTERVAL + PER_CLASS * n_classes))
         n_intervals = 1 if n_intervals < 2 else (N_INTERVALS if n_intervals > N_INTERVALS else n_intervals)
-        scale = n_intervals / (greatest - least) if greatest > least else 0.0
-        if not scale * (greatest - least) < 2 * N_INTERVALS:
+        scale = n_intervals / (most - least) if most > least else 0.0
+        if not scale * (most - least) < 2 * N_INTERVALS:
             scale = 0.0
-        memset(&self.hits_in[0, 0], 0, n_intervals * n_classes * sizeof(double))
-        memset(&self.predicted_in[0, 0], 0, n_intervals * n_classes * sizeof(double))
-        for b in range(n_intervals):
-            self.size[b] = 0
-            self.rising[b] = self.falling[b] = 0
-            self.least_margin[b], self.greatest_margin[b] = INFINITY, -INFINITY
+        memset(counts, 0, 2 * n_intervals * n_classes * sizeof(double))
+        memset(&self.size[0], 0, n_intervals * sizeof(long))
+        if rewarded:
+            memset(&self.rising[0], 0, n_intervals * sizeof(double))
+            memset(&self.falling[0], 0, n_intervals * sizeof(double))
         for i in range(n):
-            held = first[i] == k
-            r = self.second[i] if held else first[i]
-            other = self.mass2[i] if held else self.mass1[i]
-            own = self.mass1[i] if held else self._mass(k, i)
-            weight = self.weights[i] if self.is_weighted else 1.0
-            m = margins[i]
-            b = <int> ((m - least) * scale)
-            if b >= n_intervals:
-                b = n_intervals - 1
-            self.interval_of[i] = b
+            if first[i] == k:
+                r, other, own = second[i], mass2[i], mass1[i]
+            else:
+                r, other = first[i], mass1[i]
+                own = masses[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
+            b = <int> ((margins[i] - least) * scale)
+            b = b if b < n_intervals else n_intervals - 1
+            interval_of[i] = <unsigned char> b
             self.size[b] += 1
-            self.hits_in[b, k] += own
-            self.predicted_in[b, k] += weight
-            self.hits_in[b, r] -= other
-            self.predicted_in[b, r] -= weight
-            if m < self.least_margin[b]:
-                self.least_margin[b] = m
-                self.least_sample[b] = i
-            if m > self.greatest_margin[b]:
-                self.greatest_margin[b] = m
-                self.greatest_sample[b] = i
-            if self.rewarded >= 0:
+            row = counts + 2 * b * n_classes
+            row[2 * k] += own
+            row[2 * k + 1] += weights[i]
+            row[2 * r] -= other
+            row[2 * r + 1] -= weights[i]
+            if rewarded:
                 change = self.rewards[k, i] - self.rewards[r, i]
                 if change > 0:
                     self.rising[b] += change
                 else:
                     self.falling[b] += change
         # The bound of each interval; then its counts become those before it.
-        bar = self.objective_value
+        best = self._objective_at(h, p, reward)
         for b in range(n_intervals):
             if not self.size[b]:
                 continue
-            low, high = reward + self.falling[b], reward + self.rising[b]
-            self.highest[b] = self._bound(k, h, p, &self.hits_in[b, 0], &self.predicted_in[b, 0], low, high)
-            best = fmax(best, self._objective_at(h, p, reward))
-            self.reward_in[b] = reward
-            reward += self.rising[b] + self.falling[b]
+            row = counts + 2 * b * n_classes
+            if rewarded:
+                low, high = reward + self.falling[b], reward + self.rising[b]
+                self.reward_in[b] = reward
+                reward += self.rising[b] + self.falling[b]
+            self.highest[b] = self._bound(k, h, p, row, low, high)
             for c in range(n_classes):
-                change = self.hits_in[b, c]
-                self.hits_in[b, c] = h[c]
-                h[c] = h[c] + change if c == k else (self._cleared(h[c] + change) if change else h[c])
-                change = self.predicted_in[b, c]
-                self.predicted_in[b, c] = p[c]
-                p[c] = p[c] + change if c == k else (self._cleared(p[c] + change) if change else p[c])
-        best = fmax(best, self._objective_at(h, p, reward))
+                own, change = row[2 * c], row[2 * c + 1]
+                row[2 * c], row[2 * c + 1] = h[c], p[c]
+                if change != 0:
+                    h[c] = h[c] + own if c == k else self._cleared(h[c] + own)
+                    p[c] = p[c] + change if c == k else self._cleared(p[c] + change)
+                    for j in range(self.n_forms):
+                        self._replace(j, c, h[c], p[c])
+            best = fmax(best, self._objective_with(reward))
         # A cut between two intervals has the value `best`, unless rounding makes it ineffective.
-        value = self._best_cut(k, n_intervals, fmax(bar, best), offset)
-        if best > bar and value < best - SLACK * fmax(1.0, fabs(best)):
-            value = self._best_cut(k, n_intervals, bar, offset)
-        gain[0] = value - bar
+        value = self._best_cut(k, n_intervals, fmax(self.objective_value, best), offset)
+        if best > self.objective_value and value < best - SLACK * fmax(1.0, fabs(best)):
+            value = self._best_cut(k, n_intervals, self.objective_value, offset)
+        gain[0] = value - self.objective_value
         return value > -INFINITY
 
     cdef double _best_cut(self, int k, int n_intervals, double bar, double* offset) noexcept nogil:
@@ -574,80 +583,99 @@ cdef class Ascent:
         Minus infinity means that no cut improves the objective.
         """
         cdef long i, t, count, n_cuts = 0, number = 0, total = 0
-        cdef int b, c, j, r, following, previous = -1, n_classes = self.n_classes
-        cdef double low, high, step, value, weight, other, least = self.lower[k], most = self.upper[k]
-        cdef double above = self.objective_value, best = -INFINITY, size, rounding, largest
+        cdef int b, c, j, r, after, before, n_classes = self.n_classes
+        cdef double low, high, step, value, weight, other, size, rounding, far = 0, best = -INFINITY
+        cdef double least = self.lower[k], most = self.upper[k], above = self.objective_value
         cdef Place* places
+        cdef Place* left
+        cdef Place* right
         cdef double* h = &self.h[0]
         cdef double* p = &self.p[0]
+        cdef double* row
+        cdef unsigned char* interval_of = &self.interval_of[0]
         cdef bint held
         bar -= SLACK * fmax(1.0, fabs(bar))
+        before = -1
         for b in range(n_intervals):
+            self.is_open[b] = self.size[b] > 0 and self.highest[b] >= bar
             self.begin[b] = -1
-            if self.size[b] and self.highest[b] >= bar:
+        for b in range(n_intervals):  # open intervals, and the ones beside them, whose ends are needed
+            if not self.size[b]:
+                continue
+            if self.is_open[b]:
+                self.begin[b] = 0
+                if before >= 0:
+                    self.begin[before] = 0
+            elif before >= 0 and self.is_open[before]:
+                self.begin[b] = 0
+            before = b
+        for b in range(n_intervals):
+            if self.begin[b] == 0:
                 self.begin[b] = total
                 total += self.size[b]
+        if total == 0:
+            return best
         for i in range(self.n_samples):
-            b = self.interval_of[i]
-            if self.begin[b] >= 0:
-                self.places[self.begin[b]].margin = self.margins[i]
-                self.places[self.begin[b]].sample = <int> i
-                self.begin[b] += 1
-        largest = 0
+            t = self.begin[interval_of[i]]
+            if t >= 0:
+                self.places[t].margin = self.margins[i]
+                self.places[t].sample = <int> i
+                self.begin[interval_of[i]] = t + 1
         for c in range(n_classes):
-            largest = fmax(largest, fabs(self.offset[c]))
+            far = fmax(far, fabs(self.offset[c]))
         rounding = 8 * self.epsilon
-        largest = rounding * (2 * self.largest + largest)
+        far = rounding * (2 * self.largest + far)
+        before = -1
         for b in range(n_intervals):
             count = self.size[b]
             if not count:
                 continue
-            if self.begin[b] < 0 or self.highest[b] < best - SLACK * fmax(1.0, fabs(best)):
+            if not self.is_open[b] or self.highest[b] < best - SLACK * fmax(1.0, fabs(best)):
+                self.is_open[b] = False
                 number += 2
-                previous = b
+                before = b
                 continue
             places = self.places + self.begin[b] - count
             _sort(places, count)
-            following = b + 1
-            while following < n_intervals and not self.size[following]:
-                following += 1
+            after = b + 1
+            while after < n_intervals and not self.size[after]:
+                after += 1
+            left = self._end(before, True) if before >= 0 else NULL
+            right = self._end(after, False) if after < n_intervals else NULL
+            row = &self.counts[b, 0, 0]
             for c in range(n_classes):
-                h[c], p[c] = self.hits_in[b, c], self.predicted_in[b, c]
-            value = self._objective_at(h, p, self.reward_in[b])
+                h[c], p[c] = row[2 * c], row[2 * c + 1]
+            self._objective_at(h, p, self.reward_in[b])
             for j in range(self.n_forms):
-                if self.kind[j] == WORST_RECALL:
+                if self.kind[j] == WORST_RECALL:  # of the class, and the lowest of all others
                     self.sums[j, 0], self.sums[j, 1] = self.terms[j, k, 0], INFINITY
                     for c in range(n_classes):
                         if c != k:
                             self.sums[j, 1] = fmin(self.sums[j, 1], self.terms[j, c, 0])
             for t in range(count + 1):
-                if t == count and following < n_intervals and self.begin[following] >= 0:
-                    break  # the next interval starts with this cut
                 if t > 0:
-                    low = places[t - 1].margin
-                else:
-                    low = self.greatest_margin[previous] if previous >= 0 else -INFINITY
+                    left = places + t - 1
                 if t < count:
                     high = places[t].margin
+                elif right == NULL:
+                    high = INFINITY
+                elif self.is_open[after]:
+                    break  # the next interval starts with this cut
                 else:
-                    high = self.least_margin[following] if following < n_intervals else INFINITY
+                    high = right.margin
+                low = left.margin if left != NULL else -INFINITY
                 low, high = fmin(fmax(low, least), most), fmin(fmax(high, least), most)
                 step = high - low
-                if step > largest:
-                    number += 1
-                elif step > 0:
-                    size = 0
-                    if t > 0 or previous >= 0:
-                        i = places[t - 1].sample if t > 0 else self.greatest_sample[previous]
-                        size = self._size(k, i)
-                    if t < count or following < n_intervals:
-                        i = places[t].sample if t < count else self.least_sample[following]
-                        size = fmax(size, self._size(k, i))
-                    if not step > rounding * size:
+                if 0 < step <= far:  # margins that differ by their rounding are not cut apart
+                    size = self._size(k, left.sample) if left != NULL else 0.0
+                    if t < count:
+                        size = fmax(size, self._size(k, places[t].sample))
+                    elif right != NULL:
+                        size = fmax(size, self._size(k, right.sample))
+                    if step <= rounding * size:
                         step = 0
-                    else:
-                        number += 1
                 if step > 0:
+                    number += 1
                     value = self._objective()
                     if _improves(value, above) and value >= best - IMPROVED * fabs(best):
                         best = fmax(best, value)
@@ -660,7 +688,7 @@ cdef class Ascent:
                 held = self.first[i] == k
                 r = self.second[i] if held else self.first[i]
                 other = self.mass2[i] if held else self.mass1[i]
-                weight = self.weights[i] if self.is_weighted else 1.0
+                weight = self.weights[i]
                 h[k] += self.mass1[i] if held else self._mass(k, i)
                 p[k] += weight
                 h[r] = self._cleared(h[r] - other)
@@ -674,10 +702,20 @@ cdef class Ascent:
                     else:
                         self._replace(j, k, h[k], p[k])
                         self._replace(j, r, h[r], p[r])
-            previous = b
+            before = b
         if n_cuts:
             offset[0] = self._chosen(n_cuts, best - IMPROVED * fabs(best), least, most, self.offset[k])
         return best
+
+    cdef Place* _end(self, int b, bint last) noexcept nogil:
+        """Return the first or the last place of an interval, sorted or not."""
+        cdef Place* places = self.places + self.begin[b] - self.size[b]
+        cdef Place* found = places
+        cdef long t
+        for t in range(1, self.size[b]):
+            if (places[t].margin > found.margin) if last else (places[t].margin < found.margin):
+                found = places + t
+        return found
 
     cdef double _size(self, int k, long i) noexcept nogil:
         """Return the size of the margin of sample i: the magnitudes of the two numbers whose difference it is."""
@@ -739,7 +777,7 @@ cdef class Ascent:
             else:
                 self.second[i], self.value2[i], self.mass2[i] = k, value, self._mass(k, i)
             if self.first[i] != first:
-                weight = self.weights[i] if self.is_weighted else 1.0
+                weight = self.weights[i]
                 self.hits[first] -= self.old_mass1[t]
                 self.predicted[first] -= weight
                 self.hits[self.first[i]] += self.mass1[i]
