@@ -240,7 +240,9 @@ class Calibration:
             log_proba, codes, mass = _log_proba_of(samples, scores), codes[samples], mass[samples] * factors
         bends = _Bends.of(log_proba, codes, mass) if bent and scores.shape[1] == 2 else None
         curves = None if bends is None else bends.at(log_proba)
-        parameters = _fit(log_proba, codes, mass, prior, curves, starts=None if near is None else [near.parameters])
+        is_near = near is not None and near.prior.shape == prior.shape
+        starts = [cast(Calibration, near).parameters] if is_near else None
+        parameters = _fit(log_proba, codes, mass, prior, curves, starts=starts)
         return cls(parameters, prior, sample.n_samples, bends)
 
     def shares(self, scores: Array) -> Array:
@@ -256,9 +258,9 @@ class Calibration:
         return (1 - lapse) * _shares(log_proba, self.parameters, self.prior, curves) + guessed
 
 
-def calibrated_shares(sample: MergedProblem) -> Array:
+def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None) -> Array:
     """Return the calibrated probability (K, n) of each class in each merged sample."""
-    return Calibration.of(sample).shares(sample.problem.scores)
+    return Calibration.of(sample, near=near).shares(sample.problem.scores)
 
 
 def _log_proba(scores: Array) -> Array:

@@ -27,7 +27,7 @@ from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "demanding", "prior_offsets", "reachable", "solve"]
+__all__ = ["ascend", "climb", "demanding", "prior_offsets", "reachable", "solve"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -46,6 +46,10 @@ _LEAST_GAIN = 2e-2
 _OF_FEW = 0.15
 """With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
+
+_CELLS_NEARBY = 50_000
+_REACH = 1.0
+"""With more scores, an ascent from a point near the optimum moves each offset by at most a factor e in the odds."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
@@ -72,20 +76,35 @@ _BEYOND = 1e3
 
 
 def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
-    """Ascend from `start`, with offsets `within` bounds, until no offset alone improves the objective by enough.
-
-    `least_gain` is a proportion of the objective value. A class that gains less than its part of it stays. The ascent
-    ends after a sweep over all classes that gains less in total. With many scores the proportion is larger.
-    """
+    """Return the solution that an ascent from `start` reaches; see `climb`."""
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    kernel, of_few = compiled(problem), 0.0
-    ascent = _Ascent(problem, start, within) if kernel is None else _CompiledAscent(kernel, problem, start, within)
-    if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
+    offsets, n_iter = climb(problem, start, least_gain=least_gain, within=within)
+    return problem.solved(offsets, n_iter=n_iter)
+
+
+def climb(
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
+) -> tuple[Array, int]:
+    """Return the offsets of an ascent from `start`, with offsets `within` bounds, and the number of sweeps.
+
+    It ends where no offset alone improves the objective by enough. `least_gain` is a proportion of the objective value.
+    A class that gains less than its part of it stays. The ascent ends after a sweep over all classes that gains less in
+    total. With many scores the proportion is larger. `nearby` permits to search only the neighbourhood of each offset.
+    """
+    if problem.n_classes == 2:
+        return centred(solve_binary(problem, start).offsets), 1
+    n_cells, of_few = int(problem.scores.shape[0]) * problem.n_classes, 0.0
+    if n_cells > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
-    sweeps = ascent.run(least_gain=least_gain, of_few=of_few)
-    return problem.solved(centred(ascent.offsets), n_iter=sweeps)
+    if (kernel := compiled(problem)) is None:
+        ascent: _Sweeps = _Ascent(problem, start, within)
+    else:
+        near = nearby and n_cells > _CELLS_NEARBY and not problem.requirements
+        ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
+    n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
+    return centred(ascent.offsets), n_iter
 
 
 class _Sweeps(ABC):
@@ -140,10 +159,10 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None) -> None:
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        kernel.start(np.asarray(start, dtype=np.float64), low, high)
+        kernel.start(np.asarray(start, dtype=np.float64), low, high, reach)
 
     @property
     def objective_value(self) -> float:  # type: ignore[override]

@@ -108,10 +108,11 @@ cdef class Ascent:
     cdef double[::1] offset, lower, upper, hits, predicted
     cdef int[::1] first, second
     cdef double[::1] value1, value2, mass1, mass2
-    cdef double reward
+    cdef double reward, reach
     cdef readonly double objective_value
     # Memory of a line search.
-    cdef int[::1] runner_up, changed, old_first, old_second
+    cdef long n_near
+    cdef int[::1] near, changed, old_first, old_second
     cdef double[::1] margins, old_value1, old_value2, old_mass1, old_mass2, h, p, old_hits, old_predicted
     cdef unsigned char[::1] interval_of
     cdef unsigned char[::1] is_open
@@ -161,7 +162,7 @@ cdef class Ascent:
         self.tiny = 0.0 if self.is_counted else 1e-12 * self.total
         self.n_squared, self.support_squares = self.total * self.total, float(np.sum(np.square(support)))
         self.epsilon = np.finfo(np.float32 if single else np.float64).eps
-        self.first, self.second, self.runner_up, self.changed, self.old_first, self.old_second = (
+        self.first, self.second, self.near, self.changed, self.old_first, self.old_second = (
             np.empty((6, n), dtype=np.intc)
         )
         self.value1, self.value2, self.mass1, self.mass2, self.margins = np.empty((5, n))
@@ -175,11 +176,15 @@ cdef class Ascent:
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
-    def start(self, offsets, lower, upper):
-        """Set the offsets and their bounds (K,), decide all samples, and count."""
+    def start(self, offsets, lower, upper, double reach=INFINITY):
+        """Set the offsets and their bounds (K,), decide all samples, and count.
+
+        A line search moves an offset by at most `reach`.
+        """
         cdef long i
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
+        self.reach = reach
         with nogil:
             for i in range(self.n_samples):
                 self._decide(i)
@@ -476,7 +481,7 @@ cdef class Ascent:
 
     cdef bint _search(self, int k, double* offset, double* gain) noexcept nogil:
         """Write the best offset of class k, and its expected gain; return whether there is any."""
-        cdef long i, n = self.n_samples
+        cdef long i, t, n = 0
         cdef int r, b, c, j, n_intervals, n_classes = self.n_classes
         cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best
         cdef double least = INFINITY, most = -INFINITY
@@ -495,15 +500,22 @@ cdef class Ascent:
         cdef double* mass1 = &self.mass1[0]
         cdef double* mass2 = &self.mass2[0]
         cdef double* margins = &self.margins[0]
+        cdef int* near = &self.near[0]
+        cdef double left = self.offset[k] - self.reach, right = self.offset[k] + self.reach
         cdef unsigned char* interval_of = &self.interval_of[0]
         cdef double* counts = &self.counts[0, 0, 0]
         cdef bint held, single = self.single, rewarded = self.rewarded >= 0
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        for i in range(n):  # all samples to the class that wins them without class k
-            if first[i] == k:
+        for i in range(self.n_samples):
+            held = first[i] == k
+            m = (value2[i] if held else value1[i]) - column[i]
+            if single:
+                m = <double> (<float> m)
+            if not left <= m <= right:
+                continue
+            if held:  # to the class that wins it without class k
                 r = second[i]
-                m = value2[i] - column[i]
                 weight = weights[i]
                 h[k] -= mass1[i]
                 p[k] -= weight
@@ -511,13 +523,14 @@ cdef class Ascent:
                 p[r] += weight
                 if rewarded:
                     reward += self.rewards[r, i] - self.rewards[k, i]
-            else:
-                m = value1[i] - column[i]
-            if single:
-                m = <double> (<float> m)
-            margins[i] = m
+            near[n] = <int> i
+            margins[n] = m
+            n += 1
             least = m if m < least else least
             most = m if m > most else most
+        self.n_near = n
+        if n == 0:
+            return False
         h[k], p[k] = self._cleared(h[k]), self._cleared(p[k])
         n_intervals = <int> (n // (PER_INTERVAL + PER_CLASS * n_classes))
         n_intervals = 1 if n_intervals < 2 else (N_INTERVALS if n_intervals > N_INTERVALS else n_intervals)
@@ -529,15 +542,16 @@ cdef class Ascent:
         if rewarded:
             memset(&self.rising[0], 0, n_intervals * sizeof(double))
             memset(&self.falling[0], 0, n_intervals * sizeof(double))
-        for i in range(n):
+        for t in range(n):
+            i = near[t]
             if first[i] == k:
                 r, other, own = second[i], mass2[i], mass1[i]
             else:
                 r, other = first[i], mass1[i]
                 own = masses[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
-            b = <int> ((margins[i] - least) * scale)
+            b = <int> ((margins[t] - least) * scale)
             b = b if b < n_intervals else n_intervals - 1
-            interval_of[i] = <unsigned char> b
+            interval_of[t] = <unsigned char> b
             self.size[b] += 1
             row = counts + 2 * b * n_classes
             row[2 * k] += own
@@ -585,7 +599,8 @@ cdef class Ascent:
         cdef long i, t, count, n_cuts = 0, number = 0, total = 0
         cdef int b, c, j, r, after, before, n_classes = self.n_classes
         cdef double low, high, step, value, weight, other, size, rounding, far = 0, best = -INFINITY
-        cdef double least = self.lower[k], most = self.upper[k], above = self.objective_value
+        cdef double least = fmax(self.lower[k], self.offset[k] - self.reach)
+        cdef double most = fmin(self.upper[k], self.offset[k] + self.reach), above = self.objective_value
         cdef Place* places
         cdef Place* left
         cdef Place* right
@@ -615,11 +630,11 @@ cdef class Ascent:
                 total += self.size[b]
         if total == 0:
             return best
-        for i in range(self.n_samples):
+        for i in range(self.n_near):
             t = self.begin[interval_of[i]]
             if t >= 0:
                 self.places[t].margin = self.margins[i]
-                self.places[t].sample = <int> i
+                self.places[t].sample = self.near[i]
                 self.begin[interval_of[i]] = t + 1
         for c in range(n_classes):
             far = fmax(far, fabs(self.offset[c]))
