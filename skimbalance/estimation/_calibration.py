@@ -155,6 +155,9 @@ _REACH = 30.0
 _ANYWHERE = 1e8
 """Bounds of steps in units of the curvature: none is reached."""
 
+_CELLS_FOR_UNITS = 500_000
+"""The curvature is that of a subsample of about so many scores."""
+
 _MOST_FULL = 200
 """With more classes the biases are taken to be independent."""
 
@@ -342,6 +345,7 @@ def _fit(
         for part in block_columns(log_proba.shape)
     ]
     log_prior = np.log(prior)
+    step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
         unbounded = start + units @ steps
@@ -372,7 +376,11 @@ def _fit(
             support = to_numpy(count_codes(codes, mass, n_classes))
             units = diags_array(1 / np.sqrt(ridge + [total, 1.0, support @ log_prior**2, *support]))
         else:
-            curved = sum(_curvature(block, weights, curves, start, prior) for block, _, _, weights, _, curves in blocks)
+            parts = (
+                _curvature(block[:, ::step], step * w[::step], None if c is None else c[:, ::step], start, prior)
+                for block, _, _, w, _, c in blocks
+            )
+            curved = sum(parts)
             units = solve_triangular(cholesky(curved + np.diag(ridge)), np.eye(len(ridge)))
         wide = np.full(len(ridge), _ANYWHERE)  # with bounds, however wide, SciPy tries a whole step first
         found = minimize(

@@ -31,6 +31,7 @@ from skimbalance.solvers import (
     ascend,
     climb,
     default_budget,
+    fewer,
     fit_present_classes,
     get_solver,
     is_ordered,
@@ -117,11 +118,15 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
     return _soft(sample, xp.reshape(values, shares.shape))
 
 
-def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float = 0.0) -> Solution:
-    """Return the optimum that the best multiple of `-log prior` leads to."""
-    none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
-    start = none if problem.n_classes == 2 else _best_multiple(problem)
-    found = ascend(problem, start, least_gain=least_gain)
+def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
+    """Return the optimum that the best multiple of `-log prior` leads to; many samples start where few of them end."""
+    start = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    few = fewer(problem)
+    if problem.n_classes > 2:
+        start = _best_multiple(few)
+        if few is not problem:
+            start, _ = climb(few, start, least_gain=least_gain)
+    found = ascend(problem, start, least_gain=least_gain, nearby=few is not problem)
     spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
     return found
 

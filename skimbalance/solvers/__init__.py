@@ -11,7 +11,7 @@ from skimbalance.solvers._base import (
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
 from skimbalance.solvers._compiled import objective_value
-from skimbalance.solvers._coordinate_ascent import ascend, climb, demanding, prior_offsets, reachable, solve
+from skimbalance.solvers._coordinate_ascent import ascend, climb, demanding, fewer, prior_offsets, reachable, solve
 from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps, best_cuts, sweep_objective
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._shares import satisfy_shares
@@ -39,6 +39,7 @@ __all__ = [
     "climb",
     "default_budget",
     "demanding",
+    "fewer",
     "fit_present_classes",
     "get_solver",
     "improves",

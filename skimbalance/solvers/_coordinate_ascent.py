@@ -27,7 +27,7 @@ from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "climb", "demanding", "prior_offsets", "reachable", "solve"]
+__all__ = ["ascend", "climb", "demanding", "fewer", "prior_offsets", "reachable", "solve"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -75,11 +75,13 @@ _BEYOND = 1e3
 """A bound that no metric satisfies. Violating it by the least is to go as far as possible."""
 
 
-def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
+def ascend(
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
+) -> Solution:
     """Return the solution that an ascent from `start` reaches; see `climb`."""
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    offsets, n_iter = climb(problem, start, least_gain=least_gain, within=within)
+    offsets, n_iter = climb(problem, start, least_gain=least_gain, within=within, nearby=nearby)
     return problem.solved(offsets, n_iter=n_iter)
 
 
@@ -330,12 +332,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
     def multiples(*taus: float) -> dict[str, Array]:
         return {f"-{tau:g} log prior": bring_like(prior_offsets(support, tau=tau), problem.scores) for tau in taus}
 
-    n_cells = int(problem.scores.shape[0]) * problem.n_classes
-    few, step = problem, n_cells // _CELLS_FOR_CHOICE
-    if step > 1:
-        samples, truth = problem.truth.thinned(step)
-        scores = namespace(samples).take(problem.scores, samples, axis=0)
-        few = replace(problem, scores=scores, truth=truth, groups=None)
+    n_cells, few = int(problem.scores.shape[0]) * problem.n_classes, fewer(problem)
     at_prior = multiples(1.0)
     (prior,) = at_prior.values()
     starts = {"zero": none, **at_prior, **_best(few, multiples(*_TAUS))}
@@ -346,6 +343,16 @@ def _starts(problem: Problem) -> dict[str, Array]:
     if problem.requirements:
         starts |= multiples(*_WIDE_TAUS)
     return starts if n_cells <= _CELLS_FOR_ALL_STARTS else _best(few, starts)
+
+
+def fewer(problem: Problem) -> Problem:
+    """Return the problem of a subsample of about a million scores, or the problem itself if it has no more."""
+    step = int(problem.scores.shape[0]) * problem.n_classes // _CELLS_FOR_CHOICE
+    if step <= 1:
+        return problem
+    samples, truth = problem.truth.thinned(step)
+    scores = namespace(samples).take(problem.scores, samples, axis=0)
+    return replace(problem, scores=scores, truth=truth, groups=None)
 
 
 def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
