@@ -10,12 +10,13 @@ import statistics
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from io import TextIOBase
 from time import process_time
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -25,7 +26,7 @@ from benchmarks.script import markdown, options, write_csv
 from benchmarks.speed.tuners import OURS, REFERENCE, Data, drawn
 from benchmarks.speed.workload import timed
 from skimbalance import OffsetTuner
-from skimbalance.solvers._coordinate_ascent import _Ascent
+from skimbalance.solvers._coordinate_ascent import _Ascent, _CompiledAscent
 
 OBJECTIVES = ("f1_macro", "geometric_mean", "matthews_corrcoef")
 SIZE = (10_000, 10)
@@ -52,19 +53,20 @@ class _Lines(TextIOBase):
 
 @contextmanager
 def each_sweep(objective: str, note: Note) -> Iterator[None]:
-    """Note the objective value after each sweep over the classes, where Python code computes it."""
-    count = _Ascent.recount
+    """Note the objective value after each sweep over the classes."""
 
-    def recount(ascent: _Ascent) -> None:
-        count(ascent)
-        if ascent.problem.metric.name == objective:  # other metrics find starts
-            note("sweep", ascent.objective_value)
+    def noting(count: Callable[[Any], None]) -> Callable[[Any], None]:
+        def recount(ascent: Any) -> None:
+            count(ascent)
+            if ascent.problem.metric.name == objective:  # other metrics find starts
+                note("sweep", ascent.objective_value)
 
-    _Ascent.recount = recount
-    try:
+        return recount
+
+    with ExitStack() as patches:
+        for kind in (_Ascent, _CompiledAscent):
+            patches.enter_context(patch.object(kind, "recount", noting(kind.recount)))
         yield
-    finally:
-        _Ascent.recount = count
 
 
 def ours(data: Data, objective: str, note: Note) -> Any:

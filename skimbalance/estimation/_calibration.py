@@ -374,7 +374,8 @@ def _fit(
         # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
         if n_classes > _MOST_FULL:
             support = to_numpy(count_codes(codes, mass, n_classes))
-            units = diags_array(1 / np.sqrt(ridge + [total, 1.0, support @ log_prior**2, *support]))
+            curvature = np.array([total, 1.0, support @ log_prior**2, *support])
+            units: Any = diags_array(1 / np.sqrt(ridge + curvature))
         else:
             parts = (
                 _curvature(block[:, ::step], step * w[::step], None if c is None else c[:, ::step], start, prior)

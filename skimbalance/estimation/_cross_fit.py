@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.sparse import block_diag, csr_array, diags_array
 from scipy.stats import t as student
 
-from skimbalance._core.array_api import bring, namespace, to_numpy
+from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.decision import decide
 from skimbalance._core.typing import Run
 from skimbalance.estimation.spec import FitSpec
@@ -57,6 +57,9 @@ _AT_ONCE = 100
 _CELLS_AT_ONCE = 5_000_000
 """At most 100 draws and five million numbers are held in memory."""
 
+_KEYS_PER_SAMPLE = 4
+"""Keys up to so many times the number of samples are counted, and others sorted."""
+
 _PRIOR = 0.5
 """Half a sample is added to the true positives and to the misses of each class (Jeffreys): no rate of few samples is
 certain. Of grouped samples it is half the weight of an independent sample."""
@@ -76,7 +79,16 @@ class Kinds(NamedTuple):
 
 def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None) -> Kinds:
     """Merge the samples of equal key (n,)."""
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    few = keys.dtype.kind == "i" and keys.size > 0 and keys.max() < _KEYS_PER_SAMPLE * keys.size
+    counts = np.bincount(keys) if few else None
+    if counts is None:
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    else:  # without sorting
+        present = np.flatnonzero(counts)
+        number = np.zeros(len(counts), dtype=np.int64)
+        number[present] = np.arange(len(present))
+        inverse, first = number[keys], np.zeros(len(present), dtype=np.int64)
+        first[inverse[::-1]] = np.arange(len(keys))[::-1]  # of several values, the last is stored
     sizes = np.bincount(inverse).astype(np.float64)
     mass = sizes
     if weights is not None:
@@ -316,7 +328,7 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
     if groups is not None:
         return _deal_groups(codes, groups, n_folds=n_folds, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
-    order = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    order = shuffled[np.argsort(small_codes(codes, n_classes)[shuffled], kind="stable")]
     fold_of = np.empty(codes.size, dtype=np.int64)
     fold_of[order] = np.arange(codes.size) % n_folds
     return fold_of
@@ -433,6 +445,9 @@ class ClassCrossFit(CrossFit):
         xp = namespace(scores)
         decided = np.empty(self.codes.size, dtype=np.int64)
         for fold, offsets in enumerate(shrunk):
+            if self.problem.n_classes == 2:  # cheaper than a copy of the samples of the fold
+                np.copyto(decided, to_numpy(decide(scores, offsets)), where=self.fold_of == fold)
+                continue
             samples = np.flatnonzero(self.fold_of == fold)
             validation = xp.take(scores, bring(samples, to=scores, dtype=xp.int64), axis=0)
             decided[samples] = to_numpy(decide(validation, offsets))
@@ -453,7 +468,7 @@ class ClassCrossFit(CrossFit):
         return self.problem.metric.objective_value(self.count(decisions))
 
     def expected_gain(self, before: Codes, after: Codes) -> float:
-        """Return the gain in the objective value for the labels, plus half of that for calibrated probabilities, if any.
+        """Return the gain in the objective value for the labels, plus half of that for calibrated probabilities.
 
         The gain for few labels is mostly noise. That for half-soft labels is about the mean of both gains.
         """

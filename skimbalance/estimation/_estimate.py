@@ -29,12 +29,12 @@ from skimbalance.solvers import (
     Solution,
     Solver,
     ascend,
-    climb,
     default_budget,
     fewer,
     fit_present_classes,
     get_solver,
     is_ordered,
+    local_optimum,
     objective_value,
     prior_offsets,
     satisfy_shares,
@@ -64,8 +64,7 @@ _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
 _OF_ERROR = 0.1
-"""The ascents of the default end where a sweep gains less than this share of `1 / sqrt(n)`, the least relative error of
-a proportion of n samples. `benchmarks/speed` has the time, and the leaderboard the effect."""
+"""The ascents of the default end where a sweep gains less than this share of the sampling error `1 / sqrt(n)`."""
 
 _LEAST_GAIN = 0.01
 """The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
@@ -87,7 +86,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
     start = plug.offsets
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
-        start, _ = climb(mixed, start, least_gain=least_gain, nearby=True)
+        start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
     drawn = spec.run(partial(_reweighted, mixed, w, start, least_gain) for w in weights)
     spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
@@ -103,9 +102,18 @@ def _soft(sample: MergedProblem, shares: Array) -> Problem:
 
 
 def half_soft(problem: Problem, *, near: Calibration | None = None) -> Problem:
-    """Return the problem with the means of the labels and of their calibrated probabilities in place of labels."""
-    calibration = Calibration.of(condensed(problem), near=near)
-    return _halfway(MergedProblem(problem, None), calibration.shares(problem.scores))
+    """Return the problem with the means of the labels and of their calibrated probabilities in place of labels.
+
+    The probability of a class without samples is zero.
+    """
+    kept = np.flatnonzero(to_numpy(problem.truth.support) > 0)
+    present = problem if kept.size == problem.n_classes else problem.restricted(kept.tolist())
+    shares = Calibration.of(condensed(present), near=near).shares(present.scores)
+    if present is not problem:
+        xp, none = namespace(shares), 0 * shares[0, :]
+        rows = dict(zip(kept.tolist(), (shares[k, :] for k in range(kept.size)), strict=True))
+        shares = xp.stack([rows.get(k, none) for k in range(problem.n_classes)])
+    return _halfway(MergedProblem(problem, None), shares)
 
 
 def _halfway(sample: MergedProblem, shares: Array) -> Problem:
@@ -125,7 +133,7 @@ def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
     if problem.n_classes > 2:
         start = _best_multiple(few)
         if few is not problem:
-            start, _ = climb(few, start, least_gain=least_gain)
+            start, _ = local_optimum(few, start, least_gain=least_gain)
     found = ascend(problem, start, least_gain=least_gain, nearby=few is not problem)
     spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
     return found
@@ -133,7 +141,7 @@ def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
 
 def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:
     truth = cast(SoftTruth, problem.truth)
-    return climb(problem.with_truth(truth.weighted(weights)), start, least_gain=least_gain, nearby=True)[0]
+    return local_optimum(problem.with_truth(truth.weighted(weights)), start, least_gain=least_gain, nearby=True)[0]
 
 
 def _median(drawn: list[Array]) -> Array:
@@ -164,7 +172,7 @@ def _affordable(problem: Problem, n_bootstraps: int) -> int:
 
 def _best_multiple(problem: Problem) -> Array:
     """Return the best multiple of `-log prior` on a grid that becomes finer about the best, the smallest of equals."""
-    support, step, taus = problem.truth.support, _TAU_STEP, _TAUS
+    support, step, taus = problem.truth.support, _TAU_STEP, list(_TAUS)
     tried: dict[float, tuple[float, Array]] = {}
     while step >= _LEAST_TAU_STEP:
         for tau in taus:
@@ -172,7 +180,7 @@ def _best_multiple(problem: Problem) -> Array:
             tried[tau] = objective_value(problem, offsets), offsets
         best = max(tried, key=lambda tau: (tried[tau][0], -abs(tau)))
         step /= 2
-        taus = [best - step, best + step]
+        taus = [tau for tau in (best - step, best + step) if abs(tau) <= max(_TAUS)]
     return tried[best][1]
 
 
@@ -248,8 +256,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
-    if fold_of is not None and ESTIMATES[spec.estimate].softness > 0 and bool((to_numpy(problem.truth.support) > 0).all()):
-        spec = replace(spec, near=Calibration.of(condensed(problem)))
+    spec = _with_calibration(spec, problem)
     fit = fit_of(spec, exactly=exactly)
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
@@ -292,6 +299,15 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         achievable_with_confidence=tightened.with_confidence and _all_hold(guarantees),
         guarantees=guarantees,
     )
+
+
+def _with_calibration(spec: FitSpec, problem: Problem) -> FitSpec:
+    """Return the settings with the calibration of all samples, from which those of training folds start."""
+    kept = np.flatnonzero(to_numpy(problem.truth.support) > 0)
+    if not cross_fits(spec) or ESTIMATES[spec.estimate].softness == 0 or kept.size < 2:
+        return spec
+    present = problem if kept.size == problem.n_classes else problem.restricted(kept.tolist())
+    return replace(spec, near=Calibration.of(condensed(present)))
 
 
 def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Guarantee, ...]:

@@ -70,9 +70,9 @@ class Overlap(PooledMetric):
 
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""
-        units = [[unit * np.ones_like(support) for unit in row] for row in np.eye(2).tolist()]
-        pairs = [self.fraction(*unit, 0 * support) for unit in units] + [self.fraction(0 * support, 0 * support, support)]
-        numerator, denominator = (np.stack(parts, axis=1) for parts in zip(*pairs, strict=True))
+        none, one = np.zeros_like(support), np.ones_like(support)
+        each = self.fraction(one, none, none), self.fraction(none, one, none), self.fraction(none, none, support)
+        numerator, denominator = (np.stack(parts, axis=1) for parts in zip(*each, strict=True))
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)
         parts = {"binary": self.chosen(support), "macro": 1 / len(support), "weighted": support / support.sum()}

@@ -136,10 +136,12 @@ class Problem:
         return order
 
     def _own_margins(self) -> npt.NDArray[np.float64]:
-        """Return the score of the true class minus the best other score of each sample, (n,), rounded."""
-        xp, codes = namespace(self.scores), self.truth.likeliest
-        own = xp.take_along_axis(self.scores, codes[:, None], axis=1)[:, 0]
-        margins = to_numpy(own - xp.max(without(self.scores, codes), axis=1))
+        """Return the score of the true class minus the best score of others with samples, of each sample, rounded."""
+        xp, codes, scores = namespace(self.scores), self.truth.likeliest, self.scores
+        own = xp.take_along_axis(scores, codes[:, None], axis=1)[:, 0]
+        if bool(xp.any(self.truth.support == 0)):
+            scores = only(scores, (self.truth.support > 0)[None, :], otherwise=-float("inf"))
+        margins = to_numpy(own - xp.max(without(scores, codes), axis=1))
         wide: npt.NDArray[np.float64] = margins.astype(np.float64)
         return wide.round(_DIGITS)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import to_numpy
+from skimbalance._core.array_api import largest_magnitude, to_numpy
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
@@ -17,11 +17,11 @@ from skimbalance.solvers._base import Problem
 try:
     from skimbalance.solvers import _kernel
 except ImportError:  # installed without a C compiler
-    _kernel = None
+    _kernel = None  # type: ignore[assignment]
 
-__all__ = ["compiled", "objective_value"]
+__all__ = ["compiled", "objective_value", "wide_columns"]
 
-_CELLS = 20_000_000
+_CELLS = 8_000_000
 """With more scores, array operations over the near classes of each sample are faster."""
 
 _DIRECTIONS = {"maximize": 1, "minimize": -1, "zero": 0}
@@ -29,11 +29,12 @@ _DIRECTIONS = {"maximize": 1, "minimize": -1, "zero": 0}
 _Vector = npt.NDArray[np.float64]
 
 
-def compiled(problem: Problem) -> Any:
+def compiled(problem: Problem) -> "_kernel.Ascent | None":
     """Return the compiled ascent of a problem of three or more classes in host memory; None if it has none."""
     if "compiled" not in problem.own:
         problem.own["compiled"] = _made(problem)
-    return problem.own["compiled"]
+    found: _kernel.Ascent | None = problem.own["compiled"]
+    return found
 
 
 def objective_value(problem: Problem, offsets: Array) -> float:
@@ -44,7 +45,7 @@ def objective_value(problem: Problem, offsets: Array) -> float:
     return float(kernel.value_at(np.asarray(offsets, dtype=np.float64)))
 
 
-def _made(problem: Problem) -> Any:
+def _made(problem: Problem) -> "_kernel.Ascent | None":
     scores, truth = problem.scores, problem.truth
     if _kernel is None or not isinstance(scores, np.ndarray) or not 0 < scores.size <= _CELLS:
         return None
@@ -55,10 +56,8 @@ def _made(problem: Problem) -> Any:
     rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
     if len(forms) < len(metrics) or len(rewarded) > 1:
         return None
-    rows, columns, largest = _host_scores(problem)
     return _kernel.Ascent(
-        rows,
-        columns,
+        wide_scores(problem),
         single=scores.dtype == np.float32,
         codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
         shares=np.ascontiguousarray(truth.shares, dtype=np.float64) if isinstance(truth, SoftTruth) else None,
@@ -67,16 +66,23 @@ def _made(problem: Problem) -> Any:
         forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],
         rewards=_rewards(problem, cast(LinearMetric, rewarded[0])) if rewarded else None,
         worst=problem.metric.worst_objective_value(problem.n_classes),
-        largest=largest,
+        largest=float(largest_magnitude(scores)),
     )
 
 
-def _host_scores(problem: Problem) -> tuple[_Vector, _Vector, float]:
-    """Return the scores (n, K), their transpose, and the largest magnitude."""
-    if "host" not in problem.known:
-        rows = np.ascontiguousarray(problem.scores, dtype=np.float64)
-        problem.known["host"] = rows, np.ascontiguousarray(rows.T), float(np.abs(rows).max())
-    found: tuple[_Vector, _Vector, float] = problem.known["host"]
+def wide_scores(problem: Problem) -> _Vector:
+    """Return the scores (n, K) in double precision."""
+    if "wide_scores" not in problem.known:
+        problem.known["wide_scores"] = np.ascontiguousarray(problem.scores, dtype=np.float64)
+    found: _Vector = problem.known["wide_scores"]
+    return found
+
+
+def wide_columns(problem: Problem) -> _Vector:
+    """Return the scores transposed, (K, n), in double precision."""
+    if "wide_columns" not in problem.known:
+        problem.known["wide_columns"] = np.ascontiguousarray(wide_scores(problem).T)
+    found: _Vector = problem.known["wide_columns"]
     return found
 
 

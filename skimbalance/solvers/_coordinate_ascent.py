@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,15 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
-from skimbalance.solvers._compiled import compiled, objective_value
+from skimbalance.solvers._compiled import compiled, objective_value, wide_columns
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "climb", "demanding", "fewer", "prior_offsets", "reachable", "solve"]
+if TYPE_CHECKING:
+    from skimbalance.solvers._kernel import Ascent
+
+__all__ = ["ascend", "demanding", "fewer", "local_optimum", "prior_offsets", "reachable", "solve"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -78,14 +81,14 @@ _BEYOND = 1e3
 def ascend(
     problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
 ) -> Solution:
-    """Return the solution that an ascent from `start` reaches; see `climb`."""
+    """Return the solution that an ascent from `start` reaches; see `local_optimum`."""
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    offsets, n_iter = climb(problem, start, least_gain=least_gain, within=within, nearby=nearby)
+    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, within=within, nearby=nearby)
     return problem.solved(offsets, n_iter=n_iter)
 
 
-def climb(
+def local_optimum(
     problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
 ) -> tuple[Array, int]:
     """Return the offsets of an ascent from `start`, with offsets `within` bounds, and the number of sweeps.
@@ -161,10 +164,12 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
+    def __init__(
+        self, kernel: "Ascent", problem: Problem, start: Array, within: Bounds | None, *, reach: float
+    ) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        kernel.start(np.asarray(start, dtype=np.float64), low, high, reach)
+        kernel.start(wide_columns(problem), np.asarray(start, dtype=np.float64), low, high, reach)
 
     @property
     def objective_value(self) -> float:  # type: ignore[override]

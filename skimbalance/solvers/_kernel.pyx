@@ -21,6 +21,8 @@ cdef enum Kind:
     WORST_RECALL
     REWARD
 
+__all__ = ["KINDS", "Ascent"]
+
 KINDS = ("sum_of_ratios", "ratio_of_sums", "matthews", "kappa", "geometric_mean", "worst_recall", "reward")
 """The kinds of metrics, in the order of their codes."""
 
@@ -84,7 +86,7 @@ cdef inline bint _improves(double value, double on) noexcept nogil:
 cdef class Ascent:
     """Offsets (K,) for scores (n, K), the decisions and counts that follow, and the search for better ones.
 
-    `scores` and their transpose `columns` are float64; sums are rounded to single precision if `single`. The labels are
+    `scores` are float64, and sums are rounded to single precision if `single`. The labels are
     `codes` (n,) of type intc, or `shares` (K, n). `weights` are (n,), or None for ones. `forms` are the metrics: the
     objective, then those of the constraints. Each is a tuple: the code of its kind, its direction (1, -1 or 0 for
     zero), whether it rises with true positives, whether it rises with false positives, the coefficients (K, 3) of true
@@ -94,11 +96,10 @@ cdef class Ascent:
 
     cdef readonly int n_classes
     cdef readonly long n_samples
-    cdef double[:, ::1] scores, columns
+    cdef const double[:, ::1] scores, columns, shares, rewards
+    cdef const double[::1] weights, support
+    cdef const int[::1] codes
     cdef bint single, is_counted, is_hard, is_weighted
-    cdef int[::1] codes
-    cdef double[::1] weights, support
-    cdef double[:, ::1] shares, rewards
     cdef int n_forms, rewarded
     cdef int[::1] kind, direction, rises_with_hits, rises_with_others
     cdef double[:, :, ::1] numerator, denominator
@@ -135,11 +136,11 @@ cdef class Ascent:
         free(self.places)
         free(self.cuts)
 
-    def __init__(self, scores, columns, *, single, codes, shares, weights, support, forms, rewards, worst, largest):
+    def __init__(self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest):
         cdef long n = scores.shape[0]
         cdef int k = scores.shape[1], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
-        self.scores, self.columns, self.support = scores, columns, support
+        self.scores, self.support = scores, support
         self.is_hard, self.is_weighted = shares is None, weights is not None
         self.is_counted = self.is_hard and not self.is_weighted
         if self.is_hard:
@@ -176,15 +177,15 @@ cdef class Ascent:
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
-    def start(self, offsets, lower, upper, double reach=INFINITY):
+    def start(self, columns, offsets, lower, upper, double reach=INFINITY):
         """Set the offsets and their bounds (K,), decide all samples, and count.
 
-        A line search moves an offset by at most `reach`.
+        `columns` (K, n) are the scores transposed. A line search moves an offset by at most `reach`.
         """
         cdef long i
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
-        self.reach = reach
+        self.columns, self.reach = columns, reach
         with nogil:
             for i in range(self.n_samples):
                 self._decide(i)
@@ -255,7 +256,7 @@ cdef class Ascent:
         """Find the two best classes of sample i; of equal ones those that come first."""
         cdef int c, first = 0, second = 0
         cdef double value, value1 = -INFINITY, value2 = -INFINITY
-        cdef double* row = &self.scores[i, 0]
+        cdef const double* row = &self.scores[i, 0]
         cdef double* offset = &self.offset[0]
         for c in range(self.n_classes):
             value = self._rounded(row[c] + offset[c])
@@ -486,15 +487,15 @@ cdef class Ascent:
         cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best
         cdef double least = INFINITY, most = -INFINITY
         cdef double reward = self.reward
-        cdef double* column = &self.columns[k, 0]
+        cdef const double* column = &self.columns[k, 0]
         cdef double* h = &self.h[0]
         cdef double* p = &self.p[0]
         cdef double* row
         cdef int* first = &self.first[0]
         cdef int* second = &self.second[0]
-        cdef int* codes = &self.codes[0] if self.is_hard else NULL
-        cdef double* masses = NULL if self.is_hard else &self.shares[k, 0]
-        cdef double* weights = &self.weights[0]
+        cdef const int* codes = NULL
+        cdef const double* masses = NULL
+        cdef const double* weights = &self.weights[0]
         cdef double* value1 = &self.value1[0]
         cdef double* value2 = &self.value2[0]
         cdef double* mass1 = &self.mass1[0]
@@ -505,6 +506,10 @@ cdef class Ascent:
         cdef unsigned char* interval_of = &self.interval_of[0]
         cdef double* counts = &self.counts[0, 0, 0]
         cdef bint held, single = self.single, rewarded = self.rewarded >= 0
+        if self.is_hard:
+            codes = &self.codes[0]
+        else:
+            masses = &self.shares[k, 0]
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
         for i in range(self.n_samples):

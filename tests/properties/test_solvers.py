@@ -14,7 +14,7 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, _neighbourhood, solve
+from skimbalance.solvers import Problem, _compiled, _neighbourhood, solve
 from skimbalance.solvers._coordinate_ascent import ascend
 
 pytestmark = pytest.mark.usefixtures("few_restarts")
@@ -110,6 +110,7 @@ def test_float32_stays_float32(n_classes, soft):
 
 def test_near_samples_are_enough_for_many(monkeypatch):
     """Ascents over near samples end as high as ascents over all samples, apart from local optima."""
+    monkeypatch.setattr(_compiled, "_kernel", None)
     settings = [
         problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4 if exhaustive else 2)
     ]
@@ -129,6 +130,7 @@ def test_ten_thousand_ties():
 
 @pytest.mark.parametrize("metric", thinned(["f1_macro", "geometric_mean", "accuracy"], quick=1))
 def test_near_samples_in_every_library(xp, metric, monkeypatch):
+    monkeypatch.setattr(_compiled, "_kernel", None)
     monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
     monkeypatch.setattr(array_api, "_BLOCK_CELLS", 40)
     here = problem(6, n_classes=5, n_samples=400, metric=metric)

@@ -1,0 +1,33 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+KINDS: tuple[str, ...]
+
+_Vector = npt.NDArray[np.float64]
+
+class Ascent:
+    n_classes: int
+    n_samples: int
+    objective_value: float
+    offsets: _Vector
+    def __init__(
+        self,
+        scores: _Vector,
+        *,
+        single: bool,
+        codes: npt.NDArray[np.intc] | None,
+        shares: _Vector | None,
+        weights: _Vector | None,
+        support: _Vector,
+        forms: Sequence[tuple[Any, ...]],
+        rewards: _Vector | None,
+        worst: float,
+        largest: float,
+    ) -> None: ...
+    def start(self, columns: _Vector, offsets: _Vector, lower: Any, upper: Any, reach: float = ...) -> None: ...
+    def recount(self) -> None: ...
+    def sweep(self, classes: npt.NDArray[np.int64], least: float) -> npt.NDArray[np.int64]: ...
+    def value_at(self, offsets: _Vector) -> float: ...

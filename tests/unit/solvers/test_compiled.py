@@ -1,0 +1,196 @@
+"""The compiled ascent finds what array operations find, and what a search over all cuts finds."""
+
+import numpy as np
+import pytest
+from support.effort import crossed, seeds
+from support.oracles import between
+from support.problems import problem
+
+from skimbalance import OffsetTuner
+from skimbalance.metrics import Cost, FBeta
+from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.registry import METRICS
+from skimbalance.solvers import Problem, _compiled, local_optimum, objective_value, prior_offsets
+from skimbalance.solvers._compiled import compiled, wide_columns
+
+pytest.importorskip("skimbalance.solvers._kernel")
+
+NAMES = sorted(METRICS)
+TRUTHS = ("plain", "weighted", "soft", "soft and weighted")
+BOUNDS = {
+    "none": (),
+    "rates": (
+        BoundConstraint(METRICS["recall"].bind(0), low=0.7),
+        BoundConstraint(METRICS["false_positive_rate"].bind(3), high=0.1),
+    ),
+    "precision": (BoundConstraint(METRICS["precision"].bind(3), low=0.5),),
+    "state": (BoundConstraint(METRICS["imbalance_degree"], low=-0.1, high=0.1),),
+    "agreement": (BoundConstraint(METRICS["cohen_kappa"], high=0.4),),
+    "share": (BoundConstraint(METRICS["predicted_share"].bind(2), high=0.2),),
+}
+
+
+def drawn(name, truth, *, seed=0, n_samples=40, n_classes=4, decimals=None, bounds="none", single=False):
+    """A problem of four classes with hard or soft labels, weights and constraints."""
+    base = problem(
+        seed,
+        n_classes=n_classes,
+        n_samples=n_samples,
+        decimals=decimals,
+        weighted="weighted" in truth,
+        soft="soft" in truth,
+    )
+    rng = np.random.default_rng(seed)
+    metric = Cost(rng.integers(-1, 9, (n_classes, n_classes))) if name == "cost" else METRICS[name].bind(n_classes - 1)
+    scores = base.scores.astype(np.float32 if single else np.float64)
+    return Problem(scores, base.truth, metric, BOUNDS[bounds])
+
+
+@pytest.fixture
+def by_arrays(monkeypatch):
+    """A function that calls another one without the compiled code."""
+
+    def call(function, *args, **kwargs):
+        with monkeypatch.context() as patch:
+            patch.setattr(_compiled, "_kernel", None)
+            return function(*args, **kwargs)
+
+    return call
+
+
+def climbed(setting):
+    """The objective value and the offsets of an ascent from the class prior."""
+    offsets, _ = local_optimum(setting, prior_offsets(setting.truth.support).astype(setting.scores.dtype))
+    return setting.objective_value(offsets), offsets
+
+
+@pytest.mark.parametrize(("name", "truth"), crossed([*NAMES, "cost"], TRUTHS))
+@pytest.mark.parametrize("n_samples", [40, 600])
+def test_it_finds_what_array_operations_find(name, truth, n_samples, by_arrays):
+    settings = [drawn(name, truth, n_samples=n_samples) for _ in range(2)]
+    assert compiled(settings[0]) is not None
+    (found, offsets), (expected, others) = climbed(settings[0]), by_arrays(climbed, settings[1])
+    assert found == pytest.approx(expected, abs=1e-10)
+    np.testing.assert_allclose(offsets, others, atol=1e-9)
+
+
+def any_setting(seed):
+    """A problem with ties, single precision and constraints, all at random."""
+    rng = np.random.default_rng(seed)
+    name, bounds = NAMES[seed % len(NAMES)], str(rng.choice(list(BOUNDS)))
+    return drawn(
+        name,
+        str(rng.choice(TRUTHS)),
+        seed=seed,
+        n_samples=int(rng.choice([30, 150, 700])),
+        decimals=[None, 1][rng.integers(2)],
+        bounds="rates" if "imbalance" in name else bounds,  # at most one metric has a matrix of utilities
+        single=bool(rng.integers(2)),
+    )
+
+
+def test_ties_single_precision_and_constraints(by_arrays):
+    """Where several plateaus are equal, rounding may choose another one, and another optimum follows."""
+    differences = []
+    for seed in seeds(600, quick=80):
+        setting = any_setting(seed)
+        kernel, start = compiled(setting), prior_offsets(setting.truth.support).astype(setting.scores.dtype)
+        assert objective_value(setting, start) == pytest.approx(setting.objective_value(start), abs=1e-10)
+        found, expected = climbed(setting)[0], by_arrays(climbed, any_setting(seed))[0]
+        offsets = kernel.offsets.astype(setting.scores.dtype)
+        assert kernel.objective_value == pytest.approx(setting.objective_value(offsets), abs=1e-10)
+        differences.append(found - expected)
+    assert np.mean(np.abs(differences) > 1e-9) < 0.01
+
+
+@pytest.mark.parametrize(("name", "truth"), crossed([*NAMES, "cost"], TRUTHS))
+def test_a_move_is_the_best_of_all_cuts(name, truth):
+    """The oracle tries every interval between margins, and counts all decisions again."""
+    setting = drawn(name, truth, seed=3, n_samples=60)
+    kernel, start = compiled(setting), np.array([0.3, -0.2, 0.1, 0.4])
+    for k in range(4):
+        kernel.start(wide_columns(setting), start, -np.inf, np.inf)
+        kernel.sweep(np.array([k]), 0.0)
+        others = np.delete(setting.scores + start, k, axis=1).max(axis=1)
+        values = []
+        for cut in between(others - setting.scores[:, k]):
+            moved = start.copy()
+            moved[k] = cut
+            values.append(setting.objective_value(moved))
+        assert kernel.objective_value == pytest.approx(max([*values, setting.objective_value(start)]), abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ["f1_macro", "geometric_mean", "matthews_corrcoef", "worst_recall"])
+def test_a_long_sweep_is_the_best_of_all_cuts(name):
+    """With many samples most intervals are left out; outliers make all other samples share an interval."""
+    base = drawn(name, "plain", seed=1, n_samples=3000)
+    scores = base.scores.copy()
+    scores[::500, 0] += 1e4
+    for setting in (base, Problem(scores, base.truth, base.metric)):
+        kernel, start = compiled(setting), np.zeros(4)
+        kernel.start(wide_columns(setting), start, -np.inf, np.inf)
+        kernel.sweep(np.array([2]), 0.0)
+        others = np.delete(setting.scores, 2, axis=1).max(axis=1)
+        margins, order = np.unique(others - setting.scores[:, 2]), np.zeros(4)
+        values = []
+        for cut in (margins[:-1] + margins[1:])[::7] / 2:
+            order[2] = cut
+            values.append(setting.objective_value(order))
+        assert kernel.objective_value >= max(values) - 1e-12
+
+
+def test_offsets_stay_within_bounds_and_near():
+    setting = drawn("f1_macro", "plain", n_samples=600)
+    kernel, low, high = compiled(setting), np.full(4, -0.2), np.array([0.1, 0.2, 0.3, 0.4])
+    kernel.start(wide_columns(setting), np.zeros(4), low, high)
+    kernel.sweep(np.arange(4), 0.0)
+    assert ((kernel.offsets >= low) & (kernel.offsets <= high)).all()
+    kernel.start(wide_columns(setting), np.zeros(4), -np.inf, np.inf, 0.05)
+    before = kernel.objective_value
+    kernel.sweep(np.arange(4), 0.0)
+    assert 0 < np.abs(kernel.offsets).max() <= 0.05
+    assert kernel.objective_value > before
+
+
+def test_no_class_moves_for_less_than_it_must_gain():
+    setting = drawn("f1_macro", "plain", n_samples=600)
+    kernel = compiled(setting)
+    kernel.start(wide_columns(setting), np.zeros(4), -np.inf, np.inf)
+    assert kernel.sweep(np.arange(4), 1.0).size == 0
+    assert not kernel.offsets.any()
+
+
+def test_what_has_no_form_is_left_to_array_operations():
+    class Doubled(FBeta):
+        def form(self, support):
+            return None
+
+    setting = drawn("f1_macro", "plain")
+    assert compiled(Problem(setting.scores, setting.truth, Doubled(average="macro"))) is None
+    cost = BoundConstraint(Cost(np.eye(4)), high=0.9)
+    assert compiled(Problem(setting.scores, setting.truth, METRICS["imbalance_degree"], (cost,))) is None
+    assert compiled(Problem(setting.scores, setting.truth, METRICS["f1_macro"], (cost,))) is not None
+
+
+def test_labels_of_zero_weight_and_costs_of_samples(by_arrays):
+    rng = np.random.default_rng(0)
+    base = drawn("f1_macro", "plain", n_samples=80)
+    codes, weights = base.truth.codes, rng.integers(0, 3, 80).astype(float)
+    weights[np.unique(codes, return_index=True)[1]] = 1
+    truth = Truth.from_codes(codes, n_classes=4, weights=weights)
+    settings = [Problem(base.scores, truth, base.metric) for _ in range(2)]
+    assert climbed(settings[0])[0] == pytest.approx(by_arrays(climbed, settings[1])[0], abs=1e-12)
+    cost_matrix = rng.exponential(size=(80, 4, 4))
+    tuners = [OffsetTuner(Cost(), kind="logits", estimate="empirical", confidence_level=None) for _ in range(2)]
+    one = tuners[0].fit(base.scores, codes, cost_matrix=cost_matrix)
+    other = by_arrays(tuners[1].fit, base.scores, codes, cost_matrix=cost_matrix)
+    np.testing.assert_allclose(one.offsets_, other.offsets_, atol=1e-9)
+
+
+def test_the_default_is_the_same_without_compiled_code(by_arrays):
+    base = drawn("f1_macro", "plain", n_samples=400)
+    one = OffsetTuner("f1_macro", kind="logits").fit(base.scores, base.truth.codes)
+    other = by_arrays(OffsetTuner("f1_macro", kind="logits").fit, base.scores, base.truth.codes)
+    np.testing.assert_allclose(one.offsets_, other.offsets_, atol=1e-6)
+    assert one.score_ == pytest.approx(other.score_, abs=1e-9)
