@@ -342,7 +342,8 @@ def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = N
     del present
     here = problem if samples is None else problem.take(samples)
     solution = here.solved(bring_like(centred(offsets), problem.scores), n_iter=tuned.n_iter)
-    return none if improves(none.objective_value, solution.objective_value) else solution
+    is_worse = improves(tuned.objective_value, solution.objective_value)  # by samples that an absent class wins
+    return none if is_worse and improves(none.objective_value, solution.objective_value) else solution
 
 
 def _neutral_level(needed: npt.NDArray[Any], *, n_samples: int) -> float:

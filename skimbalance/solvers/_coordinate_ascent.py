@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,6 @@ from skimbalance.solvers._compiled import compiled, objective_value, wide_column
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
-
-if TYPE_CHECKING:
-    from skimbalance.solvers._kernel import Ascent
 
 __all__ = ["ascend", "demanding", "fewer", "local_optimum", "prior_offsets", "reachable", "solve"]
 
@@ -164,9 +161,7 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(
-        self, kernel: "Ascent", problem: Problem, start: Array, within: Bounds | None, *, reach: float
-    ) -> None:
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
         kernel.start(wide_columns(problem), np.asarray(start, dtype=np.float64), low, high, reach)
