@@ -62,6 +62,14 @@ def xp(request):
     return library(request.param, "device1" if request.param == "array_api_strict" else None)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def scores_stay_on_devices():
+    """Search few scores on a device, too: otherwise no small test would search there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skimbalance._core.array_api._CELLS_ON_HOST", 0)
+        yield
+
+
 @pytest.fixture
 def rng():
     """A generator that starts anew for each test."""

@@ -4,6 +4,7 @@ It has the functions that the numeric core needs beyond the array API standard. 
 other libraries they use the standard only.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "cumulative_sum",
     "device",
     "flat",
+    "for_search",
     "is_dask",
     "largest_magnitude",
     "namespace",
@@ -41,7 +43,6 @@ __all__ = [
     "sort_flagged",
     "to_numpy",
     "transposed",
-    "without_copy",
 ]
 
 _BLOCK_CELLS = 1 << 18
@@ -49,6 +50,9 @@ _BLOCK_CELLS = 1 << 18
 
 _TRANSPOSED_ROWS = 256
 """Rows per tile of a transposition, so that a tile fits the cache."""
+
+_CELLS_ON_HOST = 8_000_000
+"""Up to so many scores are searched on the host."""
 
 _NUMPY_FLOATS = {"torch.float16", "torch.float32", "torch.float64"}
 
@@ -108,9 +112,16 @@ def refuse_masked(x: ArrayLike, name: str) -> None:
         )
 
 
-def without_copy(x: Array) -> Array:
-    """Return a torch tensor of the host as a NumPy array over the same memory, on which the solver is faster."""
-    return x.numpy() if compat.is_torch_array(x) and x.device.type == "cpu" else x
+def for_search(x: Array) -> Array:
+    """Return scores where a search is fastest: many of a device as they are, others as a NumPy array.
+
+    A search calls thousands of functions. On a device that takes longer than the search of few scores on the host.
+    """
+    if compat.is_torch_array(x) and x.device.type == "cpu":
+        return x.numpy()
+    xp = namespace(x)
+    is_plain = any(x.dtype == dtype for dtype in (xp.float32, xp.float64))
+    return to_numpy(x) if is_plain and math.prod(x.shape) <= _CELLS_ON_HOST else x
 
 
 def to_numpy(x: ArrayLike, *, name: str = "array") -> npt.NDArray[Any]:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from skimbalance._core.array_api import bring, device, namespace, to_numpy, without_copy
+from skimbalance._core.array_api import bring, device, for_search, namespace, to_numpy
 from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, shown
@@ -112,8 +112,8 @@ def shift_to(
     scores: Array, *, kept: KeptSamples, kind: Kind, n_classes: int, level: float, seed: int, run: Run
 ) -> PriorShift:
     """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind."""
-    new = samples_for_estimate(without_copy(scores), n_classes=n_classes)
-    own = without_copy(kept.scores)
+    new = samples_for_estimate(for_search(scores), n_classes=n_classes)
+    own = for_search(kept.scores)
     xp = namespace(own)
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
     weights = None if kept.weights is None else bring(kept.weights, to=own, dtype=xp.float64)

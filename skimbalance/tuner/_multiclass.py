@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from skimbalance._core.array_api import as_array, bring, device, namespace, to_numpy, without_copy
+from skimbalance._core.array_api import as_array, bring, device, for_search, namespace, to_numpy
 from skimbalance._core.decision import decide_scores, log_scores, threshold_of
 from skimbalance._core.sklearn import one_blas_thread
 from skimbalance._core.typing import Array, ArrayLike, Kind
@@ -65,7 +65,7 @@ def fit_classes(
     check_lengths(scores=given, y=as_array(y, name="y"))
     codes, labels = check_labels(y, classes=classes, n_classes=2 if given.ndim == 1 else given.shape[1])
     given = by_label(given, scores, labels)
-    x = without_copy(given)
+    x = for_search(given)
     xp = namespace(x)
     spec, costs = with_costs(spec, cost_matrix, n_samples=len(codes), n_classes=len(labels), like=x)
     spec = replace(spec, pos_label=positive_label(spec.objective, labels, spec.pos_label))

@@ -69,7 +69,7 @@ def test_constraints():
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_cuda)])
 def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
     monkeypatch.setattr(
-        "skimbalance.tuner._multiclass.without_copy", lambda x: x
+        "skimbalance.tuner._multiclass.for_search", lambda x: x
     )  # or a tensor of the host would need no copy
     scores, y = logits(device, n_samples=5000, n_classes=10)
     largest = []

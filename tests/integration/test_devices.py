@@ -1,5 +1,7 @@
 """Scores on any device: results live there, and the scores themselves are not copied to the host."""
 
+import sys
+
 import numpy as np
 import pytest
 from conftest import library
@@ -8,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from support.effort import crossed
 
 from skimbalance import FixedOffsetClassifier, OffsetTuner, TunedOffsetClassifierCV, imbalance_curve
+from skimbalance._core import array_api
 from skimbalance._core.array_api import device, to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState, Near
 from skimbalance.metrics import geometric_mean_score, imbalance_degree_score, imbalance_state, worst_recall_score
@@ -142,6 +145,27 @@ def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatc
     tuner = OffsetTuner(kind="logits", n_bootstraps=2, **parameters).fit(xp.asarray(scores), y)
     tuner.predict(xp.asarray(scores))
     assert 0 < max(copied) <= len(y)
+
+
+@pytest.mark.parametrize(("n_classes", "objective"), [(2, "f1"), (4, "f1_macro")])
+@pytest.mark.usefixtures("few_restarts")
+def test_few_scores_are_searched_on_the_host(xp, n_classes, objective, monkeypatch):
+    """A fit then calls some hundreds of functions of the device, and not thousands."""
+    monkeypatch.setattr(array_api, "_CELLS_ON_HOST", 10_000)
+    scores, y = samples(n_classes, n_samples=1000, kind="logits")
+    moved, calls = xp.asarray(scores), []
+
+    def watch(frame, event, _):
+        if event == "call" and "array_api_strict" in frame.f_code.co_filename:
+            calls.append(frame.f_code.co_name)
+
+    sys.setprofile(watch)
+    try:
+        there = OffsetTuner(objective, kind="logits").fit(moved, y)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) < 700
+    assert_alike(OffsetTuner(objective, kind="logits").fit(scores, y), there, scores, moved)
 
 
 def test_the_curve(xp):
