@@ -468,19 +468,19 @@ class ClassCrossFit(CrossFit):
         return self.problem.metric.objective_value(self.count(decisions))
 
     def expected_gain(self, before: Codes, after: Codes) -> float:
-        """Return the gain in the objective value for the labels, plus half of that for calibrated probabilities.
+        """Return the gain in the objective value, twice that of half-soft labels if there are some.
 
-        The gain for few labels is mostly noise. That for half-soft labels is about the mean of both gains.
+        This is the sum of the gain for the labels and of that for their calibrated probabilities. The gain for few
+        labels is mostly noise.
         """
-        gain = super().expected_gain(before, after)
         if self.half_soft is None:
-            return gain
+            return super().expected_gain(before, after)
         problem = self.half_soft()
         decisions = (bring(each, to=problem.scores) for each in (before, after))
         counts = (problem.truth.count(each, confusion=problem.needs_confusion) for each in decisions)
         lower, higher = map(problem.metric.objective_value, counts)
         unit = _ROUNDING * math.ulp(max(abs(lower), abs(higher)))
-        return gain / 2 + unit * round((higher - lower) / unit)
+        return 2 * unit * round((higher - lower) / unit)
 
     def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
