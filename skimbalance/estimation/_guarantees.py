@@ -1,10 +1,10 @@
 """Bounds on rates that hold on unseen data with a confidence, from counts alone.
 
-A rate, such as a recall, is a proportion of n independent samples. Cuts of their sorted scores with few enough errors
-are certified. With probability `1 - delta` the rate of unseen data is at least the bound at all of them. See Tong, Feng
-and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, 2018. A precision is a
-proportion of the samples above a cut, which differ from cut to cut. Its cuts are tested in a fixed sequence. Numbers of
-samples and errors may be real: those of weighted or grouped samples are effective numbers.
+A rate, such as a recall or a predicted share, is a proportion of n independent samples. Cuts of their sorted scores
+with few enough errors are certified. With probability `1 - delta` the rate of unseen data is at least the bound at all
+of them. See Tong, Feng and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*,
+2018. A precision is a proportion of the samples above a cut, which differ from cut to cut. Its cuts are tested in a
+fixed sequence. Numbers of samples and errors may be real: those of weighted or grouped samples are effective numbers.
 """
 
 from collections.abc import Callable, Sequence

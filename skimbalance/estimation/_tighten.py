@@ -1,7 +1,7 @@
 """From constraints with a confidence to what they need on the samples of a fit.
 
-Bounds on a recall, a false positive rate or a precision have exact tests. Binary problems get limits of the offsets,
-within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
+Bounds on a recall, a false positive rate, a precision or a predicted share have exact tests. Binary problems get limits
+of the offsets, within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
 """
 
 from collections.abc import Sequence
@@ -81,9 +81,10 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
     certified, within, left = True, problem, list(range(len(problem.requirements)))
     if tests and problem.n_classes == 2:
         limits, certified = _limits(problem, tests)
-        left = [j for j in left if j not in tests]
+        left = [j for j in left if j not in tests or _is_share(problem, j)]
         within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
-        spec = replace(spec, constraints=[spec.constraints[j] for j in left])
+        given = spec.constraints
+        spec = replace(spec, constraints=[replace(given[j], confidence=None) if j in tests else given[j] for j in left])
         if not _is_achievable(within, spec):
             shares = tuple(required for required in within.requirements if required.metric.ignores_truth)
             if not _is_achievable(replace(within, requirements=shares), spec):
@@ -115,7 +116,7 @@ def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: boo
         delta = (1 - cast(float, constraint.confidence)) / len(sides)
         delta /= 1.0 if fixed else len(known) * _shared(problem)
         tests[j] = tuple(
-            PrecisionTest(own, rate, delta)
+            PrecisionTest(bool(own), rate, delta)
             if wins is None
             else RateTest(own, rate, delta, wins=wins, new_samples=constraint.new_samples)
             for own, rate, wins in sides
@@ -153,8 +154,8 @@ def _label_of(problem: Problem, required: BoundConstraint) -> int:
     return 1 if problem.n_classes == 2 else cast(int, required.metric.label)
 
 
-def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, bool | None]]:
-    """Return for each test of a bound what `own`, `rate` and `wins` of it are; None for a precision.
+def _sides(required: BoundConstraint, label: int) -> list[tuple[bool | None, float, bool | None]]:
+    """Return for each test of a bound what `own`, `rate` and `wins` of it are; `wins` is None for a precision.
 
     A lower bound is on the samples of a class that are predicted as it, an upper one on those that are not.
     """
@@ -165,14 +166,20 @@ def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, boo
         return [(mine, rate, None)]
     if metric.proportion == "worst_recall":
         return [(True, rate, True), (False, rate, False)]
-    own = mine if metric.proportion == "recall" else not mine
+    own = {"recall": mine, "false_positive_rate": not mine}.get(str(metric.proportion))  # a share is of all samples
     return [(own, rate, mine if at_least else not mine)]
+
+
+def _is_share(problem: Problem, number: int) -> bool:
+    """Return whether a constraint is on a predicted share, which holds on these samples beside its test."""
+    return problem.requirements[number].metric.ignores_truth
 
 
 def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]:
     """Return the limits within which all tests certify, and whether there are any.
 
-    Without any, the limits are those where the p-values exceed their levels by the least in sum.
+    Without any, the limits are those where the p-values exceed their levels by the least in sum. Tests of predicted
+    shares have priority.
     """
     cuts = SortedCuts.of_problem(problem, 1)
     every = [test for each in tests.values() for test in each]
@@ -180,6 +187,9 @@ def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]
     certified = bool(permitted.any())
     if not certified:
         excess = np.sum([np.maximum(test.p_values(cuts) - test.delta, 0.0) for test in every], axis=0)
+        shares = [test.certified(cuts) for j, each in tests.items() if _is_share(problem, j) for test in each]
+        first = np.logical_and.reduce([np.ones(cuts.n_cuts, dtype=np.bool_), *shares])
+        excess = np.where(first, excess, np.inf) if first.any() else excess
         permitted = excess <= excess.min() + _ROUNDING
     is_black_box = problem.metric.decomposition == "general"
     return limits_of(cuts, permitted, None if is_black_box else partial(_merit, problem, cuts)), certified

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Direction, PooledMetric, safe_ratio
+from skimbalance.metrics.base import Direction, PooledMetric, Proportion, safe_ratio
 
 __all__ = ["PredictedShare"]
 
@@ -20,6 +20,7 @@ class PredictedShare(PooledMetric):
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "predicted_share"
     is_binary: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "predicted_share"
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the predicted samples of the class, and the samples of each class."""
