@@ -1,7 +1,8 @@
 """From constraints with a confidence to what they need on the samples of a fit.
 
 Bounds on a recall, a false positive rate, a precision or a predicted share have exact tests. Binary problems get limits
-of the offsets, within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
+of the offsets, within which all of these bounds are certified. Other bounds are tightened until bootstraps of
+the fitted offsets satisfy them.
 """
 
 from collections.abc import Sequence
@@ -33,9 +34,20 @@ from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
 from skimbalance.solvers.binary import line_of
 
-__all__ = ["Tightened", "cut_tests", "following", "guarantees_of", "required_rates", "tighten"]
+__all__ = [
+    "ROUNDS",
+    "Tightened",
+    "cut_tests",
+    "following",
+    "guarantees_of",
+    "required_rates",
+    "shortfalls",
+    "slack_of",
+    "tighten",
+    "tightened_by",
+]
 
-_ROUNDS = 6
+ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
 
 _ROUNDING = 1e-9
@@ -124,12 +136,15 @@ def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: boo
     return tests
 
 
-def required_rates(problem: Problem, tests: _Tests) -> dict[int, tuple[float, float]]:
-    """Return by how much each bound with a test is raised or lowered, if as many samples as without offsets count."""
+def required_rates(problem: Problem, spec: FitSpec, tests: _Tests) -> Floats:
+    """Return by how much (J, 2) each bound is tightened, if as many samples as without offsets count."""
     offsets = np.zeros(problem.n_classes)
     solution = problem.solved(bring(offsets, to=problem.scores, dtype=problem.scores.dtype), n_iter=0)
-    needed = {j: _needed_by(problem, solution, problem.requirements[j], each) for j, each in tests.items()}
-    return {j: (float(below), float(above)) for j, (below, above) in needed.items()}
+    missed = shortfalls(problem, spec, solution, tests=tests)
+    needed: Floats = np.where(missed == 0, 0.0, np.maximum(slack_of(problem, solution) + missed, 0.0))
+    for j, each in tests.items():
+        needed[j] = _needed_by(problem, solution, problem.requirements[j], each)
+    return needed
 
 
 def _shared(problem: Problem) -> float:
@@ -300,13 +315,13 @@ def _bootstrap_guarantee(
     confidence = cast(float, constraint.confidence)
     values = _bootstrap_values(problem, offsets, required.metric, constraint, seed=seed)
     missed = np.maximum(required.low - values, values - required.high) > _ROUNDING
-    at_least = bool(np.isfinite(required.low))
-    bound = float(np.quantile(values, 1 - confidence if at_least else confidence))
+    low, high = _confidence_bounds(values, confidence, n_sides=1)
+    bound = low if np.isfinite(required.low) else high
     return Guarantee(
         constraint=constraint,
         label=required.metric.label,
         kind="approximate",
-        holds=bool(missed.mean() <= 1 - confidence),
+        holds=bool(is_rejected(missed.mean(), 1 - confidence)),
         n=float(problem.scores.shape[0] if problem.groups is None else len(np.unique(problem.groups))),
         errors=float("nan"),
         p_value=float(missed.mean()),
@@ -321,28 +336,77 @@ def _bootstrap_guarantee(
 def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Problem, bool]:
     """Tighten each bound by what its test needs or bootstraps may lose; return also whether all can be satisfied."""
     needed, held = np.zeros((len(spec.confidences), 2)), []
+    tested = np.array([[j in tests] for j in range(len(needed))])
     steady = np.array([[j in tests and isinstance(tests[j][0], RateTest)] for j in range(len(needed))])
-    for _ in range(_ROUNDS):
-        solution = fit_present_classes(_tightened(problem, needed), fit)
-        lost = np.asarray(
-            [
-                _needed_by(problem, solution, required, tests[j])
-                if j in tests
-                else _possible_loss(problem, solution, required.metric, constraint, seed=spec.seed)
-                for j, (required, constraint) in enumerate(zip(problem.requirements, spec.constraints, strict=True))
-            ]
-        )
-        if _tightened(problem, lost).missed(solution.counts) == 0:
+    for _ in range(ROUNDS):
+        solution = fit_present_classes(tightened_by(problem, needed), fit)
+        asked, holds = _asked(problem, spec, solution, needed, tests)
+        if holds:
             held.append(needed)
-        # The nearer to one a rate, the less it varies: undamped, this would oscillate.
-        before, needed = needed, np.where(steady, lost, (needed + lost) / 2)
+        # The nearer to one a rate, the less it varies: undamped, this would oscillate. Too low bounds rise at once.
+        raised = steady | (~tested & (asked > needed))
+        before, needed = needed, np.where(raised, asked, (needed + asked) / 2)
         if np.array_equal(before, needed):
             break
-    tightened = _tightened(problem, needed)
-    if _is_achievable(tightened, spec):
-        return tightened, True
+    least = [tightened_by(problem, by) for by in sorted(held, key=np.sum)[:1]]
+    if least and not tested.all():
+        return least[0], True
+    # A fit to soft labels may need more than these samples allow.
+    from_given = np.where(tested, needed, _asked(problem, spec, solution, 0 * needed, tests)[0])
+    choices = [tightened_by(problem, by) for by in (needed, from_given)]
+    for tightened in choices:
+        if _is_achievable(tightened, spec):
+            return tightened, True
     # Of few samples one more or less is a large step, which may have gone beyond what is needed.
-    return (_tightened(problem, min(held, key=np.sum)), True) if held else (tightened, False)
+    return (least[0], True) if least else (choices[-1], False)
+
+
+def _asked(problem: Problem, spec: FitSpec, solution: Solution, needed: Floats, tests: _Tests) -> tuple[Floats, bool]:
+    """Return by how much (J, 2) bounds are to be tightened in place of `needed`, and whether the solution suffices."""
+    missed = shortfalls(problem, spec, solution, tests=tests)
+    step = np.maximum(missed, 1 / problem.scores.shape[0])  # decisions change by whole samples
+    more = np.maximum(needed + step, slack_of(problem, solution) + missed)
+    asked = np.where(missed > _ROUNDING, more, np.maximum(needed + missed, 0.0))
+    by_tests = np.zeros_like(needed)
+    for j, each in tests.items():
+        asked[j] = by_tests[j] = _needed_by(problem, solution, problem.requirements[j], each)
+    holds = tightened_by(problem, by_tests).missed(solution.counts) == 0 and bool((missed <= _ROUNDING).all())
+    return asked, holds
+
+
+def tightened_by(problem: Problem, by: Floats) -> Problem:
+    """Return the problem with lower bounds raised and upper ones lowered by (J, 2)."""
+    pairs = zip(problem.requirements, by, strict=True)
+    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
+
+
+def slack_of(problem: Problem, solution: Solution) -> Floats:
+    """Return by how much (J, 2) a solution satisfies each bound on these samples; zero where there is no bound."""
+    values = np.array([required.metric.value(solution.counts) for required in problem.requirements])
+    bounds = np.array([[required.low, required.high] for required in problem.requirements])
+    slack = np.stack([values - bounds[:, 0], bounds[:, 1] - values], axis=1)
+    return np.where(np.isfinite(slack), slack, 0.0)
+
+
+def shortfalls(problem: Problem, spec: FitSpec, solution: Solution, *, tests: _Tests) -> Floats:
+    """Return by how much (J, 2) bootstraps miss each bound from below and from above, less than zero if they do not.
+
+    Zero for constraints without a confidence, and for those with `tests`.
+    """
+    found = np.zeros((len(spec.constraints), 2))
+    for j, (required, constraint) in enumerate(zip(problem.requirements, spec.constraints, strict=True)):
+        if constraint.confidence is not None and j not in tests:
+            values = _bootstrap_values(problem, solution.offsets, required.metric, constraint, seed=spec.seed)
+            low, high = _confidence_bounds(values, constraint.confidence, n_sides=required.n_sides)
+            found[j] = [required.low - low, high - required.high]
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _confidence_bounds(values: Floats, confidence: float, *, n_sides: int) -> tuple[float, float]:
+    """Return values of bootstraps that at most the allowed number of others are below, and above."""
+    ordered = np.sort(values)
+    allowed = int(len(values) * (1 - confidence) / n_sides + _ROUNDING)
+    return float(ordered[allowed]), float(ordered[-1 - allowed])
 
 
 def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, tests: tuple[CutTest, ...]) -> Floats:
@@ -369,22 +433,6 @@ def _is_achievable(problem: Problem, spec: FitSpec) -> bool:
     search = partial(solve, seed=spec.seed, restarts=possible, until_satisfied=True)
     solution = fit_present_classes(demanding(problem, *problem.requirements), search)
     return problem.missed(solution.counts) == 0
-
-
-def _tightened(problem: Problem, by: Floats) -> Problem:
-    pairs = zip(problem.requirements, by, strict=True)
-    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
-
-
-def _possible_loss(
-    problem: Problem, solution: Solution, metric: Metric, constraint: Constraint, *, seed: int
-) -> Floats:
-    """Return how far below and above its value here the metric may be on unseen data, with the confidence."""
-    if constraint.confidence is None:
-        return np.zeros(2)
-    values = _bootstrap_values(problem, solution.offsets, metric, constraint, seed=seed)
-    low, middle, high = np.quantile(values, [1 - constraint.confidence, 0.5, constraint.confidence])
-    return np.array([middle - low, high - middle])
 
 
 def _bootstrap_values(

@@ -11,8 +11,9 @@ from support.effort import seeds
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import UnreachableGoalWarning
-from skimbalance.goals import AtLeast, AtMost
+from skimbalance.goals import AtLeast, AtMost, Near
 from skimbalance.metrics import FBeta
+from skimbalance.solvers import Search
 
 
 def drawn(seed, n_positive=60, *, prior=0.2, separation=2.5):
@@ -272,6 +273,120 @@ class TestPredictedShare:
         assert [each.kind for each in tuner.guarantees_] == ["exact"] * 3
         assert [each.errors for each in tuner.guarantees_] == tuner.predict(scores - 2).sum(axis=0).tolist()
         assert all(each.holds for each in tuner.guarantees_)
+
+
+def balanced(cut):
+    """Return the balanced accuracy of the population of `random_prior`."""
+    return (norm.sf(cut - 2.5) + norm.cdf(cut)) / 2
+
+
+def stated(scores, y, objective, *bounds, **parameters):
+    """Return the guarantees of a fit, and whether it warned of constraints that cannot be satisfied."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tuner = fit(scores, y, objective, *bounds, **parameters)
+    return tuner, any(issubclass(each.category, UnreachableGoalWarning) for each in caught)
+
+
+class TestBootstraps:
+    """Bounds without an exact test: a fit claims them, or warns."""
+
+    @pytest.mark.parametrize("estimate", ["empirical", "plugin", "robust"])
+    @pytest.mark.parametrize(
+        ("bound", "objective"),
+        [
+            (AtLeast("balanced_accuracy", 0.85, confidence=0.9), "precision"),
+            (AtLeast("balanced_accuracy", 0.88, confidence=0.9), "recall"),  # for some samples it cannot be claimed
+            (AtLeast("f1", 0.65, confidence=0.8, new_samples="as_many"), "recall"),
+            (AtMost("balanced_accuracy", 0.7, confidence=0.9), "precision"),
+            (Near("predicted_share", 0.3, confidence=0.8, tol=0.05), "f1"),
+        ],
+        ids=str,
+    )
+    def test_it_is_claimed_or_the_fit_warns(self, bound, objective, estimate):
+        for seed in range(6):
+            tuner, warned = stated(*random_prior(seed, n=400), objective, bound, estimate=estimate)
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds != warned
+            assert guarantee.holds == (guarantee.p_value <= 1 - bound.confidence + 1e-9)
+            if isinstance(bound, AtLeast):
+                assert guarantee.holds == (guarantee.bound >= bound.value - 1e-9)
+
+    @pytest.mark.parametrize("estimate", ["empirical", "robust"])
+    def test_an_achievable_bound_is_claimed_without_being_exceeded_by_much(self, estimate):
+        bounds = []
+        for seed in range(8):
+            bound = AtLeast("balanced_accuracy", 0.75, confidence=0.9)
+            tuner, _ = stated(*random_prior(seed, n=600), "precision", bound, estimate=estimate)
+            assert tuner.guarantees_[0].holds
+            bounds.append(tuner.guarantees_[0].bound)
+        assert np.mean(bounds) < 0.77
+
+    def test_the_population_misses_it_about_as_often_as_the_confidence_says(self):
+        bound = AtLeast("balanced_accuracy", 0.8, confidence=0.9)
+        missed = []
+        for seed in seeds(1000, quick=300):
+            tuner, _ = stated(*random_prior(seed, n=500), "precision", bound)
+            assert tuner.guarantees_[0].holds
+            missed.append(balanced(cut(tuner)) < 0.8)
+        assert 0.1 / 3 <= np.mean(missed) <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / len(missed))
+
+    def test_beside_constraints_with_a_test_and_without_a_confidence(self):
+        bounds = (
+            AtLeast("balanced_accuracy", 0.8, confidence=0.9),
+            AtLeast("recall", 0.6, confidence=0.9),
+            AtMost("predicted_share", 0.4),
+        )
+        for estimate in ("empirical", "robust"):
+            for seed in range(4):
+                scores, y = random_prior(seed, n=600)
+                tuner, warned = stated(scores, y, "precision", *bounds, estimate=estimate)
+                assert [each.holds for each in tuner.guarantees_] == [True, True]
+                assert not warned
+                assert tuner.predict(scores).mean() <= 0.4
+
+    @pytest.mark.parametrize("certify_on", [None, 0.3])
+    def test_multiclass(self, certify_on):
+        bounds = AtLeast("f1_macro", 0.75, confidence=0.9), AtLeast("recall", 0.6, label=2, confidence=0.9)
+        for estimate in ("empirical", "robust"):
+            for seed in range(3):
+                rng = np.random.default_rng(seed)
+                y = rng.choice(3, size=600, p=[0.6, 0.25, 0.15])
+                scores = rng.normal(size=(600, 3)) + 2.5 * np.eye(3)[y]
+                tuner, warned = stated(scores, y, "accuracy", *bounds, estimate=estimate, certify_on=certify_on)
+                assert all(each.holds for each in tuner.guarantees_)
+                assert not warned
+
+    def test_a_black_box_objective(self):
+        rng = np.random.default_rng(0)
+        y = rng.choice(3, size=400, p=[0.6, 0.25, 0.15])
+        scores = rng.normal(size=(400, 3)) + 2.5 * np.eye(3)[y]
+
+        def right(y_true, y_pred, sample_weight=None):
+            return np.average(y_true == y_pred, weights=sample_weight)
+
+        for value, claimed in ((0.8, True), (0.94, False)):
+            bound = AtLeast("balanced_accuracy", value, confidence=0.9)
+            tuner, warned = stated(scores, y, right, bound, solver=Search("powell", budget=60))
+            assert tuner.guarantees_[0].holds == claimed != warned
+
+    @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro"])
+    @pytest.mark.parametrize("estimate", ["empirical", "robust"])
+    def test_labels_that_are_not_claimed_are_named(self, objective, estimate):
+        claimed = set()
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            y = rng.random((400, 3)) < [0.2, 0.3, 0.4]
+            scores = rng.normal(size=(400, 3)) + 2 * y - 1
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                tuner = fit(scores, y, objective, AtLeast("f1", 0.65, confidence=0.9), estimate=estimate)
+            texts = [str(each.message) for each in caught]
+            for guarantee in tuner.guarantees_:
+                named = any(text.startswith(f"No offset of label {guarantee.label} satisfies") for text in texts)
+                assert guarantee.holds != named
+                claimed.add(guarantee.holds)
+        assert claimed == {True, False}
 
 
 class TestTooFew:
