@@ -10,6 +10,7 @@ import numpy as np
 from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
+from skimbalance.estimation._bootstrap_bounds import shortfalls, slack_of, tightened_by
 from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
@@ -18,17 +19,7 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
 )
 from skimbalance.estimation._split import can_split, estimate_by_split, nearest
-from skimbalance.estimation._tighten import (
-    ROUNDS,
-    Tightened,
-    cut_tests,
-    following,
-    guarantees_of,
-    shortfalls,
-    slack_of,
-    tighten,
-    tightened_by,
-)
+from skimbalance.estimation._tighten import ROUNDS, Tightened, cut_tests, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import SoftTruth
 from skimbalance.solvers import (
