@@ -76,5 +76,5 @@ def test_the_slack_is_what_a_bound_can_be_tightened_by():
     slack = slack_of(problem, solution)
     assert slack[0, 1] == 0
     assert slack[0, 0] == pytest.approx(get_metric("balanced_accuracy").value(solution.counts) - 0.3)
-    assert tightened_by(problem, slack - [[1e-9, 0]]).missed(solution.counts) == 0
-    assert tightened_by(problem, slack + [[1e-9, 0]]).missed(solution.counts) > 0
+    assert tightened_by(problem, slack - np.array([[1e-9, 0]])).missed(solution.counts) == 0
+    assert tightened_by(problem, slack + np.array([[1e-9, 0]])).missed(solution.counts) > 0
