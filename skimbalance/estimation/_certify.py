@@ -189,22 +189,28 @@ class Guarantee:
     holds : bool
         Whether the constraint is claimed for unseen data with its confidence.
     n : float
-        The number of samples that the metric is a proportion of. Of weighted or grouped samples the effective number.
+        The number of samples that the metric is a proportion of, such as those of the class for a recall. Of weighted
+        or grouped samples the effective number. For metrics without a test all samples, or groups.
     errors : float
-        How many of them violate a lower bound, such as false negatives for recall; for an upper bound, how many the
-        metric counts. Not a number for other metrics.
+        For a lower bound how many of them violate it, such as false negatives for recall. For an upper bound how many
+        the metric counts, such as false positives. NaN for metrics without a test.
     p_value : float
-        The probability of so few errors at these offsets if the constraint does not hold on unseen data.
+        The probability of so few errors at these offsets if the constraint does not hold on unseen data. For metrics
+        without a test, the proportion of bootstraps that violate it.
     bound : float
-        Confidence bound of the metric at these offsets: a lower one for AtLeast, an upper one for AtMost.
+        Confidence bound of the metric at these offsets, at the level `confidence`. For AtLeast and Near it is a lower
+        bound: the metric is at least this. For AtMost it is an upper bound: the metric is at most this. It is of the
+        population; for metrics without a test, of `new_samples` if these are given.
     samples_needed : int or None
         The least n with which a constraint can be claimed. None where no number suffices, or none is known.
     best_bound : float
-        The best value of the constraint that could be claimed with these samples.
+        The best value of the constraint that could be claimed with these samples: the highest lower bound for AtLeast,
+        the lowest upper bound for AtMost. For metrics without a test, `bound`.
     confidence : float
         The confidence at which the constraint is tested. Several constraints share the error probability.
     joint_confidence : float
-        The confidence of all constraints of the problem, or of the label, together.
+        The confidence of all constraints of the problem, or of the label, together. With a `reject_label` those on
+        decided samples count apart from the others.
     """
 
     constraint: Constraint

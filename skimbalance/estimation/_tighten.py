@@ -245,19 +245,19 @@ def guarantees_of(
 ) -> tuple[Guarantee, ...]:
     """Return what can be stated about each constraint with a confidence, for the final offsets (K,)."""
     tests = cut_tests(problem, spec.constraints, fixed=fixed)
-    levels = [sum(test.delta for test in each) for each in tests.values()]
-    joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
+    levels = [(1.0 if fixed else _shared(problem)) * sum(test.delta for test in each) for each in tests.values()]
+    levels += [1 - sure for j, sure in enumerate(spec.confidences) if sure is not None and j not in tests]
+    joint = max(0.0, 1 - (max if fixed else sum)([0.0, *levels]))
     found, cuts_of = [], cache(partial(_cuts_at, problem, offsets=offsets))
     for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
         if constraint.confidence is None:
             continue
         if j in tests:
             cuts, place = cuts_of(_label_of(problem, required))
-            stated = _tested(problem, cuts, place, constraint, required, tests[j], fixed=fixed)
-            found.append(replace(stated, joint_confidence=joint))
+            found.append(_tested(problem, cuts, place, constraint, required, tests[j], fixed=fixed))
         else:
             found.append(bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
-    return tuple(found)
+    return tuple(replace(each, joint_confidence=joint) for each in found)
 
 
 def _tested(

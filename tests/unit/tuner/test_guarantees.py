@@ -345,6 +345,16 @@ class TestBootstraps:
                 assert not warned
                 assert tuner.predict(scores).mean() <= 0.4
 
+    def test_the_joint_confidence_counts_every_constraint(self):
+        bounds = (
+            AtLeast("balanced_accuracy", 0.7, confidence=0.9),
+            AtLeast("recall", 0.6, confidence=0.95),
+            AtLeast("f1", 0.5, confidence=0.8),
+        )
+        tuner, _ = stated(*random_prior(0, n=600), "precision", *bounds)
+        assert [each.confidence for each in tuner.guarantees_] == pytest.approx([0.9, 0.95, 0.8])
+        assert [each.joint_confidence for each in tuner.guarantees_] == pytest.approx([0.65] * 3)
+
     @pytest.mark.parametrize("certify_on", [None, 0.3])
     def test_multiclass(self, certify_on):
         bounds = AtLeast("f1_macro", 0.75, confidence=0.9), AtLeast("recall", 0.6, label=2, confidence=0.9)
