@@ -1,8 +1,9 @@
 """scipy's differential evolution over one offset per class."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,12 @@ __all__ = ["ScipyDifferentialEvolution"]
 class ScipyDifferentialEvolution(Baseline):
     """Offsets on log-probabilities, that of class 0 fixed, within the spread of the log priors.
 
-    It starts from zero offsets and stops after the first generation that ends later than `cap_s` seconds.
+    It starts from zero offsets and stops after the first generation that ends later than `cap_s` seconds. `watch` gets
+    the best value after each generation.
     """
 
     cap_s: float = 60.0
+    watch: Callable[[float], None] | None = None
 
     name: ClassVar[str] = "scipy differential_evolution"
     distribution: ClassVar[str] = "scipy"
@@ -42,13 +45,19 @@ class ScipyDifferentialEvolution(Baseline):
 
         reach = max(1.0, float(np.ptp(np.log(np.bincount(y, minlength=n_classes).clip(1)))))
         end = process_time() + self.cap_s
+
+        def has_ended(intermediate_result: Any) -> bool:
+            if self.watch is not None:
+                self.watch(-float(intermediate_result.fun))
+            return process_time() > end
+
         result = differential_evolution(
             loss,
             [(-reach, reach)] * (n_classes - 1),
             x0=np.zeros(n_classes - 1),
             rng=0,
             polish=False,
-            callback=lambda *_, **__: process_time() > end,
+            callback=has_ended,
         )
         note = f"stopped at the limit of {self.cap_s:g} s" if process_time() > end else ""
         return Fitted(lambda new: _decide(log_columns(new), result.x), note)

@@ -24,18 +24,18 @@ OBJECTIVES = ["f1_macro", "geometric_mean", "matthews_corrcoef"]
 Start = Callable[..., Workload | None]
 
 
-def growth(name: str, sizes: list[tuple[int, int]]) -> Workload:
+def growth(name: str, sizes: list[tuple[int, int]], *, fit: Callable[..., Any] = empirical) -> Workload:
     """Return the workload of one fit at sizes that double."""
 
     def entry(n_samples: int, n_classes: int) -> Contender:
         data = drawn(n_samples, n_classes)
         objective = "f1" if n_classes == 2 else "f1_macro"
         return Contender(
-            f"n = {n_samples:,}, K = {n_classes:,}", OURS, lambda: empirical(objective, data.scores, data.y), traced_s=0
+            f"n = {n_samples:,}, K = {n_classes:,}", OURS, lambda: fit(objective, data.scores, data.y), traced_s=0
         )
 
     contenders = [entry(*size) for size in sizes]
-    return Workload(name, "OffsetTuner.fit, empirical", sizes[0], contenders, contenders[0].name, 1.0)
+    return Workload(name, f"OffsetTuner.fit, {fit.__name__}", sizes[0], contenders, contenders[0].name, 1.0)
 
 
 def doubled(curve: Workload) -> None:

@@ -19,12 +19,29 @@ LONG_SECONDS = 1.0
 """Longer calls are timed once, without a repetition."""
 
 
+def timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the processor time of a call, the mean of several if it is short, and its result."""
+    gc.collect()
+    seconds, result = _time(run, calls=1)
+    if seconds < LONG_SECONDS:
+        seconds, result = _time(run, calls=math.ceil(LEAST_SECONDS / max(seconds, 1e-9)))
+    return seconds, result
+
+
+def _time(run: Callable[[], Any], *, calls: int) -> tuple[float, Any]:
+    start = process_time()
+    for _ in range(calls):
+        result = run()
+    return (process_time() - start) / calls, result
+
+
 @dataclass
 class Contender:
     """One line of a table: a call, and its measurements.
 
     `value` computes the metric of a result, `note_of` a note. `rehearse` excludes imports and compilation from the
-    times. The memory is measured in one more call unless a call takes longer than `traced_s`.
+    times. `clock` returns the seconds of the call and its result. The memory is measured in one more call unless a
+    call takes longer than `traced_s`.
     """
 
     name: str
@@ -35,6 +52,7 @@ class Contender:
     rehearse: Callable[[], Any] | None = None
     refusal: str | None = None
     traced_s: float = 6.0
+    clock: Callable[[Callable[[], Any]], tuple[float, Any]] = timed
     seconds: list[float] = field(default_factory=list)
     achieved: float | None = None
     peak: float | None = None
@@ -77,10 +95,7 @@ class Contender:
         tracemalloc.stop()
 
     def _timed(self) -> Any:
-        gc.collect()
-        seconds, result = _time(self.run, calls=1)
-        if seconds < LONG_SECONDS:
-            seconds, result = _time(self.run, calls=math.ceil(LEAST_SECONDS / max(seconds, 1e-9)))
+        seconds, result = self.clock(self.run)
         self.seconds.append(seconds)
         return result
 
@@ -91,13 +106,6 @@ class Contender:
         except Exception as error:
             self.over, self.failed, self.note = True, True, f"failed: {type(error).__name__}: {error}"[:120]
             return None
-
-
-def _time(run: Callable[[], Any], *, calls: int) -> tuple[float, Any]:
-    start = process_time()
-    for _ in range(calls):
-        result = run()
-    return (process_time() - start) / calls, result
 
 
 @dataclass
@@ -216,9 +224,9 @@ def records(workload: Workload) -> Iterable[dict[str, Any]]:
             "contender": line.name,
             "version": line.version,
             "runs": len(line.seconds),
-            **_numbers("seconds", line.seconds),
-            **_numbers("over_floor", ratios(line, workload.floor)),
-            **_numbers("over_reference", ratios(line, workload.ours)),
+            **numbers("seconds", line.seconds),
+            **numbers("over_floor", ratios(line, workload.floor)),
+            **numbers("over_reference", ratios(line, workload.ours)),
             "peak_over_scores": "" if line.peak is None else f"{line.peak:.3g}",
             "value": "" if line.achieved is None else f"{line.achieved:.6f}",
             "untuned": "" if workload.untuned is None else f"{workload.untuned:.6f}",
@@ -229,6 +237,7 @@ def records(workload: Workload) -> Iterable[dict[str, Any]]:
         }
 
 
-def _numbers(name: str, values: Sequence[float]) -> dict[str, str]:
+def numbers(name: str, values: Sequence[float]) -> dict[str, str]:
+    """Return median, minimum and maximum, with names that begin with `name`; empty if there are no values."""
     parts = {"": statistics.median, "_min": min, "_max": max}
     return {name + suffix: f"{part(values):.4g}" if values else "" for suffix, part in parts.items()}

@@ -14,11 +14,13 @@ samples contradict.
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, minimize
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import Bounds, OptimizeResult, minimize
+from scipy.sparse import diags_array
 from scipy.special import logit
 
 from skimbalance._core.array_api import (
@@ -150,6 +152,15 @@ _FIRST = 3
 _REACH = 30.0
 """No parameter goes further: a factor of ten to the thirteen."""
 
+_ANYWHERE = 1e8
+"""Bounds of steps in units of the curvature: none is reached."""
+
+_CELLS_FOR_UNITS = 500_000
+"""The curvature is that of a subsample of about so many scores."""
+
+_MOST_FULL = 200
+"""With more classes the biases are taken to be independent."""
+
 _SAMPLES = 50_000
 _CELLS = 5_000_000
 _LEAST_SAMPLES = 200
@@ -232,7 +243,9 @@ class Calibration:
             log_proba, codes, mass = _log_proba_of(samples, scores), codes[samples], mass[samples] * factors
         bends = _Bends.of(log_proba, codes, mass) if bent and scores.shape[1] == 2 else None
         curves = None if bends is None else bends.at(log_proba)
-        parameters = _fit(log_proba, codes, mass, prior, curves, starts=None if near is None else [near.parameters])
+        is_near = near is not None and near.prior.shape == prior.shape
+        starts = [cast(Calibration, near).parameters] if is_near else None
+        parameters = _fit(log_proba, codes, mass, prior, curves, starts=starts)
         return cls(parameters, prior, sample.n_samples, bends)
 
     def shares(self, scores: Array) -> Array:
@@ -248,9 +261,9 @@ class Calibration:
         return (1 - lapse) * _shares(log_proba, self.parameters, self.prior, curves) + guessed
 
 
-def calibrated_shares(sample: MergedProblem) -> Array:
+def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None) -> Array:
     """Return the calibrated probability (K, n) of each class in each merged sample."""
-    return Calibration.of(sample).shares(sample.problem.scores)
+    return Calibration.of(sample, near=near).shares(sample.problem.scores)
 
 
 def _log_proba(scores: Array) -> Array:
@@ -331,14 +344,12 @@ def _fit(
         )
         for part in block_columns(log_proba.shape)
     ]
-    # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
-    support = to_numpy(count_codes(codes, mass, n_classes))
     log_prior = np.log(prior)
-    curvature = np.concatenate([[total, 1.0, support @ log_prior**2], support, np.full(n_curves, support.min())])
-    units = 1 / np.sqrt(ridge + curvature)
+    step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
 
-    def loss(steps: _Vector) -> tuple[float, _Vector]:
-        parameters = steps * units
+    def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
+        unbounded = start + units @ steps
+        parameters = np.clip(unbounded, -_REACH, _REACH)
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
         likelihood, gradient = 0.0, np.zeros_like(parameters)
         for block, own_here, codes_here, weights, prior_here, curves_here in blocks:
@@ -356,18 +367,57 @@ def _fit(
             if curves_here is not None:
                 second = xp.astype(codes_here == 1, pull.dtype) - shares[1, :]
                 gradient[end:] += to_numpy(curves_here @ (pull * second))
-        penalty = float(ridge @ (parameters * parameters)) / 2
-        return penalty - likelihood, units * (ridge * parameters - gradient)
+        penalty = float(ridge @ (unbounded * unbounded)) / 2
+        return penalty - likelihood, units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
 
-    bounds = Bounds(-_REACH / units, _REACH / units)
+    def fit(start: _Vector) -> OptimizeResult:
+        # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
+        if n_classes > _MOST_FULL:
+            support = to_numpy(count_codes(codes, mass, n_classes))
+            units = diags_array(1 / np.sqrt(ridge + [total, 1.0, support @ log_prior**2, *support]))
+        else:
+            parts = (
+                _curvature(block[:, ::step], step * w[::step], None if c is None else c[:, ::step], start, prior)
+                for block, _, _, w, _, c in blocks
+            )
+            curved = sum(parts)
+            units = solve_triangular(cholesky(curved + np.diag(ridge)), np.eye(len(ridge)))
+        wide = np.full(len(ridge), _ANYWHERE)  # with bounds, however wide, SciPy tries a whole step first
+        found = minimize(
+            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=_PRECISION
+        )
+        found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
+        return found
+
     with np.errstate(invalid="ignore"):  # a product of matrices in single precision may raise the flag without cause
-        fits = [
-            minimize(loss, start / units, jac=True, bounds=bounds, method="L-BFGS-B", tol=_PRECISION)
-            for start in starts or _starts(log_proba, n_parameters=len(ridge))
-        ]
+        fits = [fit(start) for start in starts or _starts(log_proba, n_parameters=len(ridge))]
     blocks.clear()  # some versions of SciPy keep the loss in a cycle, until garbage is collected
-    found: _Vector = min(fits, key=lambda fit: float(fit.fun)).x * units
-    return found
+    best: _Vector = min(fits, key=lambda found: float(found.fun)).x
+    return best
+
+
+def _curvature(log_proba: Array, mass: Array, curves: Array | None, parameters: _Vector, prior: _Vector) -> _Vector:
+    """Return the Fisher information of the parameters (P, P), without a lapse.
+
+    A sample adds the covariance, over classes by their probabilities, of what the parameters add to the log-odds.
+    """
+    xp, end, log_prior = namespace(log_proba), _FIRST + log_proba.shape[0], np.log(prior)
+    shares = _shares(log_proba, parameters, prior, curves)
+    weighed, slope = shares * mass, math.exp(parameters[0])
+    among = np.diag(to_numpy(xp.sum(weighed, axis=1))) - to_numpy(weighed @ shares.T)
+    deviations = slope * (log_proba - xp.sum(shares * log_proba, axis=0))
+    tempered = to_numpy(xp.sum(weighed * deviations, axis=1))
+    upper = np.zeros((len(parameters), len(parameters)))
+    upper[0, 0], upper[1, 1] = float(xp.sum(weighed * deviations * deviations)), 1
+    upper[0, 2], upper[2, 2] = log_prior @ tempered, log_prior @ among @ log_prior
+    upper[0, _FIRST:end], upper[2, _FIRST:end], upper[_FIRST:end, _FIRST:end] = tempered, among @ log_prior, among
+    if curves is not None:
+        bent = curves * (weighed[1, :] * shares[0, :])
+        log_odds = log_proba[1, :] - log_proba[0, :]
+        by_bias, by_slope = to_numpy(xp.sum(bent, axis=1)), slope * to_numpy(bent @ log_odds)
+        upper[0, end:], upper[2, end:] = by_slope, (log_prior[1] - log_prior[0]) * by_bias
+        upper[_FIRST:end, end:], upper[end:, end:] = np.outer([-1, 1], by_bias), to_numpy(bent @ curves.T)
+    return np.triu(upper) + np.triu(upper, 1).T
 
 
 def _starts(log_proba: Array, *, n_parameters: int) -> list[_Vector]:

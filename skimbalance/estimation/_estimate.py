@@ -1,5 +1,6 @@
 """From a problem to offsets by the estimate that the user names, and to their expected score on unseen data."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -29,10 +30,13 @@ from skimbalance.solvers import (
     Solution,
     Solver,
     ascend,
+    climb,
     default_budget,
+    fewer,
     fit_present_classes,
     get_solver,
     is_ordered,
+    objective_value,
     prior_offsets,
     satisfy_shares,
     solve,
@@ -53,11 +57,17 @@ __all__ = [
     "tighten_for",
 ]
 
-_TAUS = tuple(tau / 8 for tau in sorted(range(-16, 17), key=abs))
-"""Multiples of `-log prior`, from -2 to 2. Models that were trained with balanced classes need negative ones."""
+_TAU_STEP, _LEAST_TAU_STEP = 0.5, 0.125
+_TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
+"""Multiples of `-log prior`, from -2 to 2, and the steps of the grid. Models that were trained with balanced classes
+need negative ones."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
+
+_OF_ERROR = 0.1
+"""The ascents of the default end where a sweep gains less than this share of `1 / sqrt(n)`, the least relative error of
+a proportion of n samples. `benchmarks/speed` has the time, and the leaderboard the effect."""
 
 _LEAST_GAIN = 0.01
 """The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
@@ -66,21 +76,22 @@ _LEAST_GAIN = 0.01
 def plugin(problem: Problem, spec: FitSpec) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample)), spec, least_gain=_LEAST_GAIN)
+    found = _optimum(_soft(sample, calibrated_shares(sample, near=spec.near)), spec, least_gain=_LEAST_GAIN)
     return problem.solved(found.offsets, n_iter=found.n_iter)
 
 
 def robust(problem: Problem, spec: FitSpec) -> Solution:
     """Return the mean of the plug-in and of the bootstrapped optimum, without what is noise of the bootstraps."""
     sample = condensed(problem)
-    shares = calibrated_shares(sample)
-    plug = _optimum(_soft(sample, shares), spec)
+    shares = calibrated_shares(sample, near=spec.near)
+    least_gain = _OF_ERROR / math.sqrt(sample.n_samples)
+    plug = _optimum(_soft(sample, shares), spec, least_gain=least_gain)
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
     start = plug.offsets
-    if problem.n_classes > 2:  # all binary offsets are multiples of -log prior, and one search finds the best of them
-        start = ascend(mixed, _best_multiple(mixed)).offsets
+    if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
+        start, _ = climb(mixed, start, least_gain=least_gain, nearby=True)
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
-    drawn = spec.run(partial(_reweighted, mixed, w, start) for w in weights)
+    drawn = spec.run(partial(_reweighted, mixed, w, start, least_gain) for w in weights)
     spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
     offsets = centred(plug.offsets)
     deviations = _median(drawn) - offsets
@@ -93,9 +104,10 @@ def _soft(sample: MergedProblem, shares: Array) -> Problem:
     return sample.problem.with_truth(sample.truth.softened(shares))
 
 
-def half_soft(problem: Problem) -> Problem:
+def half_soft(problem: Problem, *, near: Calibration | None = None) -> Problem:
     """Return the problem with the means of the labels and of their calibrated probabilities in place of labels."""
-    return _halfway(MergedProblem(problem, None), Calibration.of(condensed(problem)).shares(problem.scores))
+    calibration = Calibration.of(condensed(problem), near=near)
+    return _halfway(MergedProblem(problem, None), calibration.shares(problem.scores))
 
 
 def _halfway(sample: MergedProblem, shares: Array) -> Problem:
@@ -108,18 +120,22 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
     return _soft(sample, xp.reshape(values, shares.shape))
 
 
-def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float = 0.0) -> Solution:
-    """Return the optimum that the best multiple of `-log prior` leads to."""
-    none = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
-    start = none if problem.n_classes == 2 else _best_multiple(problem)
-    found = ascend(problem, start, least_gain=least_gain)
+def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
+    """Return the optimum that the best multiple of `-log prior` leads to; many samples start where few of them end."""
+    start = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
+    few = fewer(problem)
+    if problem.n_classes > 2:
+        start = _best_multiple(few)
+        if few is not problem:
+            start, _ = climb(few, start, least_gain=least_gain)
+    found = ascend(problem, start, least_gain=least_gain, nearby=few is not problem)
     spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
     return found
 
 
-def _reweighted(problem: Problem, weights: Array, start: Array) -> Array:
+def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:
     truth = cast(SoftTruth, problem.truth)
-    return centred(ascend(problem.with_truth(truth.weighted(weights)), start).offsets)
+    return climb(problem.with_truth(truth.weighted(weights)), start, least_gain=least_gain, nearby=True)[0]
 
 
 def _median(drawn: list[Array]) -> Array:
@@ -149,10 +165,17 @@ def _affordable(problem: Problem, n_bootstraps: int) -> int:
 
 
 def _best_multiple(problem: Problem) -> Array:
-    """Return the best multiple of `-log prior` on a grid, the smallest of equals."""
-    support = problem.truth.support
-    offsets = [bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype) for tau in _TAUS]
-    return max(offsets, key=problem.objective_value)
+    """Return the best multiple of `-log prior` on a grid that becomes finer about the best, the smallest of equals."""
+    support, step, taus = problem.truth.support, _TAU_STEP, _TAUS
+    tried: dict[float, tuple[float, Array]] = {}
+    while step >= _LEAST_TAU_STEP:
+        for tau in taus:
+            offsets = bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
+            tried[tau] = objective_value(problem, offsets), offsets
+        best = max(tried, key=lambda tau: (tried[tau][0], -abs(tau)))
+        step /= 2
+        taus = [best - step, best + step]
+    return tried[best][1]
 
 
 def bootstrap_weights(sample: MergedProblem, *, count: int, seed: int) -> Iterator[Array]:
@@ -227,11 +250,13 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
+    if fold_of is not None and ESTIMATES[spec.estimate].softness > 0 and bool((to_numpy(problem.truth.support) > 0).all()):
+        spec = replace(spec, near=Calibration.of(condensed(problem)))
     fit = fit_of(spec, exactly=exactly)
     result = CrossFitResult(np.zeros(problem.n_classes), 0)
     if fold_of is not None:
         fold_fit = fit_of(spec.in_fold(), exactly=exactly)
-        mixed = cache(partial(half_soft, problem))
+        mixed = cache(partial(half_soft, problem, near=spec.near))
         crossed = cross_fit(problem, following(fold_fit, problem), spec, fold_of, half_soft=mixed)
         factor, optimism = 1.0, 0.0
         if shrinks(spec) and not given.requirements:
@@ -346,7 +371,7 @@ def _searched(problem: Problem, spec: FitSpec, *, solver: Solver, softness: floa
     order = problem.class_order[::-1]
     moved = is_ordered(problem.scores) and bool((np.diff(order) < 0).any())
     ordered = problem.restricted(order.tolist()) if moved else problem
-    sought = ordered if softness == 0 else _softened(condensed(ordered), softness)
+    sought = ordered if softness == 0 else _softened(condensed(ordered), softness, near=None if moved else spec.near)
     found = run(sought)
     if sought is problem:
         return found
@@ -355,11 +380,11 @@ def _searched(problem: Problem, spec: FitSpec, *, solver: Solver, softness: floa
     return problem.solved(offsets, n_iter=found.n_iter)
 
 
-def _softened(sample: MergedProblem, softness: float) -> Problem:
+def _softened(sample: MergedProblem, softness: float, *, near: Calibration | None) -> Problem:
     """Return the problem of labels that are calibrated probabilities by the share `softness`, and hard by the rest."""
     scores, truth = sample.problem.scores, sample.truth
     xp = namespace(scores)
     every = xp.arange(scores.shape[1], device=device(scores))
     hard = xp.astype(xp.astype(truth.codes, xp.int64)[None, :] == every[:, None], scores.dtype)
-    shares = softness * calibrated_shares(sample) + (1 - softness) * hard
+    shares = softness * calibrated_shares(sample, near=near) + (1 - softness) * hard
     return sample.problem.with_truth(truth.softened(shares))

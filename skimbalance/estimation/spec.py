@@ -36,6 +36,7 @@ class FitSpec:
     `objective` is what the user passed, of any supported type. `reject_goals` are the constraints on decided samples
     alone, where there is a `reject_label`. `run` calls independent functions, in parallel or in
     turn, and `progress` prints a message. `restarts` allows random restarts; `is_fold` is true within a training fold.
+    `near` is the calibration of all samples, from which that of a training fold starts.
     """
 
     objective: Any = "balanced_accuracy"
@@ -55,6 +56,7 @@ class FitSpec:
     progress: Progress = _silent
     restarts: bool = True
     is_fold: bool = False
+    near: Any = None
 
     @property
     def confidences(self) -> list[float | None]:

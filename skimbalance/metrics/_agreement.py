@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from skimbalance._core.array_api import namespace
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import LinearMetric, PooledMetric, safe_ratio
+from skimbalance.metrics.base import Form, LinearMetric, PooledMetric, safe_ratio
 
 __all__ = ["Accuracy", "Agreement", "CohenKappa", "MatthewsCorrelation"]
 
@@ -51,6 +54,10 @@ class MatthewsCorrelation(Agreement):
 
     name: ClassVar[str] = "matthews_corrcoef"
 
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        return Form("matthews")
+
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the correlation."""
         hits, chance, predicted_squares, support_squares, total = pooled
@@ -67,6 +74,10 @@ class CohenKappa(Agreement):
     """`(c n - sum p s) / (n^2 - sum p s)` with `c` of `n` samples correct; zero if undefined."""
 
     name: ClassVar[str] = "cohen_kappa"
+
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        return Form("kappa")
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Return the kappa."""

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from skimbalance._core.array_api import device, namespace, only
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import (
     Decomposition,
     Direction,
+    Form,
     LinearMetric,
     Metric,
     PooledMetric,
@@ -67,6 +71,10 @@ class GeometricMean(PooledMetric):
         """Return the classes that have samples."""
         return counts.support > 0
 
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        return Form("geometric_mean")
+
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the log of a positive recall, and one for a recall of zero."""
         xp = namespace(hits)
@@ -102,6 +110,10 @@ class WorstRecall(PooledMetric):
         """Return the classes that have samples."""
         return counts.support > 0
 
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        return Form("worst_recall")
+
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the recall."""
         return (hits / support,)
@@ -119,6 +131,16 @@ class FalsePositiveRate(PooledMetric):
     is_binary: ClassVar[bool] = True
     has_outcomes: ClassVar[bool] = True
     proportion: ClassVar[Proportion] = "false_positive_rate"
+
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        mine = self.chosen(support)
+        return Form(
+            "ratio_of_sums",
+            rises=(False, True),
+            numerator=mine[:, None] * np.array([-1.0, 1.0, 0.0]),
+            denominator=((1 - mine) * support)[:, None] * np.eye(3)[2],
+        )
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the false positives, and the samples that could be."""

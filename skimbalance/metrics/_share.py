@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Direction, PooledMetric, Proportion, safe_ratio
+from skimbalance.metrics.base import Direction, Form, PooledMetric, Proportion, safe_ratio
 
 __all__ = ["PredictedShare"]
 
@@ -21,6 +24,15 @@ class PredictedShare(PooledMetric):
     name: ClassVar[str] = "predicted_share"
     is_binary: ClassVar[bool] = True
     proportion: ClassVar[Proportion] = "predicted_share"
+
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        return Form(
+            "ratio_of_sums",
+            rises=(True, True),
+            numerator=self.chosen(support)[:, None] * np.eye(3)[1],
+            denominator=support[:, None] * np.eye(3)[2],
+        )
 
     def terms(self, hits: Array, predicted: Array, support: Array, chosen: Array) -> tuple[Array, ...]:
         """Return the predicted samples of the class, and the samples of each class."""

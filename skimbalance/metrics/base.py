@@ -6,11 +6,14 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from skimbalance._core.array_api import device, namespace
 from skimbalance._core.typing import Array, Label
 from skimbalance.metrics.counts import Counts
 
-__all__ = ["LinearMetric", "Metric", "PooledMetric", "Proportion", "safe_ratio"]
+__all__ = ["Form", "LinearMetric", "Metric", "PooledMetric", "Proportion", "safe_ratio"]
 
 Decomposition = Literal["linear", "sum", "minimum", "general"]
 """How a line search updates the metric; it cannot for "general", a black-box metric."""
@@ -19,6 +22,20 @@ Direction = Literal["maximize", "minimize", "zero"]
 
 Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall", "predicted_share"]
 """What a metric is a proportion of, if exact tests of bounds exist for it."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A metric as compiled code computes it, from linear functions of the counts of each class.
+
+    `numerator` and `denominator` (K, 3) are the coefficients of true positives, predicted samples and one. `rises` are
+    whether the metric rises with true positives, and with false positives. Some kinds need the counts alone.
+    """
+
+    kind: str
+    rises: tuple[bool, bool] = (True, False)
+    numerator: npt.NDArray[np.float64] | None = None
+    denominator: npt.NDArray[np.float64] | None = None
 
 
 def safe_ratio(numerator: Array, denominator: Array) -> Array:
@@ -127,6 +144,10 @@ class Metric(ABC):
         """Return the metric for the classes `kept` only, by their codes."""
         return self if self.label is None else self._about(list(kept).index(self.label))
 
+    def form(self, support: npt.NDArray[np.float64]) -> Form | None:
+        """Return the form for compiled code, for classes of these sizes (K,); None if there is none."""
+        return None
+
     @abstractmethod
     def value(self, counts: Counts) -> float:
         """Return the value of the metric for `counts` of decisions."""
@@ -166,6 +187,15 @@ class LinearMetric(Metric):
     @abstractmethod
     def utilities(self, support: Array) -> Array:
         """Return the utility of predicting a sample of class c as k: (K, K), or (K,) for true positives only."""
+
+    def form(self, support: npt.NDArray[np.float64]) -> Form | None:
+        """Return a sum of utilities of true positives, or of rewards of the samples."""
+        utilities = self.utilities(support)
+        if self.needs_cost_matrix or utilities.ndim == 2:
+            return Form("reward")
+        one = np.zeros((len(support), 3))
+        one[0, 2] = 1
+        return Form("ratio_of_sums", numerator=utilities[:, None] * np.eye(3)[0], denominator=one)
 
     def value(self, counts: Counts) -> float:
         """Return the value of the metric for `counts` of decisions."""

@@ -4,9 +4,12 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import is_finite, names_page, shown
-from skimbalance.metrics.base import PooledMetric, Proportion, safe_ratio
+from skimbalance.metrics.base import Form, PooledMetric, Proportion, safe_ratio
 
 __all__ = ["Average", "FBeta", "Jaccard", "Overlap", "Precision", "Recall"]
 
@@ -38,7 +41,7 @@ class Overlap(PooledMetric):
 
     @abstractmethod
     def fraction(self, hits: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
-        """Return numerator and denominator of the ratio of one class."""
+        """Return numerator and denominator of the ratio of one class, linear functions of its counts."""
 
     @property
     def stem(self) -> str:
@@ -64,6 +67,17 @@ class Overlap(PooledMetric):
         if self.average == "macro":
             return (ratio,)
         return (ratio * support, support + 0 * ratio) if self.average == "weighted" else (ratio * chosen,)
+
+    def form(self, support: npt.NDArray[np.float64]) -> Form:
+        """Return the form for compiled code."""
+        units = [[unit * np.ones_like(support) for unit in row] for row in np.eye(2).tolist()]
+        pairs = [self.fraction(*unit, 0 * support) for unit in units] + [self.fraction(0 * support, 0 * support, support)]
+        numerator, denominator = (np.stack(parts, axis=1) for parts in zip(*pairs, strict=True))
+        if self.average == "micro":
+            return Form("ratio_of_sums", numerator=numerator, denominator=denominator)
+        parts = {"binary": self.chosen(support), "macro": 1 / len(support), "weighted": support / support.sum()}
+        scaled = np.reshape(parts[self.average], (-1, 1)) * numerator
+        return Form("sum_of_ratios", numerator=scaled, denominator=denominator)
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Compute the average from the summed terms."""

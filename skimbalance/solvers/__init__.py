@@ -10,7 +10,8 @@ from skimbalance.solvers._base import (
 )
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
-from skimbalance.solvers._coordinate_ascent import ascend, demanding, prior_offsets, reachable, solve
+from skimbalance.solvers._compiled import objective_value
+from skimbalance.solvers._coordinate_ascent import ascend, climb, demanding, fewer, prior_offsets, reachable, solve
 from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps, best_cuts, sweep_objective
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._shares import satisfy_shares
@@ -35,13 +36,16 @@ __all__ = [
     "adjust_biases",
     "ascend",
     "best_cuts",
+    "climb",
     "default_budget",
     "demanding",
+    "fewer",
     "fit_present_classes",
     "get_solver",
     "improves",
     "is_ordered",
     "line_of",
+    "objective_value",
     "objective_values_on",
     "path_state",
     "prior_offsets",

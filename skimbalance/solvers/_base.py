@@ -91,8 +91,13 @@ class Problem:
         return int(self.scores.shape[1])
 
     @cached_property
-    def _known(self) -> dict[str, Any]:
+    def known(self) -> dict[str, Any]:
         """A cache of what depends on the scores only, shared by problems that differ in the truth."""
+        return {}
+
+    @cached_property
+    def own(self) -> dict[str, Any]:
+        """A cache of what depends on the truth, too."""
         return {}
 
     @cached_property
@@ -141,9 +146,9 @@ class Problem:
     @property
     def columns(self) -> Array:
         """The scores transposed, (K, n): a line search over all samples reads one class at a time."""
-        if "columns" not in self._known:
-            self._known["columns"] = transposed(self.scores)
-        return self._known["columns"]
+        if "columns" not in self.known:
+            self.known["columns"] = transposed(self.scores)
+        return self.known["columns"]
 
     @cached_property
     def representatives(self) -> tuple[Array, Array]:
@@ -166,11 +171,11 @@ class Problem:
     @property
     def sorted_margins(self) -> tuple[Array, Array]:
         """Binary only: the samples in the order in which the positive class wins them, and their margins."""
-        if "sorted_margins" not in self._known:
+        if "sorted_margins" not in self.known:
             margins = self.margins
             samples = namespace(margins).argsort(margins, stable=False)
-            self._known["sorted_margins"] = samples, margins[samples]
-        samples, margins = self._known["sorted_margins"]
+            self.known["sorted_margins"] = samples, margins[samples]
+        samples, margins = self.known["sorted_margins"]
         return samples, margins
 
     @cached_property
@@ -198,7 +203,7 @@ class Problem:
     def with_truth(self, truth: Truth) -> "Problem":
         """Return the problem of the same scores with another truth; the cache of the scores is kept."""
         other = replace(self, truth=truth)
-        vars(other)["_known"] = self._known
+        vars(other)["known"] = self.known
         return other
 
     def take(self, samples: Array) -> "Problem":

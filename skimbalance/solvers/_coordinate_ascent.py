@@ -4,10 +4,12 @@ A move is kept only if its decisions are better, so the ascent is monotone and e
 are searched at once and moved together if that is better. With many scores, the ascent stops at a small gain.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +22,12 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
+from skimbalance.solvers._compiled import compiled, objective_value
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "demanding", "prior_offsets", "reachable", "solve"]
+__all__ = ["ascend", "climb", "demanding", "fewer", "prior_offsets", "reachable", "solve"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -43,6 +46,10 @@ _LEAST_GAIN = 2e-2
 _OF_FEW = 0.15
 """With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
+
+_CELLS_NEARBY = 50_000
+_REACH = 1.0
+"""With more scores, an ascent from a point near the optimum moves each offset by at most a factor e in the odds."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
@@ -68,35 +75,61 @@ _BEYOND = 1e3
 """A bound that no metric satisfies. Violating it by the least is to go as far as possible."""
 
 
-def ascend(problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None) -> Solution:
-    """Ascend from `start`, with offsets `within` bounds, until no offset alone improves the objective by enough.
-
-    `least_gain` is a proportion of the objective value. A class that gains less than its part of it stays. The ascent
-    ends after a sweep over all classes that gains less in total. With many scores the proportion is larger.
-    """
+def ascend(
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
+) -> Solution:
+    """Return the solution that an ascent from `start` reaches; see `climb`."""
     if problem.n_classes == 2:
         return solve_binary(problem, start)
-    ascent, of_few = _Ascent(problem, start, within), 0.0
-    if problem.scores.shape[0] * problem.n_classes > _CELLS_TO_THE_END:
+    offsets, n_iter = climb(problem, start, least_gain=least_gain, within=within, nearby=nearby)
+    return problem.solved(offsets, n_iter=n_iter)
+
+
+def climb(
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
+) -> tuple[Array, int]:
+    """Return the offsets of an ascent from `start`, with offsets `within` bounds, and the number of sweeps.
+
+    It ends where no offset alone improves the objective by enough. `least_gain` is a proportion of the objective value.
+    A class that gains less than its part of it stays. The ascent ends after a sweep over all classes that gains less in
+    total. With many scores the proportion is larger. `nearby` permits to search only the neighbourhood of each offset.
+    """
+    if problem.n_classes == 2:
+        return centred(solve_binary(problem, start).offsets), 1
+    n_cells, of_few = int(problem.scores.shape[0]) * problem.n_classes, 0.0
+    if n_cells > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
-    sweeps = ascent.run(least_gain=least_gain, of_few=of_few)
-    return problem.solved(centred(ascent.place.offsets), n_iter=sweeps)
+    if (kernel := compiled(problem)) is None:
+        ascent: _Sweeps = _Ascent(problem, start, within)
+    else:
+        near = nearby and n_cells > _CELLS_NEARBY and not problem.requirements
+        ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
+    n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
+    return centred(ascent.offsets), n_iter
 
 
-class _Ascent:
-    """The state of an ascent: its neighbourhood, and the counts of the decisions."""
+class _Sweeps(ABC):
+    """An ascent, whatever computes a sweep over classes."""
 
-    def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
-        self.problem = problem
-        self.within = within
-        self.place = around(problem, start)
-        self.recount()
+    problem: Problem
+    objective_value: float
 
+    @property
+    @abstractmethod
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+
+    @abstractmethod
     def recount(self) -> None:
         """Count again, without the rounding errors of the updates."""
-        self.counts = self.problem.count(self.place.first)
-        self.objective_value = self.problem.objective_value_of(self.counts)
+
+    @abstractmethod
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
+
+    def renew(self) -> None:
+        """Prepare for another sweep over all classes."""
 
     @property
     def scale(self) -> float:
@@ -111,8 +144,7 @@ class _Ascent:
         active, sweeps, last = everyone, 0, -float("inf")
         while sweeps < _MAX_SWEEPS:
             sweeps, before = sweeps + 1, self.objective_value
-            moved = [self.step(classes, least=least * self.scale) for classes in self._batches(active)]
-            active = np.concatenate([active[:0], *moved])
+            active = self.sweep(active, least=least)
             self.recount()
             if improves(before + of_few * self.scale, self.objective_value):  # by more than the rounding of sums
                 break
@@ -121,12 +153,69 @@ class _Ascent:
             # Classes that did not move wait until the others are at their best offsets; then all are tried again.
             if not improves(self.objective_value, last + least_gain * self.scale):
                 break
-            if self.place.is_strained:
-                offsets = self.place.offsets
-                del self.place  # keeps one in memory, not two
-                self.place = around(self.problem, offsets)
+            self.renew()
             active, last = everyone, self.objective_value
         return sweeps
+
+
+class _CompiledAscent(_Sweeps):
+    """An ascent in compiled code."""
+
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
+        self.problem, self.kernel = problem, kernel
+        low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
+        kernel.start(np.asarray(start, dtype=np.float64), low, high, reach)
+
+    @property
+    def objective_value(self) -> float:  # type: ignore[override]
+        """The objective value of the decisions."""
+        return float(self.kernel.objective_value)
+
+    @property
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+        return bring_like(self.kernel.offsets, self.problem.scores)
+
+    def recount(self) -> None:
+        """Count again, without the rounding errors of the updates."""
+        self.kernel.recount()
+
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
+        moved: _Classes = self.kernel.sweep(classes, least * self.scale)
+        return moved
+
+
+class _Ascent(_Sweeps):
+    """An ascent by array operations: its neighbourhood, and the counts of the decisions."""
+
+    def __init__(self, problem: Problem, start: Array, within: Bounds | None) -> None:
+        self.problem = problem
+        self.within = within
+        self.place = around(problem, start)
+        self.recount()
+
+    @property
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+        return self.place.offsets
+
+    def recount(self) -> None:
+        """Count again, without the rounding errors of the updates."""
+        self.counts = self.problem.count(self.place.first)
+        self.objective_value = self.problem.objective_value_of(self.counts)
+
+    def renew(self) -> None:
+        """Find the neighbourhood again where an offset is near its bound."""
+        if self.place.is_strained:
+            offsets = self.place.offsets
+            del self.place  # keeps one in memory, not two
+            self.place = around(self.problem, offsets)
+
+    def sweep(self, classes: _Classes, *, least: float) -> _Classes:
+        """Move `classes` to their best offsets, in batches."""
+        moved = [self.step(batch, least=least * self.scale) for batch in self._batches(classes)]
+        return np.concatenate([classes[:0], *moved])
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
         """Divide `classes` into batches whose sweeps have similar lengths."""
@@ -243,12 +332,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
     def multiples(*taus: float) -> dict[str, Array]:
         return {f"-{tau:g} log prior": bring_like(prior_offsets(support, tau=tau), problem.scores) for tau in taus}
 
-    n_cells = int(problem.scores.shape[0]) * problem.n_classes
-    few, step = problem, n_cells // _CELLS_FOR_CHOICE
-    if step > 1:
-        samples, truth = problem.truth.thinned(step)
-        scores = namespace(samples).take(problem.scores, samples, axis=0)
-        few = replace(problem, scores=scores, truth=truth, groups=None)
+    n_cells, few = int(problem.scores.shape[0]) * problem.n_classes, fewer(problem)
     at_prior = multiples(1.0)
     (prior,) = at_prior.values()
     starts = {"zero": none, **at_prior, **_best(few, multiples(*_TAUS))}
@@ -261,13 +345,23 @@ def _starts(problem: Problem) -> dict[str, Array]:
     return starts if n_cells <= _CELLS_FOR_ALL_STARTS else _best(few, starts)
 
 
+def fewer(problem: Problem) -> Problem:
+    """Return the problem of a subsample of about a million scores, or the problem itself if it has no more."""
+    step = int(problem.scores.shape[0]) * problem.n_classes // _CELLS_FOR_CHOICE
+    if step <= 1:
+        return problem
+    samples, truth = problem.truth.thinned(step)
+    scores = namespace(samples).take(problem.scores, samples, axis=0)
+    return replace(problem, scores=scores, truth=truth, groups=None)
+
+
 def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
     """Return the start with the best objective value, the first of equals."""
     chosen, best = next(iter(starts)), -float("inf")
     for name, offsets in starts.items():
-        objective_value = problem.objective_value(offsets)
-        if improves(objective_value, best):
-            chosen, best = name, objective_value
+        value = objective_value(problem, offsets)
+        if improves(value, best):
+            chosen, best = name, value
     return {chosen: starts[chosen]}
 
 

@@ -40,16 +40,20 @@ def gain_in_errors(crossed, shrinkage_factor):
 class TestExpectedGain:
     """Gains of the labels, and gains that calibrated probabilities imply."""
 
-    def test_it_is_twice_the_gain_of_half_soft_labels(self):
+    def test_it_is_the_gain_of_the_labels_and_half_of_that_of_their_probabilities(self):
         problem = drawn_problem(2, n_samples=60)
         crossed = replace(cross_fitted(problem, solve), half_soft=partial(half_soft, problem))
         before, after = (crossed.decisions(each) for each in (0.0, 1.0))
-        halves = (np.eye(3)[crossed.codes] + calibrated_shares(condensed(problem)).T) / 2
-        counts = [np.eye(3)[decided].T @ halves for decided in (before, after)]
-        values = [np.mean(np.diag(table) / table.sum(axis=0)) for table in counts]
+        labels, probabilities = np.eye(3)[crossed.codes], calibrated_shares(condensed(problem)).T
+        gains = []
+        for truth in (labels, (labels + probabilities) / 2):
+            counts = [np.eye(3)[decided].T @ truth for decided in (before, after)]
+            values = [np.mean(np.diag(table) / table.sum(axis=0)) for table in counts]
+            gains.append(values[1] - values[0])
         problem = Problem(problem.scores, problem.truth, get_metric("balanced_accuracy"))
         crossed = replace(crossed, problem=problem, half_soft=partial(half_soft, problem))
-        assert crossed.expected_gain(before, after) == pytest.approx(2 * (values[1] - values[0]), abs=1e-12)
+        implied = 2 * gains[1] - gains[0]
+        assert crossed.expected_gain(before, after) == pytest.approx(gains[0] + implied / 2, abs=1e-12)
 
     def test_without_half_soft_labels_it_is_the_gain_of_the_labels(self):
         crossed = cross_fitted(drawn_problem(2, n_samples=60), solve)

@@ -1,0 +1,94 @@
+"""The compiled ascent: which problems it solves, and what it needs of them.
+
+It is an optional part of the package. Without it, and for arrays on a device, array operations find the same.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import to_numpy
+from skimbalance._core.typing import Array
+from skimbalance.metrics.base import Form, LinearMetric, Metric
+from skimbalance.metrics.counts import HardTruth, SoftTruth
+from skimbalance.solvers._base import Problem
+
+try:
+    from skimbalance.solvers import _kernel
+except ImportError:  # installed without a C compiler
+    _kernel = None
+
+__all__ = ["compiled", "objective_value"]
+
+_CELLS = 20_000_000
+"""With more scores, array operations over the near classes of each sample are faster."""
+
+_DIRECTIONS = {"maximize": 1, "minimize": -1, "zero": 0}
+
+_Vector = npt.NDArray[np.float64]
+
+
+def compiled(problem: Problem) -> Any:
+    """Return the compiled ascent of a problem of three or more classes in host memory; None if it has none."""
+    if "compiled" not in problem.own:
+        problem.own["compiled"] = _made(problem)
+    return problem.own["compiled"]
+
+
+def objective_value(problem: Problem, offsets: Array) -> float:
+    """Return the value that a solver maximises, for the decisions with `offsets`."""
+    kernel = None if problem.n_classes == 2 else compiled(problem)
+    if kernel is None:
+        return problem.objective_value(offsets)
+    return float(kernel.value_at(np.asarray(offsets, dtype=np.float64)))
+
+
+def _made(problem: Problem) -> Any:
+    scores, truth = problem.scores, problem.truth
+    if _kernel is None or not isinstance(scores, np.ndarray) or not 0 < scores.size <= _CELLS:
+        return None
+    support = to_numpy(truth.support).astype(np.float64)
+    metrics = (problem.metric, *(required.metric for required in problem.requirements))
+    bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
+    forms = [form for metric in metrics if (form := metric.form(support)) is not None]
+    rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
+    if len(forms) < len(metrics) or len(rewarded) > 1:
+        return None
+    rows, columns, largest = _host_scores(problem)
+    return _kernel.Ascent(
+        rows,
+        columns,
+        single=scores.dtype == np.float32,
+        codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
+        shares=np.ascontiguousarray(truth.shares, dtype=np.float64) if isinstance(truth, SoftTruth) else None,
+        weights=None if truth.weights is None else np.ascontiguousarray(truth.weights, dtype=np.float64),
+        support=support,
+        forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],
+        rewards=_rewards(problem, cast(LinearMetric, rewarded[0])) if rewarded else None,
+        worst=problem.metric.worst_objective_value(problem.n_classes),
+        largest=largest,
+    )
+
+
+def _host_scores(problem: Problem) -> tuple[_Vector, _Vector, float]:
+    """Return the scores (n, K), their transpose, and the largest magnitude."""
+    if "host" not in problem.known:
+        rows = np.ascontiguousarray(problem.scores, dtype=np.float64)
+        problem.known["host"] = rows, np.ascontiguousarray(rows.T), float(np.abs(rows).max())
+    found: tuple[_Vector, _Vector, float] = problem.known["host"]
+    return found
+
+
+def _described(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:
+    none = np.zeros((n_classes, 3))
+    numerator, denominator = (none if x is None else x for x in (form.numerator, form.denominator))
+    kind, direction = _kernel.KINDS.index(form.kind), _DIRECTIONS[metric.direction]
+    return kind, direction, *map(int, form.rises), numerator, denominator, *bounds
+
+
+def _rewards(problem: Problem, metric: LinearMetric) -> _Vector:
+    """Return what predicting each sample as each class (K, n) adds to a metric."""
+    samples = np.arange(problem.scores.shape[0])
+    every = [problem.reward(metric, np.full_like(samples, c), samples) for c in range(problem.n_classes)]
+    return np.stack(every).astype(np.float64)
