@@ -101,7 +101,7 @@ class AtLeast(OneSided):
         constraint then holds in about half of all cases.
     new_samples : int or "as_many", default=None
         What unseen data are: None for the population, a number of samples, or as many as the fit has. For a recall they
-        are samples of its class, for a false positive rate of the other classes.
+        are samples of its class, for a false positive rate of the other classes, for a predicted share all samples.
 
     Raises
     ------
@@ -114,12 +114,12 @@ class AtLeast(OneSided):
 
     Notes
     -----
-    In binary and multilabel problems a bound on a recall or a false positive rate is *exact*, and one on a precision
-    *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is proven at every
-    sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a confidence of
-    0.95. Several such constraints share the error probability, and hold together. All else is *approximate*: weights
-    and groups, which count as effective numbers of samples, multiclass problems, and other metrics. Those are tightened
-    by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
+    In binary and multilabel problems bounds on recall, false positive rate and predicted share are *exact*, and those
+    on precision are *sequential*. For independent samples and fixed scores, as with ``cv="prefit"``, the confidence is
+    proven at every sample size. A warning states how many samples are needed: 29 of a class for a recall of 0.9 with a
+    confidence of 0.95. Several such constraints share the error probability, and hold together. All else is
+    *approximate*: weights and groups, which count as effective numbers of samples, multiclass problems, and other
+    metrics. Those are tightened by what bootstraps may lose. See `guarantees_` of :class:`~skimbalance.OffsetTuner`.
 
     With ``new_samples=None`` the bound is on the population. On a test set as large as the samples of the fit, random
     variation violates it more often. There a recall is at least 0.9 in 88% to 97% of all cases, for a confidence of
@@ -160,7 +160,7 @@ class AtMost(OneSided):
         constraint then holds in about half of all cases.
     new_samples : int or "as_many", default=None
         What unseen data are: None for the population, a number of samples, or as many as the fit has. For a recall they
-        are samples of its class, for a false positive rate of the other classes.
+        are samples of its class, for a false positive rate of the other classes, for a predicted share all samples.
 
     Raises
     ------
@@ -173,8 +173,8 @@ class AtMost(OneSided):
 
     Notes
     -----
-    An upper bound on a false positive rate with a confidence is exact in binary and multilabel problems. See
-    :class:`AtLeast` for what is proven, for the meaning of `new_samples`, and for the references.
+    In binary and multilabel problems an upper bound on a false positive rate or a predicted share with a confidence is
+    exact. See :class:`AtLeast` for what is proven, for the meaning of `new_samples`, and for the references.
 
     Examples
     --------

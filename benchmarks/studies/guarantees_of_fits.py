@@ -1,8 +1,9 @@
-"""Whether bounds with a confidence hold where nothing is proven: pooled scores of folds, and multiclass problems.
+"""Whether bounds with a confidence hold where nothing is proven: pooled scores of folds, classes, and bootstraps.
 
 ``python -m benchmarks.studies.guarantees_of_fits --csv benchmarks/results/guarantees_of_fits.csv``: ten minutes on one
 core. Bounds on pooled scores of the validation folds are evaluated for the final model, which is trained on all
-samples. Multiclass bounds are tested on the samples of the fit, at a fifth of the level, or on a part of them.
+samples. Multiclass bounds are tested on the samples of the fit, at a fifth of the level, or on a part of them. Bounds
+on metrics without a test are tightened by bootstraps. That on a predicted share is proven, and is for comparison.
 """
 
 import warnings
@@ -11,12 +12,14 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 
 from benchmarks.script import options, report
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.goals import AtLeast, Constraint
+from skimbalance.goals import AtLeast, AtMost, Constraint
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -78,6 +81,37 @@ def multiclass(
     return claimed, claimed and missed, float(np.mean(predicted == y_new))
 
 
+def one_score(constraint: Constraint, objective: str, seed: int) -> tuple[bool, bool, float]:
+    """Return whether a bound of the default estimate is claimed, and missed by the population, and the objective.
+
+    That is the recall or the precision. Scores of 600 samples are normal, the classes two standard deviations apart,
+    with 20% positives.
+    """
+    rng = np.random.default_rng(seed)
+    y = (rng.random(600) < 0.2).astype(np.int64)
+    scores = rng.normal(size=600) + 2 * y
+    tuner = OffsetTuner(objective, constraints=[constraint], kind="logits", confidence_level=None).fit(scores, y)
+    cut = float(tuner.offsets_[0] - tuner.offsets_[1])
+    recall, false = float(norm.sf(cut - 2)), float(norm.sf(cut))
+    value = {"balanced_accuracy": (recall + 1 - false) / 2, "predicted_share": 0.2 * recall + 0.8 * false}
+    low, high = constraint.bounds()
+    claimed = tuner.guarantees_[0].holds
+    achieved = {"recall": recall, "precision": 0.2 * recall / max(0.2 * recall + 0.8 * false, 1e-300)}
+    return claimed, claimed and not low <= value[str(constraint.metric)] <= high, achieved[objective]
+
+
+def macro_f1(seed: int) -> tuple[bool, bool, float]:
+    """Return whether a bound on macro-F1 of the default estimate is claimed, and missed, and the accuracy."""
+    scores, y = classes(np.random.default_rng(seed), 600)
+    bound = AtLeast("f1_macro", 0.84, confidence=_CONFIDENCE)
+    tuner = OffsetTuner("accuracy", constraints=[bound], kind="logits", confidence_level=None).fit(scores, y)
+    new, y_new = classes(np.random.default_rng(10**6), _UNSEEN)
+    predicted = tuner.predict(new)
+    claimed = tuner.guarantees_[0].holds
+    missed = claimed and f1_score(y_new, predicted, average="macro") < bound.value
+    return claimed, missed, float(np.mean(predicted == y_new))
+
+
 def cases() -> dict[str, Callable[[int], tuple[bool, bool, float]]]:
     """Return what is measured, by name."""
     found: dict[str, Callable[[int], tuple[bool, bool, float]]] = {}
@@ -98,6 +132,11 @@ def cases() -> dict[str, Callable[[int], tuple[bool, bool, float]]]:
         for certify_on in (None, 0.3):
             how = "a fifth of the level" if certify_on is None else f"certify_on={certify_on}"
             found[f"3 classes, {name}, {how}"] = partial(multiclass, constraints, certify_on, 600)
+    balanced = AtLeast("balanced_accuracy", 0.75, confidence=_CONFIDENCE)
+    found["balanced accuracy, bootstraps"] = partial(one_score, balanced, "precision")
+    found["3 classes, macro-F1, bootstraps"] = macro_f1
+    budget = AtMost("predicted_share", 0.15, confidence=_CONFIDENCE)
+    found["predicted share, exact"] = partial(one_score, budget, "recall")
     return found
 
 

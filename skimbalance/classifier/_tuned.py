@@ -63,6 +63,9 @@ _OF_THE_TUNER = (
 )
 """Parameters that the tuner gets, too."""
 
+_REMOVED_BY_EMPTY = ("reject_label", "class_prior")
+"""Parameters that are None where `retune` gets an empty tuple."""
+
 _UNTRAINED = (
     "cv='prefit' needs a trained estimator, and this %(name)s is not. Train it first, or leave cv out. Where it is "
     "cloned, as in a grid search or a pipeline, FrozenEstimator(model) keeps it trained"
@@ -324,6 +327,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         *,
         objective: Objective | None = None,
         constraints: Sequence[Constraint] | None = None,
+        reject_label: Label = None,
         class_prior: ArrayLike | Mapping[Label, float] | None = None,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
@@ -342,8 +346,11 @@ class TunedOffsetClassifierCV(OffsetClassifier):
             What to optimise; None keeps the objective.
         constraints : sequence of AtLeast, AtMost or Near, default=None
             Constraints on the decisions; None keeps those of the classifier, ``()`` removes them.
+        reject_label : label, default=None
+            The label of rejected samples; None keeps that of the classifier, ``()`` removes it, so that every sample is
+            decided. Constraints on the coverage need a label, and a label needs constraints on decided samples.
         class_prior : array-like of shape (K,) or dict, default=None
-            Class prior of unseen data; None keeps that of the classifier.
+            Class prior of unseen data; None keeps that of the classifier, ``()`` removes it.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples of `X`.
         groups : array-like of shape (n_samples,), default=None
@@ -364,10 +371,16 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         """
         check_is_fitted(self)
         other = copy(self)
-        goals = {"objective": objective, "constraints": constraints, "class_prior": class_prior}
+        goals = {
+            "objective": objective,
+            "constraints": constraints,
+            "reject_label": reject_label,
+            "class_prior": class_prior,
+        }
         for name, goal in goals.items():
             if goal is not None:
-                setattr(other, name, goal)
+                is_removed = name in _REMOVED_BY_EMPTY and isinstance(goal, tuple) and not goal
+                setattr(other, name, None if is_removed else goal)
         validate_parameters(other)
         samples = self._rows_to_retune(X, y, sample_weight, groups, cost_matrix)
         if X is None and not needs_cost_matrix(other.objective):

@@ -14,7 +14,16 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
     prediction_interval,
 )
-from skimbalance.estimation._estimate import ESTIMATES, cross_fits, estimate, fit_of, half_soft, shrinks, tighten_for
+from skimbalance.estimation._estimate import (
+    ESTIMATES,
+    claimed_near,
+    cross_fits,
+    estimate,
+    fit_of,
+    half_soft,
+    shrinks,
+    tighten_for,
+)
 from skimbalance.estimation._prior_shift import notes_on_shift, shift_to
 from skimbalance.estimation._rejection import GoalResult, RejectGoal, Rejection, fit_rejection
 from skimbalance.estimation._state_estimate import StateProblem
@@ -35,6 +44,7 @@ __all__ = [
     "Rejection",
     "StateProblem",
     "Tightened",
+    "claimed_near",
     "cross_fit",
     "cross_fits",
     "estimate",

@@ -133,14 +133,16 @@ class SortedCuts:
         every, each = self._equal_weights
         return each and not every
 
-    @property
-    def are_independent(self) -> bool:
-        """Whether samples are not grouped, and those of a class have the same weight."""
-        return self.groups is None and self._equal_weights[1]
+    def are_independent(self, *, every: bool = False) -> bool:
+        """Return whether samples are not grouped, and those of a class, or all of them, have the same weight."""
+        return self.groups is None and self._equal_weights[0 if every else 1]
 
-    def below(self, *, own: bool) -> tuple[_Floats, float]:
-        """Return the effective number of samples (m + 1,) of a class, or of the others, below each cut, and of all."""
-        member = self.own if own else ~self.own
+    def below(self, *, own: bool | None) -> tuple[_Floats, float]:
+        """Return the effective number of samples (m + 1,) below each cut, and of all.
+
+        They are those of the class, of the others, or with None all samples.
+        """
+        member = np.ones(len(self.own), dtype=np.bool_) if own is None else self.own == own
         weights = None if self.weights is None else self.weights[member]
         groups = None if self.groups is None else self.groups[member]
         n_members = int(np.count_nonzero(member))
@@ -187,22 +189,28 @@ class Guarantee:
     holds : bool
         Whether the constraint is claimed for unseen data with its confidence.
     n : float
-        The number of samples that the metric is a proportion of. Of weighted or grouped samples the effective number.
+        The number of samples that the metric is a proportion of, such as those of the class for a recall. Of weighted
+        or grouped samples the effective number. For metrics without a test all samples, or groups.
     errors : float
-        How many of them violate a lower bound, such as false negatives for recall; for an upper bound, how many the
-        metric counts. Not a number for other metrics.
+        For a lower bound how many of them violate it, such as false negatives for recall. For an upper bound how many
+        the metric counts, such as false positives. NaN for metrics without a test.
     p_value : float
-        The probability of so few errors at these offsets if the constraint does not hold on unseen data.
+        The probability of so few errors at these offsets if the constraint does not hold on unseen data. For metrics
+        without a test, the proportion of bootstraps that violate it.
     bound : float
-        Confidence bound of the metric at these offsets: a lower one for AtLeast, an upper one for AtMost.
+        Confidence bound of the metric at these offsets, at the level `confidence`. For AtLeast and Near it is a lower
+        bound: the metric is at least this. For AtMost it is an upper bound: the metric is at most this. It is of the
+        population; for metrics without a test, of `new_samples` if these are given.
     samples_needed : int or None
         The least n with which a constraint can be claimed. None where no number suffices, or none is known.
     best_bound : float
-        The best value of the constraint that could be claimed with these samples.
+        The best value of the constraint that could be claimed with these samples: the highest lower bound for AtLeast,
+        the lowest upper bound for AtMost. For metrics without a test, `bound`.
     confidence : float
         The confidence at which the constraint is tested. Several constraints share the error probability.
     joint_confidence : float
-        The confidence of all constraints of the problem, or of the label, together.
+        The confidence of all constraints of the problem, or of the label, together. With a `reject_label` those on
+        decided samples count apart from the others.
     """
 
     constraint: Constraint
@@ -221,9 +229,9 @@ class Guarantee:
 
 @dataclass(frozen=True)
 class CutTest(ABC):
-    """The test of one lower bound `rate` at level `delta`; `own` is about which of class and others."""
+    """The test of one lower bound `rate` at level `delta`; `own` is about which samples: see `SortedCuts.below`."""
 
-    own: bool
+    own: bool | None
     rate: float
     delta: float
 
@@ -258,7 +266,7 @@ class CutTest(ABC):
 
 @dataclass(frozen=True)
 class RateTest(CutTest):
-    """A lower bound on the proportion of samples of the class, or of the others, that are predicted as `wins` has it.
+    """A lower bound on the proportion of samples that are predicted as `wins` has it: of a class, or of all samples.
 
     With `wins` samples at the cut and above are right, without it those below.
     """
@@ -275,7 +283,7 @@ class RateTest(CutTest):
 
     def kind(self, cuts: SortedCuts) -> GuaranteeKind:
         """Return "exact" for independent samples."""
-        return "exact" if cuts.are_independent else "approximate"
+        return "exact" if cuts.are_independent(every=self.own is None) else "approximate"
 
     def p_values(self, cuts: SortedCuts) -> _Floats:
         """Return the p-value (m + 1,) of each cut."""
@@ -311,7 +319,7 @@ class RateTest(CutTest):
         return n, float(errors[place]), float(rate_bound(errors[place], n, self.delta))
 
     def needed(self, cuts: SortedCuts) -> tuple[int | None, float]:
-        """Return how many samples of the class any claim needs, and the best bound that these allow."""
+        """Return how many of these samples any claim needs, and the best bound that they allow."""
         n = cuts.below(own=self.own)[1]
         least = samples_needed(self.rate, self.delta, new_samples=self.new_samples)
         return least, best_bound(n, self.delta, new_samples=self._new(n))
@@ -321,9 +329,11 @@ class RateTest(CutTest):
 class PrecisionTest(CutTest):
     """A lower bound on the proportion of samples of the class, or of the others, among those predicted as such."""
 
+    own: bool
+
     def kind(self, cuts: SortedCuts) -> GuaranteeKind:
         """Return "sequential" for independent samples."""
-        return "sequential" if cuts.are_independent else "approximate"
+        return "sequential" if cuts.are_independent() else "approximate"
 
     def _counts(self, cuts: SortedCuts) -> tuple[_Floats, _Floats, float, float]:
         """Return the effective hits and false positives (m + 1,), and of how many samples they are."""

@@ -11,6 +11,7 @@ import numpy as np
 from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
+from skimbalance.estimation._bootstrap_bounds import shortfalls, slack_of, tightened_by
 from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares, condensed
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
@@ -19,7 +20,7 @@ from skimbalance.estimation._cross_fit import (
     jackknife_error,
 )
 from skimbalance.estimation._split import can_split, estimate_by_split, nearest
-from skimbalance.estimation._tighten import Tightened, following, guarantees_of, tighten
+from skimbalance.estimation._tighten import ROUNDS, Tightened, cut_tests, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import SoftTruth
 from skimbalance.solvers import (
@@ -45,6 +46,7 @@ __all__ = [
     "ESTIMATES",
     "Estimate",
     "bootstrap_weights",
+    "claimed_near",
     "cross_fits",
     "estimate",
     "fit_of",
@@ -283,12 +285,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if exactly and problem.missed(solution.counts) == 0:
         # The search for the objective has other starts than the one for the constraints alone.
         tightened = replace(tightened, achievable=True, tightened=tightened.achievable or not any(spec.confidences))
-    guarantees = _guarantees(given, spec, solution)
-    if tightened.with_confidence and not _all_hold(guarantees):
-        # An average of multiclass offsets may violate the bounds, where offsets near it do not.
-        moved = fit_present_classes(problem, partial(nearest, to=solution.offsets))
-        if _all_hold(stated := _guarantees(given, spec, moved)):
-            solution, guarantees = moved, stated
+    solution, guarantees = claimed_near(solution, tightened, given, spec)
     return replace(
         result,
         offsets=solution.offsets,
@@ -296,7 +293,8 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         counts=solution.counts,
         required=tightened.required,
         achievable=tightened.achievable,
-        achievable_with_confidence=tightened.with_confidence and _all_hold(guarantees),
+        achievable_with_confidence=_all_hold(guarantees)
+        and (tightened.with_confidence or given.missed(solution.counts) == 0),
         guarantees=guarantees,
     )
 
@@ -315,8 +313,33 @@ def _guarantees(problem: Problem, spec: FitSpec, solution: Solution) -> tuple[Gu
 
 
 def _all_hold(guarantees: tuple[Guarantee, ...]) -> bool:
-    """Return whether all constraints with a test are claimed."""
-    return all(each.holds for each in guarantees if not math.isnan(each.errors))
+    """Return whether all constraints with a confidence are claimed."""
+    return all(each.holds for each in guarantees)
+
+
+def claimed_near(
+    solution: Solution, tightened: Tightened, given: Problem, spec: FitSpec
+) -> tuple[Solution, tuple[Guarantee, ...]]:
+    """Return offsets near a solution for which all constraints are claimed, or these, and what is stated about them.
+
+    An average of offsets, or offsets for soft labels, may violate bounds on these samples, where offsets near it do
+    not. Bounds without a test are raised by what bootstraps miss.
+    """
+    stated = _guarantees(given, spec, solution)
+    if _all_hold(stated) or not (tightened.achievable and tightened.certified):
+        return solution, stated
+    problem, tests = tightened.problem, cut_tests(given, spec.constraints)
+    numbers = [tightened.required.index(required) for required in problem.requirements]
+    for _ in range(ROUNDS):
+        moved = fit_present_classes(problem, partial(nearest, to=solution.offsets))
+        now = _guarantees(given, spec, moved)
+        if _all_hold(now):
+            return moved, now
+        missed = shortfalls(given, spec, moved, tests=tests)[numbers]
+        if problem.missed(moved.counts) > 0 or (missed <= 0).all():
+            break
+        problem = tightened_by(problem, np.where(missed > 0, np.maximum(slack_of(problem, moved) + missed, 0.0), 0.0))
+    return solution, stated
 
 
 def tighten_for(spec: FitSpec, problem: Problem) -> Tightened:

@@ -1,10 +1,10 @@
 """Bounds on rates that hold on unseen data with a confidence, from counts alone.
 
-A rate, such as a recall, is a proportion of n independent samples. Cuts of their sorted scores with few enough errors
-are certified. With probability `1 - delta` the rate of unseen data is at least the bound at all of them. See Tong, Feng
-and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*, 2018. A precision is a
-proportion of the samples above a cut, which differ from cut to cut. Its cuts are tested in a fixed sequence. Numbers of
-samples and errors may be real: those of weighted or grouped samples are effective numbers.
+A rate, such as a recall or a predicted share, is a proportion of n independent samples. Cuts of their sorted scores
+with few enough errors are certified. With probability `1 - delta` the rate of unseen data is at least the bound at all
+of them. See Tong, Feng and Li, *Neyman-Pearson classification algorithms and NP receiver operating characteristics*,
+2018. A precision is a proportion of the samples above a cut, which differ from cut to cut. Its cuts are tested in a
+fixed sequence. Numbers of samples and errors may be real: those of weighted or grouped samples are effective numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -107,12 +107,17 @@ def samples_needed(rate: float, delta: float, *, new_samples: int | str | None =
 
 
 def _p_of_none_below(n: Any, rate: float, new_samples: int | str | None) -> Any:
-    """Return the p-value of a cut without errors: `C(m, a + 1) / C(n + m, a + 1)` for `a` allowed errors of m."""
+    """Return the p-value of a cut without errors."""
     n = np.asarray(n, dtype=np.float64)
     if new_samples is None:
         return np.minimum(rate, 1.0) ** n
     m = n if new_samples == "as_many" else np.full(n.shape, float(new_samples))
-    more = _allowed(rate, m) + 1
+    return _p_of_more(_allowed(rate, m), m, n)
+
+
+def _p_of_more(allowed: Any, m: Any, n: Any) -> Any:
+    """Return `P(BetaBin(m, 1, n) > a) = C(m, a + 1) / C(n + m, a + 1)` for `a` allowed errors of m, one below zero."""
+    more = allowed + 1
     logs = gammaln(m + 1) - gammaln(m - more + 1) + gammaln(n + m - more + 1) - gammaln(n + m + 1)
     return np.where(more > 0, np.exp(logs), 1.0)
 
@@ -132,7 +137,7 @@ def best_bound(n: float, delta: float, *, new_samples: int | None = None) -> flo
     if new_samples is None:
         return float(delta ** (1 / n))
     allowed = np.arange(new_samples + 1)
-    enough = is_rejected(betabinom.sf(allowed, new_samples, 1.0, n), delta)
+    enough = is_rejected(_p_of_more(allowed, new_samples, n), delta)
     return float(1 - allowed[np.argmax(enough)] / new_samples)
 
 

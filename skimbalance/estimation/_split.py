@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.typing import Array
+from skimbalance.estimation._bootstrap_bounds import tightened_by
+from skimbalance.estimation._cross_fit import Floats
 from skimbalance.estimation._tighten import cut_tests, guarantees_of, required_rates
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import HardTruth
-from skimbalance.solvers import Fit, Problem, Solution, ascend, fit_present_classes, satisfy_shares, solve
+from skimbalance.solvers import Fit, Problem, Solution, ascend, demanding, fit_present_classes, satisfy_shares, solve
 
 __all__ = ["can_split", "estimate_by_split", "nearest"]
 
@@ -41,7 +43,7 @@ def estimate_by_split(problem: Problem, spec: FitSpec, fit: Fit, estimate: Estim
     """
     fitted, rest = _parts(problem, cast(float, spec.certify_on), seed=spec.seed)
     last, chosen, certified, moved = None, fitted, False, False
-    for raised in _path(fitted, required_rates(rest, cut_tests(rest, spec.constraints, fixed=True))):
+    for raised in _path(fitted, required_rates(rest, spec, cut_tests(rest, spec.constraints, fixed=True))):
         solution = fit_present_classes(raised, fit)
         if raised.missed(solution.counts) > 0:
             solution = fit_present_classes(raised, partial(nearest, to=solution.offsets))
@@ -72,21 +74,20 @@ def estimate_by_split(problem: Problem, spec: FitSpec, fit: Fit, estimate: Estim
     )
 
 
-def _path(problem: Problem, needed: dict[int, tuple[float, float]]) -> Iterator[Problem]:
-    """Yield the problem with bounds that are raised ever less, by what their tests need, and at last as they are."""
+def _path(problem: Problem, needed: Floats) -> Iterator[Problem]:
+    """Yield the problem with bounds that are tightened ever less, by multiples of `needed` (J, 2), at last by none."""
     for step in _STEPS:
-        pairs = enumerate(problem.requirements)
-        yield replace(
-            problem,
-            requirements=tuple(
-                required.tightened(*(step * more for more in needed[j])) if j in needed and step > 0 else required
-                for j, required in pairs
-            ),
-        )
+        yield tightened_by(problem, step * needed) if step > 0 else problem
 
 
 def nearest(problem: Problem, *, to: Array) -> Solution:
-    """Return the offsets that an ascent reaches from others, or the best ones where classes are missing."""
+    """Return the offsets that an ascent reaches from others, or the best ones where classes are missing.
+
+    Of a black-box metric, which no ascent can follow, they are the best by accuracy that satisfy the constraints.
+    """
+    if problem.metric.decomposition == "general":
+        found = nearest(demanding(problem, *problem.requirements), to=to)
+        return problem.solved(found.offsets, n_iter=found.n_iter)
     if problem.n_classes < to.shape[0]:
         return solve(problem, restarts=False)
     return ascend(problem, to)

@@ -1,7 +1,8 @@
 """From constraints with a confidence to what they need on the samples of a fit.
 
-Bounds on a recall, a false positive rate or a precision have exact tests. Binary problems get limits of the offsets,
-within which all of these bounds are certified. Other bounds are tightened by what bootstraps may lose.
+Bounds on a recall, a false positive rate, a precision or a predicted share have exact tests. Binary problems get limits
+of the offsets, within which all of these bounds are certified. Other bounds are tightened until bootstraps of
+the fitted offsets satisfy them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, to_numpy
-from skimbalance._core.decision import decide
+from skimbalance.estimation._bootstrap_bounds import bootstrap_guarantee, shortfalls, slack_of, tightened_by
 from skimbalance.estimation._certify import (
     CutTest,
     Guarantee,
@@ -23,19 +24,26 @@ from skimbalance.estimation._certify import (
     SortedCuts,
     limits_of,
 )
-from skimbalance.estimation._cross_fit import Floats, posterior_predictive
+from skimbalance.estimation._cross_fit import Floats
 from skimbalance.estimation._guarantees import is_rejected
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.goals import Constraint
-from skimbalance.metrics.base import Metric
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.solvers import Fit, Problem, Solution, demanding, fit_present_classes, objective_values_on, solve
 from skimbalance.solvers.binary import line_of
 
-__all__ = ["Tightened", "cut_tests", "following", "guarantees_of", "required_rates", "tighten"]
+__all__ = [
+    "ROUNDS",
+    "Tightened",
+    "cut_tests",
+    "following",
+    "guarantees_of",
+    "required_rates",
+    "tighten",
+]
 
-_ROUNDS = 6
+ROUNDS = 6
 """Six times a bound is moved by what the decisions that satisfy it may lose on unseen data."""
 
 _ROUNDING = 1e-9
@@ -81,9 +89,10 @@ def tighten(problem: Problem, spec: FitSpec, fit: Fit) -> Tightened:
     certified, within, left = True, problem, list(range(len(problem.requirements)))
     if tests and problem.n_classes == 2:
         limits, certified = _limits(problem, tests)
-        left = [j for j in left if j not in tests]
+        left = [j for j in left if j not in tests or _is_share(problem, j)]
         within = replace(problem, limits=limits, requirements=tuple(problem.requirements[j] for j in left))
-        spec = replace(spec, constraints=[spec.constraints[j] for j in left])
+        given = spec.constraints
+        spec = replace(spec, constraints=[replace(given[j], confidence=None) if j in tests else given[j] for j in left])
         if not _is_achievable(within, spec):
             shares = tuple(required for required in within.requirements if required.metric.ignores_truth)
             if not _is_achievable(replace(within, requirements=shares), spec):
@@ -115,7 +124,7 @@ def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: boo
         delta = (1 - cast(float, constraint.confidence)) / len(sides)
         delta /= 1.0 if fixed else len(known) * _shared(problem)
         tests[j] = tuple(
-            PrecisionTest(own, rate, delta)
+            PrecisionTest(bool(own), rate, delta)
             if wins is None
             else RateTest(own, rate, delta, wins=wins, new_samples=constraint.new_samples)
             for own, rate, wins in sides
@@ -123,12 +132,15 @@ def cut_tests(problem: Problem, constraints: Sequence[Constraint], *, fixed: boo
     return tests
 
 
-def required_rates(problem: Problem, tests: _Tests) -> dict[int, tuple[float, float]]:
-    """Return by how much each bound with a test is raised or lowered, if as many samples as without offsets count."""
+def required_rates(problem: Problem, spec: FitSpec, tests: _Tests) -> Floats:
+    """Return by how much (J, 2) each bound is tightened, if as many samples as without offsets count."""
     offsets = np.zeros(problem.n_classes)
     solution = problem.solved(bring(offsets, to=problem.scores, dtype=problem.scores.dtype), n_iter=0)
-    needed = {j: _needed_by(problem, solution, problem.requirements[j], each) for j, each in tests.items()}
-    return {j: (float(below), float(above)) for j, (below, above) in needed.items()}
+    missed = shortfalls(problem, spec, solution, tests=tests)
+    needed: Floats = np.where(missed == 0, 0.0, np.maximum(slack_of(problem, solution) + missed, 0.0))
+    for j, each in tests.items():
+        needed[j] = _needed_by(problem, solution, problem.requirements[j], each)
+    return needed
 
 
 def _shared(problem: Problem) -> float:
@@ -153,8 +165,8 @@ def _label_of(problem: Problem, required: BoundConstraint) -> int:
     return 1 if problem.n_classes == 2 else cast(int, required.metric.label)
 
 
-def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, bool | None]]:
-    """Return for each test of a bound what `own`, `rate` and `wins` of it are; None for a precision.
+def _sides(required: BoundConstraint, label: int) -> list[tuple[bool | None, float, bool | None]]:
+    """Return for each test of a bound what `own`, `rate` and `wins` of it are; `wins` is None for a precision.
 
     A lower bound is on the samples of a class that are predicted as it, an upper one on those that are not.
     """
@@ -165,14 +177,20 @@ def _sides(required: BoundConstraint, label: int) -> list[tuple[bool, float, boo
         return [(mine, rate, None)]
     if metric.proportion == "worst_recall":
         return [(True, rate, True), (False, rate, False)]
-    own = mine if metric.proportion == "recall" else not mine
+    own = {"recall": mine, "false_positive_rate": not mine}.get(str(metric.proportion))  # a share is of all samples
     return [(own, rate, mine if at_least else not mine)]
+
+
+def _is_share(problem: Problem, number: int) -> bool:
+    """Return whether a constraint is on a predicted share, which holds on these samples beside its test."""
+    return problem.requirements[number].metric.ignores_truth
 
 
 def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]:
     """Return the limits within which all tests certify, and whether there are any.
 
-    Without any, the limits are those where the p-values exceed their levels by the least in sum.
+    Without any, the limits are those where the p-values exceed their levels by the least in sum. Tests of predicted
+    shares have priority.
     """
     cuts = SortedCuts.of_problem(problem, 1)
     every = [test for each in tests.values() for test in each]
@@ -180,6 +198,9 @@ def _limits(problem: Problem, tests: _Tests) -> tuple[tuple[float, float], bool]
     certified = bool(permitted.any())
     if not certified:
         excess = np.sum([np.maximum(test.p_values(cuts) - test.delta, 0.0) for test in every], axis=0)
+        shares = [test.certified(cuts) for j, each in tests.items() if _is_share(problem, j) for test in each]
+        first = np.logical_and.reduce([np.ones(cuts.n_cuts, dtype=np.bool_), *shares])
+        excess = np.where(first, excess, np.inf) if first.any() else excess
         permitted = excess <= excess.min() + _ROUNDING
     is_black_box = problem.metric.decomposition == "general"
     return limits_of(cuts, permitted, None if is_black_box else partial(_merit, problem, cuts)), certified
@@ -224,19 +245,19 @@ def guarantees_of(
 ) -> tuple[Guarantee, ...]:
     """Return what can be stated about each constraint with a confidence, for the final offsets (K,)."""
     tests = cut_tests(problem, spec.constraints, fixed=fixed)
-    levels = [sum(test.delta for test in each) for each in tests.values()]
-    joint = 1 - (max(levels, default=0.0) if fixed else _shared(problem) * sum(levels))
+    levels = [(1.0 if fixed else _shared(problem)) * sum(test.delta for test in each) for each in tests.values()]
+    levels += [1 - sure for j, sure in enumerate(spec.confidences) if sure is not None and j not in tests]
+    joint = max(0.0, 1 - (max if fixed else sum)([0.0, *levels]))
     found, cuts_of = [], cache(partial(_cuts_at, problem, offsets=offsets))
     for j, (constraint, required) in enumerate(zip(spec.constraints, problem.requirements, strict=True)):
         if constraint.confidence is None:
             continue
         if j in tests:
             cuts, place = cuts_of(_label_of(problem, required))
-            stated = _tested(problem, cuts, place, constraint, required, tests[j], fixed=fixed)
-            found.append(replace(stated, joint_confidence=joint))
+            found.append(_tested(problem, cuts, place, constraint, required, tests[j], fixed=fixed))
         else:
-            found.append(_bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
-    return tuple(found)
+            found.append(bootstrap_guarantee(problem, constraint, required, offsets, seed=spec.seed))
+    return tuple(replace(each, joint_confidence=joint) for each in found)
 
 
 def _tested(
@@ -284,55 +305,45 @@ def _kind(of_cuts: GuaranteeKind, *, is_binary: bool, fixed: bool) -> GuaranteeK
     return of_cuts if is_binary else "sequential"
 
 
-def _bootstrap_guarantee(
-    problem: Problem, constraint: Constraint, required: BoundConstraint, offsets: npt.NDArray[Any], *, seed: int
-) -> Guarantee:
-    confidence = cast(float, constraint.confidence)
-    values = _bootstrap_values(problem, offsets, required.metric, constraint, seed=seed)
-    missed = np.maximum(required.low - values, values - required.high) > _ROUNDING
-    at_least = bool(np.isfinite(required.low))
-    bound = float(np.quantile(values, 1 - confidence if at_least else confidence))
-    return Guarantee(
-        constraint=constraint,
-        label=required.metric.label,
-        kind="approximate",
-        holds=bool(missed.mean() <= 1 - confidence),
-        n=float(problem.scores.shape[0] if problem.groups is None else len(np.unique(problem.groups))),
-        errors=float("nan"),
-        p_value=float(missed.mean()),
-        bound=bound,
-        samples_needed=None,
-        best_bound=bound,
-        confidence=confidence,
-        joint_confidence=confidence,
-    )
-
-
 def _moved(problem: Problem, spec: FitSpec, fit: Fit, tests: _Tests) -> tuple[Problem, bool]:
     """Tighten each bound by what its test needs or bootstraps may lose; return also whether all can be satisfied."""
     needed, held = np.zeros((len(spec.confidences), 2)), []
+    tested = np.array([[j in tests] for j in range(len(needed))])
     steady = np.array([[j in tests and isinstance(tests[j][0], RateTest)] for j in range(len(needed))])
-    for _ in range(_ROUNDS):
-        solution = fit_present_classes(_tightened(problem, needed), fit)
-        lost = np.asarray(
-            [
-                _needed_by(problem, solution, required, tests[j])
-                if j in tests
-                else _possible_loss(problem, solution, required.metric, constraint, seed=spec.seed)
-                for j, (required, constraint) in enumerate(zip(problem.requirements, spec.constraints, strict=True))
-            ]
-        )
-        if _tightened(problem, lost).missed(solution.counts) == 0:
+    for _ in range(ROUNDS):
+        solution = fit_present_classes(tightened_by(problem, needed), fit)
+        asked, holds = _asked(problem, spec, solution, needed, tests)
+        if holds:
             held.append(needed)
-        # The nearer to one a rate, the less it varies: undamped, this would oscillate.
-        before, needed = needed, np.where(steady, lost, (needed + lost) / 2)
+        # The nearer to one a rate, the less it varies: undamped, this would oscillate. Too low bounds rise at once.
+        raised = steady | (~tested & (asked > needed))
+        before, needed = needed, np.where(raised, asked, (needed + asked) / 2)
         if np.array_equal(before, needed):
             break
-    tightened = _tightened(problem, needed)
-    if _is_achievable(tightened, spec):
-        return tightened, True
+    least = [tightened_by(problem, by) for by in sorted(held, key=np.sum)[:1]]
+    if least and not tested.all():
+        return least[0], True
+    # A fit to soft labels may need more than these samples allow.
+    from_given = np.where(tested, needed, _asked(problem, spec, solution, 0 * needed, tests)[0])
+    choices = [tightened_by(problem, by) for by in (needed, from_given)]
+    for tightened in choices:
+        if _is_achievable(tightened, spec):
+            return tightened, True
     # Of few samples one more or less is a large step, which may have gone beyond what is needed.
-    return (_tightened(problem, min(held, key=np.sum)), True) if held else (tightened, False)
+    return (least[0], True) if least else (choices[-1], False)
+
+
+def _asked(problem: Problem, spec: FitSpec, solution: Solution, needed: Floats, tests: _Tests) -> tuple[Floats, bool]:
+    """Return by how much (J, 2) bounds are to be tightened in place of `needed`, and whether the solution suffices."""
+    missed = shortfalls(problem, spec, solution, tests=tests)
+    step = np.maximum(missed, 1 / problem.scores.shape[0])  # decisions change by whole samples
+    more = np.maximum(needed + step, slack_of(problem, solution) + missed)
+    asked = np.where(missed > _ROUNDING, more, np.maximum(needed + missed, 0.0))
+    by_tests = np.zeros_like(needed)
+    for j, each in tests.items():
+        asked[j] = by_tests[j] = _needed_by(problem, solution, problem.requirements[j], each)
+    holds = tightened_by(problem, by_tests).missed(solution.counts) == 0 and bool((missed <= _ROUNDING).all())
+    return asked, holds
 
 
 def _needed_by(problem: Problem, solution: Solution, required: BoundConstraint, tests: tuple[CutTest, ...]) -> Floats:
@@ -359,40 +370,3 @@ def _is_achievable(problem: Problem, spec: FitSpec) -> bool:
     search = partial(solve, seed=spec.seed, restarts=possible, until_satisfied=True)
     solution = fit_present_classes(demanding(problem, *problem.requirements), search)
     return problem.missed(solution.counts) == 0
-
-
-def _tightened(problem: Problem, by: Floats) -> Problem:
-    pairs = zip(problem.requirements, by, strict=True)
-    return replace(problem, requirements=tuple(required.tightened(*each) for required, each in pairs))
-
-
-def _possible_loss(
-    problem: Problem, solution: Solution, metric: Metric, constraint: Constraint, *, seed: int
-) -> Floats:
-    """Return how far below and above its value here the metric may be on unseen data, with the confidence."""
-    if constraint.confidence is None:
-        return np.zeros(2)
-    values = _bootstrap_values(problem, solution.offsets, metric, constraint, seed=seed)
-    low, middle, high = np.quantile(values, [1 - constraint.confidence, 0.5, constraint.confidence])
-    return np.array([middle - low, high - middle])
-
-
-def _bootstrap_values(
-    problem: Problem, offsets: Any, metric: Metric, constraint: Constraint, *, seed: int
-) -> npt.NDArray[np.float64]:
-    """Return values of a metric with fixed offsets, for other rates of the population, or for unseen samples."""
-    truth = cast(HardTruth, problem.truth)
-    codes, new = to_numpy(truth.codes).astype(np.int64), constraint.new_samples
-    drawn = posterior_predictive(
-        codes,
-        None if truth.weights is None else to_numpy(truth.weights),
-        [to_numpy(decide(problem.scores, offsets)).astype(np.int64)],
-        groups=problem.groups,
-        class_order=problem.class_order,
-        confusion=metric.needs_confusion,
-        seed=seed,
-        anew=new is not None,
-        copies=new / len(codes) if isinstance(new, int) else 1.0,
-        tail=1 - cast(float, constraint.confidence),
-    )
-    return np.array([metric.value(counts) for (counts,) in drawn])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.typing import Array
-from skimbalance.metrics.base import Direction, Form, PooledMetric, safe_ratio
+from skimbalance.metrics.base import Direction, Form, PooledMetric, Proportion, safe_ratio
 
 __all__ = ["PredictedShare"]
 
@@ -23,6 +23,7 @@ class PredictedShare(PooledMetric):
     direction: ClassVar[Direction] = "minimize"
     name: ClassVar[str] = "predicted_share"
     is_binary: ClassVar[bool] = True
+    proportion: ClassVar[Proportion] = "predicted_share"
 
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""

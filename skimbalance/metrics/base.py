@@ -20,7 +20,7 @@ Decomposition = Literal["linear", "sum", "minimum", "general"]
 
 Direction = Literal["maximize", "minimize", "zero"]
 
-Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall"]
+Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall", "predicted_share"]
 """What a metric is a proportion of, if exact tests of bounds exist for it."""
 
 

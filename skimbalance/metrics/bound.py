@@ -28,6 +28,11 @@ class BoundConstraint:
         least, most = self.metric.bounds
         return self.low > most + _ROUNDING or self.high < least - _ROUNDING
 
+    @property
+    def n_sides(self) -> int:
+        """The number of bounds: two for both a lower and an upper one."""
+        return int(math.isfinite(self.low)) + int(math.isfinite(self.high))
+
     def violation(self, value: Array) -> Array:
         """Return the violation of the bounds by values of the metric, zero if they are satisfied."""
         missed = namespace(value).maximum(self.low - value, value - self.high)

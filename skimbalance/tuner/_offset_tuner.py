@@ -208,11 +208,13 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     binomial tests, and several constraints share the probability of error. Where nothing can be certified, all
     decisions of the class are rejected, with a warning.
 
-    *Guarantees.* Binary and multilabel bounds on a recall, a false positive rate or a precision have exact tests. These
-    determine which thresholds satisfy the bounds with their confidence. The objective is optimised among these, by any
-    estimate. A `kind` of ``"exact"`` or ``"sequential"`` is proven for independent samples and scores of one model, and
-    ``"approximate"`` is not. Multiclass bounds are tested at a fifth of the level, or on the part `certify_on` of the
-    samples. If `holds` is False, the offsets are as near as possible to those with a claim.
+    *Guarantees.* Binary and multilabel bounds on a recall, a false positive rate, a precision or a predicted share have
+    exact tests. These determine which thresholds satisfy the bounds with their confidence. The objective is optimised
+    among these, by any estimate. A `kind` of ``"exact"`` or ``"sequential"`` is proven for independent samples and
+    scores of one model, and ``"approximate"`` is not. Multiclass bounds are tested at a fifth of the level, or on the
+    part `certify_on` of the samples. Bounds on other metrics are tightened until bootstraps of the fitted offsets
+    satisfy them. If `holds` is False, the offsets are as near as possible to those with a claim, and a warning is
+    issued.
 
     *SciPy solvers.* Half of the 2,000 evaluations, fewer beyond a million scores, go to cuts of one class after the
     other. Binary problems try cuts alone, every one where there are fewer. They search once instead of bootstrapping,

@@ -453,9 +453,9 @@ def needs_of(guarantee: Guarantee, proportion: Proportion | None, *, own: str, o
         return f"{text} needs more samples than there can be; these suffice for {suffices}"
     if needed <= guarantee.n:
         return f"{text}, {suffices} at best with these samples"
-    whose = {"recall": own, "false_positive_rate": others, "precision": predicted}
-    of = whose.get(str(proportion), "of each class")
-    return f"{text} needs {needed:,} samples {of}, there are {guarantee.n:.4g}; these suffice for {suffices}"
+    whose = {"recall": own, "false_positive_rate": others, "precision": predicted, "predicted_share": ""}
+    samples = f"samples {whose.get(str(proportion), 'of each class')}".rstrip()
+    return f"{text} needs {needed:,} {samples}, there are {guarantee.n:.4g}; these suffice for {suffices}"
 
 
 def _needs_of_class(guarantee: Guarantee, proportion: Proportion | None, labels: Sequence[Label]) -> str:

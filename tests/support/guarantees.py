@@ -5,7 +5,13 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["beta_binomial_above", "binomial_at_most", "certified_precisions", "certified_thresholds"]
+__all__ = [
+    "beta_binomial_above",
+    "binomial_at_most",
+    "certified_precisions",
+    "certified_shares",
+    "certified_thresholds",
+]
 
 
 def binomial_at_most(k, n, p):
@@ -28,6 +34,24 @@ def certified_thresholds(scores, y, rate, delta):
     return [
         t for t in np.unique(scores) if binomial_at_most(int((own < t).sum()), len(own), f"{1 - rate:.10g}") <= delta
     ]
+
+
+def certified_shares(scores, share, delta, *, new_samples=None):
+    """Return the distinct scores t for which `scores >= t` certifies that at most `share` of all samples is predicted.
+
+    With new samples the bound is on as many of them: more than allowed are predicted with probability `delta` or less.
+    """
+    found = []
+    for t in np.unique(scores):
+        predicted, n = int((scores >= t).sum()), len(scores)
+        if new_samples is None:
+            p = binomial_at_most(predicted, n, f"{share:.10g}") if predicted < n else 1.0
+        else:
+            allowed = int(Fraction(str(share)) * new_samples)
+            p = beta_binomial_above(allowed, new_samples, n, predicted + 1) if predicted < n else 1.0
+        if p <= delta:
+            found.append(t)
+    return found
 
 
 def certified_precisions(scores, y, precision, delta, *, starts):

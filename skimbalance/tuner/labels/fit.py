@@ -24,7 +24,17 @@ from skimbalance._core.validation import (
     shown,
     with_few_samples,
 )
-from skimbalance.estimation import CrossFitResult, FitResult, FitSpec, Guarantee, guarantees_of, in_turn, tighten_for
+from skimbalance.estimation import (
+    CrossFitResult,
+    FitResult,
+    FitSpec,
+    Guarantee,
+    Tightened,
+    claimed_near,
+    guarantees_of,
+    in_turn,
+    tighten_for,
+)
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
 from skimbalance.tuner.checks import check_label_input, needs_of
 from skimbalance.tuner.labels._estimate import estimate_labels, score_of
@@ -115,11 +125,15 @@ def fit_multilabel(
     require_several_groups(given.groups)
     problem = given.in_order()
     notes = _notes_on_unknown(problem, names) + _notes_on_support(problem, names)
-    tightened, missed = _tighten(problem, spec, constraints)
+    tightened, of_label = _tighten(problem, spec, constraints)
+    missed = {j: each.achievable for j, each in of_label.items() if not each.with_confidence}
     found = _estimate_in_order(tightened, spec, exactly=frozenset(missed))
-    offsets = tightened.within_limits(np.asarray(found.offsets)).astype(dtype).astype(np.float64)
+    offsets = tightened.within_limits(np.asarray(found.offsets))
+    offsets = _claimed(problem, spec, constraints, of_label, offsets).astype(dtype).astype(np.float64)
     found = replace(found, offsets=offsets)
     guarantees = _guarantees(problem, spec, constraints, offsets, names)
+    unclaimed = {each.label for each in guarantees if not each.holds}
+    missed |= {j: True for j in of_label if j not in missed and label_values(names)[j] in unclaimed}
     notes += _notes_on(problem, replace(found, guarantees=guarantees), constraints, missed, names)
     score, interval = None, None
     if found.decisions is not None:
@@ -162,20 +176,36 @@ def _estimate_in_order(problem: MultilabelProblem, spec: FitSpec, *, exactly: fr
 
 def _tighten(
     problem: MultilabelProblem, spec: FitSpec, constraints: Sequence[LabelConstraints]
-) -> tuple[MultilabelProblem, dict[int, bool]]:
-    """Tighten bounds, label by label, until they hold on unseen data with their confidence.
-
-    Return besides the labels whose bounds no offset satisfies, and for each whether one does on these samples.
-    """
+) -> tuple[MultilabelProblem, dict[int, Tightened]]:
+    """Tighten bounds until they hold on unseen data with their confidence; return also those of each label."""
     bound = [j for j in problem.tunable if constraints[j]]
     specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
     each = spec.run(partial(tighten_for, own, problem.label(j)) for j, own in zip(bound, specs, strict=True))
-    required, limits, missed = list(problem.requirements), list(problem.limits or [None] * problem.n_labels), {}
+    required, limits = list(problem.requirements), list(problem.limits or [None] * problem.n_labels)
     for j, tightened in zip(bound, each, strict=True):
         required[j], limits[j] = tightened.problem.requirements, tightened.problem.limits
-        if not tightened.with_confidence:
-            missed[j] = tightened.achievable
-    return replace(problem, requirements=tuple(required), limits=tuple(limits)), missed
+    return replace(problem, requirements=tuple(required), limits=tuple(limits)), dict(zip(bound, each, strict=True))
+
+
+def _claimed(
+    problem: MultilabelProblem,
+    spec: FitSpec,
+    constraints: Sequence[LabelConstraints],
+    tightened: dict[int, Tightened],
+    offsets: Floats,
+) -> Floats:
+    """Return the offsets (L,), moved where constraints with a confidence hold nearby but not at the offset itself."""
+
+    def of_label(j: int) -> float:
+        own, label = replace(spec, constraints=[each for each, _ in constraints[j]], run=in_turn), problem.label(j)
+        here = label.solved(np.array([-offsets[j] / 2, offsets[j] / 2]), n_iter=0)
+        there, _ = claimed_near(here, tightened[j], label, own)
+        return float(offsets[j] if there is here else there.offsets[1] - there.offsets[0])
+
+    sure = [j for j in tightened if any(constraint.confidence for constraint, _ in constraints[j])]
+    moved = offsets.copy()
+    moved[sure] = spec.run(partial(of_label, j) for j in sure)
+    return moved
 
 
 def _guarantees(

@@ -58,6 +58,51 @@ def test_goals_that_are_not_named_are_kept():
     assert clf.retune(constraints=()).objective == "accuracy"
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_reject_label_is_kept_replaced_or_removed(n_classes):
+    decide_most = [AtLeast("coverage", 0.8)]
+    plain, X, y = fitted(n_classes)
+    clf = plain.retune(constraints=decide_most, reject_label="unsure")
+    anew = clone(plain).set_params(constraints=decide_most, reject_label="unsure").fit(X, y)
+    np.testing.assert_array_equal(clf.predict(X), anew.predict(X))
+    assert (clf.predict(X) == "unsure").any()
+    kept = clf.retune(objective="balanced_accuracy")
+    assert kept.reject_label == "unsure"
+    assert (kept.predict(X) == "unsure").any()
+    assert clf.retune(reject_label="nobody").rejection_.labels[-1] == "nobody"
+    removed = clf.retune(constraints=(), reject_label=())
+    assert removed.reject_label is removed.tuner_.reject_label is None
+    assert not hasattr(removed, "coverage_")
+    assert not hasattr(removed, "rejection_")
+    np.testing.assert_array_equal(removed.predict(X), plain.predict(X))
+    assert clf.reject_label == "unsure"
+    assert hasattr(clf, "coverage_")
+
+
+def test_a_reject_label_is_removed_on_given_samples_too():
+    X, y = draw(2, n_samples=800)
+    clf = TunedOffsetClassifierCV(logistic(), constraints=[AtLeast("coverage", 0.8)], reject_label="unsure")
+    removed = clf.fit(X[:500], y[:500]).retune(X[500:], y[500:], constraints=(), reject_label=())
+    assert set(removed.predict(X)) == set(y)
+
+
+def test_a_reject_label_and_its_constraints_go_together():
+    clf, _, _ = fitted(constraints=[AtLeast("coverage", 0.8)], reject_label="unsure")
+    with pytest.raises(ValueError, match="reject_label='unsure' needs a constraint on"):
+        clf.retune(constraints=())
+    with pytest.raises(ValueError, match="a constraint on 'coverage', the proportion of decided samples, needs"):
+        clf.retune(reject_label=())
+
+
+def test_a_class_prior_is_kept_or_removed():
+    plain, _, _ = fitted(2)
+    clf = plain.retune(class_prior=[0.3, 0.7])
+    assert clf.retune(objective="accuracy").class_prior == [0.3, 0.7]
+    removed = clf.retune(class_prior=())
+    assert removed.class_prior is None
+    np.testing.assert_array_equal(removed.offsets_, plain.offsets_)
+
+
 def test_retune_on_given_samples():
     X, y = draw(3, n_samples=800)
     clf = TunedOffsetClassifierCV(logistic(), objective="accuracy").fit(X[:500], y[:500])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.guarantees import certified_precisions, certified_thresholds
+from support.guarantees import certified_precisions, certified_shares, certified_thresholds
 
 from skimbalance.estimation._certify import PrecisionTest, RateTest, SortedCuts, limits_of
 from skimbalance.estimation._guarantees import STARTS
@@ -36,6 +36,19 @@ class TestAgainstAllThresholds:
         mirrored = RateTest(True, 0.8, 0.1).certified(SortedCuts.of(-scores, y == 0))
         assert np.array_equal(found, mirrored[::-1])
 
+    def test_predicted_share(self, tied):
+        for seed in range(5):
+            scores, y = drawn(seed, tied=tied)
+            cuts = SortedCuts.of(scores, y == 1)
+            at_most = RateTest(None, 0.7, 0.1, wins=False)
+            assert thresholds(cuts, at_most.certified(cuts)) == certified_shares(scores, 0.3, 0.1)
+            for new_samples in (10, 120):
+                found = RateTest(None, 0.7, 0.1, wins=False, new_samples=new_samples).certified(cuts)
+                oracle = certified_shares(scores, 0.3, 0.1, new_samples=new_samples)
+                assert thresholds(cuts, found) == oracle
+            at_least = RateTest(None, 0.3, 0.1).certified(cuts)
+            assert thresholds(cuts, at_least) == certified_thresholds(scores, np.ones_like(y), 0.3, 0.1)
+
     def test_precision(self, tied):
         for seed in range(5):
             scores, y = drawn(seed, n=200, tied=tied)
@@ -52,6 +65,8 @@ class TestAgainstAllThresholds:
 TESTS = [
     RateTest(True, 0.7, 0.1),
     RateTest(False, 0.7, 0.1, wins=False, new_samples="as_many"),
+    RateTest(None, 0.4, 0.1),
+    RateTest(None, 0.6, 0.1, wins=False, new_samples="as_many"),
     PrecisionTest(True, 0.5, 0.1),
 ]
 
@@ -100,6 +115,20 @@ def test_a_class_prior_changes_a_precision_and_no_recall():
     assert recall.kind(rarer) == "exact"
     assert precision.kind(rarer) == "sequential"
     assert precision.certified(plain).sum() > precision.certified(rarer).sum() > 0
+
+
+def test_a_predicted_share_is_of_all_samples_and_needs_no_label():
+    scores, y = drawn(3, n=300)
+    test = RateTest(None, 0.7, 0.05, wins=False)
+    found = [test.certified(SortedCuts.of(scores, own)) for own in (y == 1, y == 0, np.zeros(300, dtype=bool))]
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    cuts = SortedCuts.of(scores, y == 1)
+    place = cuts.place_of(1.5)
+    assert test.at(cuts, place)[:2] == (300, (scores >= 1.5).sum())
+    rarer = SortedCuts.of(scores, y == 1, weights=np.where(y == 1, 0.2, 1.0))
+    assert test.kind(cuts) == "exact"
+    assert test.kind(rarer) == "approximate"  # a mixture of two proportions
 
 
 class TestLimits:

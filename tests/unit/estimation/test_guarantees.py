@@ -73,6 +73,15 @@ class TestRates:
         assert certified_errors(50, best, 0.05, new_samples=50) >= 1
         assert certified_errors(50, best + 0.02, 0.05, new_samples=50) == 0
 
+    @pytest.mark.parametrize(("n", "m"), [(1, 1), (7, 30), (30, 7), (50, 50)])
+    def test_the_best_bound_on_new_samples_is_that_of_the_fewest_allowed_errors(self, n, m):
+        fewest = next(a for a in range(m + 1) if beta_binomial_above(a, m, n, 1) <= 0.05)
+        assert best_bound(n, 0.05, new_samples=m) == pytest.approx(1 - fewest / m)
+
+    def test_the_best_bound_on_as_many_samples_takes_linear_time(self):
+        # A sum over all outcomes for each number of errors would take minutes.
+        assert best_bound(100_000, 0.05, new_samples=100_000) == pytest.approx(1 - 4 / 100_000)
+
     def test_the_confidence_bound_inverts_the_p_value(self):
         for errors, n in ((0, 10), (3, 40), (39, 40)):
             bound = float(rate_bound(errors, n, 0.05))

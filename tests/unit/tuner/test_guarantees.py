@@ -11,8 +11,9 @@ from support.effort import seeds
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import UnreachableGoalWarning
-from skimbalance.goals import AtLeast, AtMost
+from skimbalance.goals import AtLeast, AtMost, Near
 from skimbalance.metrics import FBeta
+from skimbalance.solvers import Search
 
 
 def drawn(seed, n_positive=60, *, prior=0.2, separation=2.5):
@@ -149,6 +150,253 @@ class TestClaims:
                 tuner = fit(scores, y, "recall", AtLeast("f1", 0.9 * best, confidence=0.8))
             kept.append(f1(cut(tuner)) >= 0.9 * best)
         assert 0.8 - 3 * np.sqrt(0.8 * 0.2 / 80) <= np.mean(kept) <= 0.95
+
+
+def share_of(cut):
+    """Return the share of the population of `drawn` that is predicted as positive."""
+    return 0.2 * norm.sf(cut - 2.5) + 0.8 * norm.sf(cut)
+
+
+def random_prior(seed, n=300):
+    """Return scores and labels as `drawn` does, with a random number of positives."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.2).astype(int)
+    return rng.normal(size=n) + 2.5 * y, y
+
+
+class TestPredictedShare:
+    BUDGET = AtMost("predicted_share", 0.15, confidence=0.9)
+
+    @pytest.mark.parametrize("estimate", ["empirical", "plugin", "robust"])
+    def test_it_is_exact_and_of_all_samples(self, estimate):
+        scores, y = random_prior(0)
+        tuner = fit(scores, y, "recall", self.BUDGET, estimate=estimate)
+        (guarantee,) = tuner.guarantees_
+        predicted = int(tuner.predict(scores).sum())
+        assert (guarantee.kind, guarantee.holds, guarantee.label) == ("exact", True, 1)
+        assert (guarantee.n, guarantee.errors) == (300, predicted)
+        assert guarantee.p_value == pytest.approx(binom.cdf(predicted, 300, 0.15))
+        assert guarantee.p_value <= 0.1
+        assert binom.cdf(predicted, 300, guarantee.bound) == pytest.approx(0.1)
+        assert (guarantee.confidence, guarantee.joint_confidence) == pytest.approx((0.9, 0.9))
+        assert guarantee.samples_needed == 15  # 0.85^15 < 0.1 < 0.85^14
+        assert guarantee.best_bound == pytest.approx(1 - 0.1 ** (1 / 300))
+
+    @pytest.mark.parametrize(
+        ("bound", "objective", "new"),
+        [
+            (AtMost("predicted_share", 0.15, confidence=0.9), "recall", None),
+            (AtLeast("predicted_share", 0.3, confidence=0.9), "precision", None),
+            (AtMost("predicted_share", 0.15, confidence=0.9, new_samples="as_many"), "recall", 300),
+        ],
+    )
+    def test_the_share_is_missed_about_as_often_as_the_confidence_says(self, bound, objective, new):
+        missed, sign = [], 1 if isinstance(bound, AtMost) else -1
+        for seed in seeds(1500, quick=500):
+            tuner = fit(*random_prior(seed), objective, bound)
+            share = share_of(cut(tuner))
+            if new is not None:
+                share = np.random.default_rng(10**6 + seed).binomial(new, share) / new
+            assert tuner.guarantees_[0].holds
+            missed.append(sign * share > sign * bound.value + 1e-12)
+        assert 0.1 / 3 <= np.mean(missed) <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / len(missed))
+
+    def test_ties_and_labels_that_are_strings(self):
+        scores, y = random_prior(1)
+        rounded, labels = np.round(scores * 2) / 2, np.array(["ok", "fraud"])[y]
+        budget = replace(self.BUDGET, label="fraud")
+        tuner = fit(-rounded, labels, "recall", budget, pos_label="fraud")
+        (guarantee,) = tuner.guarantees_
+        predicted = (tuner.predict(-rounded) == "fraud").sum()
+        certified = [t for t in np.unique(rounded) if binom.cdf((rounded >= t).sum(), 300, 0.15) <= 0.1]
+        assert guarantee.label == "fraud"
+        assert guarantee.errors == predicted == (rounded >= min(certified)).sum()
+
+    def test_equal_weights_change_nothing_and_others_are_approximate(self):
+        scores, y = random_prior(2)
+        plain = fit(scores, y, "recall", self.BUDGET)
+        equal = fit(scores, y, "recall", self.BUDGET, sample_weight=np.full(300, 0.3))
+        assert cut(plain) == pytest.approx(cut(equal))
+        assert equal.guarantees_[0].kind == "exact"
+        for parameters in (
+            {"sample_weight": np.random.default_rng(0).exponential(size=300)},
+            {"groups": np.arange(300) // 3},
+            {"class_prior": [0.9, 0.1]},
+        ):
+            (guarantee,) = fit(scores, y, "recall", self.BUDGET, **parameters).guarantees_
+            assert guarantee.kind == "approximate"
+            assert guarantee.holds
+            assert guarantee.n < 290
+
+    def test_it_shares_the_error_probability_with_a_recall(self):
+        scores, y = drawn(0, n_positive=200)
+        recall, budget = AtLeast("recall", 0.7, confidence=0.95), AtMost("predicted_share", 0.35, confidence=0.95)
+        tuner = fit(scores, y, "f1", recall, budget)
+        assert [each.kind for each in tuner.guarantees_] == ["exact", "exact"]
+        assert all(each.holds and each.p_value <= 0.025 for each in tuner.guarantees_)
+        assert tuner.guarantees_[1].joint_confidence == pytest.approx(0.95)
+
+    @pytest.mark.parametrize("estimate", ["empirical", "plugin", "robust"])
+    def test_it_has_priority_over_a_recall(self, estimate):
+        scores, y = random_prior(3)
+        recall = AtLeast("recall", 0.7, confidence=0.9)
+        with pytest.warns(UnreachableGoalWarning, match="recall at least 0.7 with confidence 0.9"):
+            tuner = fit(scores, y, "f1", recall, self.BUDGET, estimate=estimate)
+        assert [each.holds for each in tuner.guarantees_] == [False, True]
+
+    def test_too_few_samples(self):
+        scores, y = random_prior(0, n=100)
+        budget = AtMost("predicted_share", 0.02, confidence=0.95)
+        with pytest.warns(
+            UnreachableGoalWarning,
+            match=r"predicted_share at most 0\.02 with confidence 0\.95 needs 149 samples, there are 100; these "
+            r"suffice for 0\.0295",
+        ):
+            tuner = fit(scores, y, "recall", budget)
+        assert not tuner.guarantees_[0].holds
+        assert tuner.predict(scores).mean() <= 0.02
+
+    def test_multiclass_and_multilabel(self):
+        rng = np.random.default_rng(0)
+        y = rng.choice(3, size=900, p=[0.6, 0.25, 0.15])
+        scores = rng.normal(size=(900, 3)) + 2.5 * np.eye(3)[y]
+        budget = AtMost("predicted_share", 0.1, label=2, confidence=0.9)
+        for certify_on, n, kinds in ((None, 900, {"approximate"}), (0.3, 270, {"sequential", "approximate"})):
+            tuner = fit(scores, y, "accuracy", budget, certify_on=certify_on)
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds
+            assert guarantee.kind in kinds  # a share that moved the offsets of a path makes it approximate
+            assert guarantee.n == pytest.approx(n, abs=1)  # a proportion of each class
+            assert (tuner.predict(scores) == 2).mean() <= 0.1
+        indicator = y[:, None] == np.arange(3)
+        tuner = fit(scores - 2, indicator, "f1_macro", AtMost("predicted_share", 0.2, confidence=0.9))
+        assert [each.kind for each in tuner.guarantees_] == ["exact"] * 3
+        assert [each.errors for each in tuner.guarantees_] == tuner.predict(scores - 2).sum(axis=0).tolist()
+        assert all(each.holds for each in tuner.guarantees_)
+
+
+def balanced(cut):
+    """Return the balanced accuracy of the population of `random_prior`."""
+    return (norm.sf(cut - 2.5) + norm.cdf(cut)) / 2
+
+
+def stated(scores, y, objective, *bounds, **parameters):
+    """Return the guarantees of a fit, and whether it warned of constraints that cannot be satisfied."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tuner = fit(scores, y, objective, *bounds, **parameters)
+    return tuner, any(issubclass(each.category, UnreachableGoalWarning) for each in caught)
+
+
+class TestBootstraps:
+    """Bounds without an exact test: a fit claims them, or warns."""
+
+    @pytest.mark.parametrize("estimate", ["empirical", "plugin", "robust"])
+    @pytest.mark.parametrize(
+        ("bound", "objective"),
+        [
+            (AtLeast("balanced_accuracy", 0.85, confidence=0.9), "precision"),
+            (AtLeast("balanced_accuracy", 0.88, confidence=0.9), "recall"),  # for some samples it cannot be claimed
+            (AtLeast("f1", 0.65, confidence=0.8, new_samples="as_many"), "recall"),
+            (AtMost("balanced_accuracy", 0.7, confidence=0.9), "precision"),
+            (Near("predicted_share", 0.3, confidence=0.8, tol=0.05), "f1"),
+        ],
+        ids=str,
+    )
+    def test_it_is_claimed_or_the_fit_warns(self, bound, objective, estimate):
+        for seed in range(6):
+            tuner, warned = stated(*random_prior(seed, n=400), objective, bound, estimate=estimate)
+            (guarantee,) = tuner.guarantees_
+            assert guarantee.holds != warned
+            assert guarantee.holds == (guarantee.p_value <= 1 - bound.confidence + 1e-9)
+            if isinstance(bound, AtLeast):
+                assert guarantee.holds == (guarantee.bound >= bound.value - 1e-9)
+
+    @pytest.mark.parametrize("estimate", ["empirical", "robust"])
+    def test_an_achievable_bound_is_claimed_without_being_exceeded_by_much(self, estimate):
+        bounds = []
+        for seed in range(8):
+            bound = AtLeast("balanced_accuracy", 0.75, confidence=0.9)
+            tuner, _ = stated(*random_prior(seed, n=600), "precision", bound, estimate=estimate)
+            assert tuner.guarantees_[0].holds
+            bounds.append(tuner.guarantees_[0].bound)
+        assert np.mean(bounds) < 0.77
+
+    def test_the_population_misses_it_about_as_often_as_the_confidence_says(self):
+        bound = AtLeast("balanced_accuracy", 0.8, confidence=0.9)
+        missed = []
+        for seed in seeds(1000, quick=300):
+            tuner, _ = stated(*random_prior(seed, n=500), "precision", bound)
+            assert tuner.guarantees_[0].holds
+            missed.append(balanced(cut(tuner)) < 0.8)
+        assert 0.1 / 3 <= np.mean(missed) <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / len(missed))
+
+    def test_beside_constraints_with_a_test_and_without_a_confidence(self):
+        bounds = (
+            AtLeast("balanced_accuracy", 0.8, confidence=0.9),
+            AtLeast("recall", 0.6, confidence=0.9),
+            AtMost("predicted_share", 0.4),
+        )
+        for estimate in ("empirical", "robust"):
+            for seed in range(4):
+                scores, y = random_prior(seed, n=600)
+                tuner, warned = stated(scores, y, "precision", *bounds, estimate=estimate)
+                assert [each.holds for each in tuner.guarantees_] == [True, True]
+                assert not warned
+                assert tuner.predict(scores).mean() <= 0.4
+
+    def test_the_joint_confidence_counts_every_constraint(self):
+        bounds = (
+            AtLeast("balanced_accuracy", 0.7, confidence=0.9),
+            AtLeast("recall", 0.6, confidence=0.95),
+            AtLeast("f1", 0.5, confidence=0.8),
+        )
+        tuner, _ = stated(*random_prior(0, n=600), "precision", *bounds)
+        assert [each.confidence for each in tuner.guarantees_] == pytest.approx([0.9, 0.95, 0.8])
+        assert [each.joint_confidence for each in tuner.guarantees_] == pytest.approx([0.65] * 3)
+
+    @pytest.mark.parametrize("certify_on", [None, 0.3])
+    def test_multiclass(self, certify_on):
+        bounds = AtLeast("f1_macro", 0.75, confidence=0.9), AtLeast("recall", 0.6, label=2, confidence=0.9)
+        for estimate in ("empirical", "robust"):
+            for seed in range(3):
+                rng = np.random.default_rng(seed)
+                y = rng.choice(3, size=600, p=[0.6, 0.25, 0.15])
+                scores = rng.normal(size=(600, 3)) + 2.5 * np.eye(3)[y]
+                tuner, warned = stated(scores, y, "accuracy", *bounds, estimate=estimate, certify_on=certify_on)
+                assert all(each.holds for each in tuner.guarantees_)
+                assert not warned
+
+    def test_a_black_box_objective(self):
+        rng = np.random.default_rng(0)
+        y = rng.choice(3, size=400, p=[0.6, 0.25, 0.15])
+        scores = rng.normal(size=(400, 3)) + 2.5 * np.eye(3)[y]
+
+        def right(y_true, y_pred, sample_weight=None):
+            return np.average(y_true == y_pred, weights=sample_weight)
+
+        for value, claimed in ((0.8, True), (0.94, False)):
+            bound = AtLeast("balanced_accuracy", value, confidence=0.9)
+            tuner, warned = stated(scores, y, right, bound, solver=Search("powell", budget=60))
+            assert tuner.guarantees_[0].holds == claimed != warned
+
+    @pytest.mark.parametrize("objective", ["f1_macro", "f1_micro"])
+    @pytest.mark.parametrize("estimate", ["empirical", "robust"])
+    def test_labels_that_are_not_claimed_are_named(self, objective, estimate):
+        claimed = set()
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            y = rng.random((400, 3)) < [0.2, 0.3, 0.4]
+            scores = rng.normal(size=(400, 3)) + 2 * y - 1
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                tuner = fit(scores, y, objective, AtLeast("f1", 0.65, confidence=0.9), estimate=estimate)
+            texts = [str(each.message) for each in caught]
+            for guarantee in tuner.guarantees_:
+                named = any(text.startswith(f"No offset of label {guarantee.label} satisfies") for text in texts)
+                assert guarantee.holds != named
+                claimed.add(guarantee.holds)
+        assert claimed == {True, False}
 
 
 class TestTooFew:
