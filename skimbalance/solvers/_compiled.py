@@ -57,7 +57,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     if len(forms) < len(metrics) or len(rewarded) > 1:
         return None
     return _kernel.Ascent(
-        wide_scores(problem),
+        _wide_scores(problem),
         single=scores.dtype == np.float32,
         codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
         shares=np.ascontiguousarray(truth.shares, dtype=np.float64) if isinstance(truth, SoftTruth) else None,
@@ -70,7 +70,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     )
 
 
-def wide_scores(problem: Problem) -> _Vector:
+def _wide_scores(problem: Problem) -> _Vector:
     """Return the scores (n, K) in double precision."""
     if "wide_scores" not in problem.known:
         problem.known["wide_scores"] = np.ascontiguousarray(problem.scores, dtype=np.float64)
@@ -81,7 +81,7 @@ def wide_scores(problem: Problem) -> _Vector:
 def wide_columns(problem: Problem) -> _Vector:
     """Return the scores transposed, (K, n), in double precision."""
     if "wide_columns" not in problem.known:
-        problem.known["wide_columns"] = np.ascontiguousarray(wide_scores(problem).T)
+        problem.known["wide_columns"] = np.ascontiguousarray(_wide_scores(problem).T)
     found: _Vector = problem.known["wide_columns"]
     return found
 
