@@ -1,40 +1,27 @@
-"""The gain of a compiled kernel: the two most expensive loops of the solver in NumPy, and compiled by numba.
+"""The gain of the compiled ascent: line searches and fits with it, with array operations, and compiled by numba.
 
-``python -m benchmarks.speed.compiled``: a minute on one core.
+``python -m benchmarks.speed.compiled``: a minute on one core. It prints times in argmax passes.
 """
 
 import statistics
-from time import process_time
+from contextlib import contextmanager
+from time import perf_counter, process_time
 
 import numba
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.script import options
-from benchmarks.speed.tuners import long_tailed
+from benchmarks.speed.tuners import drawn
+from skimbalance import OffsetTuner
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import get_metric
-from skimbalance.solvers import Problem, prior_offsets, solve
+from skimbalance.solvers import Problem, _compiled, prior_offsets
+from skimbalance.solvers._compiled import compiled, wide_columns
 from skimbalance.solvers._line_search import sweep_objective
-from skimbalance.solvers._neighbourhood import around
+from skimbalance.solvers._neighbourhood import around, top_two
 
-
-@numba.njit(cache=False)
-def near_pairs(scores, offsets, reach, cells, first, value):
-    """Find the first class of each sample and the pairs within reach in one loop; return the number of pairs."""
-    found = 0
-    n_samples, n_classes = scores.shape
-    for i in range(n_samples):
-        best, place = -np.inf, 0
-        for k in range(n_classes):
-            shifted = scores[i, k] + offsets[k]
-            if shifted > best:
-                best, place = shifted, k
-        first[i], value[i] = place, best
-        for k in range(n_classes):
-            if scores[i, k] + offsets[k] + reach[k] >= best:
-                cells[found] = i * n_classes + k
-                found += 1
-    return found
+SIZES = ((1_000, 4), (2_500, 5), (10_000, 10), (20_000, 10), (10_000, 50))
 
 
 @numba.njit(cache=False)
@@ -99,50 +86,66 @@ def timed(act, repeats=7):
     return statistics.median(seconds[1:]), result
 
 
+@contextmanager
+def by_arrays():
+    """Fit without compiled code."""
+    kernel, _compiled._kernel = _compiled._kernel, None
+    try:
+        yield
+    finally:
+        _compiled._kernel = kernel
+
+
+def fit(objective, data, **options):
+    """Return a function that fits a tuner."""
+    return lambda: OffsetTuner(objective, kind="logits", **options).fit(data.scores, data.y)
+
+
 def compare(n_samples, n_classes):
     """Print the times of one size."""
-    drawn = long_tailed(n_samples, n_classes)
-    truth = Truth.from_codes(drawn.y, n_classes=n_classes)
-    problem = Problem(drawn.scores, truth, get_metric("f1_macro"))
-    offsets = prior_offsets(truth.support, tau=0.75)
-    floor, _ = timed(lambda: drawn.scores.argmax(1))
-    whole, _ = timed(lambda: solve(problem), repeats=3)
-    place_s, place = timed(lambda: around(problem, offsets))
-    by_length = np.argsort(place.lengths, kind="stable")
-    batches = np.array_split(by_length[place.lengths[by_length] > 0], 16)  # similar numbers of samples
-    counts = problem.count(place.first)
-
-    def sweep():
-        sweeps = (place.sorted_sweeps(classes) for classes in batches)
-        return [(each, sweep_objective(each, problem, counts)) for each in sweeps]
-
-    sweep_s, found = timed(sweep)
-    pairs, reach = place._pairs, np.full(n_classes, 1.0)
-    cells, first, value = np.empty(20 * n_samples, np.int64), np.empty(n_samples, np.int64), np.empty(n_samples)
-    dense_s, _ = timed(lambda: near_pairs(drawn.scores, offsets, reach, cells, first, value))
-    arguments = (
-        *(pairs._starts_of_class, pairs._samples_of_class, pairs._scores_of_class, np.arange(n_classes)),
-        *place.leaders,
-        *(drawn.y, counts.hits, counts.predicted, counts.support),
-    )
-    compiled_s, best = timed(lambda: macro_f1_along(*arguments))
-    ours = np.full(n_classes, np.nan)
-    for each, values in found:
-        margins = each.margins.values
-        inside = np.column_stack([np.ones(len(margins), bool), margins < np.finfo(float).max])
-        ours[each.classes] = np.where(inside, values, -1).max(axis=1)
-    np.testing.assert_allclose(best, ours, atol=1e-9)
+    data = drawn(n_samples, n_classes)
+    truth = Truth.from_codes(data.y, n_classes=n_classes)
+    problem = Problem(data.scores, truth, get_metric("f1_macro"))
+    offsets, classes = prior_offsets(truth.support, tau=0.75), np.arange(n_classes)
+    floor, _ = timed(lambda: data.scores.argmax(1))
     print(f"n = {n_samples:,}, K = {n_classes:,}; in argmax passes of {floor * 1e3:.2f} ms")
-    print(f"  whole search            {whole / floor:8.1f}")
-    print(f"  near pairs               {place_s / floor:8.1f}   the same loop compiled {dense_s / floor:8.1f}")
-    print(f"  a sweep's line searches {sweep_s / floor:8.1f}   compiled, macro-F1 only {compiled_s / floor:7.1f}")
+
+    place = around(problem, offsets)
+    counts = problem.count(place.first)
+    by_array, _ = timed(lambda: [sweep_objective(place.sorted_sweeps(classes[[k]]), problem, counts) for k in classes])
+    kernel = compiled(problem)
+    kernel.start(wide_columns(problem), offsets, -np.inf, np.inf)
+    own, _ = timed(lambda: kernel.sweep(classes, np.inf))
+    starts = n_samples * np.arange(n_classes + 1)
+    arguments = (
+        *(starts, np.tile(np.arange(n_samples), n_classes), data.scores.T.ravel(), classes),
+        *top_two(data.scores + offsets),
+        *(data.y, counts.hits, counts.predicted, counts.support),
+    )
+    begin = perf_counter()
+    macro_f1_along(*arguments)
+    first_call = perf_counter() - begin
+    by_numba, _ = timed(lambda: macro_f1_along(*arguments))
+    print(
+        f"  line searches of all classes: arrays {by_array / floor:.0f}, compiled {own / floor:.1f}, numba "
+        f"{by_numba / floor:.0f} with a first call of {first_call:.1f} s"
+    )
+    for name, parameters in (("in-sample", {"estimate": "empirical", "confidence_level": None}), ("default", {})):
+        run = fit("f1_macro", data, **parameters)
+        inside, _ = timed(run, repeats=3)
+        with by_arrays():
+            outside, _ = timed(run, repeats=3)
+        print(
+            f"  {name} fit: arrays {outside / floor:.0f}, compiled {inside / floor:.0f}, {outside / inside:.1f} times"
+        )
 
 
 def main():
-    """Compare two sizes."""
+    """Print the times of all sizes."""
     options(__doc__).parse_args()
-    for size in ((50_000, 100), (50_000, 1_000)):
-        compare(*size)
+    with threadpool_limits(1):
+        for size in SIZES:
+            compare(*size)
 
 
 if __name__ == "__main__":
