@@ -35,6 +35,7 @@ from skimbalance.solvers import (
     fit_present_classes,
     get_solver,
     is_ordered,
+    is_searched_nearby,
     local_optimum,
     objective_value,
     prior_offsets,
@@ -66,7 +67,8 @@ _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
 _OF_ERROR = 0.1
-"""The ascents of the default end where a sweep gains less than this share of the sampling error `1 / sqrt(n)`."""
+"""The ascents of the default end where a sweep gains less than this share of the sampling error `1 / sqrt(n)`, if there
+are many scores. With few samples a full search generalises a little better."""
 
 _LEAST_GAIN = 0.01
 """The plug-in ends where a sweep gains less than this share of the metric: what is left is noise, and takes long."""
@@ -83,11 +85,13 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     """Return the mean of the plug-in and of the bootstrapped optimum, without what is noise of the bootstraps."""
     sample = condensed(problem)
     shares = calibrated_shares(sample, near=spec.near)
-    least_gain = _OF_ERROR / math.sqrt(sample.n_samples)
+    is_large = is_searched_nearby(problem)
+    least_gain = _OF_ERROR / math.sqrt(sample.n_samples) if is_large else 0.0
     plug = _optimum(_soft(sample, shares), spec, least_gain=least_gain)
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
     start = plug.offsets
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
+        start = start if is_large else _best_multiple(mixed)
         start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
     weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
     drawn = spec.run(partial(_reweighted, mixed, w, start, least_gain) for w in weights)

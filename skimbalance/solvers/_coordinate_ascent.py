@@ -27,7 +27,7 @@ from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "demanding", "fewer", "local_optimum", "prior_offsets", "reachable", "solve"]
+__all__ = ["ascend", "demanding", "fewer", "is_searched_nearby", "local_optimum", "prior_offsets", "reachable", "solve"]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -96,17 +96,22 @@ def local_optimum(
     """
     if problem.n_classes == 2:
         return centred(solve_binary(problem, start).offsets), 1
-    n_cells, of_few = int(problem.scores.shape[0]) * problem.n_classes, 0.0
-    if n_cells > _CELLS_TO_THE_END:
+    of_few = 0.0
+    if int(problem.scores.shape[0]) * problem.n_classes > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
     if (kernel := compiled(problem)) is None:
         ascent: _Sweeps = _Ascent(problem, start, within)
     else:
-        near = nearby and n_cells > _CELLS_NEARBY and not problem.requirements
+        near = nearby and is_searched_nearby(problem) and not problem.requirements
         ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
     return centred(ascent.offsets), n_iter
+
+
+def is_searched_nearby(problem: Problem) -> bool:
+    """Return whether a problem has so many scores that an ascent from a point near the optimum searches there only."""
+    return int(problem.scores.shape[0]) * problem.n_classes > _CELLS_NEARBY
 
 
 class _Sweeps(ABC):
