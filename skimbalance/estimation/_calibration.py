@@ -84,6 +84,13 @@ def condensed(problem: Problem) -> MergedProblem:
 
     Samples in groups stay as they are: merged samples cannot be drawn group by group. Costs of samples are averaged.
     """
+    if "condensed" not in problem.own:
+        problem.own["condensed"] = _condensed(problem)
+    found: MergedProblem = problem.own["condensed"]
+    return found
+
+
+def _condensed(problem: Problem) -> MergedProblem:
     if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
         return MergedProblem(problem, None)
     xp = namespace(problem.scores)
@@ -212,20 +219,24 @@ class Calibration:
     """What turns scores into calibrated probabilities, fitted on the samples of a sample.
 
     `parameters` are the log-temperature, the lapse, the exponent of the class priors, the biases (K,) and, of binary
-    scores, the coefficients of the `bends`. `prior` are the class priors, and `n_samples` is the number of samples.
+    scores, the coefficients of the `bends`. `prior` are the class priors, and `n_samples` is the number of samples of
+    `sample`.
     """
 
     parameters: _Vector
     prior: _Vector
     n_samples: float
     bends: _Bends | None
+    sample: MergedProblem
 
     @classmethod
     def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None, bent: bool = True) -> Self:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
 
-        Binary probabilities that are not `bent` rise with the log-odds.
+        If `near` is of the same sample, it is returned. Binary probabilities that are not `bent` rise with the log-odds.
         """
+        if near is not None and near.sample is sample:
+            return cast(Self, near)
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)
         prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
@@ -246,7 +257,7 @@ class Calibration:
         is_near = near is not None and near.prior.shape == prior.shape
         starts = [cast(Calibration, near).parameters] if is_near else None
         parameters = _fit(log_proba, codes, mass, prior, curves, starts=starts)
-        return cls(parameters, prior, sample.n_samples, bends)
+        return cls(parameters, prior, sample.n_samples, bends, sample)
 
     def shares(self, scores: Array) -> Array:
         """Return the calibrated probability (K, n) of each class in each sample."""
