@@ -233,7 +233,7 @@ class Calibration:
     def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None, bent: bool = True) -> Self:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
 
-        If `near` is of the same sample, it is returned. Binary probabilities that are not `bent` rise with the log-odds.
+        One of the same sample is returned. Binary probabilities that are not `bent` rise with the log-odds.
         """
         if near is not None and near.sample is sample:
             return cast(Self, near)
