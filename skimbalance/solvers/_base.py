@@ -100,6 +100,10 @@ class Problem:
         """A cache of what depends on the truth, too."""
         return {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the caches, which compiled code shares with no other process."""
+        return {name: value for name, value in vars(self).items() if name not in {"known", "own"}}
+
     @cached_property
     def class_order(self) -> _Places:
         """The classes (K,), those with the least support first, of equal support those with the lowest margins."""

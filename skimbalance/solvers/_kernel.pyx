@@ -554,8 +554,9 @@ cdef class Ascent:
             else:
                 r, other = first[i], mass1[i]
                 own = masses[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
-            b = <int> ((margins[t] - least) * scale)
-            b = b if b < n_intervals else n_intervals - 1
+            m = (margins[t] - least) * scale
+            b = <int> m if m < n_intervals else n_intervals - 1
+            b = b if b > 0 else 0
             interval_of[t] = <unsigned char> b
             self.size[b] += 1
             row = counts + 2 * b * n_classes

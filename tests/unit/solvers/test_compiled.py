@@ -1,7 +1,11 @@
 """The compiled ascent finds what array operations find, and what a search over all cuts finds."""
 
+import pickle
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
+from joblib import parallel_config
 from support.effort import crossed, seeds
 from support.oracles import between
 from support.problems import problem
@@ -194,3 +198,32 @@ def test_the_default_is_the_same_without_compiled_code(by_arrays):
     other = by_arrays(OffsetTuner("f1_macro", kind="logits").fit, base.scores, base.truth.codes)
     np.testing.assert_allclose(one.offsets_, other.offsets_, atol=1e-6)
     assert one.score_ == pytest.approx(other.score_, abs=1e-9)
+
+
+def test_a_problem_goes_to_another_process():
+    setting = drawn("f1_macro", "plain")
+    found, _ = climbed(setting)
+    assert climbed(pickle.loads(pickle.dumps(setting)))[0] == found
+
+
+def test_parallel_fits_in_processes_and_threads():
+    base = drawn("f1_macro", "plain", n_samples=400)
+    tuners = []
+    for options in ({}, {"backend": "threading", "n_jobs": 2}, {"backend": "loky", "n_jobs": 2}):
+        tuner = OffsetTuner("f1_macro", kind="logits", n_jobs=options.get("n_jobs"))
+        with parallel_config(**options) if options else nullcontext():
+            tuners.append(tuner.fit(base.scores, base.truth.codes))
+    for tuner in tuners[1:]:
+        np.testing.assert_array_equal(tuner.offsets_, tuners[0].offsets_)
+
+
+def test_scores_at_the_ends_of_single_precision():
+    """Margins beyond the largest number are infinite; their interval is the last."""
+    base = drawn("f1_macro", "plain", n_samples=600)
+    scores = base.scores.astype(np.float32)
+    scores[::7, 0], scores[::11, 2] = -3e38, 3e38
+    setting = Problem(scores, base.truth, base.metric)
+    with np.errstate(over="ignore"):
+        value, offsets = climbed(setting)
+        assert np.isfinite(offsets).all()
+        assert value >= setting.objective_value(np.zeros(4, dtype=np.float32)) - 0.05
