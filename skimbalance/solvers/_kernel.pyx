@@ -33,13 +33,13 @@ cdef enum:
     PER_CLASS = 3  # an interval has so many samples in the mean, and so many more for each class
     INSERTED = 48  # so few samples are sorted by insertion
 
-cdef double IMPROVED = 1e-12  # relative: what `improves` takes for an improvement
 cdef double SLACK = 1e-9  # bounds are rounded: an interval is left out if its bound is lower by more
+# The same as in `improves`, `_agreement`, `bound`, `_base` and `_line_search`.
+cdef double IMPROVED = 1e-12
 cdef double ROUNDING = 1e-14
 cdef double VIOLATED = 1e-12
 cdef double TIE = 1e-9
 cdef double MARGIN = 1.0
-"""These equal the constants of the array operations: `_agreement`, `bound`, `_base` and `_line_search`."""
 
 
 cdef struct Place:
@@ -51,7 +51,7 @@ cdef struct Cut:
     double low
     double high
     double value
-    long number
+    long long number
 
 
 cdef int _compare(const void* a, const void* b) noexcept nogil:
@@ -60,8 +60,8 @@ cdef int _compare(const void* a, const void* b) noexcept nogil:
     return -1 if x < y else (1 if x > y else (<const Place*> a).sample - (<const Place*> b).sample)
 
 
-cdef void _sort(Place* places, long count) noexcept nogil:
-    cdef long i, j
+cdef void _sort(Place* places, long long count) noexcept nogil:
+    cdef long long i, j
     cdef Place moved
     if count > INSERTED:
         qsort(places, count, sizeof(Place), _compare)
@@ -86,16 +86,17 @@ cdef inline bint _improves(double value, double on) noexcept nogil:
 cdef class Ascent:
     """Offsets (K,) for scores (n, K), the decisions and counts that follow, and the search for better ones.
 
-    `scores` are float64, and sums are rounded to single precision if `single`. The labels are
-    `codes` (n,) of type intc, or `shares` (K, n). `weights` are (n,), or None for ones. `forms` are the metrics: the
-    objective, then those of the constraints. Each is a tuple: the code of its kind, its direction (1, -1 or 0 for
-    zero), whether it rises with true positives, whether it rises with false positives, the coefficients (K, 3) of true
-    positives, predicted samples and one in the numerator and in the denominator of each class, and its bounds.
-    `rewards` (K, n) are those of predicting a class, for the kind "reward". `worst` is less than any objective value.
+    `scores` are float64, and sums are rounded to single precision if `single`. The labels are `codes` (n,) of type
+    intc, or `shares` (K, n). `weights` are (n,), or None for ones. `forms` are the metrics: the objective, then those
+    of the constraints. Each is a tuple: the code of its kind, its direction (1, -1 or 0 for zero), whether it rises
+    with true positives, whether it rises with false positives, the coefficients (K, 3) of true positives, predicted
+    samples and one in the numerator and in the denominator of each class, and its bounds. `rewards` (K, n) are those of
+    predicting a class, for the kind "reward". `worst` is less than any objective value, and `largest` the largest
+    magnitude of a score.
     """
 
     cdef readonly int n_classes
-    cdef readonly long n_samples
+    cdef readonly long long n_samples
     cdef const double[:, ::1] scores, columns, shares, rewards
     cdef const double[::1] weights, support
     cdef const int[::1] codes
@@ -112,21 +113,21 @@ cdef class Ascent:
     cdef double reward, reach
     cdef readonly double objective_value
     # Memory of a line search.
-    cdef long n_near
+    cdef long long n_near
     cdef int[::1] near, changed, old_first, old_second
     cdef double[::1] margins, old_value1, old_value2, old_mass1, old_mass2, h, p, old_hits, old_predicted
     cdef unsigned char[::1] interval_of
     cdef unsigned char[::1] is_open
     cdef double[:, :, ::1] counts
     cdef double[::1] rising, falling, reward_in, highest
-    cdef long[::1] size, begin
+    cdef long long[::1] size, begin
     cdef double[:, :, ::1] terms
     cdef double[:, ::1] sums
     cdef Place* places
     cdef Cut* cuts
 
     def __cinit__(self, scores, *args, **kwargs):
-        cdef long n = scores.shape[0]
+        cdef long long n = scores.shape[0]
         self.places = <Place*> malloc((n + 1) * sizeof(Place))
         self.cuts = <Cut*> malloc((n + N_INTERVALS + 2) * sizeof(Cut))
         if self.places == NULL or self.cuts == NULL:
@@ -137,7 +138,7 @@ cdef class Ascent:
         free(self.cuts)
 
     def __init__(self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest):
-        cdef long n = scores.shape[0]
+        cdef long long n = scores.shape[0]
         cdef int k = scores.shape[1], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
         self.scores, self.support = scores, support
@@ -173,7 +174,7 @@ cdef class Ascent:
         self.h, self.p, self.old_hits, self.old_predicted = np.empty((4, k))
         self.counts = np.empty((m, k, 2))
         self.rising, self.falling, self.reward_in, self.highest = np.zeros((4, m))
-        self.size, self.begin = np.empty((2, m), dtype=np.int_)
+        self.size, self.begin = np.empty((2, m), dtype=np.int64)
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
@@ -182,7 +183,7 @@ cdef class Ascent:
 
         `columns` (K, n) are the scores transposed. A line search moves an offset by at most `reach`.
         """
-        cdef long i
+        cdef long long i
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
         self.columns, self.reach = columns, reach
@@ -201,9 +202,9 @@ cdef class Ascent:
         with nogil:
             self._recount()
 
-    def sweep(self, long[::1] classes, double least):
+    def sweep(self, long long[::1] classes, double least):
         """Move each of `classes` to its best offset if that gains more than `least`; return those that moved."""
-        cdef long j
+        cdef long long j
         cdef int k
         cdef double offset = 0, gain = 0
         moved = np.zeros(classes.shape[0], dtype=bool)
@@ -217,7 +218,7 @@ cdef class Ascent:
 
     def value_at(self, double[::1] offsets):
         """Return the objective value of decisions with other offsets; the state is kept."""
-        cdef long i
+        cdef long long i
         cdef int c, best
         cdef double value, top, reward = 0, objective_value
         with nogil:
@@ -246,13 +247,13 @@ cdef class Ascent:
     cdef inline double _cleared(self, double x) noexcept nogil:
         return x if x > self.tiny else (x if self.is_counted else 0.0)
 
-    cdef inline double _mass(self, int c, long i) noexcept nogil:
+    cdef inline double _mass(self, int c, long long i) noexcept nogil:
         """Return the weight of class c in sample i."""
         if self.is_hard:
             return self.weights[i] if self.codes[i] == c else 0.0
         return self.shares[c, i]
 
-    cdef void _decide(self, long i) noexcept nogil:
+    cdef void _decide(self, long long i) noexcept nogil:
         """Find the two best classes of sample i; of equal ones those that come first."""
         cdef int c, first = 0, second = 0
         cdef double value, value1 = -INFINITY, value2 = -INFINITY
@@ -270,7 +271,7 @@ cdef class Ascent:
         self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)
 
     cdef void _recount(self) noexcept nogil:
-        cdef long i
+        cdef long long i
         cdef int c
         for c in range(self.n_classes):
             self.hits[c] = 0
@@ -409,11 +410,11 @@ cdef class Ascent:
 
     cdef void _range(self, int j, int k, double* h, double* p, double* changes, double low, double high,
                      double* least, double* most, bint both) noexcept nogil:
-        """Write bounds of metric j, or only the upper one, while class k gains the counts of an interval and the other classes lose them.
+        """Write bounds of metric j, or only the upper one, while class k gains the samples of an interval.
 
-        `h` and `p` are the counts before the interval, and `changes` pairs of their changes; the terms at hand are
-        those before. A class has the most of a metric where its true positives and its false positives are at one end
-        each.
+        The other classes lose them. `h` and `p` are the counts before the interval, and `changes` pairs of their
+        changes; the terms at hand are those before. A class has the most of a metric where its true positives and its
+        false positives are at one end each.
         """
         cdef int c, q, side, kind = self.kind[j]
         cdef double h0, h1, f0, f1, numerator, hits
@@ -429,7 +430,8 @@ cdef class Ascent:
         for c in range(self.n_classes):
             if changes[2 * c + 1] == 0:
                 if kind == WORST_RECALL:
-                    sums[0][0], sums[1][0] = fmin(sums[0][0], self.terms[j, c, 0]), fmin(sums[1][0], self.terms[j, c, 0])
+                    for side in range(2):
+                        sums[side][0] = fmin(sums[side][0], self.terms[j, c, 0])
                 continue
             h0, h1 = h[c], fmax(h[c] + changes[2 * c], 0.0)
             f0, f1 = p[c] - h0, fmax(p[c] + changes[2 * c + 1], 0.0) - h1
@@ -482,7 +484,7 @@ cdef class Ascent:
 
     cdef bint _search(self, int k, double* offset, double* gain) noexcept nogil:
         """Write the best offset of class k, and its expected gain; return whether there is any."""
-        cdef long i, t, n = 0
+        cdef long long i, t, n = 0
         cdef int r, b, c, j, n_intervals, n_classes = self.n_classes
         cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best
         cdef double least = INFINITY, most = -INFINITY
@@ -543,7 +545,7 @@ cdef class Ascent:
         if not scale * (most - least) < 2 * N_INTERVALS:
             scale = 0.0
         memset(counts, 0, 2 * n_intervals * n_classes * sizeof(double))
-        memset(&self.size[0], 0, n_intervals * sizeof(long))
+        memset(&self.size[0], 0, n_intervals * sizeof(long long))
         if rewarded:
             memset(&self.rising[0], 0, n_intervals * sizeof(double))
             memset(&self.falling[0], 0, n_intervals * sizeof(double))
@@ -602,8 +604,8 @@ cdef class Ascent:
 
         Minus infinity means that no cut improves the objective.
         """
-        cdef long i, t, count, n_cuts = 0, number = 0, total = 0
-        cdef int b, c, j, r, after, before, n_classes = self.n_classes
+        cdef long long i, t, count, n_cuts = 0, number = 0
+        cdef int b, c, j, r, after, before = -1, n_classes = self.n_classes
         cdef double low, high, step, value, weight, other, size, rounding, far = 0, best = -INFINITY
         cdef double least = fmax(self.lower[k], self.offset[k] - self.reach)
         cdef double most = fmin(self.upper[k], self.offset[k] + self.reach), above = self.objective_value
@@ -613,40 +615,13 @@ cdef class Ascent:
         cdef double* h = &self.h[0]
         cdef double* p = &self.p[0]
         cdef double* row
-        cdef unsigned char* interval_of = &self.interval_of[0]
         cdef bint held
-        bar -= SLACK * fmax(1.0, fabs(bar))
-        before = -1
-        for b in range(n_intervals):
-            self.is_open[b] = self.size[b] > 0 and self.highest[b] >= bar
-            self.begin[b] = -1
-        for b in range(n_intervals):  # open intervals, and the ones beside them, whose ends are needed
-            if not self.size[b]:
-                continue
-            if self.is_open[b]:
-                self.begin[b] = 0
-                if before >= 0:
-                    self.begin[before] = 0
-            elif before >= 0 and self.is_open[before]:
-                self.begin[b] = 0
-            before = b
-        for b in range(n_intervals):
-            if self.begin[b] == 0:
-                self.begin[b] = total
-                total += self.size[b]
-        if total == 0:
+        if not self._gather(n_intervals, bar - SLACK * fmax(1.0, fabs(bar))):
             return best
-        for i in range(self.n_near):
-            t = self.begin[interval_of[i]]
-            if t >= 0:
-                self.places[t].margin = self.margins[i]
-                self.places[t].sample = self.near[i]
-                self.begin[interval_of[i]] = t + 1
         for c in range(n_classes):
             far = fmax(far, fabs(self.offset[c]))
         rounding = 8 * self.epsilon
         far = rounding * (2 * self.largest + far)
-        before = -1
         for b in range(n_intervals):
             count = self.size[b]
             if not count:
@@ -728,23 +703,55 @@ cdef class Ascent:
             offset[0] = self._chosen(n_cuts, best - IMPROVED * fabs(best), least, most, self.offset[k])
         return best
 
+    cdef bint _gather(self, int n_intervals, double bar) noexcept nogil:
+        """Open the intervals whose bound reaches `bar`, and list the samples of these and of those beside them."""
+        cdef long long i, t, total = 0
+        cdef int b, before = -1
+        cdef unsigned char* interval_of = &self.interval_of[0]
+        for b in range(n_intervals):
+            self.begin[b] = -1
+            self.is_open[b] = self.size[b] > 0 and self.highest[b] >= bar
+            if not self.size[b]:
+                continue
+            if self.is_open[b]:
+                self.begin[b] = 0
+                if before >= 0:
+                    self.begin[before] = 0
+            elif before >= 0 and self.is_open[before]:
+                self.begin[b] = 0
+            before = b
+        for b in range(n_intervals):
+            if self.begin[b] == 0:
+                self.begin[b] = total
+                total += self.size[b]
+        if total == 0:
+            return False
+        for i in range(self.n_near):
+            b = interval_of[i]
+            t = self.begin[b]
+            if t >= 0:
+                self.places[t].margin = self.margins[i]
+                self.places[t].sample = self.near[i]
+                self.begin[b] = t + 1
+        return True
+
     cdef Place* _end(self, int b, bint last) noexcept nogil:
         """Return the first or the last place of an interval, sorted or not."""
         cdef Place* places = self.places + self.begin[b] - self.size[b]
         cdef Place* found = places
-        cdef long t
+        cdef long long t
         for t in range(1, self.size[b]):
             if (places[t].margin > found.margin) if last else (places[t].margin < found.margin):
                 found = places + t
         return found
 
-    cdef double _size(self, int k, long i) noexcept nogil:
+    cdef double _size(self, int k, long long i) noexcept nogil:
         """Return the size of the margin of sample i: the magnitudes of the two numbers whose difference it is."""
         return fabs(self.value2[i] if self.first[i] == k else self.value1[i]) + fabs(self.columns[k, i])
 
-    cdef double _chosen(self, long n_cuts, double bar, double first, double last, double start) noexcept nogil:
+    cdef double _chosen(self, long long n_cuts, double bar, double first, double last, double start) noexcept nogil:
         """Return the middle of the widest interval of a plateau; of several plateaus, of that nearest to `start`."""
-        cdef long t, number = -2
+        cdef long long t, number = -2
         cdef double low, high, half, width, point, distance
         cdef double here = 0, here_width = INFINITY, here_distance = INFINITY, chosen = start, nearest = INFINITY
         cdef bint is_open = False
@@ -768,7 +775,7 @@ cdef class Ascent:
 
     cdef bint _move(self, int k, double new) noexcept nogil:
         """Set the offset of class k, and update the decisions, if that is better; return whether it is."""
-        cdef long i, t, n_changed = 0
+        cdef long long i, t, n_changed = 0
         cdef int c, first, second
         cdef double old = self.offset[k], value, value1, value2, weight, old_reward = self.reward, objective_value
         cdef bint falls
@@ -785,7 +792,8 @@ cdef class Ascent:
             t = n_changed
             n_changed += 1
             self.changed[t] = <int> i
-            self.old_first[t], self.old_second[t], self.old_value1[t], self.old_value2[t] = first, second, value1, value2
+            self.old_first[t], self.old_second[t] = first, second
+            self.old_value1[t], self.old_value2[t] = value1, value2
             self.old_mass1[t], self.old_mass2[t] = self.mass1[i], self.mass2[i]
             if first == k and (value > value2 or (value == value2 and k < second)):
                 self.value1[i] = value
