@@ -96,7 +96,7 @@ class Problem:
         return {}
 
     @cached_property
-    def own(self) -> dict[str, Any]:
+    def own(self) -> dict[Any, Any]:
         """A cache of what depends on the truth, too."""
         return {}
 
@@ -233,6 +233,13 @@ class Problem:
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
         """Return the problem of the classes `kept` only; samples of other classes must have zero weight."""
+        key = "restricted", *kept
+        if key not in self.own:
+            self.own[key] = self._restricted(kept)
+        found: Problem = self.own[key]
+        return found
+
+    def _restricted(self, kept: Sequence[int]) -> "Problem":
         xp = namespace(self.scores)
         places = bring(np.asarray(kept), to=self.scores, dtype=xp.int64)
         about = [required for required in self.requirements if required.metric.label in {None, *kept}]
