@@ -41,6 +41,7 @@ from skimbalance.estimation import FitSpec, in_turn
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner._report import Report
 from skimbalance.tuner.checks import Objective, needs_cost_matrix, takes_weights
 from skimbalance.tuner.rejection import split_constraints
 
@@ -437,6 +438,17 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         other.class_prior = tuner.class_prior
         other._take_offsets(tuner, scored_itself=self._scored_itself)
         return other
+
+    def report(self) -> Report:
+        """Report the objective and the scores, each class before and after, and the notes.
+
+        Returns
+        -------
+        Report
+            That of `tuner_`: print it, let a notebook show it, or log its ``to_dict()``.
+        """
+        check_is_fitted(self)
+        return Report.of(self.tuner_)
 
     def _rows_to_retune(
         self,
