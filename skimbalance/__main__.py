@@ -237,7 +237,7 @@ def _as_options(message: str) -> str:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"skimbalance: warning: {message}", file=sys.stderr)
+    print(f"skimbalance: warning: {_as_options(str(message))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ def read_table(path: Path, *, delimiter: str | None = None, header: bool = True)
 
 def _read_npz(path: Path) -> Table:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, BadZipFile) as error:
         raise CommandError(
@@ -315,7 +315,7 @@ def _cells(cells: Sequence[str], *, as_floats: bool) -> _Vector:
     """Return cells as floats, missing ones as NaN, or as text if they are not to be floats or cannot."""
     if as_floats:
         try:
-            return np.array(cells, dtype=np.float64)
+            return np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
         except ValueError:
             pass
         try:

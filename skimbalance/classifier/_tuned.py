@@ -207,6 +207,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     `predict`, `predict_proba`, `predict_log_proba` and `decision_function` all include the offsets. Voting, stacking,
     one-vs-rest and calibration around the classifier therefore use them.
 
+    `score` is the accuracy, as for every classifier of scikit-learn, and a search without `scoring` ranks by it. Pass
+    ``scoring=skimbalance.scorers.objective_scorer`` to rank by the objective.
+
     For multilabel targets an int or float `cv` spreads samples evenly by the rarest label of each sample.
 
     A sample that several models score, as with repeated splits, counts once: its scores share its weight.

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -332,3 +334,32 @@ def test_as_a_program(monkeypatch):
     wrong = subprocess.run([*command, "scores.csv", "--kind", "odds"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
+
+
+def test_page_shows_what_commands_print(capsys):
+    """The blocks of the page run in an empty folder, and print what it shows."""
+    page = (ROOT / "docs" / "command_line.md").read_text()
+    printed, n_compared = "", 0
+    for kind, block in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        if kind == "python":
+            exec(block, {})
+        elif kind == "bash":
+            command = shlex.split(block)
+            if command[0] == "head":
+                printed = "".join(Path(command[2]).read_text().splitlines(keepends=True)[:3])
+            else:
+                assert command[:3] == ["python", "-m", "skimbalance"]
+                printed = run(capsys, *command[3:]).out
+        else:
+            assert_alike(printed, block)
+            n_compared += 1
+    assert n_compared == 2
+    assert len(decisions()) == 2000
+
+
+def assert_alike(printed, shown):
+    """Compare words exactly, and numbers with a tolerance for other versions of the libraries."""
+    number = r"\d+(?:\.\d+)?"
+    assert re.sub(number, "0", printed) == re.sub(number, "0", shown)
+    pairs = zip(re.findall(number, printed), re.findall(number, shown), strict=True)
+    assert all(float(got) == pytest.approx(float(said), abs=0.03) for got, said in pairs), printed
