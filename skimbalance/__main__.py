@@ -106,6 +106,7 @@ def _parser() -> ArgumentParser:
     add("--skip-missing", action="store_true", help="leave out samples with missing values instead of an error")
     add("--no-header", action="store_true", help="the CSV file has no names of columns: they are 1, 2, 3, ...")
     add("--delimiter", metavar="CHARACTER", help="between the cells of a CSV file; default: , ; tab or |")
+    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file; default: a point")
     add("--version", action="version", version=__version__)
     return parser
 
@@ -215,7 +216,7 @@ def _table(options: Namespace) -> Table:
     delimiter = {"\\t": "\t", "tab": "\t"}.get(options.delimiter, options.delimiter)
     if delimiter is not None and len(delimiter) != 1:
         raise CommandError(f"--delimiter must be one character; got {delimiter!r}")
-    return read_table(options.table, delimiter=delimiter, header=not options.no_header)
+    return read_table(options.table, delimiter=delimiter, header=not options.no_header, decimal=options.decimal or ".")
 
 
 def _check_files(options: Namespace) -> None:
@@ -232,7 +233,7 @@ def _check_files(options: Namespace) -> None:
 
 def _as_options(message: str) -> str:
     """Return an error of the package with its arguments written as options."""
-    names = "objective|kind|pos_label|class_prior|estimate|solver|certify_on|classes|label"
+    names = "objective|kind|pos_label|class_prior|estimate|solver|certify_on|classes"
     return re.sub(rf"\b({names})=", lambda match: f"--{match[1].replace('_', '-')} ", message)
 
 

@@ -20,6 +20,7 @@ from skimbalance._core.decision_rule import ArgmaxRule
 from skimbalance._core.typing import Label
 from skimbalance._core.validation import abridged_list
 from skimbalance.goals import AtLeast, AtMost
+from skimbalance.metrics.registry import get_metric
 
 __all__ = [
     "CommandError",
@@ -43,6 +44,8 @@ _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null"})
 _DELIMITERS = (",", ";", "\t", "|")
 _ROWS = 20_000
 """Lines of a CSV file that are read at once."""
+
+_FRACTION = re.compile(r"^(\s*[-+]?\d+),(\d+(?:[eE][-+]?\d+)?\s*)$")
 
 _LABELS = ("label", "y", "y_true", "target", "class", "truth")
 """Names of a column of labels, in lower case."""
@@ -82,7 +85,9 @@ class Table:
         named = [name for name in self.columns if name.lower() in _LABELS]
         found = named or [name for name in self.columns if self.is_text(name)]
         if len(found) != 1:
-            raise CommandError(f"--label is needed: the name of the column of labels. {self._offered()}")
+            commas = any(re.fullmatch(r"-?\d+,\d+", str(values[0])) for values in self.columns.values())
+            hint = ". For decimals with a comma pass --decimal ," if commas else ""
+            raise CommandError(f"--label is needed: the name of the column of labels. {self._offered()}{hint}")
         return found[0]
 
     def is_text(self, name: str) -> bool:
@@ -191,14 +196,14 @@ def _suffix(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
 
 
-def read_table(path: Path, *, delimiter: str | None = None, header: bool = True) -> Table:
-    """Read a table from a file: npz and Parquet by their suffix, else CSV."""
+def read_table(path: Path, **of_csv: Any) -> Table:
+    """Read a table from a file: npz and Parquet by their suffix, else CSV with `delimiter`, `header` and `decimal`."""
     try:
         if _suffix(path) == ".npz":
             return _read_npz(path)
         if _suffix(path) in {".parquet", ".pq"}:
             return _read_parquet(path)
-        return _read_csv(path, delimiter=delimiter, header=header)
+        return _read_csv(path, **of_csv)
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -255,18 +260,20 @@ def _read_parquet_by_pandas(path: Path) -> Table:
     return Table(path, {name: column.to_numpy() for name, column in columns.items()})
 
 
-def _read_csv(path: Path, *, delimiter: str | None, header: bool) -> Table:
+def _read_csv(path: Path, **of_csv: Any) -> Table:
     opens: Any = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opens(path, "rt", encoding="utf-8-sig", newline="") as file:
-            return _of_lines(path, file, delimiter=delimiter, header=header)
+            return _of_lines(path, file, **of_csv)
     except UnicodeDecodeError as error:
         raise CommandError(f"cannot read {path} as a CSV file in UTF-8: {error.reason}") from error
     except (csv.Error, EOFError) as error:
         raise CommandError(f"cannot read {path} as a CSV file: {error}") from error
 
 
-def _of_lines(path: Path, file: TextIO, *, delimiter: str | None, header: bool) -> Table:
+def _of_lines(
+    path: Path, file: TextIO, *, delimiter: str | None = None, header: bool = True, decimal: str = "."
+) -> Table:
     """Return the table of an open CSV file."""
     first = file.readline()
     file.seek(0)
@@ -285,7 +292,7 @@ def _of_lines(path: Path, file: TextIO, *, delimiter: str | None, header: bool) 
     if len(set(named)) < len(named):
         twice = next(name for k, name in enumerate(named) if name in named[:k])
         raise CommandError(f"the columns of {path} must have different names; got {twice!r} twice")
-    columns = _columns_of(lines, len(names), path=path, first_line=1 + header)
+    columns = _columns_of(lines, len(names), path=path, first_line=1 + header, decimal=decimal)
     if not columns:
         raise CommandError(f"{path} holds no samples")
     return Table(
@@ -293,7 +300,9 @@ def _of_lines(path: Path, file: TextIO, *, delimiter: str | None, header: bool) 
     )
 
 
-def _columns_of(lines: Iterable[list[str]], n_columns: int, *, path: Path, first_line: int) -> list[_Vector]:
+def _columns_of(
+    lines: Iterable[list[str]], n_columns: int, *, path: Path, first_line: int, decimal: str
+) -> list[_Vector]:
     """Return the columns of the lines: floats where the first chunk has fractions, which are no labels, else text."""
     filled, parts, read = filter(None, lines), [], 0
     are_floats: list[bool] = []
@@ -304,7 +313,9 @@ def _columns_of(lines: Iterable[list[str]], n_columns: int, *, path: Path, first
                     f"line {number} of {path} has {len(line)} cells; expected {n_columns}. If another character "
                     "separates them, pass it as --delimiter"
                 )
-        columns = list(zip(*chunk, strict=True))
+        columns: list[Sequence[str]] = list(zip(*chunk, strict=True))
+        if decimal != ".":
+            columns = [[_FRACTION.sub(r"\1.\2", cell) for cell in cells] for cells in columns]
         are_floats = are_floats or [any("." in cell and _is_number(cell) for cell in cells[:100]) for cells in columns]
         parts.append([_cells(cells, as_floats=each) for cells, each in zip(columns, are_floats, strict=True)])
         read += len(chunk)
@@ -335,12 +346,15 @@ def score_columns(
     pool = table.others(*besides) if chosen is None else table.names(chosen, option="--columns")
     if not pool:
         raise CommandError(f"--columns is needed: {table.path} has no columns besides {abridged_list(list(besides))}")
-    affixes = _affixes(pool, labels)
+    alike = {_plain(str(label)): label for label in labels}
+    plain = _plain if len(alike) == len(labels) else str
+    affixes = _affixes([plain(name) for name in pool], [plain(str(label)) for label in labels])
     if affixes is None:
         return pool, None
     before, after = affixes
-    inner = {name: name[len(before) : len(name) - len(after)] for name in pool if name.startswith(before)}
-    owners = {name: _label_like(text, labels) for name, text in inner.items() if name.endswith(after)}
+    ours = [name for name in pool if plain(name).startswith(before) and plain(name).endswith(after)]
+    inner = {name: name[len(before) : len(name) - len(after)] for name in ours}
+    owners = {name: alike.get(plain(text), _label_like(text, labels)) for name, text in inner.items()}
     is_plain = chosen is None and affixes == ("", "")  # any other column has a name, too
     found = {name: label for name, label in owners.items() if label is not None and (label in labels or not is_plain)}
     if chosen is not None and len(found) < len(pool):
@@ -348,9 +362,24 @@ def score_columns(
     return list(found), list(found.values())
 
 
-def _affixes(names: Sequence[str], labels: Sequence[Label]) -> tuple[str, str] | None:
+def _plain(text: str) -> str:
+    """Return a name as R writes it, with points for what cannot be in one."""
+    return re.sub(r"\W", ".", text)
+
+
+def _check_order(names: Sequence[str], labels: Sequence[Label]) -> None:
+    """Raise if a column has the name of a class, and the place of another."""
+    places = {str(label): place for place, label in enumerate(labels)}
+    if any(places.get(name, place) != place for place, name in enumerate(names)):
+        raise CommandError(
+            f"--classes is needed: some columns of scores have names of classes, and others have not. The columns are "
+            f"{abridged_list(list(names))}, the classes {abridged_list(list(labels))}"
+        )
+
+
+def _affixes(names: Sequence[str], labels: Sequence[str]) -> tuple[str, str] | None:
     """Return what stands before and after each label in the names, None if these are not so."""
-    there, first = set(names), str(labels[0])
+    there, first = set(names), labels[0]
     for name in sorted(names, key=len):
         for match in re.finditer(f"(?={re.escape(first)})", name):
             before, after = name[: match.start()], name[match.start() + len(first) :]
@@ -393,6 +422,7 @@ def classes_of(
                 f"for {len(labels)} classes, {abridged_list(list(labels))}. Name other columns, or the class of each "
                 "column by --classes"
             )
+        _check_order(names, labels)
         return list(labels)
     if len(labels) != 2:
         raise CommandError(f"one column of scores, {names[0]!r}, is for two labels; got {abridged_list(list(labels))}")
@@ -425,6 +455,11 @@ def constraint_of(text: str) -> AtLeast | AtMost:
 def named_constraint(constraint: AtLeast | AtMost, labels: Sequence[Label]) -> AtLeast | AtMost:
     """Return the constraint with a label of the data in place of its text."""
     if constraint.label is None:
+        if len(labels) > 2 and get_metric(constraint.metric, argument="metric").is_binary:
+            raise CommandError(
+                f"--constraint on {constraint.metric!r} needs a class, as in '{constraint.metric}[{labels[0]}]>=0.9'; "
+                f"the classes are {abridged_list(list(labels))}"
+            )
         return constraint
     return replace(constraint, label=label_among(constraint.label, labels, option="--constraint"))
 
@@ -471,9 +506,10 @@ class Offsets:
 
     def columns(self, table: Table, chosen: str | None) -> list[str]:
         """Return the columns of the scores to be decided."""
-        if chosen is not None:
-            return table.names(chosen, option="--columns")
         names: list[str] = self.values["columns"]
+        if chosen is not None:
+            given = table.names(chosen, option="--columns")
+            return names if set(given) == set(names) else given
         lacking = [name for name in names if name not in table.columns]
         if lacking:
             raise CommandError(

@@ -137,7 +137,7 @@ def objective_scorer(estimator: Any, X: Any, y: ArrayLike, /, *, sample_weight: 
     >>> X, y = make_classification(600, weights=[0.9], class_sep=0.5, random_state=0)
     >>> clf = TunedOffsetClassifierCV(LogisticRegression(), objective="geometric_mean")
     >>> search = GridSearchCV(clf, {"estimator__C": [0.01, 1.0]}, scoring=objective_scorer).fit(X, y)
-    >>> 0.5 < search.best_score_ < 1
+    >>> bool(0.5 < search.best_score_ < 1)
     True
     """
     check_is_fitted(estimator)
@@ -227,7 +227,7 @@ def make_tuned_scorer(objective: Objective = "balanced_accuracy", **parameters: 
     >>> from skimbalance.scorers import make_tuned_scorer
     >>> X, y = make_classification(600, weights=[0.9], class_sep=0.5, random_state=0)
     >>> search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1.0]}, scoring=make_tuned_scorer("f1"))
-    >>> 0.3 < search.fit(X, y).best_score_ < 1
+    >>> bool(0.3 < search.fit(X, y).best_score_ < 1)
     True
     """
     if "kind" in parameters:

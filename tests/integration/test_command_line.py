@@ -191,6 +191,34 @@ def test_a_class_without_samples_has_a_column_of_its_name(capsys):
     assert json.loads(Path("offsets.json").read_text())["classes"] == NAMES.tolist()
 
 
+def test_names_as_r_writes_them(capsys):
+    proba, y = drawn(3)
+    names = {"fine": "fine", "fraud": "credit fraud", "theft": "theft-2"}
+    y = np.array([names[label] for label in y])
+    write("scores.csv", table(proba[:, ::-1], y, names=["theft.2", "credit.fraud", "fine"]))
+    run(capsys, "scores.csv", "--estimate", "plugin", "--out", "offsets.json")
+    assert json.loads(Path("offsets.json").read_text())["classes"] == ["theft-2", "credit fraud", "fine"]
+
+
+def test_columns_by_position_must_not_have_the_names_of_other_classes(capsys):
+    proba, y = drawn(3)
+    write("scores.csv", table(proba, y, names=["fraud", "other", "theft"]))
+    assert "--classes is needed" in failure(capsys, "scores.csv")
+    run(capsys, "scores.csv", "--classes", "fine,fraud,theft", "--out", "offsets.json")
+    assert json.loads(Path("offsets.json").read_text())["classes"] == NAMES.tolist()
+    run(capsys, "scores.csv", "--apply", "offsets.json", "--columns", "theft,fraud,other", "--out", "decisions.csv")
+    assert decisions() == OffsetTuner().fit(proba, y).predict(proba).tolist()
+
+
+def test_decimals_with_a_comma(capsys):
+    proba, y = drawn(3)
+    columns = {f"p_{name}": [str(x).replace(".", ",") for x in proba[:, k]] for k, name in enumerate(NAMES)}
+    write("scores.csv", columns | {"outcome": y}, delimiter=";")
+    assert "--decimal ," in failure(capsys, "scores.csv")
+    printed = run(capsys, "scores.csv", "--decimal", ",")
+    assert str(OffsetTuner().fit(proba, y).report()) in printed.out
+
+
 @pytest.mark.parametrize(
     ("name", "options", "own"),
     [
@@ -248,6 +276,8 @@ def test_constraints(capsys):
     assert constraint_of("recall[a [b]>=1]>=0.9") == AtLeast("recall", 0.9, label="a [b]>=1")
     proba, y = drawn(3)
     write("scores.csv", table(proba, y))
+    error = failure(capsys, "scores.csv", "--constraint", "recall>=0.5")
+    assert "--constraint on 'recall' needs a class, as in 'recall[fine]>=0.9'" in error
     assert "--constraint names 'x', which is no class; the classes are ['fine'" in failure(
         capsys, "scores.csv", "--constraint", "recall[x]>=0.5"
     )
