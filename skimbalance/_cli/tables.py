@@ -150,7 +150,11 @@ class Table:
         return f"Its columns are {abridged_list(list(self.columns))}"
 
     def _place(self, sample: int) -> str:
-        return f"line {sample + self.first_line}" if self.first_line > 1 or self.is_csv else f"sample {sample}"
+        return (
+            f"line {sample + self.first_line}"
+            if self.first_line > 1 or self.is_csv
+            else f"sample {sample}, counted from zero"
+        )
 
     @property
     def is_csv(self) -> bool:
@@ -216,7 +220,8 @@ def _read_parquet(path: Path) -> Table:
         values = column
         if pyarrow.types.is_dictionary(column.type):
             values = column.cast(column.type.value_type)
-        columns[name] = values.to_numpy()
+        if not re.fullmatch(r"__index_level_\d+__", name):  # row names of pandas
+            columns[name] = values.to_numpy()
     return Table(path, columns)
 
 
@@ -232,7 +237,11 @@ def _read_parquet_by_pandas(path: Path) -> Table:
         ) from None
     missing = frame.isna()
     columns = {
-        str(name): (frame[name].astype(object).mask(missing[name], None) if missing[name].any() else frame[name])
+        str(name): (
+            frame[name].astype(object).mask(missing[name], None)
+            if missing[name].any() and not isinstance(frame[name].dtype, np.dtype)
+            else frame[name]
+        )
         for name in frame.columns
     }
     return Table(path, {name: column.to_numpy() for name, column in columns.items()})

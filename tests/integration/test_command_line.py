@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from skimbalance import OffsetTuner, __version__
 from skimbalance.__main__ import main
+from skimbalance._cli import constraint_of, tables
 from skimbalance.goals import AtLeast, AtMost
 
 NAMES = np.array(["fine", "fraud", "theft"])
@@ -104,6 +106,36 @@ def test_arrays_and_parquet_keep_their_precision(capsys, dtype, n_classes):
         assert saved["offsets"] == fitted.offsets_.tolist()
         run(capsys, name, "--apply", "offsets.json", "--out", "decisions.csv")
         assert decisions() == fitted.predict(proba).tolist()
+
+
+@pytest.mark.parametrize("by_pandas", [False, True])
+def test_parquet_of_categories_decimals_missing_values_and_an_index(capsys, monkeypatch, by_pandas):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    if by_pandas:
+        monkeypatch.setattr(tables, "_read_parquet", tables._read_parquet_by_pandas)
+    proba, y = drawn(3)
+    frame = pd.DataFrame(table(np.round(proba, 2).astype(np.float32), y)).set_index(np.arange(400) + 7.0)
+    frame.loc[7.0, "fine"] = np.nan
+    frame["theft"] = [Decimal(f"{x:.2f}") for x in proba[:, 2]]
+    frame["label"] = frame["label"].astype("category")
+    frame.loc[8.0, "label"] = None
+    frame["w"] = pd.array([1] * 399 + [None], dtype="Int64")
+    frame.to_parquet("scores.parquet")
+    names = ("--columns", "fine,fraud,theft", "--weights", "w")
+    assert "sample 1, counted from zero" in failure(capsys, "scores.parquet", *names)
+    printed = run(capsys, "scores.parquet", *names, "--skip-missing", "--estimate", "plugin")
+    assert "397 samples, 3 with missing values left out" in printed.out
+    frame["label"] = frame["label"].astype(str)
+    frame.drop(columns="w").iloc[2:].rename(columns={"label": "outcome"}).to_parquet("scores.parquet")
+    run(capsys, "scores.parquet", "--label", "outcome", "--classes", "fine,fraud,theft", "--estimate", "plugin")
+
+
+def test_without_pyarrow_and_pandas_parquet_is_refused(capsys, monkeypatch):
+    for name in ("pyarrow", "pyarrow.parquet", "pandas"):
+        monkeypatch.setitem(sys.modules, name, None)
+    Path("scores.parquet").write_bytes(b"")
+    assert "Parquet needs pyarrow (pip install pyarrow)" in failure(capsys, "scores.parquet")
 
 
 def test_threshold_that_no_probability_reaches_is_null(capsys):
@@ -269,8 +301,6 @@ def test_weights_groups_prior_and_settings_reach_the_tuner(capsys):
 
 
 def test_constraints(capsys):
-    from skimbalance._cli import constraint_of
-
     assert constraint_of("recall[fraud]>=0.9@0.95") == AtLeast("recall", 0.9, label="fraud", confidence=0.95)
     assert constraint_of(" precision <= .5 ") == AtMost("precision", 0.5)
     assert constraint_of("recall[a [b]>=1]>=0.9") == AtLeast("recall", 0.9, label="a [b]>=1")
