@@ -125,16 +125,19 @@ def _fit(options: Namespace) -> None:
             table.names(name, option=f"--{option}")
     kept = table.kept([label, *given], skip=options.skip_missing)
     labels = label_values(np.unique(table.labels(label, kept)))
+    if len(labels) < 2:
+        raise CommandError(f"--label must name a column of at least two labels; {label!r} holds {labels[0]!r} alone")
     names, classes = score_columns(table, options.columns, besides=[label, *given], labels=labels)
     kept &= table.kept(names, skip=options.skip_missing)
     scores, y = table.numbers(names, kept, option="--columns"), table.labels(label, kept)
     if options.classes is not None or classes is None or scores.ndim == 1:
         classes = _classes(options, table, names, scores, labels)
     _print_columns(label, names, classes, n_samples=int(kept.sum()), n_skipped=int((~kept).sum()))
+    positive, prior = options.pos_label, options.class_prior
     settings = {
         "kind": options.kind,
-        "pos_label": options.pos_label and label_among(options.pos_label, classes, option="--pos-label"),
-        "class_prior": options.class_prior and prior_of(options.class_prior, classes),
+        "pos_label": None if positive is None else label_among(positive, classes, option="--pos-label"),
+        "class_prior": None if prior is None else prior_of(prior, classes),
         "estimate": options.estimate,
         "solver": options.solver,
         "certify_on": options.certify_on,
@@ -233,8 +236,15 @@ def _check_files(options: Namespace) -> None:
 
 def _as_options(message: str) -> str:
     """Return an error of the package with its arguments written as options."""
-    names = "objective|kind|pos_label|class_prior|estimate|solver|certify_on|classes"
-    return re.sub(rf"\b({names})=", lambda match: f"--{match[1].replace('_', '-')} ", message)
+    message = message.replace("'random_state'", "'seed'").replace("sample_weight", "--weights")
+    message = re.sub(r"^The '(\w+)' parameter of OffsetTuner ", r"\1 ", message)
+    names = "objective|kind|pos_label|class_prior|estimate|solver|certify_on|classes|n_jobs|groups|seed"
+    return re.sub(rf"\b({names})=|^({names})(?= )", lambda match: _option(match[1] or match[2], match[0]), message)
+
+
+def _option(name: str, text: str) -> str:
+    """Return the option of an argument, with a space where the text has an equals sign."""
+    return f"--{name.replace('_', '-')}{' ' if text.endswith('=') else ''}"
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

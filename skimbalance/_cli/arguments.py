@@ -168,7 +168,7 @@ def named_constraint(constraint: AtLeast | AtMost, labels: Sequence[Label]) -> A
 def prior_of(text: str, labels: Sequence[Label]) -> dict[Label, float]:
     """Return the class prior that a text such as `fraud=0.01,fine=0.99` states."""
     found = {}
-    for part in next(csv.reader([text], skipinitialspace=True)):
+    for part in next(csv.reader([text], skipinitialspace=True), []) or [""]:
         label, _, share = part.rpartition("=")
         if not is_number(share) or not label:
             raise CommandError(f"--class-prior must be label=proportion,label=proportion; got {text!r}")

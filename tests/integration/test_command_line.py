@@ -331,6 +331,13 @@ WRONG = {
     "two columns of text": (("texts.csv",), "--label is needed: the name of the column of labels. Its columns are"),
     "one column": (("one.csv",), "--pos-label is needed: the class that the scores in 'score' are of"),
     "prior": (("scores.csv", "--class-prior", "fine"), "--class-prior must be label=proportion"),
+    "part of a prior": (("scores.csv", "--class-prior", "fine=1"), "--class-prior must name every class"),
+    "no prior": (("scores.csv", "--class-prior", ""), "--class-prior must be label=proportion"),
+    "classes": (("scores.csv", "--classes", "fine"), "--classes must hold 2 distinct labels"),
+    "certify on": (("scores.csv", "--certify-on", "2"), "--certify-on must be a float in the range"),
+    "seed": (("scores.csv", "--seed", "-1"), "--seed must be an int"),
+    "weights": (("scores.csv", "--weights", "w"), "--weights must not be negative"),
+    "one label": (("scores.csv", "--label", "id"), "--label must name a column of at least two labels; 'id' holds 'A'"),
     "ragged": (("ragged.csv",), "line 3 of ragged.csv has 1 cells; expected 2"),
     "empty": (("empty.csv",), "empty.csv holds no samples"),
     "twice": (("twice.csv",), "must have different names; got 'a' twice"),
@@ -355,7 +362,7 @@ def test_errors_name_the_argument_and_what_is_expected(capsys, case):
     arguments, expected = WRONG[case]
     proba, y = drawn()
     ids = np.array(["A"] * 400)
-    write("scores.csv", table(proba, y, id=ids))
+    write("scores.csv", table(proba, y, id=ids, w=-np.ones(400)))
     write("logits.csv", table(10 * proba - 5, y))
     write("texts.csv", table(proba, y, label="outcome", id=ids))
     write("one.csv", {"score": proba[:, 1], "label": y})
