@@ -156,8 +156,9 @@ def _fit(options: Namespace) -> None:
         sample_weight=None if options.weights is None else table.numbers([options.weights], kept, option="--weights"),
         groups=None if options.groups is None else table.labels(options.groups, kept),
     )
+    written = _write_fit(options, tuner, names)  # first: the output may end early, as by `| head`
     print(tuner.report())
-    _write_fit(options, tuner, names)
+    print("".join(f"\n{line}" for line in written), end="\n" if written else "")
 
 
 def _classes(options: Namespace, table: Table, names: list[str], scores: Any, labels: list[Label]) -> list[Label]:
@@ -178,18 +179,20 @@ def _print_columns(label: str, names: list[str], classes: list[Label], *, n_samp
     print("\n".join(shown[:8] + ([f"  ... {len(shown)} classes in all"] if len(shown) > 8 else [])) + "\n")
 
 
-def _write_fit(options: Namespace, tuner: OffsetTuner, names: list[str]) -> None:
-    """Write offsets and figure."""
+def _write_fit(options: Namespace, tuner: OffsetTuner, names: list[str]) -> list[str]:
+    """Write offsets and figure, and return a line on each."""
+    written = []
     if options.out is not None:
         own = {"skimbalance": __version__, "columns": names, "dtype": str(tuner.offsets_.dtype)}
         Offsets({**own, **tuner.report().to_dict()}).write(options.out)
-        print(f"\nOffsets: {options.out}")
+        written.append(f"Offsets: {options.out}")
     if options.figure is not None:
         os.environ.setdefault("MPLBACKEND", "agg")
         from skimbalance.plotting import ClassProfileDisplay
 
         ClassProfileDisplay.from_estimator(tuner).figure_.savefig(options.figure)
-        print(f"\nFigure: {options.figure}")
+        written.append(f"Figure: {options.figure}")
+    return written
 
 
 def _apply(options: Namespace) -> None:

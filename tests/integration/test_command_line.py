@@ -398,6 +398,11 @@ def test_as_a_program(monkeypatch):
     done = subprocess.run([*command, "scores.csv", "--out", "a.json"], capture_output=True, text=True, check=True)
     assert "Offsets: a.json" in done.stdout
     assert not done.stderr
+    piped = f"{sys.executable} -m skimbalance scores.csv --out b.json | head -1"
+    cut = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=True)
+    assert cut.stdout == "400 samples; labels in 'label'\n"
+    assert not cut.stderr
+    assert Path("b.json").read_text() == Path("a.json").read_text()
     wrong = subprocess.run([*command, "scores.csv", "--kind", "odds"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
