@@ -32,21 +32,21 @@ OBJECTIVES = ("f1_macro", "geometric_mean", "matthews_corrcoef")
 SIZE = (10_000, 10)
 
 _ROUNDING = 5e-7
-"""Our progress has six digits of the objective value."""
+"""Our progress has six digits of the value."""
 
 Note = Callable[[str, float], None]
 """A function of the name of a point and the value there."""
 
 
 class _Lines(TextIOBase):
-    """A file that notes the objective values in the lines of progress."""
+    """A file that notes the values of the metric in the lines of progress."""
 
     def __init__(self, note: Note) -> None:
         self.note = note
 
     def write(self, text: str) -> int:
         """Note a value."""
-        for name, value in re.findall(r" from (.*): .* objective (\S+)", text):
+        for name, value in re.findall(r" from (.*): .* \w+=(\S+)", text):
             self.note(f"from {name}", float(value) - _ROUNDING)
         return len(text)
 

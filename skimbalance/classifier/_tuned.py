@@ -41,6 +41,7 @@ from skimbalance.estimation import FitSpec, in_turn
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
+from skimbalance.tuner._report import Report
 from skimbalance.tuner.checks import Objective, needs_cost_matrix, takes_weights
 from skimbalance.tuner.rejection import split_constraints
 
@@ -205,6 +206,9 @@ class TunedOffsetClassifierCV(OffsetClassifier):
     -----
     `predict`, `predict_proba`, `predict_log_proba` and `decision_function` all include the offsets. Voting, stacking,
     one-vs-rest and calibration around the classifier therefore use them.
+
+    `score` is the accuracy, as for every classifier of scikit-learn, and a search without `scoring` ranks by it. Pass
+    ``scoring=skimbalance.scorers.objective_scorer`` to rank by the objective.
 
     For multilabel targets an int or float `cv` spreads samples evenly by the rarest label of each sample.
 
@@ -437,6 +441,17 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         other.class_prior = tuner.class_prior
         other._take_offsets(tuner, scored_itself=self._scored_itself)
         return other
+
+    def report(self) -> Report:
+        """Report the objective and the scores, each class before and after, and the notes.
+
+        Returns
+        -------
+        Report
+            That of `tuner_`: print it, let a notebook show it, or log its ``to_dict()``.
+        """
+        check_is_fitted(self)
+        return Report.of(self.tuner_)
 
     def _rows_to_retune(
         self,

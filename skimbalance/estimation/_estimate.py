@@ -141,7 +141,7 @@ def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
         if few is not problem:
             start, _ = local_optimum(few, start, least_gain=least_gain)
     found = ascend(problem, start, least_gain=least_gain, nearby=few is not problem)
-    spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
+    spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, {problem.shown(found.counts)}")
     return found
 
 

@@ -287,6 +287,11 @@ class Problem:
         missed = (r.violation(r.metric.pool(trace(r.metric), self.n_classes)) for r in self.requirements)
         return self.constrained(objective_values, sum(missed))
 
+    def shown(self, counts: Counts) -> str:
+        """Return the value of the metric for `counts` of decisions as text, and whether constraints are violated."""
+        violated = " with violated constraints" if self.missed(counts) > 0 else ""
+        return f"{self.metric.name}={self.metric.value(counts):.6g}{violated}"
+
     def missed(self, counts: Counts) -> float:
         """Return the violation of the constraints by `counts` of decisions, zero if they are satisfied."""
         return sum(required.missed(counts) for required in self.requirements)

@@ -70,9 +70,10 @@ def adjust_biases(problem: Problem, *, precision: int = 3, progress: Progress | 
         )
         search.adjust_shares(levels=precision)
         found = f"the state at {best:g} of the path, with single shares adjusted"
+    solution = problem.solved(search.offsets, n_iter=search.n_states)
     if progress is not None:
-        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; objective {search.objective_value:.6g}")
-    return problem.solved(search.offsets, n_iter=search.n_states)
+        progress(f"{problem.metric.name}: {found}, of {search.n_states} states; {problem.shown(solution.counts)}")
+    return solution
 
 
 def path_state(prior: _Vector, time: float) -> _Vector:

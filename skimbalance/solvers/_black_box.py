@@ -118,6 +118,7 @@ class _Trials:
         self.spent = 0
         self.best: Array = None
         self.best_objective_value = self.highest = -float("inf")
+        self.highest_counts: Counts | None = None
         self.known: dict[bytes, float] = {}
 
     def objective_value(self, offsets: Array) -> float:
@@ -141,7 +142,8 @@ class _Trials:
         if key not in self.known:
             self.known[key] = self.problem.objective_value_of(counts)
         objective_value = self.known[key]
-        self.highest = max(self.highest, objective_value)
+        if self.highest_counts is None or objective_value > self.highest:
+            self.highest, self.highest_counts = objective_value, counts
         self.show_progress()
         if self.how.callback is not None and self.how.callback(self.spent, self.highest):
             self.limit = self.budget = self.spent
@@ -149,9 +151,12 @@ class _Trials:
 
     def show_progress(self, *, last: bool = False) -> None:
         """Show progress at intervals and at the end."""
-        if self.progress is not None and (last or self.spent % max(1, self.budget // _REPORTS) == 0):
+        if self.progress is None or self.highest_counts is None:
+            return
+        if last or self.spent % max(1, self.budget // _REPORTS) == 0:
+            shown = self.problem.shown(self.highest_counts)
             name = self.problem.metric.name
-            self.progress(f"{name} by {self.how.method}: objective {self.highest:.6g} after {self.spent} evaluations")
+            self.progress(f"{name} by {self.how.method}: {shown} after {self.spent} evaluations")
 
 
 def _scan(trials: _Trials, *, spare: int) -> None:

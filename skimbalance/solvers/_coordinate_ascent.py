@@ -318,7 +318,7 @@ def solve(
     for name, start in chain(starts.items(), _restarts(problem, seed=seed) if restarts else ()):
         found = ascend(problem, start if best is None or name in starts else best.offsets + start)
         if progress is not None:
-            progress(f"{problem.metric.name} from {name}: {found.n_iter} sweeps, objective {found.objective_value:.6g}")
+            progress(f"{problem.metric.name} from {name}: {found.n_iter} sweeps, {problem.shown(found.counts)}")
         if best is None or improves(found.objective_value, best.objective_value):
             best = found
         if until_satisfied and problem.missed(best.counts) == 0:

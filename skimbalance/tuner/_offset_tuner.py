@@ -110,7 +110,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
-        If positive, progress is printed.
+        If positive, progress is printed, with the value of the metric.
     random_state : int, RandomState instance or None, default=None
         Seed of bootstraps, folds and random restarts. None is the seed 0: fits are repeatable by default.
 

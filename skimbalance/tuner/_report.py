@@ -1,7 +1,9 @@
 """The report of a fit: objective, scores, each class before and after, and notes, as text and as HTML."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from html import escape
 from textwrap import fill
 from typing import Any, Self
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import to_numpy
+from skimbalance._core.validation import label_values
 from skimbalance.estimation import Guarantee
 from skimbalance.goals import Constraint, ImbalanceState
 from skimbalance.metrics.counts import ClassProfile
@@ -43,6 +46,7 @@ class Report:
     about: str
     notes: tuple[str, ...]
     noun: str = "classes"
+    values: dict[str, Any] = field(default_factory=dict, repr=False)
 
     _MOST_CLASSES = 30
 
@@ -69,7 +73,35 @@ class Report:
             about=f"Recall and precision without offsets and with them, {where}; the smallest {one} first.",
             notes=tuple(tuner.notes_),
             noun=several,
+            values=_values(tuner),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fit as values of JSON: numbers, strings, truth values, lists, dictionaries and None.
+
+        Returns
+        -------
+        dict
+            `scores` holds single numbers by name, for trackers: `score`, `score_low`, `score_high`, `in_sample_score`,
+            `untuned_score` and `coverage`, those that the fit has. `classes`, `offsets`, `support`, `recall_before`,
+            `recall_after`, `precision_before` and `precision_after` are lists in the order of the classes. So are
+            `offsets_interval_low` and `offsets_interval_high`. Strings are `objective`, `kind`, `estimate` and the
+            lists `constraints` and `notes`. `threshold` is a number in the binary case, a list for multilabel targets
+            and else None. `guarantees` is a list of dictionaries. NaN and infinity are None.
+
+        Examples
+        --------
+        >>> import json
+        >>> from skimbalance import OffsetTuner
+        >>> y = [0, 0, 0, 1, 0, 0, 1, 1] * 10
+        >>> tuner = OffsetTuner("f1", confidence_level=None).fit([0.1, 0.2, 0.3, 0.4, 0.1, 0.2, 0.4, 0.6] * 10, y)
+        >>> report = tuner.report().to_dict()
+        >>> report["scores"]["in_sample_score"], report["classes"]
+        (1.0, [0, 1])
+        >>> json.loads(json.dumps(report)) == report
+        True
+        """
+        return deepcopy(self.values)
 
     def __str__(self) -> str:
         """Return plain text."""
@@ -95,6 +127,62 @@ class Report:
             f'<div class="scroll"><table class="classes"><thead>{_html_row(self.header, "th")}</thead>'
             f"<tbody>{samples}</tbody></table></div><p>{escape(self.about)}</p><ul>{notes}</ul></div>"
         )
+
+
+def _values(tuner: Any) -> dict[str, Any]:
+    """Return the fitted attributes of a tuner as values of JSON."""
+    profile: ClassProfile = tuner.class_profile_
+    scores = {"score": getattr(tuner, "score_", None)}
+    scores |= dict(zip(("score_low", "score_high"), getattr(tuner, "score_interval_", ()), strict=False))
+    scores |= {"in_sample_score": tuner.in_sample_score_, "untuned_score": tuner.untuned_score_}
+    scores["coverage"] = getattr(tuner, "coverage_", None)
+    interval = getattr(tuner, "offsets_interval_", None)
+    low, high = (None, None) if interval is None else to_numpy(interval)
+    values: dict[str, Any] = _as_json(
+        {
+            "objective": _named(tuner.objective),
+            "constraints": [_bound(constraint) for constraint in tuner.constraints],
+            "kind": tuner.kind,
+            "estimate": tuner.estimate,
+            "scores": {name: value for name, value in scores.items() if value is not None},
+            "confidence_level": tuner.confidence_level,
+            "multilabel": tuner.multilabel_,
+            "held_out": profile.held_out,
+            "pos_label": getattr(tuner, "pos_label_", None),
+            "threshold": getattr(tuner, "threshold_", None),
+            "classes": tuner.classes_,
+            "offsets": tuner.offsets_,
+            "offsets_interval_low": low,
+            "offsets_interval_high": high,
+            "support": profile.support,
+            "recall_before": profile.recall_before,
+            "recall_after": profile.recall_after,
+            "precision_before": profile.precision_before,
+            "precision_after": profile.precision_after,
+            "guarantees": [
+                {**vars(guarantee), "constraint": str(guarantee.constraint)} for guarantee in tuner.guarantees_
+            ],
+            "notes": tuner.notes_,
+        }
+    )
+    return values
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as JSON has it: arrays as lists, numbers that are not finite as None, other types as text."""
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in value]
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
+    array = to_numpy(value)
+    if array.ndim > 0:
+        return [_as_json(each) for each in label_values(array)]
+    plain = array.item()
+    if isinstance(plain, bool | int):
+        return plain
+    return (plain if math.isfinite(plain) else None) if isinstance(plain, float) else str(value)
 
 
 def _facts(tuner: Any) -> list[tuple[str, str]]:

@@ -29,7 +29,12 @@ PUBLIC = {
         "imbalance_state",
         "worst_recall_score",
     },
-    "skimbalance.scorers": {"imbalance_degree_scorer", "imbalance_state_scorer"},
+    "skimbalance.scorers": {
+        "imbalance_degree_scorer",
+        "imbalance_state_scorer",
+        "make_tuned_scorer",
+        "objective_scorer",
+    },
 }
 USERS = {
     "skimbalance.goals": {"AtLeast", "AtMost", "ImbalanceState", "Near"},

@@ -132,7 +132,7 @@ def _ascent_nearby(
             solution = ascend(nearby, offsets, within=Bounds(offsets - radius, offsets + radius))
         progress(
             f"{problem.metric.name}, ascent {number}: {len(near.block.codes):,} samples near a decision boundary, "
-            f"objective {solution.objective_value:.6g}"
+            f"{nearby.shown(solution.counts)}"
         )
         if not improves(solution.objective_value, value):
             break

@@ -171,7 +171,7 @@ def test_progress():
     lines = []
     search(problem(0, metric="f1_macro"), Search("powell", budget=100), progress=lines.append)
     assert 5 <= len(lines) <= 12
-    assert lines[-1].startswith("f1_macro by powell: objective 0.")
+    assert lines[-1].startswith("f1_macro by powell: f1_macro=0.")
     assert lines[-1].endswith("after 100 evaluations")
 
 

@@ -1,14 +1,16 @@
 """What a tuner tells of its fit."""
 
+import json
 from functools import partial
 
 import numpy as np
 import pytest
 from scipy.special import expit
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer, matthews_corrcoef, recall_score
 
-from skimbalance import OffsetTuner
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.goals import AtLeast, ImbalanceState
 from skimbalance.metrics import FBeta
@@ -154,3 +156,106 @@ def test_torch_scores():
     logits, y = drawn(3)
     tuner = OffsetTuner("f1_macro", kind="logits").fit(torch.as_tensor(logits), y)
     assert str(tuner.report()) == str(fitted("f1_macro").report())
+
+
+def assert_strict_json(values):
+    """Numbers that JSON lacks raise."""
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_dictionary_is_json_and_has_the_fitted_values(n_classes, dtype):
+    logits, y = drawn(n_classes)
+    tuner = OffsetTuner("f1_macro", kind="logits", constraints=[AtLeast("recall", 0.4, label="<001>", confidence=0.8)])
+    tuner.fit(logits.astype(dtype), y)
+    values = tuner.report().to_dict()
+    assert_strict_json(values)
+    assert values["scores"] == {
+        "score": tuner.score_,
+        **dict(zip(("score_low", "score_high"), tuner.score_interval_, strict=True)),
+        "in_sample_score": tuner.in_sample_score_,
+        "untuned_score": tuner.untuned_score_,
+    }
+    assert values["classes"] == tuner.classes_.tolist()
+    assert np.array_equal(np.asarray(values["offsets"], dtype=dtype), tuner.offsets_)
+    assert values["offsets_interval_high"] == tuner.offsets_interval_[1].tolist()
+    assert values["threshold"] == getattr(tuner, "threshold_", None)
+    for name in ("support", "recall_before", "recall_after", "precision_before", "precision_after"):
+        assert values[name] == getattr(tuner.class_profile_, name).tolist()
+    assert [each["holds"] for each in values["guarantees"]] == [each.holds for each in tuner.guarantees_]
+    assert values["notes"] == tuner.notes_
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0, 1, 5]),
+        np.array([0.5, 1.5, 2.5]),
+        np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]"),
+        np.array(["a", "b", "c"], dtype=object),
+    ],
+)
+def test_dictionary_is_json_for_labels_of_any_type(labels):
+    logits, y = drawn(3)
+    y = labels[np.unique(y, return_inverse=True)[1]]
+    values = OffsetTuner("accuracy", kind="logits", confidence_level=None, estimate="plugin").fit(logits, y).report()
+    assert_strict_json(values.to_dict())
+    assert "score" not in values.to_dict()["scores"]
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+def test_what_is_not_finite_is_none():
+    y = np.array([0, 0, 0, 0, 1, 0, 0, 0] * 5)
+    tuner = OffsetTuner("accuracy", estimate="empirical").fit(np.where(y == 1, 0.0, 1.0), y)
+    values = tuner.report().to_dict()
+    assert tuner.threshold_ == np.inf
+    assert values["threshold"] is None
+    assert values["precision_after"][1] is None  # the class is never predicted
+    assert_strict_json(values)
+
+
+def test_dictionary_of_multilabel_targets_states_and_rejection():
+    rng = np.random.default_rng(0)
+    indicator = rng.random((200, 3)) < 0.3
+    tuner = OffsetTuner("f1_macro", kind="logits").fit(rng.normal(size=(200, 3)) + indicator, indicator.astype(int))
+    values = tuner.report().to_dict()
+    assert values["threshold"] == tuner.threshold_.tolist()
+    assert_strict_json(values)
+    assert_strict_json(fitted(ImbalanceState("uniform")).report().to_dict())
+    assert_strict_json(fitted(FBeta(2.0), n_classes=2, pos_label="<000>").report().to_dict())
+    rejecting = fitted("accuracy", reject_label="?", constraints=[AtLeast("coverage", 0.8)])
+    assert rejecting.report().to_dict()["scores"]["coverage"] == rejecting.coverage_
+
+
+def test_dictionary_belongs_to_the_caller():
+    report = fitted("f1_macro").report()
+    report.to_dict()["scores"].clear()
+    assert "score" in report.to_dict()["scores"]
+
+
+class Logger:
+    """A tracker: single numbers by name, and a dictionary as a file."""
+
+    def __init__(self):
+        self.metrics, self.files = {}, {}
+
+    def log_metrics(self, metrics):
+        assert all(isinstance(name, str) and type(value) is float for name, value in metrics.items())
+        self.metrics |= metrics
+
+    def log_dict(self, values, name):
+        self.files[name] = json.dumps(values, allow_nan=False)
+
+
+def test_classifier_is_logged():
+    X, y = drawn(2)
+    clf = TunedOffsetClassifierCV(LogisticRegression(), objective="f1", pos_label="<000>").fit(X, y)
+    assert str(clf.report()) == str(clf.tuner_.report())
+    logger, report = Logger(), clf.report().to_dict()
+    logger.log_metrics(report["scores"])
+    logger.log_dict(report, "offsets.json")
+    assert logger.metrics["score"] == clf.score_
+    assert json.loads(logger.files["offsets.json"])["offsets"] == clf.offsets_.tolist()
+    with pytest.raises(NotFittedError):
+        TunedOffsetClassifierCV(LogisticRegression()).report()

@@ -141,7 +141,7 @@ def test_on_a_grid_of_scores_the_objective_never_decreases(dtype, decimals):
         setting = replace(drawn, scores=np.round(np.asarray(drawn.scores), decimals).astype(dtype))
         messages = []
         found = ascent(setting, progress=messages.append)
-        best = max(float(line.split("objective ")[1]) for line in messages if "objective" in line)
+        best = max(float(line.split("f1_macro=")[1]) for line in messages if "f1_macro=" in line)
         assert objective_value(setting, found) == pytest.approx(best, rel=1e-5)
         assert objective_value(setting, found) >= objective_value(setting, np.zeros(4))
 
