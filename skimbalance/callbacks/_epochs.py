@@ -5,7 +5,7 @@ The callbacks of all frameworks share this module, which imports none of them.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -97,6 +97,7 @@ class TunedOffsets:
     """
 
     offsets: npt.NDArray[np.float64]
+    _: KW_ONLY
     metric: str
     score: float
     untuned_score: float
@@ -266,7 +267,8 @@ def fit_epoch(tuner: OffsetTuner, number: float, logits: Array, labels: Array, *
             warned.add(category)
             warn_user(message, category)
     satisfied = not any(issubclass(category, UnreachableGoalWarning) for _, category in caught)
-    return Epoch(number, metric.name, tuner, (satisfied, float(metric.merit(np.asarray(tuner.score_)))))
+    score: Any = np.asarray(tuner.score_)
+    return Epoch(number, metric.name, tuner, (satisfied, float(metric.merit(score))))
 
 
 def epoch_values(epoch: Epoch, *, constrained: bool) -> tuple[float, float]:

@@ -259,9 +259,7 @@ def load_offsets(checkpoint: str | Path | Mapping[str, Any], name: str | None = 
     >>> load_offsets({"skimbalance_offsets": {"val_f1": saved}}).offsets
     array([-0.5,  0.5])
     """
-    if not isinstance(checkpoint, Mapping):
-        checkpoint = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    saved = checkpoint.get(_KEY, {})
+    saved = (checkpoint if isinstance(checkpoint, Mapping) else _loaded(checkpoint)).get(_KEY, {})
     if not saved:
         raise ValueError(
             "checkpoint must hold offsets; it was saved without TunedOffsetCallback, or after further steps of "
@@ -270,6 +268,12 @@ def load_offsets(checkpoint: str | Path | Mapping[str, Any], name: str | None = 
     if name not in saved and not (name is None and len(saved) == 1):
         raise ValueError(f"name must be one of the offsets in the checkpoint, {[*saved]}; got {name!r}")
     return TunedOffsets.from_dict(saved[next(iter(saved)) if name is None else name])
+
+
+def _loaded(path: str | Path) -> Mapping[str, Any]:
+    """Return the checkpoint in a file."""
+    loaded: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return loaded
 
 
 def _is_training(trainer: Any) -> bool:

@@ -83,7 +83,7 @@ class TunedOffsetCallback(TrainerCallback):
     ``metric_for_best_model="eval_f1_macro_tuned", load_best_model_at_end=True``.
 
     In training, each evaluation fits offsets to its samples. Before and after training, `evaluate` and `predict` use
-    the offsets of the model, so that the tuned metric of test samples is that of fixed offsets. If the model has no
+    the offsets of the model. So the tuned metric of test samples is that of fixed offsets. If the model has no
     offsets, they are fitted to the samples and not saved.
 
     The first of several evaluation sets in a mapping tunes the offsets, unless `metric_for_best_model` names another.

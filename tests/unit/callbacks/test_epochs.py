@@ -1,6 +1,7 @@
 """Offsets of an epoch: what they predict, how epochs are compared, and what they are stored as."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_logits_that_are_not_finite():
 @pytest.mark.parametrize("offsets", [[1.0], [0.0, np.nan], [[0.0, 1.0]]])
 def test_offsets_that_are_none(offsets):
     with pytest.raises(ValueError, match="offsets must be two or more finite numbers"):
-        TunedOffsets(offsets, "f1", 0.5, 0.5, 0.5, True, False, 1, 1)
+        replace(fitted("binary")[0].tuned(0), offsets=offsets)
 
 
 class TestRows:

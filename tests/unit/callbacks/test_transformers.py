@@ -164,6 +164,17 @@ class TestTraining:
         assert again.offsets_.to_dict() == tuned.offsets_.to_dict()
         assert all(torch.equal(a, b) for a, b in zip(parts.model.parameters(), whole.model.parameters(), strict=True))
 
+    def test_checkpoints_without_configuration_as_those_of_adapters(self, tmp_path):
+        class Adapter(TrainerCallback):
+            def on_save(self, args, state, control, **kwargs):
+                (tmp_path / f"checkpoint-{state.global_step}" / "config.json").unlink()
+
+        tuned = TunedOffsetCallback("f1_macro")
+        run = trainer(tmp_path, tuned, Adapter())
+        run.train()
+        assert tuned.offsets_.step == run.state.best_global_step < run.state.global_step
+        assert tuned.offsets_.score == run.state.best_metric
+
     def test_early_stopping(self, tmp_path):
         run = trainer(tmp_path, TunedOffsetCallback("f1_macro"), EarlyStoppingCallback(2), num_train_epochs=20)
         run.train()
