@@ -1,6 +1,6 @@
 """Lightning: what is logged and saved, resumed training, and several devices."""
 
-import subprocess
+import importlib
 import sys
 from contextlib import nullcontext
 
@@ -255,7 +255,8 @@ class TestWrongUse:
         with pytest.raises(ValueError, match="Pass read= to TunedOffsetCallback"):
             trained(TunedOffsetCallback("f1_macro"), data=data, module=Module(returns="nothing"))
 
-    def test_without_lightning(self):
-        code = "import sys; sys.modules['lightning'] = None; import skimbalance.callbacks.lightning"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert "skimbalance.callbacks.lightning needs lightning and torch: pip install 'skimbalance[" in done.stderr
+    def test_without_lightning(self, monkeypatch):
+        monkeypatch.delitem(sys.modules, "skimbalance.callbacks.lightning")
+        monkeypatch.setitem(sys.modules, "lightning.pytorch.callbacks", None)
+        with pytest.raises(ImportError, match=r"needs lightning and torch: pip install 'skimbalance\[lightning\]'"):
+            importlib.import_module("skimbalance.callbacks.lightning")
