@@ -148,6 +148,17 @@ class TestLog:
         assert torch.isnan(trainer.callback_metrics["val_recall_tuned"])
         assert not best.best_.satisfied
 
+    def test_the_first_of_several_loaders_is_used(self):
+        class Several(Module):
+            def validation_step(self, batch, batch_idx, dataloader_idx=0):
+                return super().validation_step(batch, batch_idx)
+
+        one, both = TunedOffsetCallback("f1_macro"), TunedOffsetCallback("f1_macro")
+        trained(one, epochs=1)
+        train, val = loaders()
+        trained(both, module=Several(), data=(train, [val, train]), epochs=1)
+        assert both.latest_.to_dict() == one.latest_.to_dict()
+
     def test_validate_alone_changes_nothing(self):
         best = TunedOffsetCallback("f1_macro")
         module, trainer = trained(best, epochs=1)

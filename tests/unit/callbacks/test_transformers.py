@@ -294,7 +294,5 @@ class TestWrongUse:
     def test_without_transformers(self, monkeypatch):
         monkeypatch.delitem(sys.modules, "skimbalance.callbacks.transformers")
         monkeypatch.setitem(sys.modules, "transformers", None)
-        with pytest.raises(
-            ImportError, match=r"transformers and torch: pip install 'skimbalance\[transformers\]'"
-        ):
+        with pytest.raises(ImportError, match=r"transformers and torch: pip install 'skimbalance\[transformers\]'"):
             importlib.import_module("skimbalance.callbacks.transformers")
