@@ -1,5 +1,6 @@
 """Callback for Lightning: offsets of each validation epoch, logged and saved with each checkpoint."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,8 @@ class TunedOffsetCallback(Callback):
     @property
     def state_key(self) -> str:
         """Key of the state in a checkpoint: callbacks with other objectives have states of their own."""
-        return f"TunedOffsetCallback({self.prefix!r}, {self.objective!r})"
+        objective = re.sub(r" at 0x\w+", "", repr(self.objective))  # functions have another address in another process
+        return f"TunedOffsetCallback({self.prefix!r}, {objective})"
 
     @names_page
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:

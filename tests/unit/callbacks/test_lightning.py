@@ -121,6 +121,12 @@ class TestLog:
         assert {KEY, "val_accuracy_tuned"} <= set(diary.logged[0])
         assert one.state_key != other.state_key
 
+    def test_a_function_has_the_same_key_in_another_process(self):
+        def share(y_true, y_pred):
+            return (y_true == y_pred).mean()
+
+        assert "0x" not in TunedOffsetCallback(share).state_key
+
     def test_multilabel(self):
         y = (X[:, :3] > 1).astype(np.float32)
         best, diary = TunedOffsetCallback("f1_macro"), Diary()
