@@ -3,6 +3,8 @@
 import inspect
 from importlib import import_module
 
+from skimbalance.callbacks import TunedOffsets
+
 __all__ = ["methods_by_class"]
 
 MODULES = ("skimbalance", "skimbalance.plotting")
@@ -10,9 +12,10 @@ MODULES = ("skimbalance", "skimbalance.plotting")
 
 
 def methods_by_class() -> dict[str, list[str]]:
-    """Return for each estimator and each display the public methods that skimbalance defines, `fit` first."""
+    """Return for each estimator, each display and `TunedOffsets` the public methods of skimbalance, `fit` first."""
     modules = {name: import_module(name) for name in MODULES}
     classes = {f"{name}.{each}": getattr(module, each) for name, module in modules.items() for each in module.__all__}
+    classes["skimbalance.callbacks.TunedOffsets"] = TunedOffsets
     return {name: _methods_of(kind) for name, kind in classes.items() if inspect.isclass(kind)}
 
 

@@ -21,7 +21,7 @@ __all__ = [
 
 PAGE = "See 'Messages' in the documentation of skimbalance."
 
-_INNER = {"skimbalance", "sklearn", "joblib", "skorch"}
+_INNER = {"skimbalance", "sklearn", "joblib", "skorch", "lightning", "transformers", "torch"}
 """Warnings are issued at the first line outside these packages."""
 
 _CAUGHT: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("_CAUGHT", default=None)

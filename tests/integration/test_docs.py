@@ -22,10 +22,11 @@ NEEDS = {
     "deep_nets.md": ["torch", "skorch"],
     "large_data.md": ["torch", "distributed"],
     "rejection.md": ["matplotlib"],
+    "trainers.md": ["lightning", "transformers", "accelerate"],
 }
 """What the blocks of a page need besides."""
 
-LONG = {"choose_a_goal.md", "deep_nets.md", "large_data.md", "new_data.md"}
+LONG = {"choose_a_goal.md", "deep_nets.md", "large_data.md", "new_data.md", "trainers.md"}
 """Pages whose blocks take seconds."""
 
 MADE = ("gallery", "reference", "_generated")
@@ -110,7 +111,17 @@ def test_the_table_of_metrics_is_complete():
 
 
 @pytest.mark.parametrize(
-    "module", ["__init__", "metrics/__init__", "plotting/__init__", "scorers", "callbacks", "goals"]
+    "module",
+    [
+        "__init__",
+        "metrics/__init__",
+        "plotting/__init__",
+        "scorers",
+        "callbacks/__init__",
+        "callbacks/lightning",
+        "callbacks/transformers",
+        "goals",
+    ],
 )
 def test_the_reference_has_every_public_name(module):
     tree = ast.parse((ROOT / "skimbalance" / f"{module}.py").read_text("utf-8"))

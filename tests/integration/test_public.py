@@ -45,9 +45,14 @@ USERS = {
 
 NEED = {
     "skorch": {
-        "skimbalance.callbacks": {"TunedOffsetCheckpoint"},
+        "skimbalance.callbacks": {"TunedOffsetCheckpoint", "TunedOffsets"},
+        "skimbalance.callbacks._skorch": {},
         "skimbalance.nn._endings": {},
         "skimbalance.nn._output_layer": {},
+    },
+    "lightning": {"skimbalance.callbacks.lightning": {"TunedOffsetCallback", "load_offsets"}},
+    "transformers": {
+        "skimbalance.callbacks.transformers": {"TunedOffsetCallback", "fold_saved_offsets", "load_offsets"}
     },
     "matplotlib": {
         "skimbalance.plotting": {

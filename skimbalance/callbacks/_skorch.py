@@ -1,10 +1,8 @@
 """Callback for skorch: the epoch with the best metric after offsets, its parameters and its offsets."""
 
-import math
 import pickle
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self, cast
@@ -14,13 +12,13 @@ import numpy as np
 from skimbalance._core.sklearn import forget_fit
 from skimbalance._core.typing import Array, Label
 from skimbalance._core.validation import names_page
-from skimbalance.estimation import FitSpec
-from skimbalance.exceptions import SkimbalanceWarning, UnreachableGoalWarning, caught_warnings, warn_user
-from skimbalance.goals import Constraint, ImbalanceState
+from skimbalance.callbacks._epochs import Epoch, check_for_epochs, epoch_values, fit_epoch, is_better, tuner_of
+from skimbalance.exceptions import SkimbalanceWarning, warn_user
+from skimbalance.goals import Constraint
 from skimbalance.nn import Ending, batch_logits, fold_offsets, kind_of_outputs, refuse_proba
 from skimbalance.solvers import Search
 from skimbalance.tuner import OffsetTuner
-from skimbalance.tuner.checks import Objective, check_objective, resolve_metric
+from skimbalance.tuner.checks import Objective
 
 try:
     import torch
@@ -32,23 +30,6 @@ except ImportError as error:
 __all__ = ["TunedOffsetCheckpoint"]
 
 _FILE = "tuned_offset_checkpoint.pt"
-
-
-@dataclass(frozen=True)
-class _Epoch:
-    """An epoch with its logits (n, K), or binary (n,), and labels (n,) of the validation samples.
-
-    `merit` is the score of the tuner by which epochs are compared; one that satisfies the constraints is better than
-    one that does not. `tuner` is None if some logit is not finite. `params` are stored for the best epoch.
-    """
-
-    number: int
-    logits: Array
-    codes: Array
-    metric: str
-    tuner: OffsetTuner | None = None
-    merit: tuple[bool, float] = (False, -math.inf)
-    params: dict[str, Any] | None = None
 
 
 class TunedOffsetCheckpoint(Callback):
@@ -193,8 +174,9 @@ class TunedOffsetCheckpoint(Callback):
         TunedOffsetCheckpoint
             The callback itself.
         """
-        self._best_: _Epoch | None = None
-        self._latest_: _Epoch | None = None
+        self._best_: Epoch | None = None
+        self._latest_: Epoch | None = None
+        self._params_: dict[str, Any] = {}  # of the best epoch
         self._batches_: list[tuple[Array, Array]] = []
         self._inputs_: Any = None  # of a validation batch: folding is verified on them
         self._ended_: tuple[dict[str, Any], bytes] | None = None  # see on_train_end
@@ -211,18 +193,13 @@ class TunedOffsetCheckpoint(Callback):
                 "TunedOffsetCheckpoint needs validation samples, and train_split of the net is None: pass "
                 "ValidSplit(5, stratified=True), or predefined_split with a data set"
             )
-        if isinstance(self.objective, ImbalanceState):
-            raise ValueError(  # noqa: TRY004 - it has the right type for objectives elsewhere
-                "objective of TunedOffsetCheckpoint must be a metric: every epoch can achieve an ImbalanceState, so "
-                "that none is best"
-            )
+        check_for_epochs(tuner_of(self), owner="TunedOffsetCheckpoint")
         changing = [c for _, c in net.callbacks_ if isinstance(c, TunedOffsetCheckpoint) and (c.restore_best or c.fold)]
         if len(changing) > 1 and self in changing:
             raise ValueError(
                 f"{len(changing)} callbacks want to change the net as training ends, and one can: pass "
                 "restore_best=False and fold=False to the other TunedOffsetCheckpoints"
             )
-        check_objective(FitSpec(objective=self.objective, constraints=self.constraints))
         self._batches_, self._begins_ = [], self._ended_ is None
         if self._ended_ is not None:
             (before, left), self._ended_ = self._ended_, None
@@ -259,19 +236,19 @@ class TunedOffsetCheckpoint(Callback):
         self._batches_ = []
         if kind_of_outputs(net, self.kind) is None:
             refuse_proba(logits)
-        epoch = self._fitted(net.history[-1, "epoch"], logits, codes)
+        number = net.history[-1, "epoch"]
+        epoch = self._fitted(number, logits, codes)
         keys = f"valid_{epoch.metric}_untuned", f"valid_{epoch.metric}_tuned"
         if self._begins_ and self._best_ is None and keys[1] in net.history[0]:
             self._best_ = self._recalled()
         self._begins_ = False
-        better = epoch.tuner is not None and (self._best_ is None or epoch.merit > self._best_.merit)
+        self._latest_ = epoch
+        better = epoch.tuner is not None and is_better(epoch, self._best_)
         if better:
-            self._best_ = replace(epoch, params=_copied(net.module_))
-            self._store(self._best_)
-        self._latest_ = self._best_ if better else epoch
-        values = (math.nan, math.nan) if epoch.tuner is None else (epoch.tuner.untuned_score_, epoch.tuner.score_)
-        for key, value in zip(keys, values, strict=True):
-            net.history.record(key, float(value))
+            self._best_, self._params_ = epoch, _copied(net.module_)
+            self._store(number, logits, codes)
+        for key, value in zip(keys, reversed(epoch_values(epoch, constrained=False)), strict=True):
+            net.history.record(key, value)
         net.history.record(f"{keys[1]}_best", better)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -285,10 +262,10 @@ class TunedOffsetCheckpoint(Callback):
             warn_user(f"No epoch {why}: there are no offsets", SkimbalanceWarning)
             return
         self.tuner_, self.offsets_ = chosen.tuner, chosen.tuner.offsets_
-        self.best_epoch_, self.best_score_ = self._best_.number, cast(OffsetTuner, self._best_.tuner).score_
+        self.best_epoch_, self.best_score_ = int(self._best_.number), cast(OffsetTuner, self._best_.tuner).score_
         before = _copied(net.module_)
         if self.restore_best:
-            _restore(net.module_, cast("dict[str, Any]", self._best_.params))
+            _restore(net.module_, self._params_)
         try:
             if self.fold:
                 known = torch.is_tensor(self._inputs_) or isinstance(self._inputs_, Mapping)
@@ -298,36 +275,15 @@ class TunedOffsetCheckpoint(Callback):
             if self.restore_best or self.fold:
                 self._ended_ = before, _fingerprint(net.module_)
 
-    def _fitted(self, number: int, logits: Array, codes: Array) -> _Epoch:
+    def _fitted(self, number: int, logits: Array, codes: Array) -> Epoch:
         """Fit and score offsets on the validation samples of an epoch; none if some logit is not finite."""
-        labels = np.arange(2 if logits.ndim == 1 else logits.shape[1])
-        metric = resolve_metric(self.objective, labels, self.pos_label)
-        epoch = _Epoch(number, logits, codes, metric.name)
         if len(codes.unique()) < 2:
             raise ValueError(
                 "TunedOffsetCheckpoint needs validation samples of two classes or more; train_split made one"
             )
-        if not bool(logits.isfinite().all()):
-            return epoch
-        tuner = OffsetTuner(
-            self.objective,
-            constraints=self.constraints,
-            kind="logits",
-            pos_label=self.pos_label,
-            estimate=self.estimate,
-            solver=self.solver,
-            random_state=self.random_state,
-        )
-        with caught_warnings() as caught:
-            tuner.fit(logits, codes, classes=labels)
-        for message, category in caught:
-            if category not in self._warned_:  # once in a training, not after each epoch
-                self._warned_.add(category)
-                warn_user(message, category)
-        satisfied = not any(issubclass(category, UnreachableGoalWarning) for _, category in caught)
-        return replace(epoch, tuner=tuner, merit=(satisfied, float(metric.merit(np.asarray(tuner.score_)))))
+        return fit_epoch(tuner_of(self), number, logits, codes, warned=self._warned_)
 
-    def _recalled(self) -> _Epoch | None:
+    def _recalled(self) -> Epoch | None:
         """Return the best epoch of the training that this one continues."""
         path = None if self.dirname is None else Path(self.dirname) / _FILE
         if path is None or not path.exists():
@@ -338,13 +294,14 @@ class TunedOffsetCheckpoint(Callback):
             )
             return None
         stored = torch.load(path, weights_only=True, map_location="cpu")
-        return replace(self._fitted(stored["epoch"], stored["logits"], stored["codes"]), params=stored["params"])
+        self._params_ = stored["params"]
+        return self._fitted(stored["epoch"], stored["logits"], stored["codes"])
 
-    def _store(self, epoch: _Epoch) -> None:
-        """Write the epoch to its file in `dirname`, if there is one."""
+    def _store(self, number: int, logits: Array, codes: Array) -> None:
+        """Write the best epoch to its file in `dirname`, if there is one."""
         if self.dirname is not None:
             Path(self.dirname).mkdir(parents=True, exist_ok=True)
-            parts = {"epoch": epoch.number, "params": epoch.params, "logits": epoch.logits, "codes": epoch.codes}
+            parts = {"epoch": number, "params": self._params_, "logits": logits, "codes": codes}
             torch.save(parts, Path(self.dirname) / _FILE)
 
 

@@ -371,7 +371,7 @@ class TestWrongUse:
             trained(objective="f1_makro")
 
     def test_without_skorch(self):
-        code = "import sys; sys.modules['skorch'] = None; import skimbalance; import skimbalance.callbacks"
+        code = "import sys; sys.modules['skorch'] = None; from skimbalance.callbacks import TunedOffsetCheckpoint"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "skimbalance.callbacks needs skorch and torch: pip install 'skimbalance[skorch]'" in done.stderr
 
