@@ -20,6 +20,7 @@ TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 
 NEEDS = {
     "deep_nets.md": ["torch", "skorch"],
+    "deployment.md": ["onnxruntime", "skl2onnx", "lightgbm", "onnxmltools", "skops"],
     "large_data.md": ["torch", "distributed"],
     "rejection.md": ["matplotlib"],
 }
@@ -110,7 +111,7 @@ def test_the_table_of_metrics_is_complete():
 
 
 @pytest.mark.parametrize(
-    "module", ["__init__", "metrics/__init__", "plotting/__init__", "scorers", "callbacks", "goals"]
+    "module", ["__init__", "metrics/__init__", "plotting/__init__", "scorers", "callbacks", "goals", "onnx"]
 )
 def test_the_reference_has_every_public_name(module):
     tree = ast.parse((ROOT / "skimbalance" / f"{module}.py").read_text("utf-8"))

@@ -44,6 +44,7 @@ NEED = {
         "skimbalance.nn._endings": {},
         "skimbalance.nn._output_layer": {},
     },
+    "skl2onnx": {"skimbalance.onnx": {"register_converters"}},
     "matplotlib": {
         "skimbalance.plotting": {
             "ClassProfileDisplay",
