@@ -10,6 +10,7 @@ from sklearn.metrics._scorer import _BaseScorer
 from sklearn.multiclass import _ConstantPredictor
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._set_output import _SetOutputMixin
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_method_params
@@ -21,6 +22,7 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "ScorerParts",
+    "SetOutputMixin",
     "StrOptions",
     "forget_fit",
     "is_constant",
@@ -36,6 +38,9 @@ __all__ = [
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 _LIMITS_BLAS = Lock()
+
+SetOutputMixin = _SetOutputMixin
+"""Makes `transform` return data frames where `set_output` or the configuration of scikit-learn requests them."""
 
 
 def validates_parameters(fit: _Method) -> _Method:
