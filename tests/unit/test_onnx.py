@@ -128,7 +128,7 @@ def classes(n_classes, n_samples=N):
 
 def labelled():
     """Return training samples, the indicator of their labels, and other samples in single precision."""
-    X, y = make_multilabel_classification(N + 1_000, n_features=6, n_classes=4, random_state=0)
+    X, y = make_multilabel_classification(min(N, 100_000) + 1_000, n_features=6, n_classes=4, random_state=0)
     X = (X + np.random.default_rng(0).normal(size=X.shape)).astype(np.float32)
     return X[:1_000], y[:1_000], X[1_000:]
 
