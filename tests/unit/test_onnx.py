@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 from support import effort
 
 from skimbalance import FixedOffsetClassifier, TunedOffsetClassifierCV
@@ -297,11 +298,37 @@ def test_a_frozen_classifier():
     assert n_different(TunedOffsetClassifierCV(frozen, cv="prefit").fit(X, y), unseen) == 0
 
 
-def test_neighbours_whose_probabilities_are_thresholds():
-    X, y, unseen = classes(2, 1_000)
-    classifier = FixedOffsetClassifier(KNeighborsClassifier(10), threshold=0.3).fit(X, y)
-    assert (classifier.estimator_.predict_proba(unseen)[:, 1] == 0.3).any()
+FRACTIONS = {
+    "neighbours": lambda: KNeighborsClassifier(10),
+    "grown trees": lambda: RandomForestClassifier(10, random_state=0),
+    "tree": lambda: DecisionTreeClassifier(min_samples_leaf=10, random_state=0),
+}
+
+
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_fractions_that_are_the_threshold(name):
+    X, y, unseen = classes(2, 5_000)
+    classifier = FixedOffsetClassifier(FRACTIONS[name](), threshold=0.3).fit(X, y)
+    assert name == "tree" or (classifier.estimator_.predict_proba(unseen)[:, 1] == 0.3).any()
     assert n_different(classifier, unseen) == 0
+
+
+def test_only_samples_at_a_tie_of_a_forest_differ():
+    X, y, unseen = classes(2, 20_000)
+    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=0)
+    classifier = FixedOffsetClassifier(forest, threshold=0.1).fit(X, y)
+    labels, _ = outputs_of(classifier, unseen)
+    wrong = labels != classifier.predict(unseen)
+    assert (np.abs(classifier.estimator_.predict_proba(unseen)[wrong, 1] - 0.1) < 1e-7).all()
+
+
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_only_samples_at_a_tie_of_several_classes_differ(name):
+    X, y, unseen = classes(3, 5_000)
+    classifier = FixedOffsetClassifier(FRACTIONS[name](), offsets=np.log([1, 2, 3])).fit(X, y)
+    wrong = outputs_of(classifier, unseen)[0] != classifier.predict(unseen)
+    shifted = np.sort(classifier.decision_function(unseen), axis=1)
+    assert (shifted[wrong, -1] - shifted[wrong, -2] < 1e-6).all()
 
 
 def test_what_cannot_be_converted():
