@@ -1,26 +1,39 @@
 """The only module that imports private names of scikit-learn, all available since version 1.6."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.multiclass import _ConstantPredictor
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._set_output import _SetOutputMixin
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_method_params
 
 from skimbalance._core.validation import names_page
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before version 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Estimators without callbacks."""
+
+
 __all__ = [
+    "CallbackSupportMixin",
+    "FitTask",
     "HasMethods",
     "Interval",
     "RealNotInt",
     "ScorerParts",
+    "SetOutputMixin",
     "StrOptions",
     "forget_fit",
     "is_constant",
@@ -36,6 +49,38 @@ __all__ = [
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 _LIMITS_BLAS = Lock()
+
+SetOutputMixin = _SetOutputMixin
+"""Makes `transform` return data frames where `set_output` or the configuration of scikit-learn requests them."""
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A task of the fit of `owner`, for callbacks of scikit-learn; `context` is None before version 1.9."""
+
+    owner: Any
+    context: Any
+
+    @classmethod
+    def root(cls, owner: Any, *, max_subtasks: int) -> Self:
+        """Return the task of a whole fit, which `validates_parameters` must decorate."""
+        begins = hasattr(owner, "set_callbacks")
+        return cls(owner, owner._init_callback_context(max_subtasks=max_subtasks) if begins else None)
+
+    def subtask(self, name: str, **options: Any) -> "FitTask":
+        """Return a part of the task; the options are those of `CallbackContext.subcontext`."""
+        return replace(self, context=self.context and self.context.subcontext(task_name=name, **options))
+
+    @contextmanager
+    def running(self, estimator: Any = None) -> Iterator[None]:
+        """Call the hooks for the begin and the end of the task, in which the `estimator` is fitted."""
+        if self.context is None:
+            yield
+            return
+        with nullcontext() if estimator is None else self.context.propagate_callback_context(estimator):
+            self.context.call_on_fit_task_begin(estimator=self.owner)
+            yield
+            self.context.call_on_fit_task_end(estimator=self.owner)
 
 
 def validates_parameters(fit: _Method) -> _Method:

@@ -13,7 +13,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skimbalance._core.array_api import on_host, to_numpy
-from skimbalance._core.sklearn import take_params, take_samples
+from skimbalance._core.sklearn import FitTask, take_params, take_samples
 from skimbalance._core.typing import ArrayLike
 from skimbalance._core.validation import abridged, check_codes, check_present, check_sample_weight, is_multilabel
 from skimbalance.classifier.response import Response, ask, is_frozen, pooled, respond, respond_labels, sure_of
@@ -304,11 +304,13 @@ def fit_fold(
     fit_params: Mapping[str, Any],
     response_method: str,
     announce: str | None,
+    task: FitTask,
 ) -> Fold:
     """Fit on the training samples of `split`, and score the validation samples."""
     train, test = split
     begin = perf_counter()
-    targets.fit(estimator, take_samples(X, train), train, **take_params(X, fit_params, train))
+    with task.running(None if is_frozen(estimator) else estimator):
+        targets.fit(estimator, take_samples(X, train), train, **take_params(X, fit_params, train))
     learnt = None if is_frozen(estimator) else train
     response = targets.respond(estimator, take_samples(X, test), response_method=response_method, trained_on=learnt)
     if announce is not None:

@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.sklearn import (
+    CallbackSupportMixin,
+    FitTask,
     Interval,
     StrOptions,
     forget_fit,
@@ -79,7 +81,7 @@ _MEASURED = (
 )
 
 
-class TunedOffsetClassifierCV(OffsetClassifier):
+class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
     r"""Tune one offset per class for a metric of your choice, on scores of samples the classifier was not trained on.
 
     The classifier is cross-validated. :class:`OffsetTuner` fits the offsets on the pooled scores of the validation
@@ -306,13 +308,17 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         groups = check_groups(params.get("groups"), n_samples=targets.y.shape[0])
         costs = params.pop("cost_matrix", None)
         costs = None if costs is None else to_numpy(costs, name="cost_matrix")
-        targets, folds, final = self._scored(X, targets, params, sample_weight, costs)
-        columns = targets.columns(final)
-        judged = targets.judged(folds, columns)
-        judged["groups"] = None if groups is None else groups[judged["rows"]]
-        judged["cost_matrix"] = None if costs is None else costs[judged["rows"]]
-        n_scored = sum(len(fold.samples) for fold in folds)
-        tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
+        n_tasks = 1 if isinstance(self.cv, str) else 2 + bool(self.refit)
+        task = FitTask.root(self, max_subtasks=n_tasks)
+        with task.running():
+            targets, folds, final = self._scored(X, targets, params, sample_weight, costs, task)
+            columns = targets.columns(final)
+            judged = targets.judged(folds, columns)
+            judged["groups"] = None if groups is None else groups[judged["rows"]]
+            judged["cost_matrix"] = None if costs is None else costs[judged["rows"]]
+            n_scored = sum(len(fold.samples) for fold in folds)
+            with task.subtask("tune-offsets").running():
+                tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
         forget_fit(self)
         self._scored_itself = len(folds) == 1 and final is folds[0].estimator
         self._adopt(final, columns, multilabel=tuner.multilabel_)
@@ -499,6 +505,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         params: Mapping[str, Any],
         sample_weight: ArrayLike | None,
         cost_matrix: npt.NDArray[Any] | None,
+        task: FitTask,
     ) -> tuple[Targets, list[Fold], Any]:
         """Return the targets with the model's classes, the scored folds and the final model."""
         to_check = ("objective", "pos_label", "class_prior", "solver")
@@ -523,8 +530,13 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         fit_params, split_params = self._route(params, sample_weight, weighs="the tuner")
         targets = targets.learnt_by(self.estimator)
         splits = self._splits(X, targets, split_params)
-        folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params)
-        final = targets.fit(clone(self.estimator), X, **fit_params) if self.refit else folds[0].estimator
+        with (of_folds := task.subtask("fit-folds", max_subtasks=len(splits), sequential_subtasks=False)).running():
+            folds = self._fit_folds(X, targets, splits=splits, fit_params=fit_params, task=of_folds)
+        if not self.refit:
+            return targets, folds, folds[0].estimator
+        final = clone(self.estimator)
+        with task.subtask("refit").running(None if is_frozen(final) else final):
+            final = targets.fit(final, X, **fit_params)
         return targets, folds, final
 
     def _take_offsets(self, tuner: OffsetTuner, *, scored_itself: bool) -> None:
@@ -581,6 +593,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
         *,
         splits: list[Split],
         fit_params: Mapping[str, Any],
+        task: FitTask,
     ) -> list[Fold]:
         """Fit a clone on each fold and score the samples it has not seen."""
         jobs = [
@@ -593,6 +606,7 @@ class TunedOffsetClassifierCV(OffsetClassifier):
                 fit_params=fit_params,
                 response_method=self.response_method,
                 announce=f"[{type(self).__name__}] fold {number}/{len(splits)}" if self.verbose else None,
+                task=task.subtask("fold", task_id=number - 1),
             )
             for number, split in enumerate(splits, start=1)
         ]

@@ -3,12 +3,14 @@
 from copy import copy
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import is_dask
 from skimbalance._core.decision import log_scores
 from skimbalance._core.decision_rule import DecisionRule, named, rule_of
+from skimbalance._core.sklearn import SetOutputMixin
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label
 from skimbalance._core.validation import by_label, names_page, shown
 from skimbalance.metrics._cost import check_cost_matrix
@@ -18,7 +20,7 @@ from skimbalance.tuner.chunks import array_of, floating_of, map_blocks, n_column
 __all__ = ["TunedDecisions"]
 
 
-class TunedDecisions:
+class TunedDecisions(SetOutputMixin):
     """The decisions of a fitted tuner."""
 
     kind: Kind
@@ -29,6 +31,7 @@ class TunedDecisions:
     threshold_: Any
     _kept: Any
     _cost_rule: Any
+    _sklearn_output_config: dict[str, str]
 
     @names_page
     def predict(self, scores: ArrayLike, *, cost_matrix: ArrayLike | None = None) -> Array:
@@ -92,12 +95,28 @@ class TunedDecisions:
         array of shape (n, K)
             Shifted log-scores, in the binary case of ``1 - p`` and ``p``. For multilabel targets the log-odds plus the
             offsets (n, L): a label is predicted where they are above zero. A tie is moved by rounding to the side of
-            the prediction.
+            the prediction. After ``set_output(transform="pandas")`` a data frame with a column for each label.
         """
         check_is_fitted(self)
         if is_dask(scores):
             return self._lazily("transform", scores, columns=len(self.classes_), dtype=floating_of(scores))
         return self._rule.shifted(self._rule.check(scores, self.classes_))
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Return the names of the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : None
+            Not used, present for consistency with scikit-learn.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+            The labels as strings.
+        """
+        check_is_fitted(self)
+        return np.array([str(label) for label in self.classes_], dtype=object)
 
     def report(self) -> Report:
         """Report the objective and the scores, each class before and after, and the notes.
@@ -142,5 +161,6 @@ class TunedDecisions:
             )
         decides = copy(self)
         decides._kept = decides._cost_rule = None  # workers do not need the samples of the fit
+        decides._sklearn_output_config = {"transform": "default"}  # chunks are arrays
         ordered = by_label(array_of(scores), scores, self.classes_)
         return map_blocks(getattr(decides, method), ordered, columns=columns, dtype=dtype)

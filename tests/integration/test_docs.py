@@ -20,6 +20,7 @@ TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 
 NEEDS = {
     "deep_nets.md": ["torch", "skorch"],
+    "deployment.md": ["onnxruntime", "skl2onnx", "lightgbm", "onnxmltools", "skops"],
     "large_data.md": ["torch", "distributed"],
     "rejection.md": ["matplotlib"],
     "trainers.md": ["lightning", "transformers", "accelerate"],
@@ -121,6 +122,7 @@ def test_the_table_of_metrics_is_complete():
         "callbacks/lightning",
         "callbacks/transformers",
         "goals",
+        "onnx",
     ],
 )
 def test_the_reference_has_every_public_name(module):

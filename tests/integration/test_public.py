@@ -54,6 +54,7 @@ NEED = {
     "transformers": {
         "skimbalance.callbacks.transformers": {"TunedOffsetCallback", "fold_saved_offsets", "load_offsets"}
     },
+    "skl2onnx": {"skimbalance.onnx": {"register_converters"}},
     "matplotlib": {
         "skimbalance.plotting": {
             "ClassProfileDisplay",
