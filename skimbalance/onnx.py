@@ -94,7 +94,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     if getattr(classifier, "rejection_", None) is not None:
         raise NotImplementedError(
             f"a classifier with reject_label={shown(classifier.reject_label)} has no converter. Convert the classifier "
-            "retune(reject_label=()), which decides every sample"
+            "that retune(X, y, reject_label=(), constraints=()) returns, which decides every sample"
         )
     kind = classifier.tuner_.kind if hasattr(classifier, "tuner_") else kind_of(classifier.estimator_)
     is_double = isinstance(operator.outputs[1].type, DoubleTensorType)

@@ -84,6 +84,8 @@ def condensed(problem: Problem) -> MergedProblem:
 
     Samples in groups stay as they are: merged samples cannot be drawn group by group. Costs of samples are averaged.
     """
+    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
+        return MergedProblem(problem, None)  # not stored: a cycle of references would keep the scores in memory
     if "condensed" not in problem.own:
         problem.own["condensed"] = _condensed(problem)
     found: MergedProblem = problem.own["condensed"]
@@ -91,8 +93,7 @@ def condensed(problem: Problem) -> MergedProblem:
 
 
 def _condensed(problem: Problem) -> MergedProblem:
-    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
-        return MergedProblem(problem, None)
+    """Return a problem of its samples merged into few."""
     xp = namespace(problem.scores)
     margins = problem.scores[:, 1] - problem.scores[:, 0]
     truth = cast(HardTruth, problem.truth)
@@ -235,7 +236,7 @@ class Calibration:
 
         One of the same sample is returned. Binary probabilities that are not `bent` rise with the log-odds.
         """
-        if near is not None and near.sample is sample:
+        if near is not None and near.sample.problem is sample.problem:
             return cast(Self, near)
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)

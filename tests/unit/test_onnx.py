@@ -6,8 +6,15 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification, make_multilabel_classification
-from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
@@ -15,7 +22,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from support import effort
@@ -292,6 +299,21 @@ def test_within_a_pipeline_with_names_of_probabilities():
     np.testing.assert_allclose([each["c"] for each in proba], pipeline.predict_proba(unseen)[:, 2], atol=1e-5)
 
 
+def test_columns_of_several_types():
+    pd = pytest.importorskip("pandas")
+    types = importlib.import_module("skl2onnx.common.data_types")
+    X, y, _ = classes(3, 1_000)
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": np.where(X[:, 2] > 0, "high", "low").astype(object)})
+    steps = ColumnTransformer([("numbers", StandardScaler(), ["a", "b"]), ("texts", OneHotEncoder(), ["c"])])
+    model = make_pipeline(steps, LogisticRegression())
+    classifier = TunedOffsetClassifierCV(model, objective="f1_macro", cv=3).fit(frame, y)
+    inputs = [(name, types.FloatTensorType([None, 1])) for name in "ab"] + [("c", types.StringTensorType([None, 1]))]
+    graph = skl2onnx.to_onnx(classifier, initial_types=inputs, options={id(classifier): {"zipmap": False}})
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    labels, _ = session.run(None, {name: frame[[name]].to_numpy() for name in frame})
+    np.testing.assert_array_equal(labels, classifier.predict(frame))
+
+
 def test_a_frozen_classifier():
     X, y, unseen = classes(2, 1_000)
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
@@ -329,6 +351,21 @@ def test_only_samples_at_a_tie_of_several_classes_differ(name):
     wrong = outputs_of(classifier, unseen)[0] != classifier.predict(unseen)
     shifted = np.sort(classifier.decision_function(unseen), axis=1)
     assert (shifted[wrong, -1] - shifted[wrong, -2] < 1e-6).all()
+
+
+@pytest.mark.xfail(reason="skl2onnx 1.20 has other probabilities, or cannot convert; docs/deployment.md states it")
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        (LinearDiscriminantAnalysis(), "binary"),
+        (HistGradientBoostingClassifier(max_iter=5), "binary"),
+        (DecisionTreeClassifier(max_depth=5), "multilabel"),
+    ],
+)
+def test_converters_that_fail(model, task):
+    X, y, unseen = classes(2, 20_000) if task == "binary" else labelled()
+    classifier = TunedOffsetClassifierCV(model, objective="f1_macro", cv=3).fit(X, y)
+    assert n_different(classifier, unseen) == 0
 
 
 def test_what_cannot_be_converted():
