@@ -133,16 +133,22 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
 
 
 def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
-    """Return the optimum that the best multiple of `-log prior` leads to; many samples start where few of them end."""
-    start = bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype)
-    few = fewer(problem)
-    if problem.n_classes > 2:
-        start = _best_multiple(few)
-        if few is not problem:
-            start, _ = local_optimum(few, start, least_gain=least_gain)
-    found = ascend(problem, start, least_gain=least_gain, nearby=few is not problem)
+    """Return the optimum that the best multiple of `-log prior` leads to."""
+    start, is_optimum_of_few = _start(problem, least_gain=least_gain)
+    found = ascend(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
     spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, {problem.shown(found.counts)}")
     return found
+
+
+def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
+    """Return the best multiple of `-log prior`, or of many samples the optimum of few; and whether it is that."""
+    if problem.n_classes == 2:
+        return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
+    few = fewer(problem)
+    start = _best_multiple(few)
+    if few is problem:
+        return start, False
+    return local_optimum(few, start, least_gain=least_gain)[0], True
 
 
 def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:
