@@ -72,6 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _say(text: str) -> None:
+    """Print a text; the fit goes on where no program reads the output to its end, as with `| head`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m skimbalance",
@@ -156,9 +164,10 @@ def _fit(options: Namespace) -> None:
         sample_weight=None if options.weights is None else table.numbers([options.weights], kept, option="--weights"),
         groups=None if options.groups is None else table.labels(options.groups, kept),
     )
-    written = _write_fit(options, tuner, names)  # first: the output may end early, as by `| head`
-    print(tuner.report())
-    print("".join(f"\n{line}" for line in written), end="\n" if written else "")
+    written = _write_fit(options, tuner, names)
+    _say(str(tuner.report()))
+    if written:
+        _say("".join(f"\n{line}" for line in written))
 
 
 def _classes(options: Namespace, table: Table, names: list[str], scores: Any, labels: list[Label]) -> list[Label]:
@@ -171,12 +180,12 @@ def _classes(options: Namespace, table: Table, names: list[str], scores: Any, la
 def _print_columns(label: str, names: list[str], classes: list[Label], *, n_samples: int, n_skipped: int) -> None:
     """Print which column is what, as far as it was not named."""
     skipped = f", {n_skipped:,} with missing values left out" if n_skipped else ""
-    print(f"{n_samples:,} samples{skipped}; labels in {label!r}")
+    _say(f"{n_samples:,} samples{skipped}; labels in {label!r}")
     columns = names if len(names) == len(classes) else [f"column {k + 1} of {names[0]!r}" for k in range(len(classes))]
     if len(names) == 1 and len(classes) == 2:
         columns, classes = names, classes[1:]
     shown = [f"  {column} is the score of {each}" for column, each in zip(columns, classes, strict=False)]
-    print("\n".join(shown[:8] + ([f"  ... {len(shown)} classes in all"] if len(shown) > 8 else [])) + "\n")
+    _say("\n".join(shown[:8] + ([f"  ... {len(shown)} classes in all"] if len(shown) > 8 else [])) + "\n")
 
 
 def _write_fit(options: Namespace, tuner: OffsetTuner, names: list[str]) -> list[str]:

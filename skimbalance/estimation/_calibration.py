@@ -220,24 +220,23 @@ class Calibration:
     """What turns scores into calibrated probabilities, fitted on the samples of a sample.
 
     `parameters` are the log-temperature, the lapse, the exponent of the class priors, the biases (K,) and, of binary
-    scores, the coefficients of the `bends`. `prior` are the class priors, and `n_samples` is the number of samples of
-    `sample`.
+    scores, the coefficients of the `bends`. `prior` are the class priors, and `n_samples` is the number of samples.
     """
 
     parameters: _Vector
     prior: _Vector
     n_samples: float
     bends: _Bends | None
-    sample: MergedProblem
 
     @classmethod
     def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None, bent: bool = True) -> Self:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
 
-        One of the same sample is returned. Binary probabilities that are not `bent` rise with the log-odds.
+        It is stored with the problem. Binary probabilities that are not `bent` rise with the log-odds.
         """
-        if near is not None and near.sample.problem is sample.problem:
-            return cast(Self, near)
+        key = "calibration", bent
+        if key in sample.problem.own:
+            return cast(Self, sample.problem.own[key])
         scores, truth = sample.problem.scores, sample.truth
         xp = namespace(scores)
         prior = to_numpy(truth.support / xp.sum(truth.support)).astype(np.float64)
@@ -258,7 +257,9 @@ class Calibration:
         is_near = near is not None and near.prior.shape == prior.shape
         starts = [cast(Calibration, near).parameters] if is_near else None
         parameters = _fit(log_proba, codes, mass, prior, curves, starts=starts)
-        return cls(parameters, prior, sample.n_samples, bends, sample)
+        found: Self = cls(parameters, prior, sample.n_samples, bends)
+        sample.problem.own[key] = found
+        return found
 
     def shares(self, scores: Array) -> Array:
         """Return the calibrated probability (K, n) of each class in each sample."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.frozen import FrozenEstimator
@@ -113,7 +114,8 @@ def test_results_do_not_change(samples, n_jobs):
     X, y = samples
     plain = TunedOffsetClassifierCV(LogisticRegression(), cv=3, n_jobs=n_jobs)
     recorded = clone(plain).set_callbacks(Recorder())
-    np.testing.assert_array_equal(recorded.fit(X, y).offsets_, plain.fit(X, y).offsets_)
+    with parallel_config(backend="threading"):  # other processes cannot import the callback of a test
+        np.testing.assert_array_equal(recorded.fit(X, y).offsets_, plain.fit(X, y).offsets_)
 
 
 def test_teardown_after_an_error(samples):
