@@ -1,6 +1,7 @@
 """Graphs of ONNX decide as the classifiers that they were converted from."""
 
 import importlib
+import os
 import sys
 
 import numpy as np
@@ -42,7 +43,8 @@ pytestmark = [
 ]
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
-N = 1_000_000 if effort.exhaustive else 20_000
+N = int(os.environ.get("SKIMBALANCE_ONNX_SAMPLES", 100_000 if effort.exhaustive else 20_000))
+"""The figures of docs/deployment.md are of a million samples, which take ten minutes."""
 
 
 def session_of(classifier, X):
