@@ -52,7 +52,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     support = to_numpy(truth.support).astype(np.float64)
     metrics = (problem.metric, *(required.metric for required in problem.requirements))
     bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
-    forms = [form for metric in metrics if (form := metric.form(support)) is not None]
+    forms = [form for metric in metrics if _is_of_package(metric) and (form := metric.form(support)) is not None]
     rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
     if len(forms) < len(metrics) or len(rewarded) > 1:
         return None
@@ -68,6 +68,11 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
         worst=problem.metric.worst_objective_value(problem.n_classes),
         largest=float(largest_magnitude(scores)),
     )
+
+
+def _is_of_package(metric: Metric) -> bool:
+    """Return whether the package defines the class of a metric: a subclass may compute other terms than its form."""
+    return type(metric).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _wide_scores(problem: Problem) -> _Vector:

@@ -166,12 +166,13 @@ def test_no_class_moves_for_less_than_it_must_gain():
 
 
 def test_what_has_no_form_is_left_to_array_operations():
-    class Doubled(FBeta):
-        def form(self, support):
-            return None
+    class Squared(FBeta):
+        def terms(self, hits, predicted, support, chosen):
+            return tuple(term * term for term in super().terms(hits, predicted, support, chosen))
 
     setting = drawn("f1_macro", "plain")
-    assert compiled(Problem(setting.scores, setting.truth, Doubled(average="macro"))) is None
+    assert compiled(Problem(setting.scores, setting.truth, FBeta(average="macro"))) is not None
+    assert compiled(Problem(setting.scores, setting.truth, Squared(average="macro"))) is None
     cost = BoundConstraint(Cost(np.eye(4)), high=0.9)
     assert compiled(Problem(setting.scores, setting.truth, METRICS["imbalance_degree"], (cost,))) is None
     assert compiled(Problem(setting.scores, setting.truth, METRICS["f1_macro"], (cost,))) is not None
