@@ -109,7 +109,7 @@ FAULTS = (
     Fault(
         "folds are not stratified",
         "estimation",
-        r"order = shuffled\[np\.argsort\(codes\[shuffled\], kind=\"stable\"\)\]",
+        r"order = shuffled\[np\.argsort\(small_codes\(codes, n_classes\)\[shuffled\], kind=\"stable\"\)\]",
         "order = shuffled",
         ("unit/estimation/test_cross_fit.py",),
     ),
