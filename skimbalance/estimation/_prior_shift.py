@@ -112,8 +112,8 @@ def shift_to(
     scores: Array, *, kept: KeptSamples, kind: Kind, n_classes: int, level: float, seed: int, run: Run
 ) -> PriorShift:
     """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind."""
-    new = samples_for_estimate(for_search(scores), n_classes=n_classes)
     own = for_search(kept.scores)
+    new = bring(samples_for_estimate(scores, n_classes=n_classes), to=own)  # of many scores some are on a device
     xp = namespace(own)
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
     weights = None if kept.weights is None else bring(kept.weights, to=own, dtype=xp.float64)

@@ -168,6 +168,18 @@ def test_few_scores_are_searched_on_the_host(xp, n_classes, objective, monkeypat
     assert_alike(OffsetTuner(objective, kind="logits").fit(scores, y), there, scores, moved)
 
 
+@pytest.mark.usefixtures("few_restarts")
+def test_few_scores_are_adapted_to_many(xp, monkeypatch):
+    """Those of the fit are searched on the host, and those without labels stay on the device."""
+    monkeypatch.setattr(array_api, "_CELLS_ON_HOST", 1000)
+    scores, y = samples(3, n_samples=300)
+    tuner, many = OffsetTuner("f1_macro", n_bootstraps=2), np.tile(scores[y > 0], (5, 1))
+    here = tuner.fit(scores, y).adapt_to(many)
+    there = tuner.fit(xp.asarray(scores), y).adapt_to(xp.asarray(many))
+    np.testing.assert_allclose(to_numpy(there.offsets_), here.offsets_, atol=1e-9)
+    assert device(there.offsets_) == device(xp.asarray(scores))
+
+
 def test_the_curve(xp):
     scores, y = samples(3)
     weights = np.random.default_rng(1).random(N_ROWS)
