@@ -14,6 +14,7 @@ samples contradict.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
@@ -41,7 +42,7 @@ from skimbalance._core.decision import log_softmax
 from skimbalance._core.typing import Array
 from skimbalance.estimation._cross_fit import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
-from skimbalance.solvers import Problem
+from skimbalance.solvers import Problem, stored
 
 __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
 
@@ -86,10 +87,7 @@ def condensed(problem: Problem) -> MergedProblem:
     """
     if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
         return MergedProblem(problem, None)  # not stored: a cycle of references would keep the scores in memory
-    if "condensed" not in problem.own:
-        problem.own["condensed"] = _condensed(problem)
-    found: MergedProblem = problem.own["condensed"]
-    return found
+    return stored(problem.own, "condensed", partial(_condensed, problem))
 
 
 def _condensed(problem: Problem) -> MergedProblem:

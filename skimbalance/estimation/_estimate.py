@@ -116,9 +116,7 @@ def half_soft(problem: Problem, *, near: Calibration | None = None) -> Problem:
     present = problem if kept.size == problem.n_classes else problem.restricted(kept.tolist())
     shares = Calibration.of(condensed(present), near=near).shares(present.scores)
     if present is not problem:
-        xp, none = namespace(shares), 0 * shares[0, :]
-        rows = dict(zip(kept.tolist(), (shares[k, :] for k in range(kept.size)), strict=True))
-        shares = xp.stack([rows.get(k, none) for k in range(problem.n_classes)])
+        shares = bring(np.eye(problem.n_classes)[:, kept], to=shares, dtype=shares.dtype) @ shares
     return _halfway(MergedProblem(problem, None), shares)
 
 
@@ -176,7 +174,7 @@ def _without_noise(deviations: Array, drawn: list[Array]) -> Array:
 
 
 def _affordable(problem: Problem, n_bootstraps: int) -> int:
-    cells = int(problem.scores.shape[0]) * problem.n_classes
+    cells = problem.n_scores
     if problem.n_classes == 2 or cells <= _CELLS_FOR_ALL_BOOTSTRAPS:
         return n_bootstraps
     return max(2, n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // cells)

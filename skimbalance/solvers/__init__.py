@@ -7,6 +7,7 @@ from skimbalance.solvers._base import (
     fit_present_classes,
     improves,
     is_ordered,
+    stored,
 )
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
@@ -64,6 +65,7 @@ __all__ = [
     "search",
     "solve",
     "solve_state",
+    "stored",
     "sweep_objective",
     "trace_along",
 ]

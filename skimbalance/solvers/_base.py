@@ -7,8 +7,8 @@ they are predicted.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ __all__ = [
     "fit_present_classes",
     "improves",
     "is_ordered",
+    "stored",
     "without",
 ]
 
@@ -53,7 +54,16 @@ _TIE = 1e-9
 _REPRESENTATIVES = 1024
 """The approximate number of representatives."""
 
+_Value = TypeVar("_Value")
 _Places = npt.NDArray[np.int64]
+
+
+def stored(cache: dict[Any, Any], key: Any, make: Callable[[], _Value]) -> _Value:
+    """Return what a cache holds under a key, made where it holds nothing."""
+    if key not in cache:
+        cache[key] = make()
+    found: _Value = cache[key]
+    return found
 
 
 def is_ordered(scores: Array) -> bool:
@@ -89,6 +99,11 @@ class Problem:
     def n_classes(self) -> int:
         """The number of classes, K."""
         return int(self.scores.shape[1])
+
+    @property
+    def n_scores(self) -> int:
+        """The number of scores, n K."""
+        return int(self.scores.shape[0]) * self.n_classes
 
     @cached_property
     def known(self) -> dict[str, Any]:
@@ -152,9 +167,7 @@ class Problem:
     @property
     def columns(self) -> Array:
         """The scores transposed, (K, n): a line search over all samples reads one class at a time."""
-        if "columns" not in self.known:
-            self.known["columns"] = transposed(self.scores)
-        return self.known["columns"]
+        return stored(self.known, "columns", partial(transposed, self.scores))
 
     @cached_property
     def representatives(self) -> tuple[Array, Array]:
@@ -233,11 +246,7 @@ class Problem:
 
     def restricted(self, kept: Sequence[int]) -> "Problem":
         """Return the problem of the classes `kept` only; samples of other classes must have zero weight."""
-        key = "restricted", *kept
-        if key not in self.own:
-            self.own[key] = self._restricted(kept)
-        found: Problem = self.own[key]
-        return found
+        return stored(self.own, ("restricted", *kept), partial(self._restricted, kept))
 
     def _restricted(self, kept: Sequence[int]) -> "Problem":
         xp = namespace(self.scores)

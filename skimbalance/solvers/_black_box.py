@@ -66,7 +66,7 @@ _REPORTS = 10
 
 def default_budget(problem: Problem) -> int:
     """Return the default number of evaluations: 2,000, fewer beyond a million scores, at least 100."""
-    cells = int(problem.scores.shape[0]) * problem.n_classes
+    cells = problem.n_scores
     return max(_FEWEST, min(_EVALUATIONS, _CELLS // cells))
 
 

@@ -3,6 +3,7 @@
 It is an optional part of the package. Without it, and for arrays on a device, array operations find the same.
 """
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from skimbalance._core.array_api import largest_magnitude, to_numpy
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
-from skimbalance.solvers._base import Problem
+from skimbalance.solvers._base import Problem, stored
 
 try:
     from skimbalance.solvers import _kernel
@@ -31,14 +32,11 @@ _Vector = npt.NDArray[np.float64]
 
 def compiled(problem: Problem) -> "_kernel.Ascent | None":
     """Return the compiled ascent of a problem of three or more classes in host memory; None if it has none."""
-    if "compiled" not in problem.own:
-        problem.own["compiled"] = _made(problem)
-    found: _kernel.Ascent | None = problem.own["compiled"]
-    return found
+    return stored(problem.own, "compiled", partial(_made, problem))
 
 
 def objective_value(problem: Problem, offsets: Array) -> float:
-    """Return the value that a solver maximises, for the decisions with `offsets`."""
+    """Return `problem.objective_value(offsets)`, by compiled code where there is some for the problem."""
     kernel = None if problem.n_classes == 2 else compiled(problem)
     if kernel is None:
         return problem.objective_value(offsets)
@@ -77,18 +75,12 @@ def _is_of_package(metric: Metric) -> bool:
 
 def _wide_scores(problem: Problem) -> _Vector:
     """Return the scores (n, K) in double precision."""
-    if "wide_scores" not in problem.known:
-        problem.known["wide_scores"] = np.ascontiguousarray(problem.scores, dtype=np.float64)
-    found: _Vector = problem.known["wide_scores"]
-    return found
+    return stored(problem.known, "wide_scores", partial(np.ascontiguousarray, problem.scores, dtype=np.float64))
 
 
 def wide_columns(problem: Problem) -> _Vector:
     """Return the scores transposed, (K, n), in double precision."""
-    if "wide_columns" not in problem.known:
-        problem.known["wide_columns"] = np.ascontiguousarray(_wide_scores(problem).T)
-    found: _Vector = problem.known["wide_columns"]
-    return found
+    return stored(problem.known, "wide_columns", lambda: np.ascontiguousarray(_wide_scores(problem).T))
 
 
 def _described(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:

@@ -97,7 +97,7 @@ def local_optimum(
     if problem.n_classes == 2:
         return centred(solve_binary(problem, start).offsets), 1
     of_few = 0.0
-    if int(problem.scores.shape[0]) * problem.n_classes > _CELLS_TO_THE_END:
+    if problem.n_scores > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
     if (kernel := compiled(problem)) is None:
@@ -111,7 +111,7 @@ def local_optimum(
 
 def is_searched_nearby(problem: Problem) -> bool:
     """Return whether a problem has so many scores that an ascent from a point near the optimum searches there only."""
-    return int(problem.scores.shape[0]) * problem.n_classes > _CELLS_NEARBY
+    return problem.n_scores > _CELLS_NEARBY
 
 
 class _Sweeps(ABC):
@@ -337,7 +337,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
     def multiples(*taus: float) -> dict[str, Array]:
         return {f"-{tau:g} log prior": bring_like(prior_offsets(support, tau=tau), problem.scores) for tau in taus}
 
-    n_cells, few = int(problem.scores.shape[0]) * problem.n_classes, fewer(problem)
+    n_cells, few = problem.n_scores, fewer(problem)
     at_prior = multiples(1.0)
     (prior,) = at_prior.values()
     starts = {"zero": none, **at_prior, **_best(few, multiples(*_TAUS))}
@@ -352,7 +352,7 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 def fewer(problem: Problem) -> Problem:
     """Return the problem of a subsample of about a million scores, or the problem itself if it has no more."""
-    step = int(problem.scores.shape[0]) * problem.n_classes // _CELLS_FOR_CHOICE
+    step = problem.n_scores // _CELLS_FOR_CHOICE
     if step <= 1:
         return problem
     samples, truth = problem.truth.thinned(step)
@@ -372,7 +372,7 @@ def _best(problem: Problem, starts: dict[str, Array]) -> dict[str, Array]:
 
 def _restarts(problem: Problem, *, seed: int) -> Iterator[tuple[str, Array]]:
     """Yield random displacements by name, on the scale of the margins between the two best classes of a sample."""
-    count = min(_MAX_RESTARTS, _CELLS_PER_RESTART // (int(problem.scores.shape[0]) * problem.n_classes))
+    count = min(_MAX_RESTARTS, _CELLS_PER_RESTART // problem.n_scores)
     if count == 0 or problem.n_classes == 2:
         return
     lengths = mean_margin(problem, problem.scores) * np.resize(_LENGTHS, (count, 1))

@@ -100,7 +100,7 @@ cdef class Ascent:
     cdef const double[:, ::1] scores, columns, shares, rewards
     cdef const double[::1] weights, support
     cdef const int[::1] codes
-    cdef bint single, is_counted, is_hard, is_weighted
+    cdef bint single, is_counted, is_hard
     cdef int n_forms, rewarded
     cdef int[::1] kind, direction, rises_with_hits, rises_with_others
     cdef double[:, :, ::1] numerator, denominator
@@ -142,13 +142,12 @@ cdef class Ascent:
         cdef int k = scores.shape[1], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
         self.scores, self.support = scores, support
-        self.is_hard, self.is_weighted = shares is None, weights is not None
-        self.is_counted = self.is_hard and not self.is_weighted
+        self.is_hard, self.is_counted = shares is None, shares is None and weights is None
         if self.is_hard:
             self.codes = codes
         else:
-            self.shares = shares * weights if self.is_weighted else shares
-        self.weights = weights if self.is_weighted else np.ones(n)
+            self.shares = shares if weights is None else shares * weights
+        self.weights = np.ones(n) if weights is None else weights
         if rewards is not None:
             self.rewards = rewards
         kind, direction, hits, others, numerator, denominator, least, most = zip(*forms)
