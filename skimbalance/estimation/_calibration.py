@@ -139,8 +139,11 @@ _LAPSE_RIDGE = 1.0
 _BEYOND_DOUBT = 20.0
 """Where the log-probability of the last class is mostly lower, all gradients vanish: the scores are flattened first."""
 
-_PRECISION = 1e-7
+_PRECISION, _SINGLE_PRECISION = 1e-7, 1e-5
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
+
+_CELLS_IN_SINGLE = 50_000
+"""More scores of three or more classes are calibrated in single precision: an exponential takes a third of the time."""
 
 _PRIOR_RIDGE = 1.0
 """Precision of the prior of the exponent of the class priors: scores of models that were trained with balanced classes
@@ -161,7 +164,7 @@ _REACH = 30.0
 _ANYWHERE = 1e8
 """Bounds of steps in units of the curvature: none is reached."""
 
-_CELLS_FOR_UNITS = 500_000
+_CELLS_FOR_UNITS = 200_000
 """The curvature is that of a subsample of about so many scores."""
 
 _MOST_FULL = 200
@@ -227,10 +230,18 @@ class Calibration:
     bends: _Bends | None
 
     @classmethod
-    def of(cls, sample: MergedProblem, *, near: "Calibration | None" = None, bent: bool = True) -> Self:
+    def of(
+        cls,
+        sample: MergedProblem,
+        *,
+        near: "Calibration | None" = None,
+        bent: bool = True,
+        log_proba: Array | None = None,
+    ) -> Self:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
 
-        It is stored with the problem. Binary probabilities that are not `bent` rise with the log-odds.
+        It is stored with the problem. Binary probabilities that are not `bent` rise with the log-odds. `log_proba`
+        (K, n) are the log-probabilities that the scores stand for, where they are at hand.
         """
         key = "calibration", bent
         if key in sample.problem.own:
@@ -245,11 +256,11 @@ class Calibration:
         mass = mass * (sample.n_samples / float(xp.sum(mass)))
         codes = xp.astype(truth.codes, xp.int64)
         chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
-        if chosen is None:
-            log_proba = _log_proba(scores)
-        else:
+        if chosen is not None:
             samples, factors = (bring(x, to=scores) for x in chosen)
-            log_proba, codes, mass = _log_proba_of(samples, scores), codes[samples], mass[samples] * factors
+            log_proba, codes, mass = _log_proba(scores, samples), codes[samples], mass[samples] * factors
+        elif log_proba is None:
+            log_proba = _log_proba(scores)
         bends = _Bends.of(log_proba, codes, mass) if bent and scores.shape[1] == 2 else None
         curves = None if bends is None else bends.at(log_proba)
         is_near = near is not None and near.prior.shape == prior.shape
@@ -259,39 +270,58 @@ class Calibration:
         sample.problem.own[key] = found
         return found
 
-    def shares(self, scores: Array) -> Array:
+    def shares(self, scores: Array, *, log_proba: Array | None = None) -> Array:
         """Return the calibrated probability (K, n) of each class in each sample."""
-        blocks = (self._lapsed(_log_proba(scores[samples, :])) for samples in block_samples(scores.shape))
-        return side_by_side(blocks, n_columns=scores.shape[0])
+        xp, dtype = namespace(scores), _dtype_of(scores.shape, scores)
+        parts = block_samples(scores.shape)
+        if log_proba is None:
+            blocks = (transposed(log_softmax(scores[part, :], dtype=dtype)) for part in parts)
+        else:
+            blocks = (log_proba[:, part] for part in parts)
+        wide = (xp.astype(self._lapsed(block), scores.dtype, copy=False) for block in blocks)
+        return side_by_side(wide, n_columns=scores.shape[0])
 
     def _lapsed(self, log_proba: Array) -> Array:
         """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""
         lapse = _lapse(self.parameters, self.n_samples)
         guessed = lapse * bring(self.prior, to=log_proba, dtype=log_proba.dtype)[:, None]
         curves = None if self.bends is None else self.bends.at(log_proba)
-        return (1 - lapse) * _shares(log_proba, self.parameters, self.prior, curves) + guessed
+        shares = _shares(log_proba, self.parameters, self.prior, curves)
+        shares *= 1 - lapse
+        shares += guessed
+        return shares
 
 
 def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None) -> Array:
     """Return the calibrated probability (K, n) of each class in each merged sample."""
-    return Calibration.of(sample, near=near).shares(sample.problem.scores)
+    scores = sample.problem.scores
+    log_proba = _log_proba(scores) if scores.shape[0] <= _most_samples(scores.shape[1]) else None
+    return Calibration.of(sample, near=near, log_proba=log_proba).shares(scores, log_proba=log_proba)
 
 
-def _log_proba(scores: Array) -> Array:
-    """Return the log-probabilities (K, n) that scores stand for."""
-    return transposed(log_softmax(scores))
+def _dtype_of(shape: tuple[int, int], scores: Array) -> Any:
+    """Return the precision in which so many scores are calibrated."""
+    is_large = shape[1] > 2 and shape[0] * shape[1] > _CELLS_IN_SINGLE
+    return namespace(scores).float32 if is_large else scores.dtype
 
 
-def _log_proba_of(samples: Array, scores: Array) -> Array:
-    """Return the log-probabilities of some samples, without a copy of their scores."""
-    parts = block_samples((samples.shape[0], scores.shape[1]))
-    blocks = (_log_proba(namespace(samples).take(scores, samples[part], axis=0)) for part in parts)
-    return side_by_side(blocks, n_columns=samples.shape[0])
+def _log_proba(scores: Array, samples: Array | None = None) -> Array:
+    """Return the log-probabilities (K, n) that scores stand for, or those of some samples, without a copy of these."""
+    xp, n_samples = namespace(scores), (scores if samples is None else samples).shape[0]
+    parts = block_samples((n_samples, scores.shape[1]))
+    dtype = _dtype_of((n_samples, scores.shape[1]), scores)
+    blocks = (scores[p, :] if samples is None else xp.take(scores, samples[p], axis=0) for p in parts)
+    return side_by_side((transposed(log_softmax(block, dtype=dtype)) for block in blocks), n_columns=n_samples)
+
+
+def _most_samples(n_classes: int) -> int:
+    """Return how many samples are calibrated at most."""
+    return min(_SAMPLES, _CELLS // n_classes)
 
 
 def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[np.int64], _Vector] | None:
     """Return random samples, enough of each class, and by what to multiply their weights; None where all are few."""
-    limit = min(_SAMPLES, _CELLS // n_classes)
+    limit = _most_samples(n_classes)
     if codes.size <= limit:
         return None
     counts = np.bincount(codes, minlength=n_classes)
@@ -307,12 +337,15 @@ def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array
     """Return the probabilities (K, n) that the parameters make of those at hand."""
     xp, end = namespace(log_proba), _FIRST + log_proba.shape[0]
     biases = bring(parameters[2] * np.log(prior) + parameters[_FIRST:end], to=log_proba, dtype=log_proba.dtype)
-    tilted = math.exp(parameters[0]) * log_proba + biases[:, None]
+    tilted = math.exp(parameters[0]) * log_proba
+    tilted += biases[:, None]
     if curves is not None:
         bent = bring(parameters[end:], to=log_proba, dtype=log_proba.dtype) @ curves
         tilted = tilted + xp.stack([0 * bent, bent])
-    raised = xp.exp(tilted - xp.max(tilted, axis=0))
-    return raised / xp.sum(raised, axis=0)
+    tilted -= xp.max(tilted, axis=0)
+    raised = xp.exp(tilted)
+    raised /= xp.sum(raised, axis=0)
+    return raised
 
 
 def _lapse(parameters: _Vector, n_samples: float) -> float:
@@ -356,6 +389,7 @@ def _fit(
         for part in block_columns(log_proba.shape)
     ]
     log_prior = np.log(prior)
+    precision = _PRECISION if log_proba.dtype == xp.float64 else _SINGLE_PRECISION
     step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
@@ -396,7 +430,7 @@ def _fit(
             units = solve_triangular(cholesky(curved + np.diag(ridge)), np.eye(len(ridge)))
         wide = np.full(len(ridge), _ANYWHERE)  # with bounds, however wide, SciPy tries a whole step first
         found = minimize(
-            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=_PRECISION
+            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=precision
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found
