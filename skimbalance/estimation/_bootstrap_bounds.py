@@ -102,4 +102,4 @@ def _bootstrap_values(
         copies=new / len(codes) if isinstance(new, int) else 1.0,
         tail=1 - cast(float, constraint.confidence),
     )
-    return np.array([metric.value(counts) for (counts,) in drawn])
+    return metric.values(counts for (counts,) in drawn)

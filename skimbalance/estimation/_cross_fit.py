@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -487,8 +488,9 @@ class ClassCrossFit(CrossFit):
 
     def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
-        for each in self._redrawn(*decisions):
-            yield tuple(map(self.problem.metric.objective_value, each))
+        drawn = chain.from_iterable(self._redrawn(*decisions))
+        values = self.problem.metric.values(drawn, objective=True).reshape(-1, len(decisions))
+        yield from map(tuple, values.tolist())
 
     def optimism(self) -> float:
         """Return by how much the score of the decisions is too high, since it determines the shrinkage factor.
@@ -499,18 +501,19 @@ class ClassCrossFit(CrossFit):
         none, scaled = self.decisions(0.0), self.decisions()
         if np.array_equal(none, scaled):
             return 0.0
-        metric, draws, gains = self.problem.metric, [], np.empty(0)
-        for before, after in self._redrawn(none, scaled):
-            draws.append((before, after))
-            gains = np.append(gains, metric.objective_value(after) - metric.objective_value(before))
-            if len(draws) == _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
+        metric, drawn, differences = self.problem.metric, self._redrawn(none, scaled), np.empty((2, 0))
+        while few := list(chain.from_iterable(islice(drawn, _FEW_DRAWS))):
+            pairs = [metric.values(few, objective=kind).reshape(-1, 2) for kind in (True, False)]
+            differences = np.concatenate([differences, np.diff(pairs, axis=2)[:, :, 0]], axis=1)
+            gains, values = differences
+            if len(gains) == _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
                 return 0.0  # all draws will gain
         error = gains.std()
         if not error > 0 or (gains >= 0).all():  # the factor is the same in all draws, or the metric is not defined
             return 0.0
         implied = self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
         factors = _factors(gains, gains + implied, error)
-        return float(np.cov(factors, [metric.value(after) - metric.value(before) for before, after in draws])[0, 1])
+        return float(np.cov(factors, values)[0, 1])
 
     def score(
         self, decisions: Codes, *, level: float | None, optimism: float = 0.0
@@ -530,8 +533,10 @@ class ClassCrossFit(CrossFit):
         if level is None:
             return score, None
         tail = (1 - level) / 2
-        drawn = [metric.value(each) for (each,) in self._redrawn(decisions, anew=True, tail=tail)]
-        return score, prediction_interval(score, drawn, tail=tail, bounds=metric.bounds, groups=self.problem.groups)
+        drawn = metric.values(each for (each,) in self._redrawn(decisions, anew=True, tail=tail))
+        return score, prediction_interval(
+            score, drawn.tolist(), tail=tail, bounds=metric.bounds, groups=self.problem.groups
+        )
 
     def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
         return posterior_predictive(

@@ -63,6 +63,9 @@ _TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
 """Multiples of `-log prior`, from -2 to 2, and the steps of the grid. Models that were trained with balanced classes
 need negative ones."""
 
+_CELLS_FOR_MULTIPLE = 200_000
+"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores."""
+
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
 
@@ -142,8 +145,8 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     """Return the best multiple of `-log prior`, or of many samples the optimum of few; and whether it is that."""
     if problem.n_classes == 2:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
+    start = _best_multiple(fewer(problem, n_scores=_CELLS_FOR_MULTIPLE))
     few = fewer(problem)
-    start = _best_multiple(few)
     if few is problem:
         return start, False
     return local_optimum(few, start, least_gain=least_gain)[0], True
@@ -182,11 +185,11 @@ def _affordable(problem: Problem, n_bootstraps: int) -> int:
 
 def _best_multiple(problem: Problem) -> Array:
     """Return the best multiple of `-log prior` on a grid that becomes finer about the best, the smallest of equals."""
-    support, step, taus = problem.truth.support, _TAU_STEP, list(_TAUS)
+    unit, step, taus = prior_offsets(problem.truth.support), _TAU_STEP, list(_TAUS)
     tried: dict[float, tuple[float, Array]] = {}
     while step >= _LEAST_TAU_STEP:
         for tau in taus:
-            offsets = bring(prior_offsets(support, tau=tau), to=problem.scores, dtype=problem.scores.dtype)
+            offsets = bring(tau * unit, to=problem.scores, dtype=problem.scores.dtype)
             tried[tau] = objective_value(problem, offsets), offsets
         best = max(tried, key=lambda tau: (tried[tau][0], -abs(tau)))
         step /= 2

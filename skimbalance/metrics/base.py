@@ -1,7 +1,7 @@
 """Base classes of the metrics, and what each metric declares for the solvers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
@@ -163,6 +163,10 @@ class Metric(ABC):
         xp = namespace(counts.hits)
         return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
 
+    def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
+        """Return the value, or the objective value, for each of several counts on the host."""
+        return np.fromiter(map(self.objective_value if objective else self.value, draws), np.float64)
+
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Compute the value of the metric from the pooled terms of `n_classes` classes."""
         return pooled[0]
@@ -248,3 +252,18 @@ class PooledMetric(Metric):
     def objective_value(self, counts: Counts) -> float:
         """Return the value that a solver maximises, for `counts` of decisions."""
         return float(self.refine(*self.pooled(counts)))
+
+    def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
+        """Return the value, or the objective value, for each of several counts on the host, all at once."""
+        draws = list(draws)
+        if not draws:
+            return np.empty(0)
+        columns = [np.stack(each) for each in zip(*((d.hits, d.predicted, d.support) for d in draws), strict=True)]
+        counted = self.counted(Counts(*columns)) | (self.label is not None)
+        if (counted != counted[0]).any():
+            return super().values(draws, objective=objective)
+        columns = [column[:, counted[0]] for column in columns]
+        terms = self.terms(*columns, self.chosen(draws[0].support)[counted[0]])
+        reduce = np.min if self.decomposition == "minimum" else np.sum
+        pooled = tuple(reduce(term, axis=1) for term in terms)
+        return (self.refine if objective else self.pool)(pooled, int(counted[0].sum()))

@@ -350,9 +350,9 @@ def _starts(problem: Problem) -> dict[str, Array]:
     return starts if n_cells <= _CELLS_FOR_ALL_STARTS else _best(few, starts)
 
 
-def fewer(problem: Problem) -> Problem:
-    """Return the problem of a subsample of about a million scores, or the problem itself if it has no more."""
-    step = problem.n_scores // _CELLS_FOR_CHOICE
+def fewer(problem: Problem, *, n_scores: int = _CELLS_FOR_CHOICE) -> Problem:
+    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many."""
+    step = problem.n_scores // n_scores
     if step <= 1:
         return problem
     samples, truth = problem.truth.thinned(step)

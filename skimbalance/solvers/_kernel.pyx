@@ -7,7 +7,7 @@ the objective within. Only intervals whose bound exceeds the best known value ar
 """
 
 from libc.math cimport INFINITY, exp, fabs, fmax, fmin, log, sqrt
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 import numpy as np
@@ -54,18 +54,32 @@ cdef struct Cut:
     long long number
 
 
-cdef int _compare(const void* a, const void* b) noexcept nogil:
-    cdef double x = (<const Place*> a).margin
-    cdef double y = (<const Place*> b).margin
-    return -1 if x < y else (1 if x > y else (<const Place*> a).sample - (<const Place*> b).sample)
-
-
 cdef void _sort(Place* places, long long count) noexcept nogil:
+    """Sort by margin: quicksort by the median of three until few are left, and insertion."""
     cdef long long i, j
+    cdef double low, pivot, high
     cdef Place moved
-    if count > INSERTED:
-        qsort(places, count, sizeof(Place), _compare)
-        return
+    while count > INSERTED:
+        low, pivot, high = places[0].margin, places[count // 2].margin, places[count - 1].margin
+        pivot = fmax(fmin(low, pivot), fmin(fmax(low, pivot), high))
+        i, j = 0, count - 1
+        while i <= j:
+            while places[i].margin < pivot:
+                i += 1
+            while places[j].margin > pivot:
+                j -= 1
+            if i <= j:
+                moved = places[i]
+                places[i] = places[j]
+                places[j] = moved
+                i += 1
+                j -= 1
+        if j + 1 < count - i:  # the smaller part by recursion: its depth is logarithmic
+            _sort(places, j + 1)
+            places, count = places + i, count - i
+        else:
+            _sort(places + i, count - i)
+            count = j + 1
     for i in range(1, count):
         moved = places[i]
         j = i
@@ -146,7 +160,7 @@ cdef class Ascent:
         if self.is_hard:
             self.codes = codes
         else:
-            self.shares = shares if weights is None else shares * weights
+            self.shares = shares
         self.weights = np.ones(n) if weights is None else weights
         if rewards is not None:
             self.rewards = rewards
@@ -250,7 +264,7 @@ cdef class Ascent:
         """Return the weight of class c in sample i."""
         if self.is_hard:
             return self.weights[i] if self.codes[i] == c else 0.0
-        return self.shares[c, i]
+        return self.shares[c, i] * self.weights[i]
 
     cdef void _decide(self, long long i) noexcept nogil:
         """Find the two best classes of sample i; of equal ones those that come first."""
@@ -513,14 +527,20 @@ cdef class Ascent:
             masses = &self.shares[k, 0]
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        for i in range(self.n_samples):
-            held = first[i] == k
-            m = (value2[i] if held else value1[i]) - column[i]
+        for i in range(self.n_samples):  # without a branch, which would be mispredicted
+            m, low = value1[i], value2[i]
+            m = (low if first[i] == k else m) - column[i]
             if single:
                 m = <double> (<float> m)
-            if not left <= m <= right:
-                continue
-            if held:  # to the class that wins it without class k
+            near[n] = <int> i
+            margins[n] = m
+            n += (left <= m) & (m <= right)
+        low = 0
+        for t in range(n):
+            i, m = near[t], margins[t]
+            least = m if m < least else least
+            most = m if m > most else most
+            if first[i] == k:  # to the class that wins it without class k
                 r = second[i]
                 weight = weights[i]
                 h[k] -= mass1[i]
@@ -529,11 +549,6 @@ cdef class Ascent:
                 p[r] += weight
                 if rewarded:
                     reward += self.rewards[r, i] - self.rewards[k, i]
-            near[n] = <int> i
-            margins[n] = m
-            n += 1
-            least = m if m < least else least
-            most = m if m > most else most
         self.n_near = n
         if n == 0:
             return False
@@ -554,7 +569,7 @@ cdef class Ascent:
                 r, other, own = second[i], mass2[i], mass1[i]
             else:
                 r, other = first[i], mass1[i]
-                own = masses[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
+                own = masses[i] * weights[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
             m = (margins[t] - least) * scale
             b = <int> m if m < n_intervals else n_intervals - 1
             b = b if b > 0 else 0
