@@ -274,11 +274,12 @@ cdef class Ascent:
         cdef double* offset = &self.offset[0]
         for c in range(self.n_classes):
             value = self._rounded(row[c] + offset[c])
-            if value > value1:
-                second, value2 = first, value1
-                first, value1 = c, value
-            elif value > value2:
-                second, value2 = c, value
+            if value > value2:  # seldom
+                if value > value1:
+                    second, value2 = first, value1
+                    first, value1 = c, value
+                else:
+                    second, value2 = c, value
         self.first[i], self.second[i] = first, second
         self.value1[i], self.value2[i] = value1, value2
         self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)
