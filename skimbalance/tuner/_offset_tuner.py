@@ -14,7 +14,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
@@ -411,6 +411,12 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         if self.verbose:
             self._progress(self._values())
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """State that scores may be of any array library, with or without the array API dispatch of scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
 
     def _spec(self, task: FitTask) -> FitSpec:
         return FitSpec(
