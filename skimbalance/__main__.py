@@ -13,26 +13,30 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skimbalance import OffsetTuner, __version__
 from skimbalance._cli import (
     CommandError,
+    LabelColumns,
     Offsets,
     Table,
     classes_of,
     constraint_of,
+    cost_of,
     label_among,
     named_constraint,
+    objective_of,
     prior_of,
     read_table,
+    reject_label_of,
     score_columns,
 )
 from skimbalance._core.decision import KINDS
 from skimbalance._core.typing import Label
-from skimbalance._core.validation import label_values
+from skimbalance._core.validation import abridged_list, label_values
 from skimbalance.estimation import ESTIMATES
 from skimbalance.solvers import SOLVERS
 
@@ -48,8 +52,8 @@ _EXAMPLES = (
 _FIGURES = (".png", ".pdf", ".svg")
 
 _OF_A_FIT = (
-    *("label", "classes", "kind", "objective", "constraint", "pos_label", "weights", "groups", "class_prior"),
-    *("estimate", "solver", "certify_on", "seed", "n_jobs", "verbose", "figure"),
+    *("label", "classes", "kind", "objective", "cost_matrix", "constraint", "reject_label", "pos_label", "weights"),
+    *("groups", "class_prior", "estimate", "solver", "certify_on", "seed", "n_jobs", "verbose", "figure"),
 )
 """Options that have no meaning with --apply."""
 
@@ -89,12 +93,19 @@ def _parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("table", type=Path, help="file of scores and labels: CSV (also .gz), npz or Parquet")
-    add("--label", metavar="NAME", help="column of labels; default: the only column of text, or named label or y")
+    add(
+        "--label",
+        metavar="NAMES",
+        help="column of labels; default: the only one of text, or named label or y. "
+        "Several columns of 0 and 1, such as 'has_*', are multilabel targets",
+    )
     add("--columns", metavar="NAMES", help="columns of scores, such as p_no,p_yes or 'p_*'; default: all others")
     add("--classes", metavar="LABELS", help="class of each column of scores; default: by names, else sorted labels")
     add("--kind", choices=KINDS, help="kind of the scores; default: proba")
-    add("--objective", metavar="METRIC", help="metric to optimise; default: balanced_accuracy")
+    add("--objective", metavar="METRIC", help="such as f1_macro or fbeta:2; default: balanced_accuracy")
+    add("--cost-matrix", type=Path, metavar="FILE", help="CSV or JSON file of costs to minimise: a line for each class")
     add("--constraint", action="append", metavar="BOUND", help="such as 'recall[fraud]>=0.9@0.95'; may be repeated")
+    add("--reject-label", metavar="LABEL", help="decision on rejected samples, with a constraint on decided ones")
     add("--pos-label", metavar="LABEL", help="positive class of a binary metric; default: the second class")
     add("--weights", metavar="NAME", help="column of sample weights")
     add("--groups", metavar="NAME", help="column of groups of dependent samples")
@@ -125,25 +136,85 @@ def _fit(options: Namespace) -> None:
         raise CommandError("--keep goes with --apply")
     bounds = [constraint_of(text) for text in options.constraint or ()]
     _check_files(options)
+    samples = _samples(options)
+    tuner = OffsetTuner(
+        _objective(options, samples),
+        constraints=[named_constraint(bound, samples.classes) for bound in bounds],
+        **_settings(options, samples.classes),
+    ).fit(samples.scores, samples.y, classes=samples.classes, sample_weight=samples.weights, groups=samples.groups)
+    written = _write_fit(options, tuner, samples.names)
+    _say(str(tuner.report()))
+    if written:
+        _say("".join(f"\n{line}" for line in written))
+
+
+class _Samples(NamedTuple):
+    """The scores of a table, the labels (n,) or their indicator (n, L), and the class of each column of scores."""
+
+    scores: Any
+    y: Any
+    names: list[str]
+    classes: list[Label]
+    is_multilabel: bool
+    weights: Any
+    groups: Any
+
+
+def _samples(options: Namespace) -> _Samples:
+    """Read the samples of a fit, and print which column is what."""
     table = _table(options)
-    label = table.label_name(options.label)
-    given: list[str] = [name for name in (options.weights, options.groups) if name is not None]
+    columns = table.label_columns(options.label)
     for option in ("weights", "groups"):
         if (name := getattr(options, option)) is not None:
             table.names(name, option=f"--{option}")
-    kept = table.kept([label, *given], skip=options.skip_missing)
-    labels = label_values(np.unique(table.labels(label, kept)))
-    if len(labels) < 2:
-        raise CommandError(f"--label must name a column of at least two labels; {label!r} holds {labels[0]!r} alone")
-    names, classes = score_columns(table, options.columns, besides=[label, *given], labels=labels)
+    others = [*columns.names, *(name for name in (options.weights, options.groups) if name is not None)]
+    kept = table.kept(others, skip=options.skip_missing)
+    labels = _labels(table, columns, kept)
+    is_multilabel = columns.labels is not None
+    names, classes = score_columns(table, options.columns, besides=others, labels=labels, is_multilabel=is_multilabel)
     kept &= table.kept(names, skip=options.skip_missing)
-    scores, y = table.numbers(names, kept, option="--columns"), table.labels(label, kept)
+    scores = table.numbers(names, kept, option="--columns")
     if options.classes is not None or classes is None or scores.ndim == 1:
         classes = _classes(options, table, names, scores, labels)
-    _print_columns(label, names, classes, n_samples=int(kept.sum()), n_skipped=int((~kept).sum()))
-    positive, prior = options.pos_label, options.class_prior
+    _print_columns(columns, names, classes, n_samples=int(kept.sum()), n_skipped=int((~kept).sum()))
+    return _Samples(
+        scores,
+        table.indicator(columns, kept, classes=classes) if is_multilabel else table.labels(columns.names[0], kept),
+        names,
+        classes,
+        is_multilabel,
+        weights=None if options.weights is None else table.numbers([options.weights], kept, option="--weights"),
+        groups=None if options.groups is None else table.labels(options.groups, kept),
+    )
+
+
+def _labels(table: Table, columns: LabelColumns, kept: Any) -> list[Label]:
+    """Return the labels of the columns: the distinct ones of one column, or one for each column of an indicator."""
+    if columns.labels is not None:
+        return list(columns.labels)
+    labels: list[Label] = label_values(np.unique(table.labels(columns.names[0], kept)))
+    if len(labels) < 2:
+        raise CommandError(
+            f"--label must name a column of at least two labels; {columns.names[0]!r} holds {labels[0]!r} alone"
+        )
+    return labels
+
+
+def _objective(options: Namespace, samples: _Samples) -> Any:
+    """Return the objective: a name, a metric, or the costs in a file."""
+    if options.cost_matrix is None:
+        return "balanced_accuracy" if options.objective is None else objective_of(options.objective)
+    if options.objective is not None:
+        raise CommandError("--cost-matrix is an objective of its own: leave --objective out")
+    return cost_of(options.cost_matrix, None if samples.is_multilabel else samples.classes)
+
+
+def _settings(options: Namespace, classes: list[Label]) -> dict[str, Any]:
+    """Return the other parameters of the tuner that were given."""
+    positive, prior, reject = options.pos_label, options.class_prior, options.reject_label
     settings = {
         "kind": options.kind,
+        "reject_label": None if reject is None else reject_label_of(reject, classes),
         "pos_label": None if positive is None else label_among(positive, classes, option="--pos-label"),
         "class_prior": None if prior is None else prior_of(prior, classes),
         "estimate": options.estimate,
@@ -153,21 +224,7 @@ def _fit(options: Namespace) -> None:
         "n_jobs": options.n_jobs,
         "verbose": options.verbose,
     }
-    tuner = OffsetTuner(
-        "balanced_accuracy" if options.objective is None else options.objective,
-        constraints=[named_constraint(bound, classes) for bound in bounds],
-        **{name: value for name, value in settings.items() if value is not None},
-    ).fit(
-        scores,
-        y,
-        classes=classes,
-        sample_weight=None if options.weights is None else table.numbers([options.weights], kept, option="--weights"),
-        groups=None if options.groups is None else table.labels(options.groups, kept),
-    )
-    written = _write_fit(options, tuner, names)
-    _say(str(tuner.report()))
-    if written:
-        _say("".join(f"\n{line}" for line in written))
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _classes(options: Namespace, table: Table, names: list[str], scores: Any, labels: list[Label]) -> list[Label]:
@@ -177,14 +234,17 @@ def _classes(options: Namespace, table: Table, names: list[str], scores: Any, la
     return classes_of(names, scores, labels, chosen=options.classes, pos_label=options.pos_label)
 
 
-def _print_columns(label: str, names: list[str], classes: list[Label], *, n_samples: int, n_skipped: int) -> None:
+def _print_columns(
+    columns: LabelColumns, names: list[str], classes: list[Label], *, n_samples: int, n_skipped: int
+) -> None:
     """Print which column is what, as far as it was not named."""
     skipped = f", {n_skipped:,} with missing values left out" if n_skipped else ""
-    _say(f"{n_samples:,} samples{skipped}; labels in {label!r}")
-    columns = names if len(names) == len(classes) else [f"column {k + 1} of {names[0]!r}" for k in range(len(classes))]
-    if len(names) == 1 and len(classes) == 2:
-        columns, classes = names, classes[1:]
-    shown = [f"  {column} is the score of {each}" for column, each in zip(columns, classes, strict=False)]
+    where = repr(columns.names[0]) if len(columns.names) == 1 else abridged_list(list(columns.names))
+    _say(f"{n_samples:,} samples{skipped}; labels in {where}")
+    by_class = names if len(names) == len(classes) else [f"column {k + 1} of {names[0]!r}" for k in range(len(classes))]
+    if len(names) == 1 and len(classes) == 2 and columns.labels is None:
+        by_class, classes = names, classes[1:]
+    shown = [f"  {column} is the score of {each}" for column, each in zip(by_class, classes, strict=False)]
     _say("\n".join(shown[:8] + ([f"  ... {len(shown)} classes in all"] if len(shown) > 8 else [])) + "\n")
 
 
@@ -192,8 +252,7 @@ def _write_fit(options: Namespace, tuner: OffsetTuner, names: list[str]) -> list
     """Write offsets and figure, and return a line on each."""
     written = []
     if options.out is not None:
-        own = {"skimbalance": __version__, "columns": names, "dtype": str(tuner.offsets_.dtype)}
-        Offsets({**own, **tuner.report().to_dict()}).write(options.out)
+        Offsets.of(tuner, names).write(options.out)
         written.append(f"Offsets: {options.out}")
     if options.figure is not None:
         os.environ.setdefault("MPLBACKEND", "agg")
@@ -215,16 +274,15 @@ def _apply(options: Namespace) -> None:
     names = offsets.columns(table, options.columns)
     ids = [] if options.keep is None else table.names(options.keep, option="--keep")
     kept = table.kept(names, skip=options.skip_missing)
-    decided = np.full(len(kept), "", dtype=object)
-    decided[kept] = [
-        str(label) for label in label_values(offsets.decide(table.numbers(names, kept, option="--columns")))
-    ]
+    decided = np.full((len(kept), len(offsets.decision_names)), "", dtype=object)
+    found = offsets.decide(table.numbers(names, kept, option="--columns")).reshape(-1, decided.shape[1])
+    decided[kept] = [[str(label) for label in label_values(line)] for line in found]
     with (
         nullcontext(sys.stdout) if options.out is None else options.out.open("w", encoding="utf-8", newline="") as file
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*ids, "decision"])
-        writer.writerows(zip(*(table.text(name) for name in ids), decided, strict=True))
+        writer.writerow([*ids, *offsets.decision_names])
+        writer.writerows(zip(*(table.text(name) for name in ids), *decided.T, strict=True))
 
 
 def _table(options: Namespace) -> Table:
@@ -249,8 +307,9 @@ def _check_files(options: Namespace) -> None:
 def _as_options(message: str) -> str:
     """Return an error of the package with its arguments written as options."""
     message = message.replace("'random_state'", "'seed'").replace("sample_weight", "--weights")
+    message = re.sub(r"\bFBeta\(([\d.]+)\)", r"fbeta:\1", message)
     message = re.sub(r"^The '(\w+)' parameter of OffsetTuner ", r"\1 ", message)
-    names = "objective|kind|pos_label|class_prior|estimate|solver|certify_on|classes|n_jobs|groups|seed"
+    names = "objective|kind|reject_label|pos_label|class_prior|estimate|solver|certify_on|classes|n_jobs|groups|seed"
     return re.sub(rf"\b({names})=|^({names})(?= )", lambda match: _option(match[1] or match[2], match[0]), message)
 
 

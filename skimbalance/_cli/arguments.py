@@ -1,31 +1,26 @@
-"""Arguments of the command line: the classes of columns, constraints, class priors and saved offsets."""
+"""Arguments of the command line: the classes of columns, constraints, class priors and the reject label."""
 
 import csv
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from skimbalance._cli.tables import CommandError, Table, is_number
-from skimbalance._core.decision import KINDS
-from skimbalance._core.decision_rule import ArgmaxRule
 from skimbalance._core.typing import Label
 from skimbalance._core.validation import abridged_list
 from skimbalance.goals import AtLeast, AtMost
 from skimbalance.metrics.registry import get_metric
 
 __all__ = [
-    "Offsets",
     "classes_of",
     "constraint_of",
     "label_among",
     "named_constraint",
     "prior_of",
+    "reject_label_of",
     "score_columns",
 ]
 
@@ -38,11 +33,12 @@ _Vector = npt.NDArray[Any]
 
 
 def score_columns(
-    table: Table, chosen: str | None, *, besides: Sequence[str | None], labels: Sequence[Label]
+    table: Table, chosen: str | None, *, besides: Sequence[str | None], labels: Sequence[Label], is_multilabel: bool
 ) -> tuple[list[str], list[Label] | None]:
     """Return the columns of scores, and the class of each where the names of columns determine it.
 
     Names determine classes if they are the labels, or the labels with the same text before and after each of them.
+    Other names like these are of classes without samples, but not of labels without an indicator.
     """
     pool = table.others(*besides) if chosen is None else table.names(chosen, option="--columns")
     if not pool:
@@ -56,8 +52,8 @@ def score_columns(
     ours = [name for name in pool if plain(name).startswith(before) and plain(name).endswith(after)]
     inner = {name: name[len(before) : len(name) - len(after)] for name in ours}
     owners = {name: alike.get(plain(text), _label_like(text, labels)) for name, text in inner.items()}
-    is_plain = chosen is None and affixes == ("", "")  # any other column has a name, too
-    found = {name: label for name, label in owners.items() if label is not None and (label in labels or not is_plain)}
+    is_closed = is_multilabel or (chosen is None and affixes == ("", ""))  # any other column has a name, too
+    found = {name: label for name, label in owners.items() if label is not None and (label in labels or not is_closed)}
     if chosen is not None and len(found) < len(pool):
         return pool, None
     return list(found), list(found.values())
@@ -176,61 +172,12 @@ def prior_of(text: str, labels: Sequence[Label]) -> dict[Label, float]:
     return found
 
 
-@dataclass(frozen=True)
-class Offsets:
-    """The values of a file of offsets: those of `Report.to_dict`, and the columns, the dtype and the version."""
-
-    values: dict[str, Any]
-
-    def write(self, path: Path) -> None:
-        """Write the file."""
-        lines = (f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in self.values.items())
-        path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, path: Path) -> "Offsets":
-        """Read the file, and check what decisions need."""
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise CommandError(f"--apply needs a file that --out wrote; {path} is no JSON: {error}") from error
-        needed = {"classes": list, "offsets": list, "columns": list, "kind": str, "dtype": str}
-        wrong = [name for name, kind in needed.items() if not isinstance(_entry(values, name), kind)]
-        if wrong or len(values["classes"]) != len(values["offsets"]) or values["kind"] not in KINDS:
-            raise CommandError(
-                f"--apply needs a file that --out wrote, with {', '.join(needed)}; {path} has no valid "
-                f"{wrong[0] if wrong else 'classes, offsets and kind'}"
-            )
-        return cls(values)
-
-    def columns(self, table: Table, chosen: str | None) -> list[str]:
-        """Return the columns of the scores to be decided."""
-        names: list[str] = self.values["columns"]
-        if chosen is not None:
-            given = table.names(chosen, option="--columns")
-            return names if set(given) == set(names) else given
-        lacking = [name for name in names if name not in table.columns]
-        if lacking:
-            raise CommandError(
-                f"--columns is needed: the offsets are for {abridged_list(names)}, and {table.path} lacks "
-                f"{abridged_list(lacking)}. Name the column of each class in the order {self.labels}"
-            )
-        return names
-
-    @property
-    def labels(self) -> str:
-        """The classes, as text."""
-        return abridged_list(self.values["classes"])
-
-    def decide(self, scores: _Vector) -> _Vector:
-        """Return the label of each sample, as `OffsetTuner.predict` does."""
-        labels = np.asarray(self.values["classes"])
-        rule = ArgmaxRule(np.asarray(self.values["offsets"], dtype=self.values["dtype"]), None, self.values["kind"])
-        decided: _Vector = rule.predict(rule.check(scores, labels), labels)
-        return decided
-
-
-def _entry(values: Any, name: str) -> Any:
-    return values.get(name) if isinstance(values, dict) else None
+def reject_label_of(text: str, labels: Sequence[Label]) -> Label:
+    """Return the label of rejected samples, a number where those of the classes are."""
+    found = _label_like(text, labels)
+    if found is None or found in labels:
+        raise CommandError(
+            f"--reject-label must be a label like those of the classes, {abridged_list(list(labels))}, and none of "
+            f"them; got {text!r}"
+        )
+    return found

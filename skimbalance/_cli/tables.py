@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.validation import abridged_list
+from skimbalance._core.typing import Label
+from skimbalance._core.validation import abridged_list, label_values
 
-__all__ = ["CommandError", "Table", "is_number", "read_table"]
+__all__ = ["CommandError", "LabelColumns", "Table", "delimiter_of", "is_number", "read_table"]
 
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null"})
 _DELIMITERS = (",", ";", "\t", "|")
@@ -33,6 +34,13 @@ _Vector = npt.NDArray[Any]
 
 class CommandError(Exception):
     """An argument or a file that cannot be used; its text is the message to the user."""
+
+
+class LabelColumns(NamedTuple):
+    """The columns of labels; `labels` are None for one column of classes, else the labels of an indicator (n, L)."""
+
+    names: tuple[str, ...]
+    labels: tuple[Label, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,22 @@ class Table:
             found += matches
         return found
 
-    def label_name(self, chosen: str | None) -> str:
-        """Return the name of the column of labels: that chosen, the only one of text, or the only one of that name."""
-        if chosen is not None:
-            if chosen not in self.columns:
-                raise CommandError(f"--label names {chosen!r}, which is no column of {self.path}. {self._offered()}")
-            return chosen
+    def label_columns(self, chosen: str | None) -> LabelColumns:
+        """Return the column of labels, or those of an indicator: several columns, or one array (n, L)."""
+        names = [self._label_name()] if chosen is None else self.names(chosen, option="--label")
+        if len(names) == 1:
+            values = self.columns[names[0]]
+            if values.ndim == 1:
+                return LabelColumns(tuple(names))
+            numbers = np.arange(values.shape[1]) if self.classes is None else self.classes
+            return LabelColumns(tuple(names), tuple(label_values(numbers)))
+        before, star, after = (chosen or "").partition("*")
+        if not star or "," in before + after:
+            return LabelColumns(tuple(names), tuple(names))
+        return LabelColumns(tuple(names), tuple(name[len(before) : len(name) - len(after)] for name in names))
+
+    def _label_name(self) -> str:
+        """Return the name of the column of labels: the only one of text, or the only one of that name."""
         named = [name for name in self.columns if name.lower() in _LABELS]
         found = named or [name for name in self.columns if self.is_text(name)]
         if len(found) != 1:
@@ -141,6 +159,24 @@ class Table:
         if all(re.fullmatch(r"0|-?[1-9]\d{0,17}", label) for label in distinct):
             distinct = distinct.astype(np.int64)
         return distinct[codes]
+
+    def indicator(self, columns: LabelColumns, kept: npt.NDArray[np.bool_], *, classes: Sequence[Label]) -> _Vector:
+        """Return columns of zeros and ones as an indicator (n, L), in the order of `classes`."""
+        labels = list(columns.labels or ())
+        if sorted(map(str, classes)) != sorted(map(str, labels)):
+            raise CommandError(
+                f"--classes must name the label of each column of scores, {abridged_list(labels)} in some order; got "
+                f"{abridged_list(list(classes))}"
+            )
+        values = self.numbers(columns.names, kept, option="--label")
+        wrong = values[(values != 0) & (values != 1)]
+        if wrong.size:
+            raise CommandError(
+                f"--label names several columns, {abridged_list(list(columns.names))}, which must hold 0 and 1; got "
+                f"{wrong[0]:g}"
+            )
+        order = [list(map(str, labels)).index(str(label)) for label in classes]
+        return values.astype(np.int64)[:, order]
 
     def text(self, name: str) -> list[str]:
         """Return a column as text, to be written again."""
@@ -258,13 +294,18 @@ def _read_csv(path: Path, **of_csv: Any) -> Table:
         raise CommandError(f"cannot read {path} as a CSV file: {error}") from error
 
 
+def delimiter_of(text: str) -> str:
+    """Return the character that separates the cells of a text."""
+    return max(_DELIMITERS, key=text.count)
+
+
 def _of_lines(
     path: Path, file: TextIO, *, delimiter: str | None = None, header: bool = True, decimal: str = "."
 ) -> Table:
     """Return the table of an open CSV file."""
     first = file.readline()
     file.seek(0)
-    lines: Any = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count) if delimiter is None else delimiter)
+    lines: Any = csv.reader(file, delimiter=delimiter_of(first) if delimiter is None else delimiter)
     top: list[str] = next(lines, [])
     if header:
         names = [name.strip() for name in top]

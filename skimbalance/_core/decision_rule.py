@@ -44,7 +44,9 @@ _Indicator = npt.NDArray[np.bool_]
 class Rejects(Protocol):
     """Which decisions are rejected; `labels` (K + 1,) are the classes and the label of rejected samples."""
 
-    labels: npt.NDArray[Any]
+    @property
+    def labels(self) -> npt.NDArray[Any]:
+        """The labels."""
 
     def rejects(self, scores: Array, decisions: Array) -> npt.NDArray[np.bool_]:
         """Return which decisions (n,) are rejected, for log-scores (n, K)."""

@@ -62,8 +62,8 @@ class FitTask:
     context: Any
 
     @classmethod
-    def root(cls, owner: Any, *, max_subtasks: int) -> Self:
-        """Return the task of a whole fit, which `validates_parameters` must decorate."""
+    def root(cls, owner: Any, *, max_subtasks: int | None) -> Self:
+        """Return the task of a whole fit, which `validates_parameters` must decorate; None is an unknown number."""
         begins = hasattr(owner, "set_callbacks")
         return cls(owner, owner._init_callback_context(max_subtasks=max_subtasks) if begins else None)
 

@@ -1,10 +1,11 @@
 """Types of annotations."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-__all__ = ["Array", "ArrayLike", "Kind", "Label", "Namespace", "Progress", "Run"]
+__all__ = ["Array", "ArrayLike", "Kind", "Label", "Namespace", "Progress", "Run", "Step", "Steps"]
 
 Array: TypeAlias = Any
 """An array of any library that follows the array API standard."""
@@ -27,3 +28,14 @@ class Run(Protocol):
 
     def __call__(self, jobs: Iterable[Callable[[], _Result]], /) -> list[_Result]:
         """Return what each of `jobs` returns."""
+
+
+class Step(Protocol):
+    """Returns a function that does the same, and counts as a part when it has ended."""
+
+    def __call__(self, job: Callable[[], _Result], /) -> Callable[[], _Result]:
+        """Return the counted `job`."""
+
+
+Steps: TypeAlias = Callable[[str, int], AbstractContextManager[Step]]
+"""From the name and the number of the parts to a context in which they are counted."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
+from time import perf_counter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -148,7 +149,8 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
     n_jobs : int, default=None
         Number of folds fitted in parallel, and number of threads of the tuner.
     verbose : int, default=0
-        If positive, print a line for each fold and each ascent.
+        If positive, print a line for each fold and the final fit, and the lines of :class:`OffsetTuner`.
+        `set_callbacks` shows progress bars.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out split and of the tuner; None is the seed 0.
     store_cv_results : bool, default=False
@@ -317,8 +319,8 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
             judged["groups"] = None if groups is None else groups[judged["rows"]]
             judged["cost_matrix"] = None if costs is None else costs[judged["rows"]]
             n_scored = sum(len(fold.samples) for fold in folds)
-            with task.subtask("tune-offsets").running():
-                tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored)
+            of_tuning = task.subtask("tune-offsets")
+            tuner = self._tuned_on(judged, columns, kind=folds[0].response.kind, n_scored=n_scored, task=of_tuning)
         forget_fit(self)
         self._scored_itself = len(folds) == 1 and final is folds[0].estimator
         self._adopt(final, columns, multilabel=tuner.multilabel_)
@@ -396,7 +398,8 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         if X is None and not needs_cost_matrix(other.objective):
             samples = {**samples, "cost_matrix": None}  # those of fit
         n_scored = len(samples["rows"])
-        tuner = other._tuned_on(samples, self.tuner_.classes_, kind=self.tuner_.kind, n_scored=n_scored)
+        kind, no_task = self.tuner_.kind, FitTask(other, None)
+        tuner = other._tuned_on(samples, self.tuner_.classes_, kind=kind, n_scored=n_scored, task=no_task)
         other._take_offsets(tuner, scored_itself=self._scored_itself or X is not None)
         return other
 
@@ -535,8 +538,11 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         if not self.refit:
             return targets, folds, folds[0].estimator
         final = clone(self.estimator)
+        begin = perf_counter()
         with task.subtask("refit").running(None if is_frozen(final) else final):
             final = targets.fit(final, X, **fit_params)
+        if self.verbose:
+            print(f"[{type(self).__name__}] final fit: {perf_counter() - begin:.1f} s", flush=True)
         return targets, folds, final
 
     def _take_offsets(self, tuner: OffsetTuner, *, scored_itself: bool) -> None:
@@ -550,7 +556,7 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
                 setattr(self, name, getattr(tuner, name))
 
     def _tuned_on(
-        self, samples: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int
+        self, samples: Mapping[str, Any], columns: npt.NDArray[Any], *, kind: Kind, n_scored: int, task: FitTask
     ) -> OffsetTuner:
         """Return a tuner fitted on the scores of models that had seen the class, or the label."""
         several = is_multilabel(samples["y"])
@@ -559,7 +565,8 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
             samples = {**samples_with_evidence(samples, columns, every=every), "known": None}
         chosen = counted_once(samples, weighing=takes_weights(self.objective))
         tuner = OffsetTuner(kind=kind, **{name: getattr(self, name) for name in _OF_THE_TUNER})
-        tuner._fit(**chosen, classes=columns)
+        with task.running(tuner):
+            tuner._fit(**chosen, classes=columns)
         notes, n_used, n_distinct = tuner.notes_, len(samples["rows"]), len(np.unique(samples["rows"]))
         if n_scored > n_used:
             notes.append(

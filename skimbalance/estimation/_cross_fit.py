@@ -20,7 +20,6 @@ from scipy.stats import t as student
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.decision import decide
-from skimbalance._core.typing import Run
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, Solution, fit_present_classes
@@ -338,9 +337,13 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
     return fold_of
 
 
-def fit_folds(fold_of: Codes, fit_outside: Callable[[npt.NDArray[np.bool_]], _Fitted], *, run: Run) -> list[_Fitted]:
+def fit_folds(
+    fold_of: Codes, fit_outside: Callable[[npt.NDArray[np.bool_]], _Fitted], *, spec: FitSpec
+) -> list[_Fitted]:
     """Call `fit_outside` for each fold, with a mask (n,) of the samples outside it."""
-    return run(partial(fit_outside, fold_of != fold) for fold in range(int(fold_of.max()) + 1))
+    n_folds = int(fold_of.max()) + 1
+    jobs = (partial(fit_outside, fold_of != fold) for fold in range(n_folds))
+    return spec.run_steps(jobs, name="fold", total=n_folds)
 
 
 def jackknife_error(offsets: Floats, *, level: float) -> Floats:
@@ -562,8 +565,7 @@ def cross_fit(
         samples = bring(np.flatnonzero(outside), to=problem.scores, dtype=namespace(problem.scores).int64)
         return fit_present_classes(problem, fit, samples=samples)
 
-    solutions = fit_folds(fold_of, fit_outside, run=spec.run)
-    spec.progress(f"{problem.metric.name}: fitted without each of {len(solutions)} folds")
+    solutions = fit_folds(fold_of, fit_outside, spec=spec)
     offsets = np.stack([to_numpy(each.offsets) for each in solutions]).astype(np.float64)
     codes = to_numpy(cast(HardTruth, problem.truth).codes).astype(np.int64)
     weights = None if problem.truth.weights is None else to_numpy(problem.truth.weights).astype(np.float64)

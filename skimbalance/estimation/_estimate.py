@@ -96,14 +96,17 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
         start = start if is_large else _best_multiple(mixed)
         start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
-    weights = bootstrap_weights(sample, count=_affordable(problem, spec.n_bootstraps), seed=spec.seed)
-    drawn = spec.run(partial(_reweighted, mixed, w, start, least_gain) for w in weights)
-    spec.progress(f"{problem.metric.name}: {len(drawn)} bootstraps of half-soft labels")
+    count = _affordable(problem, spec.n_bootstraps)
+    weights = bootstrap_weights(sample, count=count, seed=spec.seed)
+    jobs = (partial(_reweighted, mixed, w, start, least_gain) for w in weights)
+    drawn = spec.run_steps(jobs, name="bootstrap", total=count)
     offsets = centred(plug.offsets)
     deviations = _median(drawn) - offsets
     if not problem.requirements:  # bounds are to hold on these samples as well
         deviations = _without_noise(deviations, drawn)
-    return problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter)
+    found = problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter)
+    spec.progress(f"{problem.metric.name} with {count} bootstraps: {problem.shown(found.counts)}")
+    return found
 
 
 def _soft(sample: MergedProblem, shares: Array) -> Problem:

@@ -6,6 +6,7 @@ this is the best order: *On optimum recognition error and reject tradeoff*, IEEE
 ones. The tests are those of Geifman and El-Yaniv, *Selective classification for deep neural networks*, NeurIPS 2017.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import block_samples, namespace, to_numpy
 from skimbalance._core.typing import Array, Label
+from skimbalance._core.validation import label_values
 from skimbalance.estimation._calibration import Calibration, condensed
 from skimbalance.estimation._certify import Guarantee, GuaranteeKind
 from skimbalance.estimation._guarantees import (
@@ -133,6 +135,25 @@ class Rejection:
         """The proportion of correct decisions for each class, NaN without any."""
         with np.errstate(invalid="ignore"):
             return self.correct / self.decided
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as values of JSON: lists, numbers, strings, and None for an infinite threshold."""
+        calibration, label = self._calibration, label_values(self.labels)[-1]
+        arrays = {"predicted": self.predicted, "decided": self.decided, "correct": self.correct}
+        arrays |= {"parameters": calibration.parameters, "prior": calibration.prior}
+        thresholds = [threshold if math.isfinite(threshold) else None for threshold in self.thresholds.tolist()]
+        own = {"label": label, "thresholds": thresholds, "n_samples": float(calibration.n_samples)}
+        return {**own, **{name: array.tolist() for name, array in arrays.items()}}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, classes: npt.NDArray[Any]) -> "Rejection":
+        """Return the rejection that `to_dict` described."""
+        arrays = {name: np.asarray(each, dtype=np.float64) for name, each in values.items() if isinstance(each, list)}
+        thresholds = np.nan_to_num(arrays["thresholds"], nan=np.inf)
+        calibration = Calibration(arrays["parameters"], arrays["prior"], values["n_samples"], None)
+        labels = np.concatenate([classes, np.asarray([values["label"]])])
+        predicted, decided, correct = (arrays[name] for name in ("predicted", "decided", "correct"))
+        return cls(labels, thresholds, predicted, decided, correct, calibration)
 
     def probabilities(self, scores: Array, decisions: Array) -> _Floats:
         """Return the calibrated probability (n,) of the decisions, for log-scores (n, K)."""

@@ -65,7 +65,7 @@ class StateProblem:
         result = CrossFitResult(offsets, found.n_hessians, achievable=found.converged)
         if level is None:
             return result
-        each = fit_folds(self._folds(spec.seed), self._fit_outside, run=spec.run)
+        each = fit_folds(self._folds(spec.seed), self._fit_outside, spec=spec)
         shifts, distances = zip(*each, strict=True)
         # A fold's state varies by 1/n_fold, its offsets by 1/(n - n_fold); that of n unseen samples varies less.
         score = np.sqrt(2 * (len(each) - 1)) / len(each) * float(np.mean(distances))

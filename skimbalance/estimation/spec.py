@@ -1,6 +1,7 @@
 """The settings of a fit, its results, and the samples that it keeps."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
-from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run, Step, Steps
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
@@ -29,13 +30,20 @@ def _silent(_: str) -> None:
     """Print nothing."""
 
 
+@contextmanager
+def _uncounted(_name: str, _total: int) -> Iterator[Step]:
+    """Count no parts."""
+    yield lambda job: job
+
+
 @dataclass(frozen=True)
 class FitSpec:
     """The parameters of a fit; see `OffsetTuner`.
 
     `objective` is what the user passed, of any supported type. `reject_goals` are the constraints on decided samples
     alone, where there is a `reject_label`. `run` calls independent functions, in parallel or in
-    turn, and `progress` prints a message. `restarts` allows random restarts; `is_fold` is true within a training fold.
+    turn. `progress` prints a message, and `steps` counts the parts of a long computation. `restarts` allows random
+    restarts; `is_fold` is true within a training fold.
     `near` is the calibration of all samples, from which that of a training fold starts.
     """
 
@@ -54,6 +62,7 @@ class FitSpec:
     seed: int = 0
     run: Run = in_turn
     progress: Progress = _silent
+    steps: Steps = _uncounted
     restarts: bool = True
     is_fold: bool = False
     near: Any = None
@@ -63,10 +72,21 @@ class FitSpec:
         """The confidence of each constraint."""
         return [constraint.confidence for constraint in self.constraints]
 
+    def run_steps(self, jobs: Iterable[Callable[[], _Result]], *, name: str, total: int) -> list[_Result]:
+        """Call each of the `total` independent `jobs`, as `run` does, and count them under their `name`."""
+        if total == 0:
+            return []
+        with self.steps(name, total) as step:
+            return self.run(step(job) for job in jobs)
+
+    def within_step(self) -> "FitSpec":
+        """Return the settings of a part of the fit, which runs in turn and shows no progress of its own."""
+        return replace(self, run=in_turn, progress=_silent, steps=_uncounted)
+
     def in_fold(self) -> "FitSpec":
         """Return the settings of a training fold: a quarter of the bootstraps, in turn, without random restarts."""
         n_bootstraps = max(2, self.n_bootstraps // 4)
-        return replace(self, n_bootstraps=n_bootstraps, run=in_turn, progress=_silent, restarts=False, is_fold=True)
+        return replace(self.within_step(), n_bootstraps=n_bootstraps, restarts=False, is_fold=True)
 
 
 @dataclass(frozen=True, eq=False)

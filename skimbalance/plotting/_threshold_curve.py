@@ -41,7 +41,8 @@ class ThresholdCurveDisplay:
     ----------
     curve : ThresholdCurve
         Arrays `thresholds`, mappings `values` and `violations` by name, and `label`, the positive class. For logits
-        thresholds are on the logistic function of its score.
+        thresholds are on the logistic function of its score. Thresholds ascend, and values hold between two of them;
+        those of :func:`sklearn.metrics.metric_at_thresholds` descend. ``curve.at(t)`` has the values at one of them.
     threshold : float, default=None
         The chosen threshold, which is marked.
     threshold_interval : tuple of float, default=None

@@ -37,6 +37,9 @@ class ThresholdCurve:
     The first is minus infinity, where even a probability of zero is enough. `violations` has for each constraint, as
     text, the intervals of thresholds (r, 2) that violate it.
 
+    :func:`sklearn.metrics.metric_at_thresholds` has the same values in the opposite order: its thresholds descend, are
+    the distinct probabilities, and entry i holds at the threshold itself. Both agree on :meth:`at` a threshold.
+
     The second class is predicted where its probability is at least the threshold, so that entry i holds at
     `thresholds[i + 1]` too. The first class, which loses ties, is predicted where its probability is greater:
     `second` is then false, and entry i holds at `thresholds[i]`.

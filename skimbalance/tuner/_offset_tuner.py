@@ -1,24 +1,34 @@
 """`OffsetTuner`: offsets from scores and labels."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from numbers import Integral, Real
+from threading import Lock
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skimbalance._core.array_api import is_dask
 from skimbalance._core.decision import KINDS
-from skimbalance._core.sklearn import Interval, StrOptions, forget_fit, validates_parameters
-from skimbalance._core.typing import ArrayLike, Kind, Label
+from skimbalance._core.sklearn import (
+    CallbackSupportMixin,
+    FitTask,
+    Interval,
+    StrOptions,
+    forget_fit,
+    validates_parameters,
+)
+from skimbalance._core.typing import ArrayLike, Kind, Label, Step
 from skimbalance._core.validation import abridged, by_label, check_scores, is_multilabel, names_page
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, silenced, warn_user
@@ -37,8 +47,11 @@ __all__ = ["OffsetTuner"]
 
 _Result = TypeVar("_Result")
 
+_LINES = 10
+"""With `verbose`, so many lines are printed for the parts of a task at most."""
 
-class OffsetTuner(TunedDecisions, BaseEstimator):
+
+class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
     r"""Fit one additive offset per class, so that the shifted argmax optimises a metric.
 
     For log-scores :math:`s_{ik}` of sample i and class k the tuner fits offsets b, and predicts
@@ -110,7 +123,9 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
     n_jobs : int, default=None
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
-        If positive, progress is printed, with the value of the metric.
+        If positive, print a line for each fold, bootstrap or label with the number of all, such as ``fold 3/5``, and
+        the value of the metric. Of more than ten parts each tenth of them has a line. :meth:`set_callbacks` shows
+        progress bars.
     random_state : int, RandomState instance or None, default=None
         Seed of bootstraps, folds and random restarts. None is the seed 0: fits are repeatable by default.
 
@@ -322,7 +337,6 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    @validates_parameters
     def fit(
         self,
         scores: ArrayLike,
@@ -367,6 +381,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             scores, y, classes=classes, sample_weight=sample_weight, groups=groups, cost_matrix=cost_matrix
         )
 
+    @validates_parameters
     def _fit(
         self,
         scores: ArrayLike,
@@ -387,13 +402,23 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             fit = partial(fit_classes, cost_matrix=cost_matrix)
         if known is not None and not known.all():
             fit = partial(fit_labels, known=known)
-        result = fit(self._spec(), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
+        task = FitTask.root(self, max_subtasks=None)
+        with task.running():
+            result = fit(self._spec(task), scores, y, classes=classes, sample_weight=sample_weight, groups=groups)
         forget_fit(self)
         for name, value in result.attributes().items():
             setattr(self, name, value)
+        if self.verbose:
+            self._progress(self._values())
         return self
 
-    def _spec(self) -> FitSpec:
+    def __sklearn_tags__(self) -> Tags:
+        """State that scores may be of any array library, with or without the array API dispatch of scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+    def _spec(self, task: FitTask) -> FitSpec:
         return FitSpec(
             objective=self.objective,
             **split_constraints(self.constraints, self.reject_label),
@@ -408,6 +433,7 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
             seed=self._seed(),
             run=self._run,
             progress=self._progress,
+            steps=partial(self._steps, task),
         )
 
     def _seed(self) -> int:
@@ -422,6 +448,37 @@ class OffsetTuner(TunedDecisions, BaseEstimator):
         # joblib's own `delayed`: that of scikit-learn replaces the warning filters of the process in each thread.
         call, config, silent = delayed(_called), get_config(), is_silent()
         return list(pool(call(job, config=config, silent=silent) for job in jobs))
+
+    @contextmanager
+    def _steps(self, task: FitTask, name: str, total: int) -> Iterator[Step]:
+        """Count the parts of a task, for callbacks and on the screen: each of few, every tenth part of many."""
+        started, ended, lock = count(), count(1), Lock()
+
+        def step(job: Callable[[], _Result]) -> Callable[[], _Result]:
+            own = of_steps.subtask(name, task_id=next(started))
+
+            def counted() -> _Result:
+                with own.running():
+                    result = job()
+                with lock:
+                    number = next(ended)
+                    if number * _LINES // total > (number - 1) * _LINES // total:
+                        self._progress(f"{name} {number:,}/{total:,}")
+                return result
+
+            return counted
+
+        of_steps = task.subtask(f"{name}s", max_subtasks=total, sequential_subtasks=False)
+        with of_steps.running():
+            yield step
+
+    def _values(self) -> str:
+        """Return the values of the objective, for progress."""
+        named = self.objective, getattr(self.objective, "name", None), getattr(self.objective, "__name__", None)
+        name = next((name for name in named if isinstance(name, str)), "score")
+        before, after = self.untuned_score_, self.in_sample_score_
+        expected = f", {self.score_:.6g} expected on unseen data" if hasattr(self, "score_") else ""
+        return f"{name}={after:.6g} on these samples, {before:.6g} without offsets{expected}"
 
     def _progress(self, message: str) -> None:
         if self.verbose:

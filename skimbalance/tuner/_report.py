@@ -83,11 +83,11 @@ class Report:
         -------
         dict
             `scores` holds single numbers by name, for trackers: `score`, `score_low`, `score_high`, `in_sample_score`,
-            `untuned_score` and `coverage`, those that the fit has. `classes`, `offsets`, `support`, `recall_before`,
-            `recall_after`, `precision_before` and `precision_after` are lists in the order of the classes. So are
-            `offsets_interval_low` and `offsets_interval_high`. Strings are `objective`, `kind`, `estimate` and the
-            lists `constraints` and `notes`. `threshold` is a number in the binary case, a list for multilabel targets
-            and else None. `guarantees` is a list of dictionaries. NaN and infinity are None.
+            `untuned_score` and `coverage`, those that the fit has and that are finite. `classes`, `offsets`, `support`,
+            `recall_before`, `recall_after`, `precision_before` and `precision_after` are lists in the order of the
+            classes. So are `offsets_interval_low` and `offsets_interval_high`. Strings are `objective`, `kind`,
+            `estimate` and the lists `constraints` and `notes`. `threshold` is a number in the binary case, a list for
+            multilabel targets and else None. `guarantees` is a list of dictionaries. NaN and infinity are None.
 
         Examples
         --------
@@ -144,7 +144,7 @@ def _values(tuner: Any) -> dict[str, Any]:
             "constraints": [_bound(constraint) for constraint in tuner.constraints],
             "kind": tuner.kind,
             "estimate": tuner.estimate,
-            "scores": {name: value for name, value in scores.items() if value is not None},
+            "scores": {name: value for name, value in scores.items() if value is not None and math.isfinite(value)},
             "confidence_level": tuner.confidence_level,
             "multilabel": tuner.multilabel_,
             "held_out": profile.held_out,

@@ -16,7 +16,9 @@ import pytest
 from skimbalance import OffsetTuner, __version__
 from skimbalance.__main__ import main
 from skimbalance._cli import constraint_of, tables
+from skimbalance.estimation import Rejection
 from skimbalance.goals import AtLeast, AtMost
+from skimbalance.metrics import Cost, FBeta
 
 NAMES = np.array(["fine", "fraud", "theft"])
 ROOT = Path(__file__).parents[2]
@@ -320,6 +322,172 @@ def test_wrong_constraints_show_the_syntax(capsys, wrong):
     assert "recall[fraud]>=0.9@0.95" in error
 
 
+def drawn_labels(n_samples=400, seed=0):
+    """Probabilities (n, 3) of labels, with ties, and their indicator."""
+    rng = np.random.default_rng(seed)
+    Y = (rng.random((n_samples, 3)) < [0.4, 0.2, 0.1]).astype(int)
+    return np.round(1 / (1 + np.exp(1 - 2 * Y - rng.normal(size=Y.shape))), 2), Y
+
+
+def labelled(proba, Y, *, before="has_", of_scores="p_", order=(0, 1, 2)):
+    names = ["cat", "dog", "do"]
+    scores = {f"{of_scores}{names[j]}": proba[:, j] for j in order}
+    return {"id": np.arange(len(Y))} | {f"{before}{name}": Y[:, j] for j, name in enumerate(names)} | scores
+
+
+@pytest.mark.parametrize("kind", ["proba", "log_proba", "logits"])
+def test_decisions_on_several_labels_are_those_of_the_tuner(capsys, kind):
+    proba, Y = drawn_labels()
+    new, _ = drawn_labels(n_samples=1000, seed=1)
+    to_kind = {"proba": np.array, "log_proba": np.log, "logits": lambda p: np.log(p / (1 - p))}[kind]
+    scores, new = to_kind(np.clip(proba, 0.01, 0.99)), to_kind(np.clip(new, 0.01, 0.99))
+    columns = labelled(scores, Y, order=(2, 0, 1))
+    write("scores.csv", columns)
+    write("new.csv", {name: column for name, column in labelled(new, new > 9).items() if name.startswith("p_")})
+    order = [2, 0, 1]
+    tuner = OffsetTuner("f1_macro", kind=kind).fit(scores[:, order], Y[:, order], classes=["do", "cat", "dog"])
+    options = ("--label", "has_*", "--objective", "f1_macro", "--kind", kind, "--out", "offsets.json")
+    printed = run(capsys, "scores.csv", *options)
+    assert "labels in ['has_cat', 'has_dog', 'has_do']\n  p_do is the score of do\n  p_cat" in printed.out
+    assert str(tuner.report()) in printed.out
+    run(capsys, "new.csv", "--apply", "offsets.json", "--out", "decisions.csv")
+    found = np.array([decisions(column=f"decision_{name}") for name in ("do", "cat", "dog")]).astype(int).T
+    np.testing.assert_array_equal(found, tuner.predict(new[:, order]))
+
+
+def test_labels_of_an_array_and_by_position(capsys):
+    proba, Y = drawn_labels()
+    tuner = OffsetTuner("f1_micro").fit(proba.astype(np.float32), Y)
+    np.savez("scores.npz", scores=proba.astype(np.float32), label=Y)
+    run(capsys, "scores.npz", "--objective", "f1_micro", "--out", "offsets.json")
+    saved = json.loads(Path("offsets.json").read_text())
+    assert saved["classes"] == [0, 1, 2]
+    assert saved["offsets"] == tuner.offsets_.tolist()
+    run(capsys, "scores.npz", "--apply", "offsets.json", "--out", "decisions.csv")
+    found = np.array([decisions(column=f"decision_{j}") for j in range(3)]).astype(int).T
+    np.testing.assert_array_equal(found, tuner.predict(proba.astype(np.float32)))
+    write("scores.csv", dict(zip("abcxyz", [*Y.T, *proba.T], strict=True)))
+    printed = run(capsys, "scores.csv", "--label", "a,b,c", "--objective", "f1_micro")
+    assert "x is the score of a" in printed.out
+    printed = run(capsys, "scores.csv", "--label", "a,b,c", "--objective", "f1_micro", "--classes", "c,b,a")
+    assert "x is the score of c" in printed.out
+
+
+def test_constraints_and_missing_values_of_labels(capsys):
+    proba, Y = drawn_labels()
+    columns = {name: column.astype(object) for name, column in labelled(proba, Y).items()}
+    columns["has_dog"][3] = columns["p_cat"][5] = ""
+    write("scores.csv", columns)
+    assert "column 'has_dog' of scores.csv has 1 missing values" in failure(capsys, "scores.csv", "--label", "has_*")
+    options = ("--label", "has_*", "--skip-missing", "--objective", "f1_macro", "--constraint", "recall[dog]>=0.7")
+    printed = run(capsys, "scores.csv", *options, "--out", "offsets.json")
+    assert "398 samples, 2 with missing values left out" in printed.out
+    kept = np.delete(np.arange(400), [3, 5])
+    tuner = OffsetTuner("f1_macro", constraints=[AtLeast("recall", 0.7, label="dog")])
+    tuner.fit(proba[kept], Y[kept], classes=["cat", "dog", "do"])
+    assert json.loads(Path("offsets.json").read_text())["offsets"] == tuner.offsets_.tolist()
+    run(capsys, "scores.csv", "--apply", "offsets.json", "--skip-missing", "--keep", "id", "--out", "decisions.csv")
+    assert [place for place, each in enumerate(decisions(column="decision_cat")) if each == ""] == [5]
+
+
+@pytest.mark.parametrize(
+    ("text", "metric"),
+    [
+        ("fbeta:2", FBeta(2.0)),
+        ("fbeta_macro:0.5", FBeta(0.5, average="macro")),
+        ("fbeta_micro:3", FBeta(3.0, average="micro")),
+    ],
+)
+def test_f_beta(capsys, text, metric):
+    write("scores.csv", table(*drawn()))
+    tuner = OffsetTuner(metric, pos_label="fraud").fit(drawn()[0], drawn()[1])
+    printed = run(capsys, "scores.csv", "--objective", text, "--pos-label", "fraud")
+    assert str(tuner.report()) in printed.out
+
+
+COSTS = np.array([[0.0, 1.0, 2.0], [5.0, 0.0, 0.5], [9.0, 4.0, 0.0]])
+
+
+def as_csv(costs, names=(), delimiter=","):
+    lines = [[name, *row] for name, row in zip(names, costs, strict=True)] if names else costs
+    lines = [["", *names], *lines] if names else lines
+    return "\n".join(delimiter.join(map(str, line)) for line in lines) + "\n"
+
+
+TURNED = [2, 0, 1]
+FILES = {
+    "plain.csv": as_csv(COSTS),
+    "tabs.csv": as_csv(COSTS, delimiter="\t"),
+    "named.csv": as_csv(COSTS[np.ix_(TURNED, TURNED)], list(NAMES[TURNED])),
+    "plain.json": json.dumps(COSTS.tolist()),
+    "named.json": json.dumps(
+        {own: dict(zip(NAMES, row, strict=True)) for own, row in zip(NAMES, COSTS.tolist(), strict=True)}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_cost_matrix(capsys, name):
+    proba, y = drawn(3)
+    write("scores.csv", table(proba, y))
+    Path(name).write_text(FILES[name])
+    tuner = OffsetTuner(Cost(COSTS)).fit(proba, y)
+    printed = run(capsys, "scores.csv", "--cost-matrix", name, "--out", "offsets.json")
+    assert str(tuner.report()) in printed.out
+    run(capsys, "scores.csv", "--apply", "offsets.json", "--out", "decisions.csv")
+    assert decisions() == tuner.predict(proba).tolist()
+
+
+def test_costs_of_labels(capsys):
+    proba, Y = drawn_labels()
+    write("scores.csv", labelled(proba, Y))
+    Path("costs.csv").write_text("0,1\n5,0\n")
+    printed = run(capsys, "scores.csv", "--label", "has_*", "--cost-matrix", "costs.csv")
+    assert str(OffsetTuner(Cost([[0, 1], [5, 0]])).fit(proba, Y, classes=["cat", "dog", "do"]).report()) in printed.out
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", ["proba", "logits"])
+@pytest.mark.parametrize("constraint", ["coverage>=0.7", "precision[fraud]>=0.95", "precision[fraud]>=0.999@0.99"])
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+def test_rejected_are_those_of_the_tuner(capsys, n_classes, kind, constraint):
+    proba, y = drawn(n_classes)
+    new, _ = drawn(n_classes, n_samples=1000, seed=1)
+    scores, new = (x if kind == "proba" else np.log(np.maximum(x, 1e-9)) for x in (proba, new))
+    write("scores.csv", table(scores, y))
+    write("new.csv", dict(zip(NAMES, new.T, strict=False)))
+    tuner = OffsetTuner("f1_macro", kind=kind, reject_label="unsure", constraints=[constraint_of(constraint)])
+    tuner.fit(scores, y)
+    options = ("--objective", "f1_macro", "--kind", kind, "--reject-label", "unsure", "--constraint", constraint)
+    printed = run(capsys, "scores.csv", *options, "--out", "offsets.json")
+    assert str(tuner.report()) in printed.out
+    run(capsys, "new.csv", "--apply", "offsets.json", "--out", "decisions.csv")
+    assert decisions() == tuner.predict(new).tolist()
+    assert "unsure" in decisions()
+
+
+def test_a_rejection_is_restored_from_its_state():
+    proba, y = drawn(3)
+    tuner = OffsetTuner(reject_label="?", constraints=[AtLeast("coverage", 0.6)]).fit(proba, y)
+    state = json.loads(json.dumps(tuner.rejection_.to_dict(), allow_nan=False))
+    restored = Rejection.from_dict(state, classes=tuner.classes_)
+    assert restored.coverage == tuner.coverage_
+    assert restored.labels.tolist() == tuner.rejection_.labels.tolist()
+    with np.errstate(divide="ignore"):
+        scores = np.log(proba)
+    codes = proba.argmax(axis=1)
+    np.testing.assert_array_equal(restored.rejects(scores, codes), tuner.rejection_.rejects(scores, codes))
+
+
+def test_numeric_reject_label(capsys):
+    proba, y = drawn()
+    write("scores.csv", {"0": proba[:, 0], "1": proba[:, 1], "label": (y == "fraud").astype(int)})
+    options = ("--reject-label", "-1", "--constraint", "coverage>=0.5", "--out", "offsets.json")
+    run(capsys, "scores.csv", *options)
+    run(capsys, "scores.csv", "--apply", "offsets.json", "--out", "decisions.csv")
+    assert set(decisions()) == {"-1", "0", "1"}
+
+
 WRONG = {
     "no such file": (("nothing.csv",), "cannot read nothing.csv"),
     "objective": (("scores.csv", "--objective", "f11"), "--objective 'f11' is not a known metric"),
@@ -352,6 +520,29 @@ WRONG = {
     "apply and fit": (("scores.csv", "--apply", "a.json", "--objective", "f1"), "--objective has no effect with"),
     "keep": (("scores.csv", "--keep", "id"), "--keep goes with --apply"),
     "delimiter": (("scores.csv", "--delimiter", "ab"), "--delimiter must be one character"),
+    "f2": (("scores.csv", "--objective", "f2"), "--objective 'f2' is not a known metric; did you mean fbeta:2.0?"),
+    "beta": (("scores.csv", "--objective", "fbeta:x"), "--objective 'fbeta:x' must be such as 'fbeta:2'"),
+    "negative beta": (("scores.csv", "--objective", "fbeta:-1"), "beta must be a positive finite number; got -1.0"),
+    "cost": (("scores.csv", "--objective", "cost"), "pass --cost-matrix FILE instead"),
+    "two objectives": (("scores.csv", "--objective", "f1", "--cost-matrix", "costs.csv"), "leave --objective out"),
+    "size of costs": (("scores.csv", "--cost-matrix", "costs.csv"), "--cost-matrix needs 2 lines of 2 numbers"),
+    "no costs": (("scores.csv", "--cost-matrix", "empty.csv"), "--cost-matrix"),
+    "no cost file": (("scores.csv", "--cost-matrix", "nothing.csv"), "cannot read nothing.csv"),
+    "names of costs": (("scores.csv", "--cost-matrix", "names.csv"), "names.csv names ['fine', 'x']"),
+    "infinite costs": (("scores.csv", "--cost-matrix", "infinite.csv"), "--cost-matrix infinite.csv: matrix"),
+    "json": (("scores.csv", "--cost-matrix", "wrong.json"), "--cost-matrix cannot read wrong.json"),
+    "text of costs": (("scores.csv", "--cost-matrix", "text.json"), "--cost-matrix needs 2 lines of 2 numbers"),
+    "reject label": (
+        ("scores.csv", "--reject-label", "fine", "--constraint", "coverage>=0.9"),
+        "--reject-label must be",
+    ),
+    "nothing to reject": (("scores.csv", "--reject-label", "x"), "--reject-label 'x' needs a constraint on"),
+    "no reject label": (("scores.csv", "--constraint", "coverage>=0.9"), "needs --reject-label"),
+    "indicator": (("scores.csv", "--label", "fine,fraud", "--columns", "w,w"), "which must hold 0 and 1; got"),
+    "scores of labels": (
+        ("scores.csv", "--label", "fine,fraud", "--columns", "w,w,w"),
+        "--columns must name a column for each class",
+    ),
 }
 
 
@@ -370,6 +561,11 @@ def test_errors_name_the_argument_and_what_is_expected(capsys, case):
     Path("empty.csv").write_text("a,b\n")
     Path("twice.csv").write_text("a,a\n1,2\n")
     Path("other.json").write_text("[1]")
+    Path("costs.csv").write_text("0,1,2\n1,0,2\n1,1,0\n")
+    Path("names.csv").write_text(",fine,x\nfine,0,1\nx,1,0\n")
+    Path("infinite.csv").write_text("0,inf\n1,0\n")
+    Path("wrong.json").write_text("{")
+    Path("text.json").write_text('"costs"')
     Path("zip.npz").write_bytes(b"PK\x03\x04" + b"\0" * 9)
     for name in ("binary.csv", "wrong.npz", "wrong.parquet"):
         Path(name).write_bytes(b"\xff\xfe\x00\x9f" * 9)
@@ -412,9 +608,10 @@ def test_page_shows_what_commands_print(capsys):
     """The blocks of the page run in an empty folder, and print what it shows."""
     page = (ROOT / "docs" / "command_line.md").read_text()
     printed, n_compared = "", 0
+    names = {}
     for kind, block in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
         if kind == "python":
-            exec(block, {})
+            exec(block, names)
         elif kind == "bash":
             command = shlex.split(block)
             if command[0] == "head":
@@ -427,6 +624,7 @@ def test_page_shows_what_commands_print(capsys):
             n_compared += 1
     assert n_compared == 2
     assert len(decisions()) == 2000
+    assert {*decisions("label_decisions.csv", "decision_spam")} == {"0", "1"}
 
 
 def assert_alike(printed, shown):

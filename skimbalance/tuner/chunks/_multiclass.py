@@ -87,7 +87,7 @@ def coordinate_ascent(
         restart = best_restart(chunks, problem, best, restart_candidates(sample, best, at_most=n_candidates))
         if restart is None or restart.gain < _LEAST_GAIN:
             break
-        progress(f"{problem.metric.name}, restart {number}: {restart.gain:.2g} better")
+        progress(f"{problem.metric.name}, restart {number} from a better offset of one class")
         offsets = best.copy()
         offsets[restart.label] = restart.offset
         offsets, reached = ascent(offsets)

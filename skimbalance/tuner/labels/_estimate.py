@@ -20,7 +20,6 @@ from skimbalance.estimation import (
     folds_of,
     following,
     half_soft,
-    in_turn,
     independent_weights,
     jackknife_error,
     prediction_interval,
@@ -67,9 +66,8 @@ def estimate_labels(problem: MultilabelProblem, spec: FitSpec, *, exactly: _Exac
 def _estimate_apart(problem: MultilabelProblem, spec: FitSpec, exactly: _Exactly) -> CrossFitResult:
     """Fit each label as a binary problem."""
     tunable = problem.tunable
-    solutions, orders, of_folds = zip(
-        *spec.run(partial(_estimate_label, problem.label(j), spec, exactly=j in exactly) for j in tunable), strict=True
-    )
+    jobs = (partial(_estimate_label, problem.label(j), spec, exactly=j in exactly) for j in tunable)
+    solutions, orders, of_folds = zip(*spec.run_steps(jobs, name="label", total=len(tunable)), strict=True)
     spec.progress(f"{problem.metric.name}: {len(solutions)} labels fitted")
     offsets, factors, errors = (np.full(problem.n_labels, x) for x in (0.0, 1.0, 0.0))
     offsets[tunable] = [float(solution.offsets[1] - solution.offsets[0]) for solution in solutions]
@@ -94,7 +92,7 @@ def _estimate_apart(problem: MultilabelProblem, spec: FitSpec, exactly: _Exactly
 def _estimate_label(binary: Problem, spec: FitSpec, *, exactly: bool) -> tuple[Solution, Codes, ClassCrossFit | None]:
     """Return the solution of one label, the order in which its samples were fitted, and its folds."""
     order = binary.sample_order
-    binary, spec = binary.take(order), replace(spec, run=in_turn, progress=spec.in_fold().progress)
+    binary, spec = binary.take(order), spec.within_step()
     crossed = None
     if cross_fits(spec):
         fold_of = folds_along(binary, seed=spec.seed)
@@ -165,8 +163,7 @@ def _estimate_together(problem: MultilabelProblem, spec: FitSpec, exactly: _Exac
     def fit_outside(outside: Indicator) -> Floats:
         return fit_jointly(problem.take(np.flatnonzero(outside)), spec.in_fold(), exactly)[0]
 
-    folds = np.stack(fit_folds(fold_of, fit_outside, run=spec.run))
-    spec.progress(f"{problem.metric.name}: fitted without each of {len(folds)} folds")
+    folds = np.stack(fit_folds(fold_of, fit_outside, spec=spec))
     crossed = LabelCrossFit(problem, fold_of, folds, spec.seed)
     is_free = not any(map(problem.is_constrained, range(problem.n_labels)))
     factor = crossed.shrinkage_factor() if shrinks(spec) and is_free else 1.0

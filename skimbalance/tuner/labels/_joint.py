@@ -101,7 +101,9 @@ class _RatioFit(_JointFit):
 
     def bootstraps(self, _: Floats) -> list[Floats]:
         each = zip(*(self._reweighted(*label) for label in self._calibrated), strict=True)
-        return [self._with_zeros(found) for found in self.spec.run(partial(self._solved, labels) for labels in each)]
+        jobs = (partial(self._solved, labels) for labels in each)
+        found = self.spec.run_steps(jobs, name="bootstrap", total=self.spec.n_bootstraps)
+        return [self._with_zeros(drawn) for drawn in found]
 
     @cached_property
     def _calibrated(self) -> list[tuple[MergedProblem, Array]]:
@@ -156,9 +158,8 @@ class _MeanFit(_JointFit):
         spec, rng = self.spec, np.random.default_rng(self.spec.seed)
         mixed = replace(self._search, shares=(self._soft + self._hard) / 2)
         count = max(2, min(spec.n_bootstraps, spec.n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // mixed.shares.size))
-        drawn: list[Ascent] = spec.run(
-            partial(replace(mixed, weights=self._bootstrap_weights(rng)).ascend, start) for _ in range(count)
-        )
+        jobs = (partial(replace(mixed, weights=self._bootstrap_weights(rng)).ascend, start) for _ in range(count))
+        drawn: list[Ascent] = spec.run_steps(jobs, name="bootstrap", total=count)
         return [each.offsets for each in drawn]
 
     @cached_property

@@ -32,7 +32,6 @@ from skimbalance.estimation import (
     Tightened,
     claimed_near,
     guarantees_of,
-    in_turn,
     tighten_for,
 )
 from skimbalance.exceptions import FewRowsWarning, UnreachableGoalWarning, warn_user
@@ -179,8 +178,9 @@ def _tighten(
 ) -> tuple[MultilabelProblem, dict[int, Tightened]]:
     """Tighten bounds until they hold on unseen data with their confidence; return also those of each label."""
     bound = [j for j in problem.tunable if constraints[j]]
-    specs = [replace(spec, constraints=[constraint for constraint, _ in constraints[j]], run=in_turn) for j in bound]
-    each = spec.run(partial(tighten_for, own, problem.label(j)) for j, own in zip(bound, specs, strict=True))
+    specs = [replace(spec.within_step(), constraints=[constraint for constraint, _ in constraints[j]]) for j in bound]
+    jobs = (partial(tighten_for, own, problem.label(j)) for j, own in zip(bound, specs, strict=True))
+    each = spec.run_steps(jobs, name="constrained label", total=len(bound))
     required, limits = list(problem.requirements), list(problem.limits or [None] * problem.n_labels)
     for j, tightened in zip(bound, each, strict=True):
         required[j], limits[j] = tightened.problem.requirements, tightened.problem.limits
@@ -197,7 +197,7 @@ def _claimed(
     """Return the offsets (L,), moved where constraints with a confidence hold nearby but not at the offset itself."""
 
     def of_label(j: int) -> float:
-        own, label = replace(spec, constraints=[each for each, _ in constraints[j]], run=in_turn), problem.label(j)
+        own, label = replace(spec.within_step(), constraints=[each for each, _ in constraints[j]]), problem.label(j)
         here = label.solved(np.array([-offsets[j] / 2, offsets[j] / 2]), n_iter=0)
         there, _ = claimed_near(here, tightened[j], label, own)
         return float(offsets[j] if there is here else there.offsets[1] - there.offsets[0])

@@ -12,7 +12,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skimbalance import TunedOffsetClassifierCV
+from skimbalance import OffsetTuner, TunedOffsetClassifierCV
+from skimbalance.goals import AtLeast
 
 callback = pytest.importorskip("sklearn.callback", reason="since scikit-learn 1.9")
 
@@ -106,7 +107,8 @@ def test_callbacks_of_a_search_reach_the_tuned_classifier(samples):
     recorder = EverywhereRecorder()
     search = GridSearchCV(TunedOffsetClassifierCV(LogisticRegression(), cv=2), {"estimator__C": [1.0]}, cv=2)
     search.set_callbacks(recorder).fit(*samples)
-    assert sum(event[:2] == ("TunedOffsetClassifierCV", "tune-offsets") for event in recorder.events) == 2 + 1
+    assert sum(event[:2] == ("OffsetTuner", "fit") for event in recorder.events) == 2 + 1
+    assert sum(event[:2] == ("TunedOffsetClassifierCV", "fit-folds") for event in recorder.events) == 2 + 1
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -146,4 +148,78 @@ def test_scores_of_the_iterations_of_the_classifier(samples):
 def test_a_progress_bar(samples, capsys):
     pytest.importorskip("rich")
     TunedOffsetClassifierCV(LogisticRegression(), cv=3).set_callbacks(callback.ProgressBar()).fit(*samples)
-    assert "TunedOffsetClassifierCV" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "TunedOffsetClassifierCV" in out
+    assert "bootstraps" in out
+
+
+def test_tuning_is_a_fit_of_the_tuner(samples):
+    recorder = EverywhereRecorder()
+    classifier = TunedOffsetClassifierCV(LogisticRegression(), cv=3).set_callbacks(recorder).fit(*samples)
+    parts = [event for event in recorder.events if event[0] == "OffsetTuner"]
+    assert parts == [
+        ("OffsetTuner", "fit", None),
+        ("OffsetTuner", "folds", 5), *[("OffsetTuner", "fold", 0)] * 5,
+        ("OffsetTuner", "bootstraps", 8), *[("OffsetTuner", "bootstrap", 0)] * 8,
+    ]  # fmt: skip
+    assert not hasattr(classifier.tuner_, "_skl_callbacks")
+    assert not hasattr(classifier.tuner_, "_parent_callback_ctx")
+
+
+class Counter(Recorder):
+    """Count the parts that begin and end in each task of several parts."""
+
+    def __init__(self):
+        self.announced, self.begun, self.ended = {}, {}, {}
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = setup
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.max_subtasks:
+            self.announced[id(context)] = context.max_subtasks
+        self._count(self.begun, context)
+
+    def on_fit_task_end(self, estimator, context):
+        self._count(self.ended, context)
+
+    def _count(self, counts, context):
+        if context.parent is not None and context.parent.max_subtasks:
+            counts[id(context.parent)] = counts.get(id(context.parent), 0) + 1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("objective", ["f1_macro", "f1_micro", "f1_samples"])
+@pytest.mark.parametrize("constraints", [(), [AtLeast("recall", 0.6, label=1, confidence=0.9)]])
+@pytest.mark.parametrize("multilabel", [False, True])
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+def test_as_many_parts_of_the_tuning_end_as_were_announced(multilabel, constraints, objective, n_jobs):
+    if not multilabel and objective == "f1_samples":
+        pytest.skip("it needs labels")
+    rng = np.random.default_rng(0)
+    y = rng.random((200, 12)) < 0.3 if multilabel else rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    logits = 2 * (y if multilabel else np.eye(3)[y]) + rng.normal(size=(200, 12 if multilabel else 3))
+    counter = Counter()
+    tuner = OffsetTuner(objective, kind="logits", constraints=constraints, n_jobs=n_jobs)
+    tuner.set_callbacks(counter).fit(logits, y.astype(int))
+    assert counter.announced
+    assert counter.announced == counter.begun == counter.ended
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_offsets_do_not_change(n_jobs):
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    logits = 2 * np.eye(3)[y] + rng.normal(size=(200, 3))
+    plain = OffsetTuner("f1_macro", kind="logits")
+    recorded = OffsetTuner("f1_macro", kind="logits", n_jobs=n_jobs).set_callbacks(Counter())
+    np.testing.assert_array_equal(recorded.fit(logits, y).offsets_, plain.fit(logits, y).offsets_)
+
+
+def test_a_tuner_tears_down_after_an_error():
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="takes probabilities"):
+        OffsetTuner().set_callbacks(recorder).fit([[0.5, 2.0], [0.1, 0.9]], [0, 1])
+    assert recorder.events == ["setup", ("begin", "fit", 0), "teardown"]

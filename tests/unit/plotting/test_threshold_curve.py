@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import logit
+from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer, matthews_corrcoef, precision_score, recall_score
 from support.drawing import several, tuner_of_several, tuner_of_two, two
@@ -54,6 +55,19 @@ class TestCurves:
             np.testing.assert_array_equal(x, [0.0, *thresholds[1:], 1.0])
             slow = [ORACLES[name](y, decided(proba, threshold), weights) for threshold in between(thresholds)]
             np.testing.assert_allclose(drawn[:-1], slow, atol=1e-12)
+
+    @pytest.mark.parametrize("decimals", [None, 1])
+    def test_scikit_learn_has_the_same_values_in_the_opposite_order(self, decimals):
+        metric_at_thresholds = getattr(metrics, "metric_at_thresholds", None)
+        if metric_at_thresholds is None:
+            pytest.skip("since scikit-learn 1.9")
+        proba, y = two(n_samples=80)
+        proba = proba if decimals is None else proba.round(decimals)
+        curve = ThresholdCurveDisplay.from_predictions(y, proba, metrics=["f1"]).curve
+        values, thresholds = metric_at_thresholds(y == "fraud", proba, f1_score)
+        np.testing.assert_allclose(curve.thresholds[:0:-1], thresholds, rtol=1e-12)
+        np.testing.assert_allclose(curve.values["f1"][-2::-1], values, rtol=1e-12)
+        np.testing.assert_allclose([curve.at(each)["f1"] for each in thresholds], values, rtol=1e-12)
 
     def test_of_many_cuts_some_are_drawn_and_the_best_among_them(self):
         proba, y = two(n_samples=20_000)

@@ -215,6 +215,21 @@ def test_what_is_not_finite_is_none():
     assert_strict_json(values)
 
 
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.SkimbalanceWarning")
+def test_trackers_get_finite_numbers_alone():
+    def precision_or_nan(y_true, y_pred):
+        return float(y_true[y_pred == 1].mean()) if y_pred.any() else float("nan")
+
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.3).astype(int)
+    proba = 0.2 * y + 0.2 * rng.random(200)
+    tuner = OffsetTuner(precision_or_nan, estimate="empirical", confidence_level=None).fit(proba, y)
+    assert np.isnan(tuner.untuned_score_)
+    scores = tuner.report().to_dict()["scores"]
+    assert scores == {"in_sample_score": tuner.in_sample_score_}
+    Logger().log_metrics(scores)
+
+
 def test_dictionary_of_multilabel_targets_states_and_rejection():
     rng = np.random.default_rng(0)
     indicator = rng.random((200, 3)) < 0.3

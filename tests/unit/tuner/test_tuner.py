@@ -280,9 +280,10 @@ class TestConventions:
     def test_progress(self, capsys):
         OffsetTuner("f1_macro", verbose=1).fit(*draw(0, 3))
         lines = capsys.readouterr().out.splitlines()
-        for line, said in zip(lines, ("without each of 5 folds", "of soft labels", "8 bootstraps"), strict=True):
-            assert line.startswith("[OffsetTuner] f1_macro")
-            assert said in line
+        said = [f"fold {number}/5" for number in range(1, 6)] + ["f1_macro of soft labels: "]
+        said += [f"bootstrap {number}/8" for number in range(1, 9)] + ["f1_macro with 8 bootstraps: f1_macro=0."]
+        for line, start in zip(lines, [*said, "f1_macro=0."], strict=True):
+            assert line.startswith(f"[OffsetTuner] {start}")
         OffsetTuner("f1_macro", verbose=1, **EXACT).fit(*draw(0, 3))
         assert "[OffsetTuner] f1_macro from zero: " in capsys.readouterr().out
         OffsetTuner("f1_macro").fit(*draw(0, 3))
