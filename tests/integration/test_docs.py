@@ -107,6 +107,35 @@ def anchors(path):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("path", sorted((DOCS / "inventories").glob("*.txt")), ids=lambda path: path.stem)
+def test_names_of_other_libraries_exist(path):
+    pytest.importorskip(path.stem)
+    for line in path.read_text("utf-8").splitlines()[3:]:
+        name, kind, _ = line.split()
+        module, _, attribute = name.rpartition(".")
+        found = getattr(importlib.import_module(module), attribute)
+        assert kind == ("class" if inspect.isclass(found) else "function")
+
+
+def formulas():
+    """Return the formulas of pages and docstrings, each with whether it stands on lines of its own."""
+    for text in TEXTS.values():
+        prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+        yield from ((found, True) for found in re.findall(r"\$\$(.+?)\$\$", prose, re.DOTALL))
+        yield from ((found, False) for found in re.findall(r"(?<!\$)\$([^$\n]+)\$(?!\$)", prose))
+    for path in sorted((ROOT / "skimbalance").rglob("*.py")):
+        text = path.read_text("utf-8")
+        yield from ((found, False) for found in re.findall(r":math:`([^`]*)`", text))
+        blocks = re.findall(r"\.\. math::(.*\n(?:\n| {8,}.*\n)*)", text)
+        yield from ((inspect.cleandoc(found), True) for found in blocks)
+
+
+def test_browsers_can_draw_every_formula():
+    latex2mathml = pytest.importorskip("docutils.utils.math.latex2mathml")
+    for formula, as_block in formulas():
+        assert latex2mathml.tex2mathml(formula, as_block=as_block).startswith("<math")
+
+
 def test_the_table_of_metrics_is_complete():
     assert re.findall(r"^\| `(\w+)` \|", TEXTS["metrics.md"], re.MULTILINE) == get_metric_names()
 
