@@ -16,7 +16,6 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
-from scipy.stats import wilcoxon
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -105,62 +104,21 @@ def store(path: Path, folder: Path, data: str, model: str, seed: int) -> None:
     unfinished.replace(path)
 
 
-def by_data_set(rows: list[dict[str, str]], group: str, metric: str) -> dict[tuple[str, str], npt.NDArray[np.float64]]:
-    """Return the mean over models and seeds of each training and decision, one number for each data set."""
-    here = [row for row in rows if row["metric"] == metric and row["data"].startswith(group)]
-    names = sorted({row["data"] for row in here})
-    return {
-        (training, decision): np.array(
-            [
-                np.mean([float(row[decision]) for row in here if row["data"] == name and row["training"] == training])
-                for name in names
-            ]
-        )
-        for training in TRAININGS
-        for decision in ("argmax", "tuned")
-        if not (decision == "tuned" and metric == "average_precision")
-    }
-
-
-def compared(scores: dict[tuple[str, str], npt.NDArray[np.float64]], to: tuple[str, str]) -> list[list[object]]:
-    """Return a line for each method: its mean, its difference to `to`, and in how many data sets it is better."""
-    others = [method for method in scores if method != to]
-    differences = {method: scores[method] - scores[to] for method in others}
-    p = {method: float(wilcoxon(each).pvalue) if each.any() else 1.0 for method, each in differences.items()}
-    holm = _holm(p)
-    lines: list[list[object]] = [[*to, f"{scores[to].mean():.4f}", "", "", "", ""]]
-    for method, each in differences.items():
-        better, worse = int((each > 0).sum()), int((each < 0).sum())
-        lines.append(
-            [*method, f"{scores[method].mean():.4f}", f"{each.mean():+.4f}", better, worse, f"{holm[method]:.3f}"]
-        )
-    return lines
-
-
-def _holm(p: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
-    """Return Holm's adjusted p-values."""
-    adjusted, largest = {}, 0.0
-    for rank, (name, value) in enumerate(sorted(p.items(), key=lambda item: item[1])):
-        largest = max(largest, min(1.0, (len(p) - rank) * value))
-        adjusted[name] = largest
-    return adjusted
-
-
 def summary(rows: list[dict[str, str]]) -> str:
-    """Return a table for each kind of problem and metric, compared with offsets on the plain model."""
-    parts = []
-    for group, metrics in {
-        "bin": ("f1", "balanced_accuracy", "matthews_corrcoef", "average_precision"),
-        "multi": ("f1_macro", "balanced_accuracy", "matthews_corrcoef"),
-    }.items():
-        for metric in metrics:
-            scores = by_data_set(rows, group, metric)
-            if not scores or not len(scores["plain", "argmax"]):
-                continue
-            to = ("plain", "argmax" if metric == "average_precision" else "tuned")
-            head = ["training", "decisions", "mean", "difference", "sets better", "sets worse", "p (Holm)"]
-            parts.append(f"{group}, {metric}\n\n{markdown(head, compared(scores, to), text=2)}")
-    return "\n".join(parts)
+    """Return the mean over data sets, models and seeds; `docs/tables.py` has the tests by data set."""
+    metrics = {(row["data"].split("_")[0], row["metric"]): None for row in rows}
+    lines = [
+        [training, decided, *(_mean(rows, training, decided, *column) for column in metrics)]
+        for training in TRAININGS
+        for decided in ("argmax", "tuned")
+    ]
+    return markdown(["training", "decisions", *(" ".join(column) for column in metrics)], lines, text=2)
+
+
+def _mean(rows: list[dict[str, str]], training: str, decided: str, group: str, metric: str) -> str:
+    here = [row for row in rows if row["training"] == training and row["metric"] == metric]
+    found = [float(row[decided]) for row in here if row[decided] and row["data"].startswith(group)]
+    return f"{np.mean(found):.4f}" if found else ""
 
 
 def main() -> None:
