@@ -87,6 +87,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skimbalance"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_js_files = ["enlarge.js"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 html_sidebars = {"**": ["every-page"]}
 html_theme_options = {
