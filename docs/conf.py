@@ -32,6 +32,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",  # beside this file
     "message_anchors",
+    "paper_links",
 ]
 exclude_patterns = ["_build", "_generated", "_templates"]
 templates_path = ["_templates"]
