@@ -9,6 +9,7 @@ sys.path.insert(0, str(DOCS))
 import members  # noqa: E402 - beside this file
 import pictures  # noqa: E402
 import tables  # noqa: E402
+from numpydoc.xref import DEFAULT_LINKS  # noqa: E402
 
 import skimbalance  # noqa: E402
 
@@ -23,15 +24,24 @@ version = release = skimbalance.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",  # beside this file
+    "message_anchors",
+    "paper_links",
 ]
 exclude_patterns = ["_build", "_generated", "_templates"]
 templates_path = ["_templates"]
 
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 smartquotes = False  # text holds code
 default_role = "literal"
 
@@ -39,8 +49,27 @@ autodoc_typehints = "none"  # the docstrings state them
 autosummary_generate = True
 autosummary_context = {"methods_by_class": members.methods_by_class()}
 numpydoc_show_class_members = False  # the templates list them
+DEFAULT_LINKS.clear()  # a link on each `str` and `int` would hide those that help
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # but these
+numpydoc_xref_aliases = {
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "Legend": "matplotlib.legend.Legend",
+    "Line2D": "matplotlib.lines.Line2D",
+    "RandomState": "numpy.random.RandomState",
+    "ndarray": "numpy.ndarray",
+}
 python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
+
+# Names that the documentation refers to and their places, as text in this folder: the build needs no network.
+intersphinx_mapping = {
+    "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.txt"),
+    "numpy": ("https://numpy.org/doc/stable/", "inventories/numpy.txt"),
+    "scipy": ("https://docs.scipy.org/doc/scipy/", "inventories/scipy.txt"),
+    "sklearn": ("https://scikit-learn.org/stable/", "inventories/sklearn.txt"),
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -59,12 +88,14 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skimbalance"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_js_files = ["enlarge.js"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 html_sidebars = {"**": ["every-page"]}
 html_theme_options = {
     "navbar_center": [],
-    "navbar_persistent": [],
-    "navbar_end": ["search-button", "theme-switcher"],
+    "navbar_persistent": ["search-button", "theme-switcher"],  # phones have these too
+    "navbar_end": [],
+    "logo": {"text": f"skimbalance {version}"},
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["theme-version"],

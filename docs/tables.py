@@ -4,6 +4,9 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy.stats import wilcoxon
+
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 METRICS = {
@@ -49,6 +52,18 @@ COSTS = {
 }
 OURS = {"none": "Cost(), robust", "all": "predict(cost_matrix)"}
 T_OF_NINE = 2.262
+TRAININGS = {
+    "plain": "as it is",
+    "weights": "class weights",
+    "over": "random oversampling",
+    "under": "random undersampling",
+    "smote": "SMOTE",
+}
+DECISIONS = {"argmax": "argmax", "tuned": "tuned"}
+RESAMPLED = {
+    "bin": {"f1": "F1", "balanced_accuracy": "balanced accuracy", "matthews_corrcoef": "MCC"},
+    "multi": {"f1_macro": "macro-F1", "balanced_accuracy": "balanced accuracy", "matthews_corrcoef": "MCC"},
+}
 WORKLOADS = {
     "f1_1e4": "F1, 10,000 rows, two classes",
     "f1_1e6": "F1, a million rows, two classes",
@@ -66,6 +81,7 @@ def write_all(folder: Path) -> None:
         "quality.md": quality(),
         "labels.md": labels(),
         "costs.md": costs(),
+        "resampling.md": resampling(),
         "speed.md": speed(),
         "chunked.md": chunked(),
     }
@@ -195,6 +211,64 @@ def _compared(savings: list[float] | None, ours: list[float]) -> str:
     error = (sum((x - mean) ** 2 for x in differences) / (n - 1) * (1 / n + 1)) ** 0.5
     mark = " ▲" if mean > T_OF_NINE * error else " ▼" if mean < -T_OF_NINE * error else ""
     return f"{sum(savings) / n:.1f}{mark}"
+
+
+def resampling() -> str:
+    """Return mean test scores of resampling and tuning, and in how many data sets they are better than tuning alone."""
+    rows = _rows("resample_or_tune.csv")
+    parts = []
+    for group, metrics in RESAMPLED.items():
+        columns = {metric: _trained(rows, group, metric) for metric in metrics}
+        lines = [
+            [TRAININGS[training], DECISIONS[decided], *(column[training, decided] for column in columns.values())]
+            for training, decided in next(iter(columns.values()))
+        ]
+        title = "binary, training data" if group == "bin" else "multiclass, training data"
+        parts.append(_table([title, "decisions", *metrics.values()], lines, text=["decisions"]))
+    ranked = _means_by_set(rows, "bin", "average_precision", decisions=["argmax"])
+    marked = _against(ranked, ("plain", "argmax"))
+    lines = [[TRAININGS[training], text] for (training, _), text in marked.items()]
+    parts.append(_table(["binary, training data", "average precision"], lines))
+    return "\n".join(parts)
+
+
+def _trained(rows: Iterable[dict[str, str]], group: str, metric: str) -> dict[tuple[str, str], str]:
+    return _against(_means_by_set(rows, group, metric, decisions=DECISIONS), ("plain", "tuned"))
+
+
+def _means_by_set(
+    rows: Iterable[dict[str, str]], group: str, metric: str, *, decisions: Iterable[str]
+) -> dict[tuple[str, str], list[float]]:
+    """Return the mean over models and seeds, for each training and decision a number for each data set."""
+    here = [row for row in rows if row["metric"] == metric and row["data"].startswith(group)]
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for training in TRAININGS:
+        for decided in decisions:
+            sets = found.setdefault((training, decided), {})
+            for row in here:
+                if row["training"] == training:
+                    sets.setdefault(row["data"], []).append(float(row[decided]))
+    return {method: [float(np.mean(sets[name])) for name in sorted(sets)] for method, sets in found.items()}
+
+
+def _against(means: dict[tuple[str, str], list[float]], reference: tuple[str, str]) -> dict[tuple[str, str], str]:
+    """Return each mean, the highest in bold, with the data sets that are better and worse than the reference.
+
+    Wilcoxon's test compares data sets, with Holm's correction over the methods: ▲ is significantly better, ▼ worse.
+    """
+    differences = {name: np.subtract(each, means[reference]) for name, each in means.items() if name != reference}
+    p = {name: float(wilcoxon(each).pvalue) if each.any() else 1.0 for name, each in differences.items()}
+    best, adjusted, largest = max(np.mean(each) for each in means.values()), {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.__getitem__)):
+        largest = adjusted[name] = max(largest, (len(p) - rank) * p[name])
+    texts = {}
+    for name, each in means.items():
+        texts[name] = f"**{best:.3f}**" if np.mean(each) == best else f"{np.mean(each):.3f}"
+        if name != reference:
+            gains = differences[name]
+            sign = "" if adjusted[name] >= 0.05 else " ▲" if gains.mean() > 0 else " ▼"
+            texts[name] += f" ({(gains > 0).sum()} : {(gains < 0).sum()}){sign}"
+    return texts
 
 
 def speed() -> str:

@@ -38,21 +38,22 @@ def compare(name, data, *, objective, score):
     plain = model.fit(X, y)
     tuned = TunedOffsetClassifierCV(model, objective=objective).fit(X, y)
     classes = tuned.classes_
-    tables = {}
+    tables, scores = {}, []
     print(f"\n{name}: {len(y)} training samples, {len(y_test)} test samples, objective {objective!r}")
     for label, fitted in (("before", plain), ("after", tuned)):
         predicted = fitted.predict(X_test)
         tables[label] = precision_recall_fscore_support(y_test, predicted, labels=classes, zero_division=0)
-        print(f"  {objective} {label:>6}: {score(y_test, predicted):.3f}")
+        scores.append(score(y_test, predicted))
+        print(f"  {objective} {label:>6}: {scores[-1]:.3f}")
     print(f"  {'class':>10} {'in training':>11} {'recall':>16} {'precision':>16}")
     for k, c in enumerate(classes):
         recall, precision = (f"{tables['before'][i][k]:.2f} -> {tables['after'][i][k]:.2f}" for i in (1, 0))
         print(f"  {c!s:>10} {(y == c).sum():>11} {recall:>16} {precision:>16}")
-    return classes, tables
+    return classes, tables, scores
 
 
-def draw(axes, title, classes, tables):
-    """Draw recall (left) and precision (right) of each class, before and after."""
+def draw(axes, title, classes, tables, scores):
+    """Draw recall (left) and precision (right) of each class, before and after; the smallest class last."""
     for ax, measure, name in zip(axes, (1, 0), ("recall", "precision"), strict=True):
         place = np.arange(len(classes))
         before, after = tables["before"][measure], tables["after"][measure]
@@ -63,7 +64,7 @@ def draw(axes, title, classes, tables):
         ax.set_ylim(len(classes) - 0.5, -0.5)
         ax.grid(axis="x", alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_title(title, loc="left")
+    axes[0].set_title(f"{title}: {scores[0]:.2f} before, {scores[1]:.2f} after", loc="left")
 
 
 def main():
@@ -75,10 +76,11 @@ def main():
     bunch = load_breast_cancer()
     data = thinned(bunch.data, bunch.target_names[bunch.target], {"benign": 214, "malignant": 20})
     cancer = compare("Rare cancer", data, objective="geometric_mean", score=geometric_mean_score)
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6), height_ratios=(10, 3.2), layout="constrained")
-    draw(axes[0], "Long-tailed digits, offsets for macro-F1 (rarest class below)", *digits)
-    draw(axes[1], "Rare cancer, offsets for the geometric mean of the recalls", *cancer)
-    axes[0, 0].legend(loc="lower left", frameon=False)
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.3), height_ratios=(10, 3.2), layout="constrained")
+    draw(axes[0], "Long-tailed digits, macro-F1", *digits)
+    draw(axes[1], "Rare cancer, geometric mean of the recalls", *cancer)
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper right", ncols=2, frameon=False)
     figure.savefig(path, dpi=150)
     print(f"\nFigure saved as {path}")
 

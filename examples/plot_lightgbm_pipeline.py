@@ -76,7 +76,7 @@ for ax, name in zip(axes, ("plain", "offsets"), strict=True):
         y_test, predicted[name], normalize="true", include_values=False, cmap="Blues", colorbar=False, ax=ax
     )
     display.im_.set_clim(0, 1)
-    ax.set_title(f"{name}: {geometric_mean_score(y_test, predicted[name]):.2f}")
+    ax.set_title(f"{name}: geometric mean {geometric_mean_score(y_test, predicted[name]):.2f}")
 axes[1].set_ylabel("")
 figure.colorbar(display.im_, ax=axes, shrink=0.8, label="proportion of the true digit")
 plt.show()

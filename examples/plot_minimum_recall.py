@@ -104,5 +104,5 @@ display = ThresholdCurveDisplay.from_estimator(
 )
 confident = tuned["constraint, confidence"].threshold_
 display.ax_.axvline(confident, color="black", linestyle="--")
-display.ax_.annotate("with\nconfidence", (confident, 0.05), xytext=(4, 0), textcoords="offset points")
+display.ax_.annotate("with\nconfidence", (confident, 0.05), xytext=(-4, 0), textcoords="offset points", ha="right")
 plt.show()

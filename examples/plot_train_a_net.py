@@ -78,10 +78,11 @@ def macro_f1(net):
     return f1_score(y_test, net.predict(X_test), average="macro", sample_weight=weights)
 
 
+nets = {}
 for max_epochs in (10, 40):
     plain = train(max_epochs)
     net = train(max_epochs, callbacks=[("best", TunedOffsetCheckpoint("f1_macro"))])
-    best = dict(net.callbacks_)["best"]
+    nets[max_epochs], best = net, dict(net.callbacks_)["best"]
     folded = fold_offsets(net, best.offsets_)
     print(
         f"{max_epochs} epochs: macro-F1 on test samples {macro_f1(plain):.3f} after the last epoch, "
@@ -95,12 +96,16 @@ print(f"folded into the last layer: {same.mean():.0%} of the decisions agree")
 # --------------
 #
 # In early epochs the net ranks the samples well, but rarely predicts minority classes: there offsets gain most. After
-# longer training the net also predicts the minority classes, and offsets gain nothing. The curves then differ by the
-# noise of a few validation samples.
+# longer training the net also predicts the minority classes, and offsets gain nothing: **when not to tune**. The curves
+# then differ by the noise of a few validation samples.
 
 import matplotlib.pyplot as plt
 
 from skimbalance.plotting import TrainingCurveDisplay
 
-TrainingCurveDisplay.from_estimator(net)
+figure, axes = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
+titles = {10: "10 epochs: offsets gain", 40: "40 epochs: when not to tune"}
+for ax, (max_epochs, title) in zip(axes, titles.items(), strict=True):
+    TrainingCurveDisplay.from_estimator(nets[max_epochs], ax=ax)
+    ax.set_title(title)
 plt.show()

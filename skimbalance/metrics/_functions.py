@@ -36,9 +36,9 @@ def score_labels(
 def geometric_mean_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Geometric mean of the recalls of all classes, in [0, 1].
 
-    .. math:: G = \Big(\prod_{k=1}^{K} \frac{\mathrm{hits}_k}{\mathrm{support}_k}\Big)^{1/K}
+    .. math:: G = \left(\prod_{k=1}^{K} \frac{\mathrm{hits}_k}{\mathrm{support}_k}\right)^{1/K}
 
-    over the K classes that occur in `y_true`. It is zero as soon as one of them is never hit.
+    over the K classes that occur in `y_true`. It is zero if one class has no true positives.
 
     Parameters
     ----------

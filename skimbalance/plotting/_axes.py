@@ -28,6 +28,7 @@ __all__ = [
     "one_axes",
     "options",
     "place_legend",
+    "short_name",
     "two_axes",
 ]
 
@@ -137,11 +138,16 @@ def label_classes(ax: Axes, classes: npt.NDArray[Any], support: npt.NDArray[np.f
         ax.set_xlabel("class" if support is None else "rank of the class, from frequent to rare; its number of samples")
         return
     counts = [""] * len(classes) if support is None else [f" ({_number(count)})" for count in support]
-    texts = (str(label) for label in classes.tolist())
-    names = [text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..." for text in texts]
+    names = [short_name(label) for label in classes.tolist()]
     ax.set_yticks(range(len(names)), [name + count for name, count in zip(names, counts, strict=True)])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_ylabel("class" if support is None else "class (its samples)")
+
+
+def short_name(label: object) -> str:
+    """Return the name of a class, cut if it is long."""
+    text = str(label)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _number(count: float) -> str:

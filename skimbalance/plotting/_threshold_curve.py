@@ -13,7 +13,7 @@ from skimbalance._core.validation import check_label_vector, shown
 from skimbalance.curve import check_samples
 from skimbalance.goals import Constraint
 from skimbalance.metrics.base import Metric
-from skimbalance.plotting._axes import Axes, Options, ink, line_style, mark, one_axes, options, place_legend
+from skimbalance.plotting._axes import Axes, Options, ink, line_style, mark, one_axes, options, place_legend, short_name
 from skimbalance.plotting._samples import scores_of
 from skimbalance.plotting._thresholds import ThresholdCurve, threshold_curve
 from skimbalance.tuner import OffsetTuner
@@ -256,9 +256,8 @@ class ThresholdCurveDisplay:
         self.ax_.axvline(0.5, color=ink(0.5), linestyle=":", linewidth=1.2, label="default: 0.5", zorder=1)
         self._mark(threshold_kwargs, low=low, high=high)
         self._shade(shade_kwargs, low=low, high=high)
-        self.ax_.set(
-            xlabel=f"threshold on the {self.curve.quantity} of {self.curve.label}", ylabel="metric on these samples"
-        )
+        name = short_name(self.curve.label)
+        self.ax_.set(xlabel=f"threshold on the {self.curve.quantity} of {name}", ylabel="metric on these samples")
         self.legend_ = place_legend(self.ax_, new=new, given=legend_kwargs)
         return self
 

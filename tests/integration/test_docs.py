@@ -9,6 +9,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skimbalance.metrics import get_metric_names
@@ -105,6 +106,59 @@ def anchors(path):
             text += (path.parent / included).read_text("utf-8")
     titles = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "inventories").glob("*.txt")), ids=lambda path: path.stem)
+def test_names_of_other_libraries_exist(path):
+    pytest.importorskip(path.stem)
+    for line in path.read_text("utf-8").splitlines()[3:]:
+        name, kind, _ = line.split()
+        module, _, attribute = name.rpartition(".")
+        found = getattr(importlib.import_module(module), attribute)
+        assert kind == ("class" if inspect.isclass(found) else "function")
+
+
+def formulas():
+    """Return the formulas of pages and docstrings, each with whether it stands on lines of its own."""
+    for text in TEXTS.values():
+        prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+        yield from ((found, True) for found in re.findall(r"\$\$(.+?)\$\$", prose, re.DOTALL))
+        yield from ((found, False) for found in re.findall(r"(?<!\$)\$([^$\n]+)\$(?!\$)", prose))
+    for path in sorted((ROOT / "skimbalance").rglob("*.py")):
+        text = path.read_text("utf-8")
+        yield from ((found, False) for found in re.findall(r":math:`([^`]*)`", text))
+        blocks = re.findall(r"\.\. math::(.*\n(?:\n| {8,}.*\n)*)", text)
+        yield from ((inspect.cleandoc(found), True) for found in blocks)
+
+
+def test_browsers_can_draw_every_formula():
+    latex2mathml = pytest.importorskip("docutils.utils.math.latex2mathml")
+    for formula, as_block in formulas():
+        assert latex2mathml.tex2mathml(formula, as_block=as_block).startswith("<math")
+
+
+def test_what_the_page_on_resampling_concludes_is_in_its_tables():
+    pytest.importorskip("scipy")
+    spec = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    rows = tables._rows("resample_or_tune.csv")
+    sets = [
+        tables._means_by_set(rows, group, metric, decisions=tables.DECISIONS)
+        for group, metrics in tables.RESAMPLED.items()
+        for metric in metrics
+    ]
+    found = [{name: np.mean(each) for name, each in means.items()} for means in sets]
+    assert len(found) == 6
+    for means in found:  # tuning alone, against each argmax, and against tuning after resampling
+        tuned = means["plain", "tuned"]
+        assert all(tuned > mean for (_, decided), mean in means.items() if decided == "argmax")
+        assert all(abs(tuned - means[name, "tuned"]) < 0.01 for name in ("weights", "over", "smote"))
+    assert sum(max(means, key=means.get) != ("plain", "tuned") for means in found) == 4
+    tuned_first = [(means[name, "tuned"], means[name, "argmax"]) for means in found for name in tables.TRAININGS]
+    assert sum(tuned > argmax for tuned, argmax in tuned_first) >= 28
+    ranking = tables._means_by_set(rows, "bin", "average_precision", decisions=["argmax"])
+    assert max(ranking, key=lambda name: np.mean(ranking[name])) == ("plain", "argmax")
 
 
 def test_the_table_of_metrics_is_complete():
