@@ -1,12 +1,12 @@
 """scikit-learn's TunedThresholdClassifierCV on stored scores."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.baselines._base import Baseline, Codes, Fitted, Proba
 from benchmarks.baselines._metrics import value_of
 from benchmarks.baselines._stored import StoredScores
 
-__all__ = ["SklearnTunedThreshold"]
+__all__ = ["SklearnTunedThreshold", "SklearnTunedThreshold1000"]
 
 
 class SklearnTunedThreshold(Baseline):
@@ -14,6 +14,7 @@ class SklearnTunedThreshold(Baseline):
 
     name = "sklearn TunedThresholdClassifierCV"
     distribution = "scikit-learn"
+    n_thresholds: ClassVar[int] = 100
 
     def refusal(self, proba: Proba, *, objective: str) -> str | None:
         """Return why multiclass problems are not tried."""
@@ -25,8 +26,17 @@ class SklearnTunedThreshold(Baseline):
 
         model = StoredScores().fit(None, None)
         scoring = _geometric_mean_scorer() if objective == "geometric_mean" else objective
-        tuned = TunedThresholdClassifierCV(model, scoring=scoring, cv="prefit", refit=False).fit(proba[:, None], y)
+        tuned = TunedThresholdClassifierCV(
+            model, scoring=scoring, cv="prefit", refit=False, thresholds=self.n_thresholds
+        ).fit(proba[:, None], y)
         return Fitted(lambda new: tuned.predict(new[:, None]))
+
+
+class SklearnTunedThreshold1000(SklearnTunedThreshold):
+    """A grid of 1,000 thresholds, with `cv="prefit"`."""
+
+    name = "sklearn TunedThresholdClassifierCV, 1,000 thresholds"
+    n_thresholds = 1000
 
 
 def _geometric_mean_scorer() -> Any:
