@@ -290,7 +290,7 @@ def _thinned(problem: Problem) -> Problem:
 def _posterior_predictive(
     samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int], n_new: int
 ) -> tuple[tuple[_Floats, _Floats], float]:
-    """Return class priors estimated on bootstraps with and without a shift, and the distance of samples of the mixture."""
+    """Return class priors of bootstraps with and without a shift, and the distance of samples of the mixture."""
     rng = np.random.default_rng(seed)
     own, new = samples.densities(samples.reweighted(weights))
     reference = samples.calibration.prior

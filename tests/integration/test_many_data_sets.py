@@ -2,6 +2,9 @@
 
 import csv
 import importlib
+import importlib.util
+import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +222,26 @@ def test_quapy_estimates_a_shift(name, n_classes):
     new = rng.choice(len(y), 1000, p=(wanted / np.bincount(y))[y])
     found = getattr(module("baselines.quapy_priors"), name)().estimate(both, y, both[new])
     np.testing.assert_allclose(found, wanted, atol=0.08)
+
+
+PLACES = re.findall(r"\| `([\w.]+)(?:\((\w+)\))?` \|", (ROOT / "docs" / "features.md").read_text(encoding="utf-8"))
+
+
+def find_spec_in(package, name):
+    """Whether the package has a module of this name."""
+    return hasattr(package, "__path__") and importlib.util.find_spec(f"{package.__name__}.{name}") is not None
+
+
+@pytest.mark.parametrize(("path", "argument"), PLACES, ids=[".".join(filter(None, place)) for place in PLACES])
+def test_places_of_features_exist(path, argument):
+    """Each place of the page on features is a name that can be imported, with the argument."""
+    parts = path.split(".")
+    pytest.importorskip(parts[0], reason=f"the package {parts[0]} is not installed")
+    found, depth = importlib.import_module(parts[0]), 1
+    while depth < len(parts) and find_spec_in(found, parts[depth]):
+        depth += 1
+        found = importlib.import_module(".".join(parts[:depth]))
+    for name in parts[depth:]:
+        found = getattr(found, name)
+    if argument:
+        assert argument in inspect.signature(found).parameters
