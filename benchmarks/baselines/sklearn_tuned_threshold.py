@@ -25,22 +25,27 @@ class SklearnTunedThreshold(Baseline):
         from sklearn.model_selection import TunedThresholdClassifierCV
 
         model = StoredScores().fit(None, None)
-        scoring = _geometric_mean_scorer() if objective == "geometric_mean" else objective
-        tuned = TunedThresholdClassifierCV(
-            model, scoring=scoring, cv="prefit", refit=False, thresholds=self.n_thresholds
-        ).fit(proba[:, None], y)
+        how = {"cv": "prefit", "refit": False, "thresholds": self.n_thresholds}
+        tuned = TunedThresholdClassifierCV(model, scoring=self.scoring(objective), **how).fit(proba[:, None], y)
         return Fitted(lambda new: tuned.predict(new[:, None]))
+
+    def scoring(self, objective: str) -> Any:
+        """Return the name of a scorer, or one for the objective that scikit-learn does not name."""
+        return _scorer(objective) if objective == "geometric_mean" else objective
 
 
 class SklearnTunedThreshold1000(SklearnTunedThreshold):
-    """A grid of 1,000 thresholds, with `cv="prefit"`."""
+    """A grid of 1,000 thresholds, with `cv="prefit"`; scores are those of `value_of`, ten times as fast."""
 
     name = "sklearn TunedThresholdClassifierCV, 1,000 thresholds"
     n_thresholds = 1000
 
+    def scoring(self, objective: str) -> Any:
+        """Return a scorer with the same values as scikit-learn's."""
+        return _scorer(objective)
 
-def _geometric_mean_scorer() -> Any:
-    """Return a scorer for the objective that scikit-learn does not name."""
+
+def _scorer(objective: str) -> Any:
     from sklearn.metrics import make_scorer
 
-    return make_scorer(lambda y, decisions: value_of("geometric_mean", y, decisions, n_classes=2))
+    return make_scorer(lambda y, decisions: value_of(objective, y, decisions, n_classes=2))

@@ -37,16 +37,13 @@ QUICK = (
 
 
 def sources(folder: Path, sets: list[str] | None) -> Iterator[Source]:
-    """Yield every problem of the first seed: tabular sets of the folder and of packages, nets, texts and labels."""
-    every = chain(
-        trained.tabular(folder, "plain", 0),
-        trained.tabular(None, "plain", 0),
-        trained.of_sets(packaged.data_sets(), "plain", 0),
-        stored.nets(folder, 0),
-        *(stored.drawn(folder, data, 0, origin=family) for family, names in DRAWN.items() for data in names),
-        *(trained.multilabel(folder, data, 0) for data in MULTILABEL),
-    )
-    for source in every:
+    """Yield every problem of the first seed: tabular sets of packages, and all kinds of data of the folder, if any."""
+    every = [trained.tabular(None, "plain", 0), trained.of_sets(packaged.data_sets(), "plain", 0)]
+    if folder.exists():
+        every += [trained.tabular(folder, "plain", 0), stored.nets(folder, 0)]
+        every += [stored.drawn(folder, data, 0, origin=family) for family, names in DRAWN.items() for data in names]
+        every += [trained.multilabel(folder, data, 0) for data in MULTILABEL]
+    for source in chain.from_iterable(every):
         drawn = "tail_" in source.model
         if (drawn or source.model in MODELS) and (sets is None or source.data in sets):
             yield source
@@ -89,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = options(__doc__, data="the data sets", sets=True, jobs=2, writes="a line for each table and method")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=usual)
     parser.add_argument("--redo", nargs="+", choices=METHODS, default=[], help="compute these methods again")
-    parser.add_argument("--quick", action="store_true", help="six data sets and six methods, as a check")
+    parser.add_argument("--quick", action="store_true", help="four data sets and six methods, as a check")
     parser.add_argument("--summary-only", action="store_true", help="run nothing, summarise what is stored")
     parser.add_argument("--from-csv", type=Path, metavar="PATH", help="run nothing, use this summary")
     parser.add_argument("--runs", type=Path, metavar="PATH", help="write every score to this file")
