@@ -29,6 +29,10 @@ class StoredScores(_Stored):
         """Return the probabilities (n, K)."""
         return two_columns(X[:, 0]) if X.shape[1] == 1 else X
 
+    def predict(self, X: Any) -> Codes:
+        """Return the classes with the highest probabilities."""
+        return self.predict_proba(X).argmax(1)
+
 
 class StoredDecisions(_Stored):
     """Its features are the values of the decision function."""

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.baselines import ScoreEstimate
+from benchmarks.leaderboard import packaged
+from benchmarks.leaderboard import unseen as unseen_sets
 from benchmarks.leaderboard.problems import FAMILIES, TuningProblem
-from benchmarks.leaderboard.unseen import PREFIX
 from benchmarks.script import CACHE, write_csv, write_whole
 
 __all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
@@ -97,7 +98,7 @@ def load(
 ) -> list[Results]:
     """Return the stored problems of these families and data sets, and of the first seeds, as many as the family has.
 
-    They are those of the data sets of `unseen`, or all others.
+    They are those of the data sets of `unseen`, or those of the folder.
     """
     found = (Results.read(path) for path in sorted(FOLDER.glob("*.json")))
     return [
@@ -106,7 +107,8 @@ def load(
         if results.family in families
         and results.seed < (FAMILIES[results.family].seeds if seeds is None else seeds)
         and (sets is None or results.data in sets)
-        and results.data.startswith(PREFIX) is unseen
+        and results.data.startswith(unseen_sets.PREFIX) is unseen
+        and not results.data.startswith(packaged.PREFIX)
     ]
 
 

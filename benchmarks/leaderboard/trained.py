@@ -1,7 +1,7 @@
 """Problems of classifiers that are trained here: out-of-fold scores to tune on, and the scores of test samples."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,7 @@ from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.tuning_problem import Source, TuningProblem
 from benchmarks.script import CACHE
 
-__all__ = ["MULTILABEL", "TABULAR", "multilabel", "stored_sets", "tabular"]
+__all__ = ["MULTILABEL", "TABULAR", "multilabel", "of_sets", "stored_sets", "tabular"]
 
 TABULAR = {
     "plain": ("logistic", "forest", "lightgbm"),
@@ -51,7 +51,11 @@ Samples = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.f
 
 def tabular(folder: Path | None, origin: str, seed: int) -> Iterator[Source]:
     """Yield a problem for each classifier of this origin and each tabular data set, unseen ones without a folder."""
-    sets = unseen.data_sets() if folder is None else stored_sets(folder)
+    yield from of_sets(unseen.data_sets() if folder is None else stored_sets(folder), origin, seed)
+
+
+def of_sets(sets: Mapping[str, Callable[[], unseen.Samples]], origin: str, seed: int) -> Iterator[Source]:
+    """Yield a problem for each classifier of this origin and each of these data sets."""
     for model, (name, read) in product(TABULAR[origin], sets.items()):
         yield _source(origin, name, model, seed, partial(_split, read, seed))
 

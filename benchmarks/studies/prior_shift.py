@@ -1,19 +1,23 @@
 """Test scores after ``adapt_to`` on unlabeled samples with other class priors.
 
 Tuners are fitted on the out-of-fold scores of the leaderboard's problems. Unlabeled test samples are drawn with other
-class priors, and the tuner adapts to them. The score is that of all test samples, weighted to these priors.
+class priors, and the tuner adapts to them. The score is that of all test samples, weighted to these priors. For QuaPy
+the same tuner gets its estimates as `class_prior`, so that only the estimates differ.
 """
 
 import warnings
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from scipy.stats import wilcoxon
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
+from benchmarks.baselines.quapy_priors import QuapyEm, QuapyEmCalibrated, QuapyKde
 from benchmarks.leaderboard.problems import TuningProblem
 from benchmarks.leaderboard.stored import nets
 from benchmarks.leaderboard.trained import TABULAR, tabular
@@ -26,6 +30,12 @@ STORED = CACHE / "prior_shift"
 N_SAMPLES = 1000
 SHIFTS = ("none", "mild", "strong", "reversed")
 LOSS = 0.005
+RIVALS = {"emq": QuapyEm(), "emq_bcts": QuapyEmCalibrated(), "kdey": QuapyKde()}
+
+METHODS = ("oracle", "unadapted", "adapted", *RIVALS)
+
+LEAST = 1e-6
+"""QuaPy's class priors of zero are replaced by this, since offsets for them are not defined."""
 
 
 def problems(folder: Path, *, seeds: int, sets: list[str] | None) -> Iterator[TuningProblem]:
@@ -67,6 +77,13 @@ def fitted(problem: TuningProblem, metric: str, class_prior: Floats | None = Non
     return tuner.fit(problem.scores, problem.y, classes=np.arange(problem.n_classes))
 
 
+def estimates_of(problem: TuningProblem, scores: Floats) -> dict[str, Floats]:
+    """Return the class priors that QuaPy estimates for samples without labels."""
+    proba, new = softmax(problem.scores, axis=1), softmax(scores, axis=1)
+    found = {name: rival.estimate(proba, problem.y, new).clip(LEAST) for name, rival in RIVALS.items()}
+    return {name: prior / prior.sum() for name, prior in found.items()}
+
+
 def runs_of(problem: TuningProblem) -> Iterator[dict[str, object]]:
     """Yield the scores for each shift and metric."""
     n_classes, y_test = problem.n_classes, problem.y_test
@@ -81,11 +98,13 @@ def runs_of(problem: TuningProblem) -> Iterator[dict[str, object]]:
         size = N_SAMPLES if replace else min(N_SAMPLES, len(y_test))
         p = weight / weight.sum() if replace else None
         scores = problem.scores_test[rng.choice(len(y_test), size, replace=replace, p=p)]
+        rivals = estimates_of(problem, scores)
         for metric, tuner in tuners.items():
             begin = process_time()
             adapted = tuner.adapt_to(scores)
             seconds = process_time() - begin
             methods = {"unadapted": tuner, "adapted": adapted, "oracle": fitted(problem, metric, new_prior)}
+            methods |= {name: fitted(problem, metric, found) for name, found in rivals.items()}
             moved, estimated = adapted.class_prior is not None, adapted.prior_shift_
             numbers = {
                 **{
@@ -97,6 +116,8 @@ def runs_of(problem: TuningProblem) -> Iterator[dict[str, object]]:
                 "error_em": distance(estimated.estimated, new_prior),
                 "error_bbse": distance(estimated.by_decisions, new_prior),
                 "error_used": distance(adapted.class_prior if moved else prior, new_prior),
+                **{f"error_{name}": distance(found, new_prior) for name, found in rivals.items()},
+                "misfit": estimated.misfit,
                 "seconds": seconds,
             }
             facts = {"data": problem.data, "model": problem.model, "seed": problem.seed, "n_classes": n_classes}
@@ -127,7 +148,32 @@ def summary(runs: list[dict[str, str]]) -> str:
         parts |= {"all, X-rays": rays, "all, other sets": others, "all": here}
         rows += [[shift, name, *figures(part)] for name, part in parts.items() if part]
     head = ["shift", "metric", "problems", "unadapted", "adapted", "oracle", "gain", "p", "moved", "worse by .005"]
-    return markdown([*head, "worst"], rows, text=2)
+    return markdown([*head, "worst"], rows, text=2) + "\n\n" + regrets(runs)
+
+
+def regrets(runs: list[dict[str, str]]) -> str:
+    """Return a table of the mean regret against the true class priors, the worst loss against no adaptation, and p."""
+    rows = []
+    for shift, rays in product(SHIFTS, (False, True)):
+        part = [run for run in runs if run["shift"] == shift and run["data"].startswith("chest_") is rays]
+        if not part:
+            continue
+        values = {name: np.array([float(run[name]) for run in part]) for name in METHODS}
+        cells = []
+        for name in METHODS[2:]:
+            worst = (values[name] - values["unadapted"]).min()
+            p = "" if name == "adapted" else f" / {_p(values['adapted'] - values[name], part):.2g}"
+            cells.append(f"{(values['oracle'] - values[name]).mean():.4f} / {worst:+.3f}{p}")
+        unadapted = f"{(values['oracle'] - values['unadapted']).mean():.4f}"
+        rows.append([f"{shift}{', X-rays' if rays else ''}", len(part), unadapted, *cells])
+    return markdown(["shift", "problems and metrics", "unadapted", *METHODS[2:]], rows)
+
+
+def _p(gain: Floats, runs: list[dict[str, str]]) -> float:
+    """Return the p-value of Wilcoxon's test; each data set is one observation."""
+    names = np.array([run["data"] for run in runs])
+    per_set = np.array([gain[names == name].mean() for name in np.unique(names)]).round(9)
+    return float(wilcoxon(per_set).pvalue) if per_set.any() else 1.0
 
 
 def figures(runs: list[dict[str, str]]) -> list[object]:
@@ -136,9 +182,7 @@ def figures(runs: list[dict[str, str]]) -> list[object]:
         np.array([float(run[name]) for run in runs]) for name in ("unadapted", "adapted", "oracle", "moved")
     )
     gain = adapted - unadapted
-    names = np.array([run["data"] for run in runs])
-    per_set = np.array([gain[names == name].mean() for name in np.unique(names)])
-    p = wilcoxon(per_set).pvalue if np.any(per_set) else 1.0
+    p = _p(gain, runs)
     means = [f"{unadapted.mean():.4f}", f"{adapted.mean():.4f}", f"{oracle.mean():.4f}", f"{gain.mean():+.4f}"]
     return [len(runs), *means, f"{p:.2g}", f"{moved.mean():.0%}", f"{np.mean(gain < -LOSS):.0%}", f"{gain.min():+.3f}"]
 

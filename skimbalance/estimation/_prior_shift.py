@@ -4,10 +4,10 @@ Prior shift (label shift): each class has the same distribution as in the sample
 differ. Bias-corrected calibration and expectation maximisation estimate them best: Alexandari, Kundaje and Shrikumar,
 arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift that is noise (James and Stein, 1961).
 
-Expectation maximisation: Saerens, Latinne and Decaestecker, *Adjusting the outputs of a classifier to new a priori
-probabilities*, Neural Computation 14, 2002. The likelihood is concave in the class priors, so that there is one optimum
-and the gradient bounds how far it is. Steps are extrapolated: Varadhan and Roland, *Simple and globally convergent
-methods for accelerating the convergence of any EM algorithm*, Scandinavian Journal of Statistics 35, 2008.
+Where the distribution within a class has changed as well, the estimate is wrong by more than its noise. Then no mixture
+of the classes fits the new samples. The distance that remains is divided by that of bootstraps. The noise is multiplied
+by this ratio, like a variance by the overdispersion of a quasi-likelihood (McCullagh and Nelder, *Generalized Linear
+Models*, 1989).
 
 For comparison, an estimate uses decisions alone: Lipton, Wang and Smola, *Detecting and correcting for label shift with
 black box predictors*, arXiv 1802.03916, 2018.
@@ -28,6 +28,7 @@ from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
+from skimbalance.estimation._mixture import MixtureFit, likeliest_near
 from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
 from skimbalance.metrics.counts import Truth
@@ -37,7 +38,6 @@ from skimbalance.solvers import Problem
 __all__ = [
     "PriorShift",
     "estimated_shift",
-    "likeliest_prior",
     "notes_on_shift",
     "prior_of_decisions",
     "samples_for_estimate",
@@ -50,22 +50,15 @@ _SAMPLES = 50_000
 _CELLS = 5_000_000
 _LEAST_SAMPLES = 10
 
-_PULL = 10.0
-"""The weight, in samples, of the class priors of the fit: minority classes do not vanish at random."""
-
-_SIGNIFICANT = 3.0
+_SIGNIFICANT = 5.0
 """How many times its expected noise a significant shift must be; see benchmarks/README.md."""
+
+_MISFIT = 1.5
+"""From this ratio on a note states that the distribution within the classes seems to have changed."""
 
 _BOOTSTRAPS = 40
 _BOOTSTRAP_CELLS = 20_000_000
 _LEAST_BOOTSTRAPS = 8
-
-_TOLERANCE = 1e-2
-"""How far the log-likelihood of all samples may be below its optimum: no data could distinguish such class priors."""
-
-_MOST_ROUNDS = 500
-_LONGEST_STEP = 64.0
-"""An extrapolated step is at most so many plain steps long."""
 
 _NAMED = 5
 """How many classes a note lists, those whose class prior has changed most."""
@@ -76,7 +69,8 @@ class PriorShift:
     """Class priors (K,) of the fit, as estimated on samples without labels, and by decisions alone; NumPy arrays.
 
     `interval` (2, K) is that of the estimate. `distance` is the squared Hellinger distance between the estimate and
-    the class priors of the fit, and `noise` its expectation without a shift.
+    the class priors of the fit, and `noise` its expectation without a shift. `misfit` is the distance of the samples
+    without labels from the best mixture of the classes, over that of samples of this mixture. It is at least one.
     """
 
     before: _Floats
@@ -85,17 +79,23 @@ class PriorShift:
     interval: _Floats
     distance: float
     noise: float
+    misfit: float
     n_samples: int
+
+    @property
+    def uncertainty(self) -> float:
+        """The noise, larger where no mixture of the classes fits the samples."""
+        return self.noise * self.misfit
 
     @property
     def is_significant(self) -> bool:
         """Whether the shift is statistically significant."""
-        return self.distance > _SIGNIFICANT * self.noise
+        return self.distance > _SIGNIFICANT * self.uncertainty
 
     @property
     def shrinkage_factor(self) -> float:
         """The proportion of the shift that is not noise."""
-        return max(0.0, 1 - self.noise / self.distance) if self.distance > 0 else 0.0
+        return max(0.0, 1 - self.uncertainty / self.distance) if self.distance > 0 else 0.0
 
     @property
     def prior(self) -> _Floats:
@@ -135,6 +135,12 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
     ]
     if absent.size:
         notes.append(f"The fit had no samples of {abridged(absent)}: the class prior was set to zero.")
+    if shift.misfit > _MISFIT:
+        notes.append(
+            "Scores within the classes seem to have changed: the samples without labels are "
+            f"{shift.misfit:.1f} times as far from every mixture of the classes as expected. Only a larger change of "
+            "class priors is significant then."
+        )
     if shift.is_significant:
         return [*notes, f"The offsets are for {shift.shrinkage_factor:.0%} of this shift; the rest may be noise."]
     notes.append(
@@ -184,13 +190,15 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
     samples = _Samples.of(problem, scores)
     reference = samples.calibration.prior
     own, new = samples.densities(samples.calibration)
-    estimated = _likeliest(new, np.ones(len(new)), reference)
-    drawn = np.asarray(
+    estimated = likeliest_near(new, np.ones(len(new)), reference)
+    fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=estimated)
+    results = list(
         run(
-            partial(_posterior_predictive, samples, w, [seed, b], estimated)
+            partial(_posterior_predictive, samples, fit, w, [seed, b], len(new))
             for b, w in enumerate(samples.bootstraps(seed))
         )
     )
+    drawn, apart = np.asarray([priors for priors, _ in results]), np.mean([distance for _, distance in results])
     tail = (1 - level) / 2
     return PriorShift(
         before=reference,
@@ -199,6 +207,7 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
         interval=np.quantile(drawn[:, 0], [tail, 1 - tail], axis=0),
         distance=float(_distance(estimated, reference)),
         noise=float(np.mean(_distance(drawn[:, 0], estimated) + _distance(drawn[:, 1], reference))),
+        misfit=max(1.0, fit.distance_to(new) / float(apart)) if apart > 0 else 1.0,
         n_samples=len(new),
     )
 
@@ -229,6 +238,11 @@ class _Samples(NamedTuple):
             problem = _thinned(problem)
         sample = condensed(problem)
         return cls(sample, scores, Calibration.of(sample))
+
+    @property
+    def codes(self) -> npt.NDArray[np.int64]:
+        """The classes (n,) of the samples with labels."""
+        return to_numpy(self.sample.truth.codes).astype(np.int64)
 
     @property
     def sample_weight(self) -> _Floats:
@@ -274,23 +288,20 @@ def _thinned(problem: Problem) -> Problem:
 
 
 def _posterior_predictive(
-    samples: _Samples, weights: Array, seed: list[int], estimated: _Floats
-) -> tuple[_Floats, _Floats]:
-    """Return class priors estimated on a bootstrap of all samples, and on one without a shift."""
+    samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int], n_new: int
+) -> tuple[tuple[_Floats, _Floats], float]:
+    """Return class priors of bootstraps with and without a shift, and the distance of samples of the mixture."""
     rng = np.random.default_rng(seed)
     own, new = samples.densities(samples.reweighted(weights))
     reference = samples.calibration.prior
-    as_new = rng.exponential(size=len(new))
-    as_own = rng.multinomial(len(new), samples.sample_weight)
+    as_new = rng.exponential(size=n_new)
+    as_own = rng.multinomial(n_new, samples.sample_weight)
     drawn = as_own > 0
-    return (
-        _likeliest(new, as_new * (len(new) / as_new.sum()), reference, start=estimated),
-        _likeliest(own[drawn], as_own[drawn].astype(np.float64), reference),
+    priors = (
+        likeliest_near(new, as_new * (n_new / as_new.sum()), reference, start=fit.estimated),
+        likeliest_near(own[drawn], as_own[drawn].astype(np.float64), reference),
     )
-
-
-def _likeliest(densities: _Floats, weights: _Floats, reference: _Floats, *, start: _Floats | None = None) -> _Floats:
-    return likeliest_prior(densities, weights, pull=_PULL * reference, start=start)
+    return priors, fit.bootstrap_distance(to_numpy(weights).astype(np.float64), n_new, rng)
 
 
 def _distance(one: _Floats, other: _Floats) -> _Floats:
@@ -301,50 +312,11 @@ def _distance(one: _Floats, other: _Floats) -> _Floats:
 
 def _by_decisions(own: _Floats, new: _Floats, samples: _Samples) -> _Floats:
     """Return the class priors estimated from the decisions of a balanced classifier alone."""
-    codes, n_classes = to_numpy(samples.sample.truth.codes).astype(np.int64), own.shape[1]
+    codes, n_classes = samples.codes, own.shape[1]
     table = np.zeros((n_classes, n_classes))
     np.add.at(table, (own.argmax(axis=1), codes), samples.sample_weight)
     proportions = np.bincount(new.argmax(axis=1), minlength=n_classes) / len(new)
     return prior_of_decisions(table / table.sum(axis=0), proportions)
-
-
-def likeliest_prior(
-    densities: _Floats, weights: _Floats, *, pull: _Floats, start: _Floats | None = None, tolerance: float = _TOLERANCE
-) -> _Floats:
-    """Return the class priors (K,) that maximise the likelihood of samples with weights (n,).
-
-    `densities` (n, K) are those of each class up to a factor in each sample: probabilities divided by class priors.
-    The class priors have a Dirichlet prior with the weight of `pull` (K,) samples of each class.
-    """
-    prior = pull / pull.sum() if start is None else start
-    total = weights.sum() + pull.sum()
-    for _ in range(_MOST_ROUNDS):
-        first, _ = _step(densities, weights, prior, pull)
-        # The likelihood is concave, so that the gain of its linearisation is an upper bound of what is left to gain.
-        if total * (np.max(first / prior) - 1) <= tolerance:
-            return first
-        second, value = _step(densities, weights, first, pull)
-        far = _extrapolated(prior, first, second)
-        extrapolated, reached = _step(densities, weights, far, pull)
-        prior = extrapolated if reached >= value else second
-    return prior
-
-
-def _step(densities: _Floats, weights: _Floats, prior: _Floats, pull: _Floats) -> tuple[_Floats, float]:
-    """Return the class priors after a step of expectation maximisation, and the log-likelihood before it."""
-    mixed = densities @ prior
-    expected = prior * ((weights / mixed) @ densities) + pull
-    return expected / expected.sum(), float(weights @ np.log(mixed) + pull @ np.log(prior))
-
-
-def _extrapolated(start: _Floats, first: _Floats, second: _Floats) -> _Floats:
-    """Return the limit of steps that shrink like the first two, within the simplex."""
-    change = first - start
-    turn = second - first - change
-    steps = float(np.linalg.norm(change)) / max(float(np.linalg.norm(turn)), 1e-300)
-    length = min(max(steps, 1.0), _LONGEST_STEP)
-    far: _Floats = start + 2 * length * change + length**2 * turn
-    return far if far.min() > 0 else second
 
 
 def prior_of_decisions(decided: _Floats, proportions: _Floats) -> _Floats:

@@ -490,7 +490,8 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
 
         The class prior is estimated, and offsets are fitted to the samples of :meth:`fit` with it as `class_prior`.
         Scores are assumed to be distributed within each class as they were there. Where the change of class priors is
-        not significant, the offsets stay as they are.
+        not significant, the offsets stay as they are. If no class priors explain the new scores, only a larger change
+        is significant.
 
         Parameters
         ----------
@@ -501,7 +502,8 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         -------
         OffsetTuner
             Another fitted tuner. Its `class_prior` is the prior that its offsets are for. Its `prior_shift_` has arrays
-            (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate.
+            (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate. Its `misfit` is
+            about one if class priors explain the new scores, and larger if the scores within classes have changed.
 
         Raises
         ------

@@ -1,17 +1,20 @@
 """Class priors of samples without labels, compared with a plain minimiser and with known class priors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import softmax
+from scipy.stats import ks_2samp
 from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
 from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares
+from skimbalance.estimation._mixture import MixtureFit, likeliest_prior
 from skimbalance.estimation._prior_shift import (
     estimated_shift,
-    likeliest_prior,
     prior_of_decisions,
     samples_for_estimate,
 )
@@ -124,6 +127,51 @@ def test_the_shrinkage_factor_grows_with_the_number_of_samples():
     y, scores = draw(PRIOR, 300, 0)
     factors = [shift(y, scores, draw(OTHER, n_samples, 1)[1]).shrinkage_factor for n_samples in (20, 100, 1000)]
     assert factors == sorted(factors)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_distance_is_that_of_kolmogorov_and_smirnov(seed):
+    rng = np.random.default_rng(seed)
+    densities = rng.gamma(0.5, size=(80, 2)).round(1) + 0.1  # with ties
+    new = rng.gamma(0.7, size=(50, 2)).round(1) + 0.1
+    codes, reference = rng.integers(0, 2, 80), np.array([0.5, 0.5])
+    share = np.bincount(codes) / 80
+    fit = MixtureFit.of(densities, codes, np.full(80, 1 / 80), reference=reference, estimated=share)
+    posterior, of_new = (values[:, 1] / values.sum(axis=1) for values in (densities, new))
+    assert fit.distance_to(new) == pytest.approx(ks_2samp(posterior, of_new).statistic)
+    assert fit.distance_to(densities) == pytest.approx(0)
+
+
+def test_a_mixture_is_weighted_to_any_class_priors(rng):
+    codes, weights = rng.integers(0, 3, 60), rng.exponential(size=60)
+    fit = MixtureFit.of(rng.gamma(1.0, size=(60, 3)), codes, weights, reference=PRIOR, estimated=PRIOR)
+    np.testing.assert_allclose(np.bincount(codes, fit.to_prior(weights, OTHER)), OTHER)
+    assert fit.to_prior(weights, np.array([0.5, 0.5, 0.0]))[codes == 2].sum() == 0
+
+
+def test_a_shift_of_class_priors_alone_fits():
+    ratios = []
+    for seed in seeds(20, quick=6):
+        y, scores = draw(PRIOR, 600, seed)
+        ratios.append(shift(y, scores, draw(OTHER, 400, 1000 + seed)[1]).misfit)
+    assert min(ratios) >= 1
+    assert np.median(ratios) < 1.3
+
+
+def test_scores_that_changed_within_classes_do_not_fit_and_move_nothing():
+    """The most frequent class looks more like another one than before, which then seems to be more frequent."""
+    moved, by_noise, misfits, tried = 0, 0, [], seeds(20, quick=6)
+    for seed in tried:
+        y, scores = draw(PRIOR, 600, seed)
+        labels, new = draw(PRIOR, 600, 1000 + seed)
+        new[:, 1] += np.where(labels == 0, 2.0, 0.0)
+        found = shift(y, scores, new)
+        misfits.append(found.misfit)
+        moved += found.is_significant
+        by_noise += replace(found, misfit=1.0).is_significant
+    assert np.median(misfits) > 1.5
+    assert by_noise >= 0.4 * len(tried)
+    assert moved <= 0.1 * len(tried)
 
 
 def test_weights_define_the_class_priors_of_the_fit():
