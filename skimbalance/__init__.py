@@ -14,4 +14,4 @@ __all__ = [
     "imbalance_curve",
 ]
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
