@@ -29,7 +29,6 @@ from skimbalance.solvers import (
     Search,
     Solution,
     Solver,
-    ascend,
     default_budget,
     fewer,
     fit_present_classes,
@@ -80,8 +79,10 @@ _LEAST_GAIN = 0.01
 def plugin(problem: Problem, spec: FitSpec) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
-    found = _optimum(_soft(sample, calibrated_shares(sample, near=spec.near)), spec, least_gain=_LEAST_GAIN)
-    return problem.solved(found.offsets, n_iter=found.n_iter)
+    offsets, n_iter = _optimum(_soft(sample, calibrated_shares(sample, near=spec.near)), spec, least_gain=_LEAST_GAIN)
+    found = problem.solved(offsets, n_iter=n_iter)
+    spec.progress(f"{problem.metric.name} with calibrated probabilities: {problem.shown(found.counts)}")
+    return found
 
 
 def robust(problem: Problem, spec: FitSpec) -> Solution:
@@ -90,9 +91,9 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     shares = calibrated_shares(sample, near=spec.near)
     is_large = is_searched_nearby(problem)
     least_gain = _OF_ERROR / math.sqrt(sample.n_samples) if is_large else 0.0
-    plug = _optimum(_soft(sample, shares), spec, least_gain=least_gain)
+    plug, n_iter = _optimum(_soft(sample, shares), spec, least_gain=least_gain)
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
-    start = plug.offsets
+    start = plug
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
         start = start if is_large else _best_multiple(mixed)
         start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
@@ -100,11 +101,11 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     weights = bootstrap_weights(sample, count=count, seed=spec.seed)
     jobs = (partial(_reweighted, mixed, w, start, least_gain) for w in weights)
     drawn = spec.run_steps(jobs, name="bootstrap", total=count)
-    offsets = centred(plug.offsets)
+    offsets = centred(plug)
     deviations = _median(drawn) - offsets
     if not problem.requirements:  # bounds are to hold on these samples as well
         deviations = _without_noise(deviations, drawn)
-    found = problem.solved(centred(offsets + deviations / 2), n_iter=plug.n_iter)
+    found = problem.solved(centred(offsets + deviations / 2), n_iter=n_iter)
     spec.progress(f"{problem.metric.name} with {count} bootstraps: {problem.shown(found.counts)}")
     return found
 
@@ -136,12 +137,12 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
     return _soft(sample, xp.reshape(values, shares.shape))
 
 
-def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> Solution:
-    """Return the optimum that the best multiple of `-log prior` leads to."""
+def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> tuple[Array, int]:
+    """Return the optimum that the best multiple of `-log prior` leads to, and the number of sweeps."""
     start, is_optimum_of_few = _start(problem, least_gain=least_gain)
-    found = ascend(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
-    spec.progress(f"{problem.metric.name} of soft labels: {found.n_iter} sweeps, {problem.shown(found.counts)}")
-    return found
+    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
+    spec.progress(f"{problem.metric.name} of soft labels: sweep {n_iter} was the last")
+    return offsets, n_iter
 
 
 def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:

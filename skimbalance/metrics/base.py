@@ -258,12 +258,16 @@ class PooledMetric(Metric):
         draws = list(draws)
         if not draws:
             return np.empty(0)
-        columns = [np.stack(each) for each in zip(*((d.hits, d.predicted, d.support) for d in draws), strict=True)]
-        counted = self.counted(Counts(*columns)) | (self.label is not None)
+        stacked = Counts(
+            *(np.stack([getattr(each, name) for each in draws]) for name in ("hits", "predicted", "support"))
+        )
+        counted = self.counted(stacked) | (self.label is not None)
         if (counted != counted[0]).any():
             return super().values(draws, objective=objective)
-        columns = [column[:, counted[0]] for column in columns]
-        terms = self.terms(*columns, self.chosen(draws[0].support)[counted[0]])
+        kept, chosen = counted[0], self.chosen(draws[0].support)
+        columns = (stacked.hits, stacked.predicted, stacked.support)
+        hits, predicted, support = (column[:, kept] for column in columns)
         reduce = np.min if self.decomposition == "minimum" else np.sum
-        pooled = tuple(reduce(term, axis=1) for term in terms)
-        return (self.refine if objective else self.pool)(pooled, int(counted[0].sum()))
+        pooled = tuple(reduce(term, axis=1) for term in self.terms(hits, predicted, support, chosen[kept]))
+        found: npt.NDArray[np.float64] = (self.refine if objective else self.pool)(pooled, int(kept.sum()))
+        return found

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import largest_magnitude, to_numpy
+from skimbalance._core.array_api import largest_magnitude, to_numpy, transposed
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
@@ -80,7 +80,7 @@ def _wide_scores(problem: Problem) -> _Vector:
 
 def wide_columns(problem: Problem) -> _Vector:
     """Return the scores transposed, (K, n), in double precision."""
-    return stored(problem.known, "wide_columns", lambda: np.ascontiguousarray(_wide_scores(problem).T))
+    return stored(problem.known, "wide_columns", lambda: transposed(_wide_scores(problem)))
 
 
 def _described(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:

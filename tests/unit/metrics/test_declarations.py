@@ -103,3 +103,23 @@ def test_a_metric_without_bounds_cannot_be_made(base):
 
     with pytest.raises(TypeError, match="bounds"):
         Unbounded()
+
+
+def without_class(counts, k):
+    """Counts in which class k neither occurs nor is predicted."""
+    kept = np.arange(len(counts.hits)) != k
+    hits, predicted, support = (np.where(kept, x, 0.0) for x in (counts.hits, counts.predicted, counts.support))
+    return Counts(hits, predicted, support, counts.confusion * kept * kept[:, None])
+
+
+@pytest.mark.parametrize("absent", ["none", "one", "varying"])
+@pytest.mark.parametrize("name", EVERY)
+def test_values_of_several_counts_are_those_of_each(name, absent):
+    metric, rng = of_size(EVERY[name], 3), np.random.default_rng(4)
+    draws = [drawn_counts(rng, 3) for _ in range(40)]
+    lacking = {"none": [], "one": range(40), "varying": range(0, 40, 3)}[absent]
+    draws = [without_class(each, 2) if i in lacking else each for i, each in enumerate(draws)]
+    for objective, one in ((False, metric.value), (True, metric.objective_value)):
+        expected = np.array([one(counts) for counts in draws])
+        np.testing.assert_allclose(metric.values(iter(draws), objective=objective), expected, rtol=1e-14, atol=1e-15)
+    assert metric.values([]).shape == (0,)
