@@ -67,7 +67,7 @@ import matplotlib.pyplot as plt
 figure, ax = plt.subplots(layout="constrained")
 for way, values, marker in zip(ways, accuracies.T, "osD^", strict=True):
     ax.plot(list(priors), values, marker=marker, label=way)
-ax.set(xlabel="class prior of the deployment", ylabel="accuracy on test samples, mean of five splits", ylim=(None, 1))
+ax.set(xlabel="class prior of the deployment", ylabel="test accuracy, mean of five splits", ylim=(None, 1))
 ax.margins(x=0.1)
 ax.legend()
 plt.show()

@@ -83,6 +83,6 @@ left.set(xlabel="digit", ylabel="class prior", xticks=places, ylim=(0, None))
 left.legend()
 for way, values, marker in zip(ways, accuracies.T, "osD", strict=True):
     right.plot(steps, values, marker=marker, label=way)
-right.set(xlabel="step from the tail to the reversed tail", ylabel="accuracy in deployment, mean of three splits")
+right.set(xlabel="step from the tail to the reversed tail", ylabel="accuracy, mean of three splits")
 right.legend()
 plt.show()
