@@ -63,7 +63,7 @@ class Metric(ABC):
       on it are satisfied on the samples of the fit by any estimate.
     """
 
-    label: int | None = field(default=None, init=False)
+    label: int | None = field(default=None, init=False, repr=False)
 
     direction: ClassVar[Direction] = "maximize"
     needs_confusion: ClassVar[bool] = False
