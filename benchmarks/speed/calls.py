@@ -27,7 +27,7 @@ REPEATS = 5
 PARTS = {
     "calibration": ("_calibration.Calibration.of", "_calibration.Calibration.shares", "_estimate.calibrated_shares"),
     "plug-in ascent": ("_estimate._optimum",),
-    "bootstraps": ("_estimate.ascend", "_estimate._reweighted"),
+    "bootstraps": ("_estimate.local_optimum", "_estimate._reweighted"),
     "draws: shrinkage factor": (
         "_cross_fit.CrossFit.shrinkage_factor",
         "_cross_fit.ClassCrossFit.optimism",
