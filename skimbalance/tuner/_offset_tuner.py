@@ -124,7 +124,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         Number of threads that fit bootstraps and folds. The result is the same for any number.
     verbose : int, default=0
         If positive, print a line for each fold, bootstrap or label with the number of all, such as ``fold 3/5``, and
-        the value of the metric. Of more than ten parts each tenth of them has a line. :meth:`set_callbacks` shows
+        the value of the metric. Of more than ten parts each tenth of them has a line. `set_callbacks` shows
         progress bars.
     random_state : int, RandomState instance or None, default=None
         Seed of bootstraps, folds and random restarts. None is the seed 0: fits are repeatable by default.
