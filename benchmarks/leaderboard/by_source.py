@@ -1,6 +1,7 @@
 """Statistics in which each source of data is one observation, whatever the number of problems made from it."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import product
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
 
 from benchmarks.leaderboard import packaged, unseen
-from benchmarks.leaderboard.results import RAN, Results, metrics_of
+from benchmarks.leaderboard.results import FAILED, RAN, Results, metrics_of
 from benchmarks.leaderboard.run import METHODS
 from benchmarks.leaderboard.summary import GROUPS, LEVEL, holm
 from benchmarks.script import read_csv, rounded, write_csv
@@ -66,6 +67,7 @@ class Row:
     p_holm: float = math.nan
     difference_unseen: float = math.nan
     p_unseen: float = math.nan
+    failures: str = ""
 
     @property
     def verdict(self) -> str:
@@ -138,9 +140,10 @@ def _table(problems: Sequence[Results], group: str, metric: str, methods: Sequen
     for place in shown:
         facts = {"method": methods[place], "name": METHODS[methods[place]].name, "ran": int(ran[:, place].sum())}
         numbers = {"mean": float(np.nanmean(means[:, place])), "rank": float(ranks.get(place, math.nan))}
-        versions = {
-            cell.version for r in problems if (cell := r.cells[metric].get(methods[place])) and cell.state == RAN
-        }
+        cells = [r.cells[metric][methods[place]] for r in problems if methods[place] in r.cells[metric]]
+        versions = {cell.version for cell in cells if cell.state == RAN}
+        failures = Counter(cell.note for cell in cells if cell.state == FAILED)
+        facts["failures"] = "; ".join(f"{count} x {reason}" for reason, count in failures.items())
         compared = {} if methods[place] == DEFAULT else _compared(default - means[:, place], names)
         rows.append({**about, **facts, "versions": ", ".join(sorted(versions)), **numbers, **compared})
     for row, p in zip(rows, holm([row.get("p_holm", math.nan) for row in rows]), strict=True):

@@ -62,7 +62,8 @@ def finish(folder: Path, data: str, model: str, methods: list[str]) -> None:
 
 def stored_results(folder: Path, sets: list[str] | None) -> list[Results]:
     """Return the stored results of all problems."""
-    return [Results.of(source.load()) for source in sources(folder, sets)]
+    found = (Results.of(source.load()) for source in sources(folder, sets) if source.is_cached)
+    return [results for results in found if all(metric in results.cells for metric in METRICS[1:])]
 
 
 def run(asked: argparse.Namespace, sets: list[str] | None) -> None:

@@ -21,7 +21,7 @@ SHORT = {
     "untuned": "argmax",
     "prior": "-log prior",
     "tau": "tau",
-    "tau_signed": "tau, signed",
+    "tau_signed": "signed tau",
     "robust": "skimbalance",
     "plugin": "skimbalance plugin",
     "empirical": "in-sample optimum",
@@ -131,7 +131,14 @@ def _section(lines: Sequence[Row]) -> str:
     friedman = f"Friedman's test: p = {first.friedman_p:.1g}."
     nemenyi = f"Nemenyi's critical difference of mean ranks: {first.critical_difference:.2f}."
     table = markdown(COLUMNS, [_cells(row) for row in lines])
-    return f"## {_title(first)}\n\n{about} {friedman} {nemenyi}\n\n{table}"
+    notes = [
+        f"- † {row.name}: no score on {row.sources - row.ran} sources ({row.failures})."
+        for row in lines
+        if row.failures
+    ]
+    return "\n\n".join(
+        [f"## {_title(first)}", f"{about} {friedman} {nemenyi}", table, *filter(None, ["\n".join(notes)])]
+    )
 
 
 def _cells(row: Row) -> list[str]:

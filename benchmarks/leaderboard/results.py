@@ -11,11 +11,12 @@ from benchmarks.leaderboard import unseen as unseen_sets
 from benchmarks.leaderboard.problems import FAMILIES, TuningProblem
 from benchmarks.script import CACHE, write_csv, write_whole
 
-__all__ = ["FAILED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
+__all__ = ["FAILED", "NOT_INSTALLED", "NOT_OFFERED", "RAN", "Cell", "Results", "load", "metrics_of", "write_runs"]
 
 FOLDER = CACHE / "leaderboard"
 
 RAN, FAILED, NOT_OFFERED = "ran", "failed", "not offered"
+NOT_INSTALLED = "not installed"
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ class Results:
         write_whole(self.path, json.dumps(asdict(self)))
 
     def missing(self, metrics: Sequence[str], methods: Collection[str]) -> Iterator[tuple[str, str]]:
-        """Yield each metric and method without a cell."""
+        """Yield each metric and method without a cell, or whose library was not installed."""
         for metric in metrics_of(self.n_classes, metrics):
             for method in methods:
-                if method not in self.cells.get(metric, {}):
+                cell = self.cells.get(metric, {}).get(method)
+                if cell is None or cell.note == NOT_INSTALLED:
                     yield metric, method
 
     def drop(self, metrics: Sequence[str], methods: Collection[str]) -> None:

@@ -17,7 +17,17 @@ from scipy.special import expit, softmax
 from benchmarks import baselines
 from benchmarks.leaderboard import unseen
 from benchmarks.leaderboard.problems import FAMILIES, TuningProblem, all_problems
-from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results, load, metrics_of, write_runs
+from benchmarks.leaderboard.results import (
+    FAILED,
+    NOT_INSTALLED,
+    NOT_OFFERED,
+    RAN,
+    Cell,
+    Results,
+    load,
+    metrics_of,
+    write_runs,
+)
 from benchmarks.leaderboard.summary import read_summary, summarise, write_summary
 from benchmarks.leaderboard.table import family_page, page, sentences
 from benchmarks.script import command, in_processes, options, write_whole
@@ -66,7 +76,7 @@ def evaluate(problem: TuningProblem, metric: str, method: baselines.Baseline) ->
     installed = method.version()
     version = f"{method.distribution} {installed or ''}".strip()
     proba = probabilities(problem.scores)
-    refusal = "not installed" if installed is None else method.refusal(proba, objective=metric)
+    refusal = NOT_INSTALLED if installed is None else method.refusal(proba, objective=metric)
     if refusal is not None:
         return Cell(NOT_OFFERED, version, refusal)
     try:

@@ -6,8 +6,8 @@ arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift th
 
 Where the distribution within a class has changed as well, the estimate is wrong by more than its noise. Then no mixture
 of the classes fits the new samples. The distance that remains is divided by that of bootstraps. The noise is multiplied
-by this ratio, like a variance by the overdispersion of a quasi-likelihood (McCullagh and Nelder, *Generalized Linear
-Models*, 1989).
+by the square of this ratio: more samples make the noise smaller, and the ratio larger. So the variance of a
+quasi-likelihood is multiplied by its overdispersion (McCullagh and Nelder, *Generalized Linear Models*, 1989).
 
 For comparison, an estimate uses decisions alone: Lipton, Wang and Smola, *Detecting and correcting for label shift with
 black box predictors*, arXiv 1802.03916, 2018.
@@ -50,7 +50,7 @@ _SAMPLES = 50_000
 _CELLS = 5_000_000
 _LEAST_SAMPLES = 10
 
-_SIGNIFICANT = 5.0
+_SIGNIFICANT = 3.0
 """How many times its expected noise a significant shift must be; see benchmarks/README.md."""
 
 _MISFIT = 1.5
@@ -85,7 +85,7 @@ class PriorShift:
     @property
     def uncertainty(self) -> float:
         """The noise, larger where no mixture of the classes fits the samples."""
-        return self.noise * self.misfit
+        return self.noise * self.misfit**2
 
     @property
     def is_significant(self) -> bool:

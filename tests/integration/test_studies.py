@@ -1,0 +1,89 @@
+"""Parts of the benchmark studies: scales of each class, texts with an imbalance, and estimates of class priors."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad, minimize
+from scipy.special import log_softmax
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    """The scripts are run from the root of the repository, and are not installed."""
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def study(name):
+    return importlib.import_module(f"benchmarks.studies.{name}")
+
+
+def sample(scale, *, n_samples=3000, seed=0):
+    """Log-probabilities of a model whose evidence has these scales, and labels."""
+    rng = np.random.default_rng(seed)
+    scores = log_softmax(2 * rng.normal(size=(n_samples, len(scale))), axis=1)
+    y = (scale * scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    return scores, y
+
+
+def test_scales_by_likelihood_are_those_of_the_samples():
+    scale = np.array([0.5, 1.0, 2.0])
+    found = study("class_scales").by_likelihood(*sample(scale, n_samples=20_000))
+    np.testing.assert_allclose(found, scale, rtol=0.1)
+
+
+def test_the_gradient_of_the_likelihood_is_right(monkeypatch):
+    scales = study("class_scales")
+    seen = {}
+    monkeypatch.setattr(
+        scales, "minimize", lambda loss, start, **how: seen.update(loss=loss) or minimize(loss, start, **how)
+    )
+    scales.by_likelihood(*sample(np.array([0.5, 1.0, 2.0]), n_samples=50))
+    point = np.random.default_rng(1).normal(size=6) / 2
+    assert check_grad(lambda v: seen["loss"](v)[0], lambda v: seen["loss"](v)[1], point) < 1e-4
+
+
+def test_scales_by_search_are_not_worse_on_their_samples():
+    scales, value_of = study("class_scales"), importlib.import_module("benchmarks.baselines").value_of
+    scores, y = sample(np.array([0.3, 1.0, 2.0]), n_samples=600)
+    found = scales.by_search(scores, y, metric="f1_macro", offsets=np.zeros(3))
+    assert found.shape == (3,)
+    assert np.ptp(found) > 0
+
+    def best(scores):
+        tuner = scales.OffsetTuner("f1_macro", kind="logits", estimate="empirical", confidence_level=None).fit(
+            scores, y
+        )
+        return value_of("f1_macro", y, tuner.predict(scores), n_classes=3)
+
+    assert best(found * scores) > best(scores)
+
+
+@pytest.mark.parametrize("ratio", [10, 1000])
+def test_parts_of_the_texts_are_disjoint(ratio):
+    text = study("text")
+    pool = [np.array([f"{name}{i}" for i in range(n)], dtype=object) for name, n in (("a", 8500), ("b", 2700))]
+    parts = list(text.split(pool, ratio, seed=0))
+    counts = [np.bincount(y).tolist() for _, y in parts]
+    assert counts == [[4000, 4000 // ratio], [2000, 2000 // ratio], [2000, 2000]]
+    every = np.concatenate([X for X, _ in parts])
+    assert len(set(every)) == len(every)
+    assert all(X[i][0] == "ab"[y[i]] for X, y in parts for i in (0, -1))
+
+
+def test_regret_is_that_of_the_oracle():
+    prior_shift = study("prior_shift")
+    run = {"data": "simulated", "shift": "strong", "metric": "f1", "moved": "1", "unadapted": "0.5", "oracle": "0.8"}
+    run |= {"adapted": "0.7", "emq": "0.6", "emq_bcts": "0.4", "kdey": "0.8"}
+    (line,) = [line for line in prior_shift.regrets([run]).splitlines() if line.startswith("| strong")]
+    assert [cell.split(" / ")[0].strip() for cell in line.split("|")[3:-1]] == [
+        "0.3000",
+        "0.1000",
+        "0.2000",
+        "0.4000",
+        "0.0000",
+    ]
+    assert "-0.100" in line
