@@ -1,11 +1,10 @@
 """Types of annotations."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-__all__ = ["Array", "ArrayLike", "Kind", "Label", "Namespace", "Progress", "Run", "Step", "Steps"]
+__all__ = ["Array", "ArrayLike", "Kind", "Label", "Namespace", "Progress", "Run", "Steps"]
 
 Array: TypeAlias = Any
 """An array of any library that follows the array API standard."""
@@ -26,16 +25,12 @@ _Result = TypeVar("_Result")
 class Run(Protocol):
     """Calls independent functions, in parallel or not, and returns their results in order."""
 
-    def __call__(self, jobs: Iterable[Callable[[], _Result]], /) -> list[_Result]:
+    def __call__(self, jobs: Iterable[Callable[[], _Result]], /) -> Iterable[_Result]:
         """Return what each of `jobs` returns."""
 
 
-class Step(Protocol):
-    """Returns a function that does the same, and counts as a part when it has ended."""
+class Steps(Protocol):
+    """Counts results while they are taken, which is in this process, wherever the functions run."""
 
-    def __call__(self, job: Callable[[], _Result], /) -> Callable[[], _Result]:
-        """Return the counted `job`."""
-
-
-Steps: TypeAlias = Callable[[str, int], AbstractContextManager[Step]]
-"""From the name and the number of the parts to a context in which they are counted."""
+    def __call__(self, name: str, results: Iterable[_Result], total: int, /) -> Iterator[_Result]:
+        """Yield the `total` results of parts with a `name`."""

@@ -619,7 +619,7 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         ]
         pool = Parallel(n_jobs=self.n_jobs)
         # Jobs of scikit-learn replace the warning filters of the process, which threads that fit must not do.
-        return in_turn(jobs) if pool.n_jobs == 1 else list(pool(delayed(job)() for job in jobs))
+        return list(in_turn(jobs) if pool.n_jobs == 1 else pool(delayed(job)() for job in jobs))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get the metadata routing of this object.

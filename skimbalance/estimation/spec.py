@@ -1,7 +1,6 @@
 """The settings of a fit, its results, and the samples that it keeps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
-from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run, Step, Steps
+from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run, Steps
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
@@ -21,19 +20,18 @@ __all__ = ["CrossFitResult", "FitResult", "FitSpec", "KeptSamples", "in_turn", "
 _Result = TypeVar("_Result")
 
 
-def in_turn(jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
+def in_turn(jobs: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
     """Call independent functions one after the other."""
-    return [job() for job in jobs]
+    return (job() for job in jobs)
 
 
 def _silent(_: str) -> None:
     """Print nothing."""
 
 
-@contextmanager
-def _uncounted(_name: str, _total: int) -> Iterator[Step]:
+def _uncounted(_name: str, results: Iterable[_Result], _total: int) -> Iterator[_Result]:
     """Count no parts."""
-    yield lambda job: job
+    return iter(results)
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,7 @@ class FitSpec:
 
     def run_steps(self, jobs: Iterable[Callable[[], _Result]], *, name: str, total: int) -> list[_Result]:
         """Call each of the `total` independent `jobs`, as `run` does, and count them under their `name`."""
-        if total == 0:
-            return []
-        with self.steps(name, total) as step:
-            return self.run(step(job) for job in jobs)
+        return list(self.steps(name, self.run(jobs), total)) if total else []
 
     def within_step(self) -> "FitSpec":
         """Return the settings of a part of the fit, which runs in turn and shows no progress of its own."""

@@ -1,13 +1,10 @@
 """`OffsetTuner`: offsets from scores and labels."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from numbers import Integral, Real
-from threading import Lock
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -28,7 +25,7 @@ from skimbalance._core.sklearn import (
     forget_fit,
     validates_parameters,
 )
-from skimbalance._core.typing import ArrayLike, Kind, Label, Step
+from skimbalance._core.typing import ArrayLike, Kind, Label
 from skimbalance._core.validation import abridged, by_label, check_scores, is_multilabel, names_page
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, silenced, warn_user
@@ -440,37 +437,32 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         random_state = check_random_state(0 if self.random_state is None else self.random_state)
         return int(random_state.randint(2**31 - 1))
 
-    def _run(self, jobs: Iterable[Callable[[], _Result]]) -> list[_Result]:
-        """Call each of the independent `jobs`, on `n_jobs` threads."""
-        pool = Parallel(n_jobs=self.n_jobs, prefer="threads")
-        if pool.n_jobs == 1:
+    def _run(self, jobs: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
+        """Call each of the independent `jobs`, on `n_jobs` threads, and yield the results while they arrive."""
+        parallel = partial(Parallel, n_jobs=self.n_jobs, prefer="threads")
+        if parallel().n_jobs == 1:
             return in_turn(jobs)
+        try:
+            pool = parallel(return_as="generator")
+        except (TypeError, ValueError):  # before joblib 1.3, or of a backend that returns all results at once
+            pool = parallel()
         # joblib's own `delayed`: that of scikit-learn replaces the warning filters of the process in each thread.
         call, config, silent = delayed(_called), get_config(), is_silent()
-        return list(pool(call(job, config=config, silent=silent) for job in jobs))
+        return iter(pool(call(job, config=config, silent=silent) for job in jobs))
 
-    @contextmanager
-    def _steps(self, task: FitTask, name: str, total: int) -> Iterator[Step]:
-        """Count the parts of a task, for callbacks and on the screen: each of few, every tenth part of many."""
-        started, ended, lock = count(), count(1), Lock()
+    def _steps(self, task: FitTask, name: str, results: Iterable[_Result], total: int) -> Iterator[_Result]:
+        """Count the parts of a task, for callbacks and on the screen: each of few, every tenth part of many.
 
-        def step(job: Callable[[], _Result]) -> Callable[[], _Result]:
-            own = of_steps.subtask(name, task_id=next(started))
-
-            def counted() -> _Result:
-                with own.running():
-                    result = job()
-                with lock:
-                    number = next(ended)
-                    if number * _LINES // total > (number - 1) * _LINES // total:
-                        self._progress(f"{name} {number:,}/{total:,}")
-                return result
-
-            return counted
-
-        of_steps = task.subtask(f"{name}s", max_subtasks=total, sequential_subtasks=False)
+        They are counted here and not in the functions, which may run in other processes.
+        """
+        of_steps, results = task.subtask(f"{name}s", max_subtasks=total, sequential_subtasks=False), iter(results)
         with of_steps.running():
-            yield step
+            for number in range(total):
+                with of_steps.subtask(name, task_id=number).running():
+                    result = next(results)
+                if (number + 1) * _LINES // total > number * _LINES // total:
+                    self._progress(f"{name} {number + 1:,}/{total:,}")
+                yield result
 
     def _values(self) -> str:
         """Return the values of the objective, for progress."""

@@ -107,7 +107,7 @@ class _RatioFit(_JointFit):
 
     @cached_property
     def _calibrated(self) -> list[tuple[MergedProblem, Array]]:
-        return self.spec.run(partial(_calibrate, label) for label in self.labels)
+        return list(self.spec.run(partial(_calibrate, label) for label in self.labels))
 
     def _reweighted(self, sample: MergedProblem, shares: Array) -> Iterator[Problem]:
         """Yield a half-soft label under random weights. With one seed, samples have the same weight for all labels."""

@@ -204,7 +204,7 @@ def _claimed(
 
     sure = [j for j in tightened if any(constraint.confidence for constraint, _ in constraints[j])]
     moved = offsets.copy()
-    moved[sure] = spec.run(partial(of_label, j) for j in sure)
+    moved[sure] = list(spec.run(partial(of_label, j) for j in sure))
     return moved
 
 
