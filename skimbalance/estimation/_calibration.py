@@ -31,6 +31,7 @@ from skimbalance._core.array_api import (
     count_codes,
     cumulative_sum,
     device,
+    largest_magnitude,
     namespace,
     side_by_side,
     smallest_normal,
@@ -40,6 +41,7 @@ from skimbalance._core.array_api import (
 )
 from skimbalance._core.decision import log_softmax
 from skimbalance._core.typing import Array
+from skimbalance._core.validation import LARGEST_SINGLE
 from skimbalance.estimation._cross_fit import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem, stored
@@ -270,11 +272,15 @@ class Calibration:
         sample.problem.own[key] = found
         return found
 
-    def shares(self, scores: Array, *, log_proba: Array | None = None) -> Array:
-        """Return the calibrated probability (K, n) of each class in each sample."""
-        xp, dtype = namespace(scores), _dtype_of(scores.shape, scores)
-        parts = block_samples(scores.shape)
+    def shares(self, scores: Array, *, log_proba: Array | None = None, exact: bool = False) -> Array:
+        """Return the calibrated probability (K, n) of each class in each sample.
+
+        If `exact`, the precision is that of the scores, whatever their number: that of a sample does not depend on the
+        others.
+        """
+        xp, parts = namespace(scores), block_samples(scores.shape)
         if log_proba is None:
+            dtype = None if exact else _dtype_of(scores.shape, scores)
             blocks = (transposed(log_softmax(scores[part, :], dtype=dtype)) for part in parts)
         else:
             blocks = (log_proba[:, part] for part in parts)
@@ -300,9 +306,9 @@ def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None)
 
 
 def _dtype_of(shape: tuple[int, int], scores: Array) -> Any:
-    """Return the precision in which so many scores are calibrated."""
+    """Return the precision in which so many scores are calibrated: single if they are many, and none is huge."""
     is_large = shape[1] > 2 and shape[0] * shape[1] > _CELLS_IN_SINGLE
-    return namespace(scores).float32 if is_large else scores.dtype
+    return namespace(scores).float32 if is_large and largest_magnitude(scores) <= LARGEST_SINGLE else scores.dtype
 
 
 def _log_proba(scores: Array, samples: Array | None = None) -> Array:
