@@ -179,10 +179,9 @@ def test_decisions_do_not_depend_on_how_many_are_made_at_once():
     _, _, _, codes = draw(n_classes=3, n_samples=20_000)
     rng = np.random.default_rng(1)
     scores = rng.normal(size=(20_000, 3)) + 1.5 * np.eye(3)[codes]
-    zeros = np.zeros((20_000, 3, 3))
-    tuner = OffsetTuner(Cost(), kind="logits", confidence_level=None).fit(
-        scores, codes, cost_matrix=zeros + 1 - np.eye(3)
-    )
+    costs = np.zeros((20_000, 3, 3))
+    tuner = OffsetTuner(Cost(), kind="logits", confidence_level=None)
+    tuner.fit(scores, codes, cost_matrix=costs + 1 - np.eye(3))
     problem = Problem(scores, Truth.from_codes(codes, n_classes=3), Cost(1 - np.eye(3)))
     shares = Calibration.of(condensed(problem)).shares(scores, exact=True)
     costs[:, :, 2], costs[:, 1, 0], costs[:, 0, 1] = 2.0, 1.0, (1 + 1e-10) * shares[1] / shares[0]
