@@ -159,14 +159,11 @@ def offsets_of(threshold: float) -> npt.NDArray[np.float64]:
     return np.array([cut / 2, -cut / 2])
 
 
-def log_softmax(scores: Array, *, dtype: Any = None) -> Array:
-    """Return the logarithms of the probabilities that log-scores stand for, in their `dtype` if it is None."""
+def log_softmax(scores: Array) -> Array:
+    """Return the logarithms of the probabilities that log-scores stand for."""
     xp = namespace(scores)
     lowered = scores - xp.max(scores, axis=1, keepdims=True)
-    if dtype is not None:
-        lowered = xp.astype(lowered, dtype, copy=False)
-    lowered -= xp.log(xp.sum(xp.exp(lowered), axis=1, keepdims=True))
-    return lowered
+    return lowered - xp.log(xp.sum(xp.exp(lowered), axis=1, keepdims=True))
 
 
 def softmax(scores: Array) -> Array:

@@ -15,6 +15,7 @@ from skimbalance._core.typing import Array, ArrayLike, Kind, Label
 from skimbalance.exceptions import PAGE
 
 __all__ = [
+    "LARGEST_SINGLE",
     "abridged",
     "abridged_list",
     "by_label",
@@ -66,7 +67,7 @@ _SUM_TOLERANCE = 0.01
 _LARGEST_LOGIT = 1e100
 """Larger logits are refused: squares of their differences must be finite in double precision."""
 
-_LARGEST_SINGLE = 1e18
+LARGEST_SINGLE = 1e18
 """Larger logits are converted to double precision: their squares overflow in single precision."""
 
 _LARGEST_EXPONENT = 64
@@ -407,7 +408,7 @@ def _check_logits(x: Array, name: str) -> Array:
             f"kind='logits' takes {name} between -{_LARGEST_LOGIT:g} and {_LARGEST_LOGIT:g}, whose differences are "
             f"finite; {name} range from {low:g} to {high:g}. To rule a class out, a logit of -1e4 is enough"
         )
-    return xp.astype(x, xp.float64) if xp.finfo(x.dtype).bits < 64 and largest > _LARGEST_SINGLE else x
+    return xp.astype(x, xp.float64) if xp.finfo(x.dtype).bits < 64 and largest > LARGEST_SINGLE else x
 
 
 _CHECKS = {"proba": _check_proba, "log_proba": _check_log_proba, "logits": _check_logits}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.optimize import Bounds, OptimizeResult, minimize
 from scipy.sparse import diags_array
 from scipy.special import logit
@@ -31,6 +31,7 @@ from skimbalance._core.array_api import (
     count_codes,
     cumulative_sum,
     device,
+    largest_magnitude,
     namespace,
     side_by_side,
     smallest_normal,
@@ -38,8 +39,8 @@ from skimbalance._core.array_api import (
     to_numpy,
     transposed,
 )
-from skimbalance._core.decision import log_softmax
 from skimbalance._core.typing import Array
+from skimbalance._core.validation import LARGEST_SINGLE
 from skimbalance.estimation._cross_fit import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem, stored
@@ -139,7 +140,7 @@ _LAPSE_RIDGE = 1.0
 _BEYOND_DOUBT = 20.0
 """Where the log-probability of the last class is mostly lower, all gradients vanish: the scores are flattened first."""
 
-_PRECISION, _SINGLE_PRECISION = 1e-7, 1e-5
+_PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
 _CELLS_IN_SINGLE = 50_000
@@ -161,7 +162,7 @@ _FIRST = 3
 _REACH = 30.0
 """No parameter goes further: a factor of ten to the thirteen."""
 
-_ANYWHERE = 1e8
+_ANYWHERE = 1e30
 """Bounds of steps in units of the curvature: none is reached."""
 
 _CELLS_FOR_UNITS = 200_000
@@ -241,7 +242,7 @@ class Calibration:
         """Fit the parameters, from those of a calibration `near` where one is at hand, which is quicker.
 
         It is stored with the problem. Binary probabilities that are not `bent` rise with the log-odds. `log_proba`
-        (K, n) are the log-probabilities that the scores stand for, where they are at hand.
+        (K, n) are those of `_log_proba`, where they are at hand.
         """
         key = "calibration", bent
         if key in sample.problem.own:
@@ -270,12 +271,16 @@ class Calibration:
         sample.problem.own[key] = found
         return found
 
-    def shares(self, scores: Array, *, log_proba: Array | None = None) -> Array:
-        """Return the calibrated probability (K, n) of each class in each sample."""
-        xp, dtype = namespace(scores), _dtype_of(scores.shape, scores)
-        parts = block_samples(scores.shape)
+    def shares(self, scores: Array, *, log_proba: Array | None = None, exact: bool = False) -> Array:
+        """Return the calibrated probability (K, n) of each class in each sample.
+
+        If `exact`, the precision is that of the scores, whatever their number: that of a sample does not depend on the
+        others.
+        """
+        xp, parts = namespace(scores), block_samples(scores.shape)
         if log_proba is None:
-            blocks = (transposed(log_softmax(scores[part, :], dtype=dtype)) for part in parts)
+            dtype = None if exact else _dtype_of(scores.shape, scores)
+            blocks = (_lowered(scores[part, :], dtype) for part in parts)
         else:
             blocks = (log_proba[:, part] for part in parts)
         wide = (xp.astype(self._lapsed(block), scores.dtype, copy=False) for block in blocks)
@@ -300,18 +305,28 @@ def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None)
 
 
 def _dtype_of(shape: tuple[int, int], scores: Array) -> Any:
-    """Return the precision in which so many scores are calibrated."""
+    """Return the precision in which so many scores are calibrated: single if they are many, and none is huge."""
     is_large = shape[1] > 2 and shape[0] * shape[1] > _CELLS_IN_SINGLE
-    return namespace(scores).float32 if is_large else scores.dtype
+    return namespace(scores).float32 if is_large and largest_magnitude(scores) <= LARGEST_SINGLE else scores.dtype
 
 
 def _log_proba(scores: Array, samples: Array | None = None) -> Array:
-    """Return the log-probabilities (K, n) that scores stand for, or those of some samples, without a copy of these."""
+    """Return the log-probabilities (K, n) of all or some samples, each less the highest of its sample.
+
+    Calibrated probabilities do not depend on a constant of a sample, and differences of small numbers are precise.
+    """
     xp, n_samples = namespace(scores), (scores if samples is None else samples).shape[0]
     parts = block_samples((n_samples, scores.shape[1]))
     dtype = _dtype_of((n_samples, scores.shape[1]), scores)
     blocks = (scores[p, :] if samples is None else xp.take(scores, samples[p], axis=0) for p in parts)
-    return side_by_side((transposed(log_softmax(block, dtype=dtype)) for block in blocks), n_columns=n_samples)
+    return side_by_side((_lowered(block, dtype) for block in blocks), n_columns=n_samples)
+
+
+def _lowered(scores: Array, dtype: Any) -> Array:
+    """Return `scores` transposed, (K, n), less the highest of each sample, in a precision, their own if it is None."""
+    xp = namespace(scores)
+    lowered = scores - xp.max(scores, axis=1, keepdims=True)
+    return transposed(lowered if dtype is None else xp.astype(lowered, dtype, copy=False))
 
 
 def _most_samples(n_classes: int) -> int:
@@ -389,7 +404,6 @@ def _fit(
         for part in block_columns(log_proba.shape)
     ]
     log_prior = np.log(prior)
-    precision = _PRECISION if log_proba.dtype == xp.float64 else _SINGLE_PRECISION
     step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
@@ -403,7 +417,7 @@ def _fit(
             # Both may be zero in samples that weigh next to nothing.
             mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
             pull = weights * (1 - lapse) * own / mixed
-            likelihood += float(xp.sum(weights * xp.log(mixed)))
+            likelihood += float(xp.sum(weights * xp.log(mixed), dtype=xp.float64))
             gradient[0] += slope * float(xp.sum(pull * (own_here - xp.sum(shares * block, axis=0))))
             gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
             by_class = to_numpy(count_codes(codes_here, pull, n_classes) - shares @ pull)
@@ -426,11 +440,14 @@ def _fit(
                 _curvature(block[:, ::step], step * w[::step], None if c is None else c[:, ::step], start, prior)
                 for block, _, _, w, _, c in blocks
             )
-            curved = sum(parts)
-            units = solve_triangular(cholesky(curved + np.diag(ridge)), np.eye(len(ridge)))
+            curved = cast(_Vector, sum(parts)) + np.diag(ridge)
+            try:
+                units = solve_triangular(cholesky(curved), np.eye(len(ridge)))
+            except LinAlgError:  # the ridge is lost to the rounding of huge weights
+                units = diags_array(1 / np.sqrt(np.maximum(np.diag(curved), ridge)))
         wide = np.full(len(ridge), _ANYWHERE)  # with bounds, however wide, SciPy tries a whole step first
         found = minimize(
-            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=precision
+            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=_PRECISION
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found

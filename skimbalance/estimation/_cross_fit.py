@@ -504,11 +504,9 @@ class ClassCrossFit(CrossFit):
         none, scaled = self.decisions(0.0), self.decisions()
         if np.array_equal(none, scaled):
             return 0.0
-        metric, drawn, differences = self.problem.metric, self._redrawn(none, scaled), np.empty((2, 0))
-        while few := list(chain.from_iterable(islice(drawn, _FEW_DRAWS))):
-            pairs = [metric.values(few, objective=kind).reshape(-1, 2) for kind in (True, False)]
-            differences = np.concatenate([differences, np.diff(pairs, axis=2)[:, :, 0]], axis=1)
-            gains, values = differences
+        metric, drawn, gains = self.problem.metric, chain.from_iterable(self._redrawn(none, scaled)), np.empty(0)
+        while few := list(islice(drawn, 2 * _FEW_DRAWS)):
+            gains = np.append(gains, np.diff(metric.values(few, objective=True).reshape(-1, 2)))
             if len(gains) == _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
                 return 0.0  # all draws will gain
         error = gains.std()
@@ -516,7 +514,8 @@ class ClassCrossFit(CrossFit):
             return 0.0
         implied = self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
         factors = _factors(gains, gains + implied, error)
-        return float(np.cov(factors, values)[0, 1])
+        drawn = chain.from_iterable(self._redrawn(none, scaled))  # again: many confusion matrices could fill the memory
+        return float(np.cov(factors, np.diff(metric.values(drawn).reshape(-1, 2))[:, 0])[0, 1])
 
     def score(
         self, decisions: Codes, *, level: float | None, optimism: float = 0.0

@@ -170,7 +170,7 @@ def _probabilities(calibration: Calibration, scores: Array, decisions: Array) ->
     xp = namespace(scores)
     found = np.empty(scores.shape[0])
     for block in block_samples(scores.shape):
-        shares = calibration.shares(xp.astype(scores[block, :], xp.float64))
+        shares = calibration.shares(xp.astype(scores[block, :], xp.float64), exact=True)
         found[block] = to_numpy(xp.take_along_axis(shares, decisions[None, block], axis=0)[0, :])
     return found
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -22,6 +23,9 @@ Direction = Literal["maximize", "minimize", "zero"]
 
 Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall", "predicted_share"]
 """What a metric is a proportion of, if exact tests of bounds exist for it."""
+
+_DRAWS_AT_ONCE = 100
+"""The value of a pooled metric is computed for so many counts at once."""
 
 
 @dataclass(frozen=True)
@@ -254,18 +258,20 @@ class PooledMetric(Metric):
         return float(self.refine(*self.pooled(counts)))
 
     def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
-        """Return the value, or the objective value, for each of several counts on the host, all at once."""
-        draws = list(draws)
-        if not draws:
-            return np.empty(0)
-        stacked = Counts(
-            *(np.stack([getattr(each, name) for each in draws]) for name in ("hits", "predicted", "support"))
-        )
-        counted = self.counted(stacked) | (self.label is not None)
+        """Return the value, or the objective value, for each of several counts on the host, many at once."""
+        rows, found = ((each.hits, each.predicted, each.support) for each in draws), [np.empty(0)]
+        while some := list(islice(rows, _DRAWS_AT_ONCE)):  # without their confusion matrices, which may be large
+            found.append(self._stacked_values(Counts(*map(np.stack, zip(*some, strict=True))), objective=objective))
+        return np.concatenate(found)
+
+    def _stacked_values(self, draws: Counts, *, objective: bool) -> npt.NDArray[np.float64]:
+        """Return the value, or the objective value, for each row of counts (draws, K)."""
+        columns = (draws.hits, draws.predicted, draws.support)
+        counted = self.counted(draws) | (self.label is not None)
         if (counted != counted[0]).any():
-            return super().values(draws, objective=objective)
-        kept, chosen = counted[0], self.chosen(draws[0].support)
-        columns = (stacked.hits, stacked.predicted, stacked.support)
+            each = (Counts(*rows) for rows in zip(*columns, strict=True))
+            return super().values(each, objective=objective)
+        kept, chosen = counted[0], self.chosen(draws.support[0])
         hits, predicted, support = (column[:, kept] for column in columns)
         reduce = np.min if self.decomposition == "minimum" else np.sum
         pooled = tuple(reduce(term, axis=1) for term in self.terms(hits, predicted, support, chosen[kept]))

@@ -37,7 +37,8 @@ class CostRule:
     def decide(self, scores: Array, cost_matrix: Array) -> Array:
         """Return the codes (n,) for log-scores (n, K) and costs (n, K, K)."""
         xp = namespace(scores)
-        shares = self.calibration.shares(xp.take(scores, bring(self.present, to=scores, dtype=xp.int64), axis=1))
+        present = xp.take(scores, bring(self.present, to=scores, dtype=xp.int64), axis=1)
+        shares = self.calibration.shares(present, exact=True)
         each = (
             xp.astype(shares[place, :], cost_matrix.dtype)[:, None] * cost_matrix[:, c, :]
             for place, c in enumerate(self.present.tolist())

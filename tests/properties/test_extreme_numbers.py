@@ -127,6 +127,16 @@ class TestScores:
         assert np.abs(tuner.offsets_).max() < 100
         np.testing.assert_array_equal(tuner.predict_proba(scores)[np.arange(N), out], 0)
 
+    @pytest.mark.parametrize("lowest", [np.finfo(np.float32).min, -1e80])
+    def test_classes_that_are_ruled_out_in_many_samples_are_never_predicted(self, lowest):
+        scores = np.repeat(LOGITS, 500, axis=0) + RNG.normal(size=(500 * N, 3))
+        y = np.repeat(Y, 500)
+        out = (y + 1) % 3
+        scores[np.arange(500 * N), out] = lowest
+        tuner = OffsetTuner("f1_macro", kind="logits", confidence_level=None).fit(scores, y)
+        assert not (tuner.predict(scores) == out).any()
+        assert np.abs(tuner.offsets_).max() < 100
+
     @pytest.mark.parametrize("scores", [LOGITS * 1e101, LOGITS * 1e307, LOGITS.astype(np.longdouble) * 1e101])
     def test_logits_whose_squares_overflow_are_refused(self, scores):
         with pytest.raises(ValueError, match=r"between -1e\+100 and 1e\+100.*scores range from"):

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.estimation._calibration import calibrated_shares, condensed
+from skimbalance.estimation._calibration import Calibration, calibrated_shares, condensed
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem
@@ -172,3 +172,19 @@ def test_known_costs_need_a_fit_with_costs():
     with pytest.raises(ValueError, match="cost_matrix in predict needs scores in memory"):
         clf.tuner_.predict(da.from_array(np.full((400, 2), 0.5)), cost_matrix=costs)
     np.testing.assert_array_equal(clf.tuner_.predict(da.from_array(clf.estimator_.predict_proba(X))), clf.predict(X))
+
+
+def test_decisions_do_not_depend_on_how_many_are_made_at_once():
+    """The two lowest expected costs of each sample differ by less than the rounding of single precision."""
+    _, _, _, codes = draw(n_classes=3, n_samples=20_000)
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(20_000, 3)) + 1.5 * np.eye(3)[codes]
+    costs = np.zeros((20_000, 3, 3))
+    tuner = OffsetTuner(Cost(), kind="logits", confidence_level=None)
+    tuner.fit(scores, codes, cost_matrix=costs + 1 - np.eye(3))
+    problem = Problem(scores, Truth.from_codes(codes, n_classes=3), Cost(1 - np.eye(3)))
+    shares = Calibration.of(condensed(problem)).shares(scores, exact=True)
+    costs[:, :, 2], costs[:, 1, 0], costs[:, 0, 1] = 2.0, 1.0, (1 + 1e-10) * shares[1] / shares[0]
+    alone = [tuner.predict(scores[p], cost_matrix=costs[p]) for p in np.split(np.arange(20_000), 20)]
+    np.testing.assert_array_equal(tuner.predict(scores, cost_matrix=costs), np.concatenate(alone))
+    assert (np.concatenate(alone) == 0).all()

@@ -108,6 +108,42 @@ def test_any_temperature_is_undone(scale):
     np.testing.assert_allclose(shares[1], shares[0], atol=0.01)
 
 
+def draw_many(seed=0):
+    rng = np.random.default_rng(seed)
+    prior = 0.7 ** np.arange(5)
+    y = rng.choice(5, 20_000, p=prior / prior.sum())
+    return rng.normal(size=(20_000, 5)) + 2 * np.eye(5)[y] + np.log(prior), y
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [0.001, 0.01, 100.0])
+def test_any_temperature_of_many_scores_is_undone(scale, dtype):
+    scores, y = draw_many()
+    shares = [calibrated_shares(sample((factor * scores).astype(dtype), y)) for factor in (1, scale)]
+    np.testing.assert_allclose(shares[1], shares[0], atol=0.01)
+
+
+@pytest.mark.parametrize("lowest", [None, -700.0, -1e6])
+def test_weights_count_as_repetition_beyond_double_precision(lowest):
+    """Repeated samples are calibrated in single precision, weighted ones in double; some rule out the true class."""
+    scores, y = (each[:8000] for each in draw_many())
+    if lowest is not None:
+        out = np.random.default_rng(1).random(len(y)) < 0.3
+        scores[out, y[out]] = lowest
+    repeated = calibrated_shares(sample(np.repeat(scores, 3, axis=0), np.repeat(y, 3)))
+    weighted = calibrated_shares(sample(scores, y, np.full(len(y), 3.0)))
+    np.testing.assert_allclose(repeated[:, ::3], weighted, atol=0.015)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [1e3, 1e6, 1e15])
+def test_many_scores_with_large_weights(weight, dtype):
+    scores, y = draw_many()
+    weights = np.where(np.arange(len(y)) % 100 == 0, weight, 1.0)
+    shares = calibrated_shares(sample(scores.astype(dtype), y, weights))
+    np.testing.assert_allclose(shares @ weights, np.bincount(y, weights), rtol=0.02)
+
+
 def test_uninformative_zeros_do_not_hide_informative_scores():
     """A fifth of the rows has a probability of zero, whatever the label."""
     rng = np.random.default_rng(0)

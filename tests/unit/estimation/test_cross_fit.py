@@ -14,6 +14,7 @@ from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, h
 from skimbalance.estimation._calibration import calibrated_shares, condensed
 from skimbalance.estimation._cross_fit import posterior_predictive
 from skimbalance.metrics import Cost
+from skimbalance.metrics.black_box import BlackBox
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS, get_metric
 from skimbalance.solvers import Problem, solve
@@ -87,6 +88,21 @@ class TestOptimism:
         )
         assert less == pytest.approx(whole - 0.03)
         assert low < less < high
+
+    def test_a_function_is_called_once_for_each_draw_where_the_gain_is_clear(self):
+        """That is forty times, for two decisions in twenty draws."""
+        codes, calls = np.repeat([0, 1], [800, 200]), []
+
+        def accuracy(y_true, y_pred, sample_weight):
+            calls.append(1)
+            return np.average(y_true == y_pred, weights=sample_weight)
+
+        scores = np.stack([0 * codes, np.random.default_rng(0).normal(size=1000) + 5 * codes], axis=1)
+        problem = Problem(scores, Truth.from_codes(codes, n_classes=2), BlackBox(accuracy))
+        crossed = cross_fitted(problem, partial(fixed, [2.5, -2.5]))
+        calls.clear()
+        assert crossed.optimism() == 0
+        assert len(calls) == 40
 
     def test_equal_decisions_have_none(self):
         assert cross_fitted(drawn_problem(2, n_samples=60), partial(fixed, np.zeros(3))).optimism() == 0

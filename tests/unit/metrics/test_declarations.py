@@ -1,5 +1,6 @@
 """What each metric declares is true of its values, as far as random data can show."""
 
+import weakref
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -123,3 +124,18 @@ def test_values_of_several_counts_are_those_of_each(name, absent):
         expected = np.array([one(counts) for counts in draws])
         np.testing.assert_allclose(metric.values(iter(draws), objective=objective), expected, rtol=1e-14, atol=1e-15)
     assert metric.values([]).shape == (0,)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_values_of_several_counts_keep_no_confusion_matrices(name):
+    metric, rng, matrices, alive = of_size(EVERY[name], 3), np.random.default_rng(5), [], []
+
+    def draws():
+        for _ in range(100):
+            counts = drawn_counts(rng, 3)
+            matrices.append(weakref.ref(counts.confusion))
+            alive.append(sum(matrix() is not None for matrix in matrices))
+            yield counts
+
+    assert metric.values(draws()).shape == (100,)
+    assert max(alive) <= 2

@@ -43,6 +43,15 @@ def best_by_hand(probabilities, correct, allowed, *, fewest=False):
     return min(good, key=np.sum) if fewest else max(good, key=np.sum, default=np.zeros(len(correct), bool))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_of_decisions_do_not_depend_on_how_many_are_made_at_once(dtype):
+    tuner, scores, _ = fitted(AtLeast("accuracy", 0.9), n_classes=5, n_samples=60_000, dtype=dtype)
+    decisions = scores.argmax(axis=1)
+    whole = tuner.rejection_.probabilities(scores, decisions)
+    parts = [tuner.rejection_.probabilities(scores[p], decisions[p]) for p in np.split(np.arange(60_000), 100)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("confidence", [None, 0.9])
 def test_a_precision_is_stated_for_the_decisions_that_a_goal_of_accuracy_leaves(confidence):
     precision = AtLeast("precision", 0.5, label=1, confidence=confidence)
