@@ -95,7 +95,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     mixed = _halfway(sample, shares)  # the shares themselves are overwritten
     start = plug
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
-        start = start if is_large else _best_multiple(mixed)
+        start = start if is_large else _best_multiple(mixed, prior_offsets(mixed.truth.support))
         start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
     count = _affordable(problem, spec.n_bootstraps)
     weights = bootstrap_weights(sample, count=count, seed=spec.seed)
@@ -149,7 +149,10 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     """Return the best multiple of `-log prior`, or of many samples the optimum of few; and whether it is that."""
     if problem.n_classes == 2:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
-    start = _best_multiple(fewer(problem, n_scores=_CELLS_FOR_MULTIPLE))
+    some = fewer(
+        problem, n_scores=_CELLS_FOR_MULTIPLE
+    )  # may have next to nothing of a class: priors are of all samples
+    start = _best_multiple(some, prior_offsets(problem.truth.support))
     few = fewer(problem)
     if few is problem:
         return start, False
@@ -187,9 +190,9 @@ def _affordable(problem: Problem, n_bootstraps: int) -> int:
     return max(2, n_bootstraps * _CELLS_FOR_ALL_BOOTSTRAPS // cells)
 
 
-def _best_multiple(problem: Problem) -> Array:
-    """Return the best multiple of `-log prior` on a grid that becomes finer about the best, the smallest of equals."""
-    unit, step, taus = prior_offsets(problem.truth.support), _TAU_STEP, list(_TAUS)
+def _best_multiple(problem: Problem, unit: Array) -> Array:
+    """Return the best multiple of `unit` (K,) on a grid that becomes finer about the best, the smallest of equals."""
+    step, taus = _TAU_STEP, list(_TAUS)
     tried: dict[float, tuple[float, Array]] = {}
     while step >= _LEAST_TAU_STEP:
         for tau in taus:

@@ -24,6 +24,9 @@ Direction = Literal["maximize", "minimize", "zero"]
 Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall", "predicted_share"]
 """What a metric is a proportion of, if exact tests of bounds exist for it."""
 
+_OF_ONE = ("pooled", "value", "objective_value")
+"""A subclass of a user that overrides one of these methods may compute something else than its terms."""
+
 _DRAWS_AT_ONCE = 100
 """The value of a pooled metric is computed for so many counts at once."""
 
@@ -259,6 +262,8 @@ class PooledMetric(Metric):
 
     def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
         """Return the value, or the objective value, for each of several counts on the host, many at once."""
+        if any(getattr(type(self), name) is not getattr(PooledMetric, name) for name in _OF_ONE):
+            return super().values(draws, objective=objective)
         rows, found = ((each.hits, each.predicted, each.support) for each in draws), [np.empty(0)]
         while some := list(islice(rows, _DRAWS_AT_ONCE)):  # without their confusion matrices, which may be large
             found.append(self._stacked_values(Counts(*map(np.stack, zip(*some, strict=True))), objective=objective))

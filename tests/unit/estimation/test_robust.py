@@ -11,7 +11,7 @@ from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
-from skimbalance.estimation._estimate import _median, _without_noise, plugin, robust
+from skimbalance.estimation._estimate import _median, _start, _without_noise, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
@@ -70,6 +70,16 @@ class TestParts:
             assert soft.objective_value(plugin(problem, FitSpec()).offsets) == pytest.approx(
                 solve(soft).objective_value, abs=1e-12
             )
+
+    def test_of_many_scores_the_start_is_a_multiple_for_the_priors_of_all_samples(self):
+        """The multiple is chosen on a subsample, which has too few samples of most of these classes."""
+        scores, y = skewed(0, n_samples=4000, n_classes=300, tail=0.98)
+        truth = Truth.from_codes(y, n_classes=300)
+        soft = truth.softened(calibrated_shares(MergedProblem(Problem(scores, truth, METRICS["f1_macro"]), None)))
+        problem = Problem(scores, soft, METRICS["f1_macro"])
+        start, is_optimum_of_few = _start(problem, least_gain=0.0)
+        assert not is_optimum_of_few
+        np.testing.assert_allclose(np.corrcoef(start, np.log(soft.support))[0, 1], -1)
 
     def test_bootstraps_may_run_anywhere(self):
         """Whoever runs them, and in whatever order, the result is the same."""

@@ -126,6 +126,18 @@ def test_values_of_several_counts_are_those_of_each(name, absent):
     assert metric.values([]).shape == (0,)
 
 
+@pytest.mark.parametrize("overridden", ["value", "pooled", "objective_value"])
+def test_values_of_several_counts_are_those_that_a_subclass_computes(overridden):
+    def halved(self, counts):
+        found = getattr(FBeta, overridden)(self, counts)
+        return ((found[0][0] / 2,), found[1]) if overridden == "pooled" else found / 2
+
+    metric, rng = type("Halved", (FBeta,), {overridden: halved})(2.0, average="macro"), np.random.default_rng(6)
+    draws = [drawn_counts(rng, 3) for _ in range(5)]
+    for objective, one in ((False, metric.value), (True, metric.objective_value)):
+        np.testing.assert_allclose(metric.values(draws, objective=objective), [one(counts) for counts in draws])
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_values_of_several_counts_keep_no_confusion_matrices(name):
     metric, rng, matrices, alive = of_size(EVERY[name], 3), np.random.default_rng(5), [], []
