@@ -141,7 +141,7 @@ def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> tuple[Arr
     """Return the optimum that the best multiple of `-log prior` leads to, and the number of sweeps."""
     start, is_optimum_of_few = _start(problem, least_gain=least_gain)
     offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
-    spec.progress(f"{problem.metric.name} of soft labels: sweep {n_iter} was the last")
+    spec.progress(f"{problem.metric.name} of soft labels: {n_iter} {'sweep' if n_iter == 1 else 'sweeps'}")
     return offsets, n_iter
 
 

@@ -529,14 +529,13 @@ cdef class Ascent:
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
         for i in range(self.n_samples):  # without a branch, which would be mispredicted
-            m, low = value1[i], value2[i]
-            m = (low if first[i] == k else m) - column[i]
+            m, other = value1[i], value2[i]
+            m = (other if first[i] == k else m) - column[i]
             if single:
                 m = <double> (<float> m)
             near[n] = <int> i
             margins[n] = m
             n += (left <= m) & (m <= right)
-        low = 0
         for t in range(n):
             i, m = near[t], margins[t]
             least = m if m < least else least
