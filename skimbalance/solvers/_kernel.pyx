@@ -29,7 +29,7 @@ KINDS = ("sum_of_ratios", "ratio_of_sums", "matthews", "kappa", "geometric_mean"
 cdef enum:
     N_SUMS = 3
     N_INTERVALS = 256
-    PER_INTERVAL = 48
+    PER_INTERVAL = 16
     PER_CLASS = 3  # an interval has so many samples in the mean, and so many more for each class
     INSERTED = 48  # so few samples are sorted by insertion
 
