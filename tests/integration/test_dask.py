@@ -379,8 +379,13 @@ class TestData:
     def test_offsets_follow_the_classes(self):
         scores, y = two_classes(3000)
         tuner = OffsetTuner("f1", kind="logits", confidence_level=None).fit(*chunked(scores, y))
-        adapted = tuner.adapt_to(two_classes(3000, seed=1)[0] + 1)
+        new, codes = two_classes(30_000, seed=1)
+        shifted = np.concatenate([new[codes == 1], new[codes == 0][:1500]])  # about half of them are positive
+        adapted = tuner.adapt_to(shifted)
         assert adapted.prior_shift_.estimated.sum() == pytest.approx(1)
+        assert adapted.prior_shift_.is_significant
+        in_memory = OffsetTuner("f1", kind="logits", confidence_level=None).fit(scores, y).adapt_to(shifted)
+        np.testing.assert_allclose(adapted.prior_shift_.estimated, in_memory.prior_shift_.estimated)
 
     @pytest.mark.parametrize(
         ("change", "message"),
