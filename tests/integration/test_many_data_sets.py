@@ -47,6 +47,7 @@ def test_rank_biserial_is_the_difference_of_rank_sums(rng):
     assert rank_biserial(np.append(gaps, np.zeros(5))) == pytest.approx(rank_biserial(gaps))
 
 
+@pytest.mark.filterwarnings("ignore:Sample size too small")  # of old versions of SciPy, for two sources
 def test_problems_of_a_source_are_one_observation():
     source_of = module("leaderboard.by_source").source_of
     assert source_of("chest_Edema") == source_of("chest_Nodule") == "chest"
