@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # modules beside this file, and those of benchmarks/
 
 import members  # noqa: E402 - beside this file
 import pictures  # noqa: E402

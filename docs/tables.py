@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import wilcoxon
+
+from benchmarks.significance import LEVEL, holm, signed_rank_p
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
@@ -257,16 +258,13 @@ def _against(means: dict[tuple[str, str], list[float]], reference: tuple[str, st
     Wilcoxon's test compares data sets, with Holm's correction over the methods: ▲ is significantly better, ▼ worse.
     """
     differences = {name: np.subtract(each, means[reference]) for name, each in means.items() if name != reference}
-    p = {name: float(wilcoxon(each).pvalue) if each.any() else 1.0 for name, each in differences.items()}
-    best, adjusted, largest = max(np.mean(each) for each in means.values()), {}, 0.0
-    for rank, name in enumerate(sorted(p, key=p.__getitem__)):
-        largest = adjusted[name] = max(largest, (len(p) - rank) * p[name])
-    texts = {}
+    p = dict(zip(differences, holm([signed_rank_p(each) for each in differences.values()]), strict=True))
+    best, texts = max(np.mean(each) for each in means.values()), {}
     for name, each in means.items():
         texts[name] = f"**{best:.3f}**" if np.mean(each) == best else f"{np.mean(each):.3f}"
         if name != reference:
             gains = differences[name]
-            sign = "" if adjusted[name] >= 0.05 else " ▲" if gains.mean() > 0 else " ▼"
+            sign = "" if p[name] >= LEVEL else " ▲" if gains.mean() > 0 else " ▼"
             texts[name] += f" ({(gains > 0).sum()} : {(gains < 0).sum()}){sign}"
     return texts
 

@@ -8,6 +8,7 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")  # the workers of pytest-xdist share the cores
 
 import functools
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,13 @@ def few_restarts():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("skimbalance.solvers._coordinate_ascent._MAX_RESTARTS", 4)
         yield
+
+
+@pytest.fixture
+def import_benchmark(monkeypatch):
+    """A function that imports a module of benchmarks/, which is run from the root of the repository, not installed."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
+from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 from benchmarks.leaderboard import packaged, unseen
 from benchmarks.leaderboard.results import FAILED, RAN, Results, metrics_of
 from benchmarks.leaderboard.run import METHODS
-from benchmarks.leaderboard.summary import GROUPS, LEVEL, holm
+from benchmarks.leaderboard.summary import GROUPS
 from benchmarks.script import read_csv, rounded, write_csv
+from benchmarks.significance import LEVEL, holm, signed_rank_p
 
 __all__ = ["DEFAULT", "METRICS", "TIE", "Row", "is_unseen", "means_by_source", "read_rows", "rows_of", "source_of"]
 __all__ += ["write_rows"]
@@ -177,15 +178,10 @@ def _compared(gap: Vector, names: Sequence[str]) -> dict[str, Any]:
         "wins": int((gaps > TIE).sum()),
         "ties": int((np.abs(gaps) <= TIE).sum()),
         "losses": int((gaps < -TIE).sum()),
-        "p_holm": _p(gaps),
+        "p_holm": signed_rank_p(gaps),
         "difference_unseen": float(fresh.mean()) if len(fresh) else math.nan,
-        "p_unseen": _p(fresh) if len(fresh) else math.nan,
+        "p_unseen": signed_rank_p(fresh) if len(fresh) else math.nan,
     }
-
-
-def _p(gaps: Vector) -> float:
-    digits = gaps.round(9)
-    return float(wilcoxon(digits).pvalue) if digits.any() else 1.0
 
 
 def rank_biserial(gaps: Vector) -> float:

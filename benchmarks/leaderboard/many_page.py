@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from benchmarks.leaderboard.by_source import DEFAULT, TIE, Row, group_of, means_by_source
 from benchmarks.leaderboard.results import Results
-from benchmarks.leaderboard.summary import LEVEL
 from benchmarks.leaderboard.table import METRICS as METRIC_NAMES
 from benchmarks.script import markdown
+from benchmarks.significance import LEVEL
 
 __all__ = ["page", "picture"]
 

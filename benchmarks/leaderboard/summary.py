@@ -12,25 +12,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata, wilcoxon
+from scipy.stats import rankdata
 
 from benchmarks.baselines import Baseline
 from benchmarks.leaderboard.problems import FAMILIES
 from benchmarks.leaderboard.results import FAILED, NOT_OFFERED, RAN, Cell, Results
 from benchmarks.script import read_csv, rounded, write_csv
+from benchmarks.significance import LEVEL, holm, p_over_sets
 
 __all__ = [
     "ALL",
     "EXACT",
     "GROUPS",
-    "LEVEL",
     "LOSS",
     "SAME",
     "SLACK",
     "WELL_POPULATED",
     "Line",
     "Table",
-    "holm",
     "read_summary",
     "summarise",
     "write_summary",
@@ -45,9 +44,6 @@ SLACK = 0.005
 
 SAME = 1e-9
 """Scores with a smaller difference are equal."""
-
-LEVEL = 0.05
-"""A difference is significant if its p-value, after Holm's correction, is smaller."""
 
 WELL_POPULATED, LOSS = 20, 0.02
 """A problem is well populated if each class has so many tuning samples. Then a greater loss counts as lost."""
@@ -271,25 +267,9 @@ def _compare(
         line.difference = float(gap[both].mean())
         line.wins, line.losses = int((gap[both] > SAME).sum()), int((gap[both] < -SAME).sum())
         line.ties = int(both.sum()) - line.wins - line.losses
-        line.p = _p([gap[both & (sets == name)].mean() for name in np.unique(sets[both])])
+        line.p = p_over_sets(gap[both], sets[both])
     for line, p in zip(others, holm([line.p for line in others]), strict=True):
         line.p_holm = p
-
-
-def _p(differences: Sequence[float]) -> float:
-    """Return the p-value of the signed-rank test; each data set is one observation, whatever its models and seeds."""
-    digits = np.round(differences, 9)  # else rounding errors would break ties
-    return float(wilcoxon(digits).pvalue) if digits.any() else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number by Holm's step-down rule; NaN stays and does not count."""
-    p = np.asarray(p_values, dtype=float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]
-    corrected = np.full(len(p), math.nan)
-    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
-    return corrected.tolist()
 
 
 def write_summary(path: Path, tables: Sequence[Table]) -> None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from benchmarks.baselines import Baseline
 from benchmarks.leaderboard.problems import FAMILIES
-from benchmarks.leaderboard.summary import ALL, EXACT, GROUPS, LEVEL, LOSS, SLACK, WELL_POPULATED, Line, Table
+from benchmarks.leaderboard.summary import ALL, EXACT, GROUPS, LOSS, SLACK, WELL_POPULATED, Line, Table
 from benchmarks.script import markdown
+from benchmarks.significance import LEVEL
 
 __all__ = ["family_page", "page", "sentences"]
 

@@ -10,10 +10,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import nct, rankdata, t, ttest_1samp, wilcoxon
 
-from benchmarks.leaderboard.summary import LEVEL, SAME, holm
+from benchmarks.leaderboard.summary import SAME
 from benchmarks.paper.data import SETTINGS, Vector
 from benchmarks.paper.nets import NETS
 from benchmarks.paper.scores import ADJUSTMENTS, OURS, PUBLISHED, SELECTIONS, Line, pairs
+from benchmarks.significance import LEVEL, holm
 
 __all__ = [
     "METHODS",

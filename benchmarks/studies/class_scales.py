@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from scipy.stats import wilcoxon
 
 from benchmarks.baselines import value_of
 from benchmarks.leaderboard import stored, trained
 from benchmarks.leaderboard.tuning_problem import TuningProblem
 from benchmarks.script import markdown, options, progress, write_csv
+from benchmarks.significance import p_over_sets
 from skimbalance import OffsetTuner
 
 Floats = npt.NDArray[np.float64]
@@ -146,8 +146,7 @@ def _figures(runs: Sequence[dict[str, object]]) -> list[object]:
     figures: list[object] = [f"{values[name].mean():.4f}" for name in ("untuned", "one")]
     for name in SCALES[1:]:
         gain = values[name] - values["one"]
-        per_set = np.array([gain[names == each].mean() for each in np.unique(names)]).round(9)
-        p = wilcoxon(per_set).pvalue if per_set.any() else 1.0
+        p = p_over_sets(gain, names)
         counts = f"{(gain > SAME).sum()}/{(abs(gain) <= SAME).sum()}/{(gain < -SAME).sum()}"
         figures += [f"{values[name].mean():.4f}", f"{gain.mean():+.4f}", counts, f"{gain.min():+.3f}", f"{p:.2g}"]
     return figures

@@ -14,7 +14,6 @@ from time import process_time
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from scipy.stats import wilcoxon
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from benchmarks.baselines.quapy_priors import QuapyEm, QuapyEmCalibrated, QuapyKde
@@ -22,6 +21,7 @@ from benchmarks.leaderboard.problems import TuningProblem
 from benchmarks.leaderboard.stored import nets
 from benchmarks.leaderboard.trained import TABULAR, tabular
 from benchmarks.script import CACHE, markdown, options, progress, read_csv, write_csv
+from benchmarks.significance import p_over_sets
 from skimbalance import OffsetTuner
 
 Floats = npt.NDArray[np.float64]
@@ -162,18 +162,15 @@ def regrets(runs: list[dict[str, str]]) -> str:
         cells = []
         for name in METHODS[2:]:
             worst = (values[name] - values["unadapted"]).min()
-            p = "" if name == "adapted" else f" / {_p(values['adapted'] - values[name], part):.2g}"
+            p = "" if name == "adapted" else f" / {p_over_sets(values['adapted'] - values[name], _sets(part)):.2g}"
             cells.append(f"{(values['oracle'] - values[name]).mean():.4f} / {worst:+.3f}{p}")
         unadapted = f"{(values['oracle'] - values['unadapted']).mean():.4f}"
         rows.append([f"{shift}{', X-rays' if rays else ''}", len(part), unadapted, *cells])
     return markdown(["shift", "problems and metrics", "unadapted", *METHODS[2:]], rows)
 
 
-def _p(gain: Floats, runs: list[dict[str, str]]) -> float:
-    """Return the p-value of Wilcoxon's test; each data set is one observation."""
-    names = np.array([run["data"] for run in runs])
-    per_set = np.array([gain[names == name].mean() for name in np.unique(names)]).round(9)
-    return float(wilcoxon(per_set).pvalue) if per_set.any() else 1.0
+def _sets(runs: list[dict[str, str]]) -> npt.NDArray[np.str_]:
+    return np.array([run["data"] for run in runs])
 
 
 def figures(runs: list[dict[str, str]]) -> list[object]:
@@ -182,7 +179,7 @@ def figures(runs: list[dict[str, str]]) -> list[object]:
         np.array([float(run[name]) for run in runs]) for name in ("unadapted", "adapted", "oracle", "moved")
     )
     gain = adapted - unadapted
-    p = _p(gain, runs)
+    p = p_over_sets(gain, _sets(runs))
     means = [f"{unadapted.mean():.4f}", f"{adapted.mean():.4f}", f"{oracle.mean():.4f}", f"{gain.mean():+.4f}"]
     return [len(runs), *means, f"{p:.2g}", f"{moved.mean():.0%}", f"{np.mean(gain < -LOSS):.0%}", f"{gain.min():+.3f}"]
 

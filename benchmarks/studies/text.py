@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.baselines import value_of
 from benchmarks.leaderboard.run import METHODS
-from benchmarks.leaderboard.summary import LEVEL, holm
 from benchmarks.script import markdown, options, progress, write_csv
+from benchmarks.significance import LEVEL, holm
 
 FREQUENT, RARE = "Twitter Web Client", "Twitter for Android"
 RATIOS = (10, 100, 500, 1000)

@@ -8,12 +8,10 @@ from skimbalance.estimation._cross_fit import (
     fit_folds,
     folds_along,
     folds_of,
-    held_by,
-    independent_counts,
-    independent_weights,
     jackknife_error,
     prediction_interval,
 )
+from skimbalance.estimation._draws import held_by, independent_counts, independent_weights
 from skimbalance.estimation._estimate import (
     ESTIMATES,
     claimed_near,

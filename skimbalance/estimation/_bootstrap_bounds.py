@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.estimation._certify import Guarantee
-from skimbalance.estimation._cross_fit import Floats, posterior_predictive
+from skimbalance.estimation._draws import Floats, posterior_predictive
 from skimbalance.estimation._guarantees import is_rejected
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.goals import Constraint

@@ -41,7 +41,7 @@ from skimbalance._core.array_api import (
 )
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import LARGEST_SINGLE
-from skimbalance.estimation._cross_fit import independent_counts
+from skimbalance.estimation._draws import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
 from skimbalance.solvers import Problem, stored
 
@@ -144,7 +144,7 @@ _PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
 _CELLS_IN_SINGLE = 50_000
-"""More scores of three or more classes are calibrated in single precision: an exponential takes a third of the time."""
+"""More scores of three or more classes are calibrated in single precision, which is faster."""
 
 _PRIOR_RIDGE = 1.0
 """Precision of the prior of the exponent of the class priors: scores of models that were trained with balanced classes

@@ -7,286 +7,35 @@ standard errors and prediction intervals.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import block_diag, csr_array, diags_array
+from scipy.sparse import csr_array
 from scipy.stats import t as student
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.decision import decide
+from skimbalance.estimation._draws import Codes, Floats, independent_counts, posterior_predictive
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
 from skimbalance.solvers import Fit, Problem, Solution, fit_present_classes
 
 __all__ = [
     "ClassCrossFit",
-    "Codes",
     "CrossFit",
-    "Floats",
-    "Kinds",
     "cross_fit",
-    "draw_mass",
     "fit_folds",
     "folds_along",
     "folds_of",
-    "held_by",
-    "independent_counts",
-    "independent_weights",
     "jackknife_error",
-    "merged",
-    "posterior_predictive",
     "prediction_interval",
     "width_of",
 ]
-
-Codes = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-_DRAWS = 100
-_MOST_DRAWS = 2000
-_BEYOND = 5
-"""Five draws beyond a quantile are expected, with at least 100 and at most 2,000 draws."""
-
-_AT_ONCE = 100
-_CELLS_AT_ONCE = 5_000_000
-"""At most 100 draws and five million numbers are held in memory."""
-
-_KEYS_PER_SAMPLE = 4
-"""Keys up to so many times the number of samples are counted, and others sorted."""
-
-_PRIOR = 0.5
-"""Half a sample is added to the true positives and to the misses of each class (Jeffreys): no rate of few samples is
-certain. Of grouped samples it is half the weight of an independent sample."""
-
-
-class Kinds(NamedTuple):
-    """Samples merged by kind: one of each kind, the weight of all of them, and how many they are.
-
-    Of grouped samples `sizes` is one for each group, and `groups` (G, kinds) the weight of its samples of each kind.
-    """
-
-    first: Codes
-    mass: Floats
-    sizes: Floats
-    groups: Any = None
-
-
-def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None) -> Kinds:
-    """Merge the samples of equal key (n,)."""
-    few = keys.dtype.kind == "i" and keys.size > 0 and keys.max() < _KEYS_PER_SAMPLE * keys.size
-    counts = np.bincount(keys) if few else None
-    if counts is None:
-        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    else:  # without sorting
-        present = np.flatnonzero(counts)
-        number = np.zeros(len(counts), dtype=np.int64)
-        number[present] = np.arange(len(present))
-        inverse, first = number[keys], np.zeros(len(present), dtype=np.int64)
-        first[inverse[::-1]] = np.arange(len(keys))[::-1]  # of several values, the last is stored
-    sizes = np.bincount(inverse).astype(np.float64)
-    mass = sizes
-    if weights is not None:
-        mass, squares = (np.bincount(inverse, weights**power).astype(np.float64) for power in (1, 2))
-        # Squares of tiny weights vanish: such samples then count as alike.
-        sizes = np.divide(mass * mass, squares, out=sizes, where=squares > 0)
-    if groups is None:
-        return Kinds(first, mass, sizes)
-    held = held_by(groups, inverse, weights, n_kinds=len(first))
-    return Kinds(first, mass, np.ones(held.shape[0]), held)
-
-
-def draw_mass(
-    kinds: Kinds, rng: np.random.Generator, *, tail: float, anew: bool, at_once: int, copies: float = 1.0
-) -> Iterator[Floats]:
-    """Yield the weight of each kind (draws, kinds) under Bayesian bootstraps, enough of them for such a tail.
-
-    With `anew` unseen samples, `copies` times as many, are drawn at these rates: the posterior predictive distribution.
-    """
-    n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
-    for start in range(0, n_draws, at_once):
-        rates = rng.gamma(kinds.sizes, size=(min(at_once, n_draws - start), len(kinds.sizes)))
-        if anew:
-            numbers = rng.poisson(copies * rates).astype(np.float64)
-            rates = np.where(numbers.any(axis=1, keepdims=True), numbers, rates)
-        yield rates * (kinds.mass / kinds.sizes) if kinds.groups is None else rates @ kinds.groups
-
-
-@dataclass(frozen=True, eq=False)
-class _Decided:
-    """Kinds of samples alike in truth and in each decision, and what these are; `costs` are those of each decision."""
-
-    kinds: Kinds
-    truth: Codes
-    decisions: list[Codes]
-    costs: list[Floats] | None = None
-
-
-def posterior_predictive(
-    codes: Codes,
-    weights: Floats | None,
-    decisions: Sequence[Codes],
-    *,
-    groups: Codes | None = None,
-    class_order: Codes,
-    confusion: bool,
-    seed: int,
-    anew: bool = False,
-    copies: float = 1.0,
-    tail: float = 0.05,
-    costs: Floats | None = None,
-) -> Iterator[list[Counts]]:
-    """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
-
-    Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
-    are those of unseen samples, `copies` times as many; as many vary twice as much. Samples of one group share a
-    weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not depend on that
-    of the columns. Samples that differ in `costs` (K, n), the cost of predicting each class, are of different kinds.
-    """
-    n_classes, place = len(class_order), np.argsort(class_order)
-    keys = place[codes]
-    for decided in decisions:
-        keys = keys * n_classes + place[decided]
-    each_cost = None if costs is None else [costs[decided, np.arange(len(codes))] for decided in decisions]
-    if each_cost is not None:
-        distinct, number = np.unique(np.stack(each_cost), axis=1, return_inverse=True)
-        keys = keys * distinct.shape[1] + number.reshape(-1)  # NumPy 2.0 keeps an axis of length one
-    kinds = merged(keys, weights, groups)
-    merged_samples = _Decided(
-        kinds,
-        codes[kinds.first],
-        [decided[kinds.first] for decided in decisions],
-        None if each_cost is None else [cost[kinds.first] for cost in each_cost],
-    )
-    judged = _with_prior(merged_samples, class_order=class_order, whole=weights is None)
-    if costs is not None:
-        judged = _with_costs(judged, costs, codes, weights)
-    at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // len(judged.kinds.sizes))
-    rng = np.random.default_rng(seed)
-    for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, copies=copies):
-        support = _totals(mass, judged.truth, n_classes)
-        every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
-        each = [
-            _counts(mass, judged.truth, decided, support, cost, confusion=confusion)
-            for decided, cost in zip(judged.decisions, every, strict=True)
-        ]
-        yield from map(list, zip(*each, strict=True))
-
-
-def _with_prior(samples: _Decided, *, class_order: Codes, whole: bool) -> _Decided:
-    """Add a little of a true positive and of a miss to every class that has samples.
-
-    A miss goes to the class that is predicted most.
-    """
-    n_classes, kinds = len(class_order), samples.kinds
-    mass = np.bincount(samples.truth, kinds.mass, minlength=n_classes)
-    occurring = class_order[mass[class_order] > 0]
-    added = np.tile(_PRIOR * _independent_mass(samples, n_classes=n_classes, whole=whole)[occurring], 2)
-    decisions = []
-    for decided in samples.decisions:
-        predicted = np.bincount(decided, kinds.mass, minlength=n_classes)
-        second, most = class_order[np.argsort(predicted[class_order], kind="stable")[-2:]]
-        decisions.append(np.concatenate([decided, occurring, np.where(occurring == most, second, most)]))
-    more = Kinds(
-        kinds.first,
-        np.concatenate([kinds.mass, added]),
-        np.concatenate([kinds.sizes, np.full(added.size, _PRIOR)]),
-        None if kinds.groups is None else block_diag([kinds.groups, diags_array(added / _PRIOR)], format="csr"),
-    )
-    return _Decided(more, np.concatenate([samples.truth, occurring, occurring]), decisions, samples.costs)
-
-
-def _with_costs(samples: _Decided, costs: Floats, codes: Codes, weights: Floats | None) -> _Decided:
-    """Return the samples with the costs of those that were added: the mean cost of such a decision in their class."""
-    assert samples.costs is not None
-    n_added = len(samples.truth) - len(samples.costs[0])
-    means = {
-        label: np.average(
-            costs[:, codes == label], axis=1, weights=None if weights is None else weights[codes == label]
-        )
-        for label in samples.truth[-n_added:].tolist()
-    }
-    added = [
-        [means[label][k] for label, k in zip(samples.truth[-n_added:].tolist(), decided[-n_added:], strict=True)]
-        for decided in samples.decisions
-    ]
-    pairs = zip(samples.costs, added, strict=True)
-    return replace(samples, costs=[np.concatenate([known, more]) for known, more in pairs])
-
-
-def _independent_mass(samples: _Decided, *, n_classes: int, whole: bool) -> Floats:
-    """Return the weight of an independent sample of each class, a `whole` number where all samples weigh one."""
-    kinds = samples.kinds
-    if kinds.groups is None:
-        mass, sizes = (np.bincount(samples.truth, x, minlength=n_classes) for x in (kinds.mass, kinds.sizes))
-        return np.divide(mass, sizes, out=np.zeros(n_classes), where=sizes > 0)
-    n_kinds = len(samples.truth)
-    owned = csr_array((np.ones(n_kinds), (np.arange(n_kinds), samples.truth)), shape=(n_kinds, n_classes))
-    hit = diags_array((samples.truth == samples.decisions[-1]).astype(np.float64))
-    each = independent_weights(kinds.groups @ hit @ owned, kinds.groups @ owned)
-    return np.rint(each).clip(1) if whole else each  # an objective may accept no other weights
-
-
-def _counts(
-    mass: Floats, truth: Codes, decided: Codes, support: Floats, cost: Floats | None, *, confusion: bool
-) -> Iterator[Counts]:
-    n_classes = support.shape[1]
-    correct = truth == decided
-    hits = _totals(mass[:, correct], truth[correct], n_classes)
-    predicted = _totals(mass, decided, n_classes)
-    for number, each in enumerate(zip(hits, predicted, support, strict=True)):
-        table = None
-        if confusion:
-            cells = np.bincount(truth * n_classes + decided, mass[number], minlength=n_classes * n_classes)
-            table = cells.reshape(n_classes, n_classes)
-        yield Counts(*each, table, None if cost is None else mass[number] @ cost)
-
-
-def _totals(mass: Floats, labels: Codes, n_labels: int) -> Floats:
-    """Sum the columns of equal label, (draws, n_labels)."""
-    order = np.argsort(labels, kind="stable")
-    found, starts = np.unique(labels[order], return_index=True)
-    totals = np.zeros((len(mass), n_labels))
-    if found.size:
-        totals[:, found] = np.add.reduceat(mass[:, order], starts, axis=1)
-    return totals
-
-
-def independent_counts(codes: Codes, groups: Codes | None, *, n_classes: int) -> Codes:
-    """Return how many samples there are of each class (K,); those of one group and class count once."""
-    if groups is not None:
-        codes = np.unique(groups * n_classes + codes) % n_classes
-    counts: Codes = np.bincount(codes, minlength=n_classes)
-    return counts
-
-
-def held_by(groups: Codes, kinds: Codes, weights: npt.NDArray[np.float64] | None, *, n_kinds: int) -> Any:
-    """Return the sparse matrix (groups, kinds) of what the samples of each kind in each group weigh."""
-    present, number = np.unique(groups, return_inverse=True)
-    mass = np.ones(len(groups)) if weights is None else weights
-    return csr_array((mass, (number, kinds)), shape=(len(present), n_kinds))
-
-
-def independent_weights(hits: Any, totals: Any) -> npt.NDArray[np.float64]:
-    """Return the weight (K,) of samples of each class with as much information on its recall as an independent sample.
-
-    `hits` and `totals` are sparse (groups, K): the weight of the samples of a class in a group, of the true positives
-    and of all. The result is the variance of the true positives over groups by that of independent samples, the design
-    effect of survey samples. With few true positives or misses it is the mean weight of a class in its groups.
-    """
-    sums = np.asarray(totals.sum(axis=0), dtype=np.float64)
-    groups = sums / np.maximum((totals > 0).sum(axis=0), 1)
-    rates = np.asarray(hits.sum(axis=0)) / np.where(sums > 0, sums, 1)
-    squares = np.asarray((hits - totals.multiply(rates[None, :])).power(2).sum(axis=0))
-    some = np.where(sums > 0, groups / 2, 1)
-    weights: npt.NDArray[np.float64] = (squares + groups * some) / (rates * (1 - rates) * sums + some)
-    return weights
-
 
 _Fitted = TypeVar("_Fitted")
 

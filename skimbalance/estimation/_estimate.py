@@ -149,10 +149,9 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     """Return the best multiple of `-log prior`, or of many samples the optimum of few; and whether it is that."""
     if problem.n_classes == 2:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
-    some = fewer(
-        problem, n_scores=_CELLS_FOR_MULTIPLE
-    )  # may have next to nothing of a class: priors are of all samples
-    start = _best_multiple(some, prior_offsets(problem.truth.support))
+    # The class priors are those of all samples: the subsample may have next to nothing of a class.
+    prior = prior_offsets(problem.truth.support)
+    start = _best_multiple(fewer(problem, n_scores=_CELLS_FOR_MULTIPLE), prior)
     few = fewer(problem)
     if few is problem:
         return start, False

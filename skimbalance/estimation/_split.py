@@ -17,7 +17,7 @@ import numpy.typing as npt
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.typing import Array
 from skimbalance.estimation._bootstrap_bounds import tightened_by
-from skimbalance.estimation._cross_fit import Floats
+from skimbalance.estimation._draws import Floats
 from skimbalance.estimation._tighten import cut_tests, guarantees_of, required_rates
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import HardTruth

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import block_samples, to_numpy
 from skimbalance._core.decision import softmax
-from skimbalance.estimation._cross_fit import Codes, Floats, fit_folds, folds_of, independent_counts, jackknife_error
+from skimbalance.estimation._cross_fit import fit_folds, folds_of, jackknife_error
+from skimbalance.estimation._draws import Codes, Floats, independent_counts
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
 from skimbalance.metrics.counts import HardTruth
 from skimbalance.metrics.state import balanced_weights

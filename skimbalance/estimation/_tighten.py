@@ -24,7 +24,7 @@ from skimbalance.estimation._certify import (
     SortedCuts,
     limits_of,
 )
-from skimbalance.estimation._cross_fit import Floats
+from skimbalance.estimation._draws import Floats
 from skimbalance.estimation._guarantees import is_rejected
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.goals import Constraint

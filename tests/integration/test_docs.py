@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.documents import assert_alike
 
 from skimbalance.metrics import get_metric_names
 
@@ -57,14 +58,6 @@ def test_python_blocks_run(name, tmp_path, monkeypatch):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec(compile(block, name, "exec"), names)  # the blocks are ours
         printed = out.getvalue()
-
-
-def assert_alike(printed, shown):
-    """Compare words exactly, and numbers with a tolerance for other versions of the libraries."""
-    number = r"\d+(?:\.\d+)?"
-    assert re.sub(number, "0", printed) == re.sub(number, "0", shown)
-    pairs = zip(re.findall(number, printed), re.findall(number, shown), strict=True)
-    assert all(float(got) == pytest.approx(float(said), abs=0.03) for got, said in pairs), printed
 
 
 def test_every_page_is_in_a_toctree():
@@ -137,8 +130,8 @@ def test_browsers_can_draw_every_formula():
         assert latex2mathml.tex2mathml(formula, as_block=as_block).startswith("<math")
 
 
+@pytest.mark.usefixtures("import_benchmark")
 def test_what_the_page_on_resampling_concludes_is_in_its_tables():
-    pytest.importorskip("scipy")
     spec = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)

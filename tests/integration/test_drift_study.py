@@ -1,20 +1,15 @@
 """The study of drift: its tests find drift where there is some, and none in samples of random order."""
 
-import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
-def drift(monkeypatch):
+def drift(import_benchmark):
     """Return the script, which is run from the root of the repository."""
-    monkeypatch.syspath_prepend(ROOT)
-    return importlib.import_module("benchmarks.studies.drift")
+    return import_benchmark("studies.drift")
 
 
 def problem(drift, *, seed=0, n_classes=2):

@@ -2,19 +2,12 @@
 
 import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    """The scripts are run from the root of the repository, and are not installed."""
-    monkeypatch.syspath_prepend(ROOT)
+pytestmark = pytest.mark.usefixtures("import_benchmark")
 
 
 def module(name):

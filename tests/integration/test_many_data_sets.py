@@ -14,10 +14,7 @@ from scipy.stats import wilcoxon
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    """The scripts are run from the root of the repository, and are not installed."""
-    monkeypatch.syspath_prepend(ROOT)
+pytestmark = pytest.mark.usefixtures("import_benchmark")
 
 
 def module(name):

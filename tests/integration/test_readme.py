@@ -8,6 +8,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from support.documents import assert_alike
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,14 +32,6 @@ def test_python_blocks_run_as_they_stand(tmp_path, monkeypatch):
             exec(block, {"__name__": "readme"})  # the blocks are ours; each has names of its own
         printed = out.getvalue()
     assert printed
-
-
-def assert_alike(printed, shown):
-    """Compare words exactly, and numbers with a tolerance for other versions of the libraries."""
-    number = r"\d+(?:\.\d+)?"
-    assert re.sub(number, "0", printed) == re.sub(number, "0", shown)
-    pairs = zip(re.findall(number, printed), re.findall(number, shown), strict=True)
-    assert all(float(got) == pytest.approx(float(said), abs=0.03) for got, said in pairs), printed
 
 
 def test_bold_marks_the_highest_mean_of_each_column():
@@ -72,6 +65,7 @@ def told(row):
     return f"{float(row['mean']):.3f}".lstrip("0") + (" =" if tie else "")
 
 
+@pytest.mark.usefixtures("import_benchmark")
 def test_multilabel_tables_are_those_of_the_results():
     tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
     assert tables["labels"]() in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
@@ -119,3 +113,16 @@ def test_the_sentence_on_many_data_sets_is_that_of_the_results(page):
 def rank_of(row):
     """The mean rank of a method, infinite where it has none."""
     return float(row["rank"]) if row["rank"] not in {"", "nan"} else float("inf")
+
+
+def test_the_figure_on_speed_is_that_of_the_results():
+    with (ROOT / "benchmarks" / "results" / "speed.csv").open(encoding="utf-8") as file:
+        rows = {row["contender"]: row for row in csv.DictReader(file) if row["workload"] == "classifier_100000"}
+    ours, theirs = (
+        100 * (float(rows[name]["over_floor"]) - 1)
+        for name in ("TunedOffsetClassifierCV", "TunedThresholdClassifierCV")
+    )
+    assert f"tuning adds {ours:.0f}% to the training" in README
+    page = " ".join((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").split())
+    assert f"the default adds {ours:.0f}% to the six fits" in page
+    assert f"scikit-learn's threshold tuning {theirs:.0f}%" in page

@@ -27,10 +27,9 @@ def run(a, places):
 
 
 @pytest.fixture
-def speed(monkeypatch):
+def speed(import_benchmark):
     """Return a function that imports a script, which is run from the root of the repository."""
-    monkeypatch.syspath_prepend(ROOT)
-    return lambda name: importlib.import_module(f"benchmarks.speed.{name}")
+    return lambda name: import_benchmark(f"speed.{name}")
 
 
 def test_operations_are_counted_with_the_size_of_the_arrays(speed):

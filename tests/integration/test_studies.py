@@ -1,20 +1,13 @@
 """Parts of the benchmark studies: scales of each class, texts with an imbalance, and estimates of class priors."""
 
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
 from scipy.special import log_softmax
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    """The scripts are run from the root of the repository, and are not installed."""
-    monkeypatch.syspath_prepend(ROOT)
+pytestmark = pytest.mark.usefixtures("import_benchmark")
 
 
 def study(name):

@@ -25,7 +25,7 @@ from skimbalance.estimation import (
     prediction_interval,
     shrinks,
 )
-from skimbalance.estimation._cross_fit import Kinds, draw_mass, merged
+from skimbalance.estimation._draws import Kinds, draw_mass, merged
 from skimbalance.solvers import Problem, Solution
 from skimbalance.tuner.labels._joint import fit_jointly
 from skimbalance.tuner.labels._metrics import SamplesMean

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from skimbalance.estimation import FitSpec, cross_fit, folds_along, folds_of
 from skimbalance.estimation._calibration import Calibration, condensed
-from skimbalance.estimation._cross_fit import independent_counts, posterior_predictive
+from skimbalance.estimation._draws import independent_counts, posterior_predictive
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
@@ -142,7 +142,7 @@ class TestRedraws:
         codes, groups = clustered(rng)
         args = (codes, None, [codes])
         kwargs = {"groups": groups, "class_order": np.arange(3), "confusion": False, "seed": 0}
-        monkeypatch.setattr("skimbalance.estimation._cross_fit._CELLS_AT_ONCE", 700)
+        monkeypatch.setattr("skimbalance.estimation._draws._CELLS_AT_ONCE", 700)
         assert len(list(posterior_predictive(*args, **kwargs))) == 100
 
     @pytest.mark.parametrize("name", ["f1_macro", "f1_micro", "f1_samples"])

@@ -13,7 +13,8 @@ from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.estimation._calibration import calibrated_shares, condensed
-from skimbalance.estimation._cross_fit import cross_fit, folds_along, posterior_predictive
+from skimbalance.estimation._cross_fit import cross_fit, folds_along
+from skimbalance.estimation._draws import posterior_predictive
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.goals import AtLeast, AtMost
 from skimbalance.metrics import Cost
