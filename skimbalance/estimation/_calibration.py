@@ -49,8 +49,9 @@ __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
 
 _Vector = npt.NDArray[np.float64]
 
-_BLOCKS = 4096
-"""A block holds at most this fraction of the samples of either class."""
+_BLOCKS = 1024
+"""Of more than four times as many binary samples, neighbours are merged into blocks: a block holds at most this
+fraction of the samples of either class."""
 
 
 class MergedProblem(NamedTuple):

@@ -81,9 +81,9 @@ def folds_of(codes: Codes, groups: Codes | None = None, *, n_classes: int, seed:
         return _deal_groups(codes, groups, n_folds=n_folds, seed=seed)
     shuffled = np.random.default_rng(seed).permutation(codes.size)
     order = shuffled[np.argsort(small_codes(codes, n_classes)[shuffled], kind="stable")]
-    fold_of = np.empty(codes.size, dtype=np.int64)
-    fold_of[order] = np.arange(codes.size) % n_folds
-    return fold_of
+    fold_of = np.empty(codes.size, dtype=np.int8)  # of many samples, small numbers are stored in random order sooner
+    fold_of[order] = np.tile(np.arange(n_folds, dtype=np.int8), 1 + codes.size // n_folds)[: codes.size]
+    return fold_of.astype(np.int64)
 
 
 def fit_folds(

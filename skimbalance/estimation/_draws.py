@@ -51,7 +51,7 @@ class Kinds(NamedTuple):
     Of grouped samples `sizes` is one for each group, and `groups` (G, kinds) the weight of its samples of each kind.
     """
 
-    first: Codes
+    example: Codes
     mass: Floats
     sizes: Floats
     groups: Any = None
@@ -60,25 +60,26 @@ class Kinds(NamedTuple):
 def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None) -> Kinds:
     """Merge the samples of equal key (n,)."""
     few = keys.dtype.kind == "i" and keys.size > 0 and keys.max() < _KEYS_PER_SAMPLE * keys.size
-    counts = np.bincount(keys) if few else None
-    if counts is None:
-        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    else:  # without sorting
+    if few:  # without sorting
+        counts = np.bincount(keys)
         present = np.flatnonzero(counts)
         number = np.zeros(len(counts), dtype=np.int64)
         number[present] = np.arange(len(present))
-        inverse, first = number[keys], np.zeros(len(present), dtype=np.int64)
-        first[inverse[::-1]] = np.arange(len(keys))[::-1]  # of several values, the last is stored
-    sizes = np.bincount(inverse).astype(np.float64)
+        inverse, sizes = number[keys], counts[present].astype(np.float64)
+        example = np.zeros(len(present), dtype=np.int64)
+        example[inverse] = np.arange(len(keys))
+    else:
+        _, example, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        sizes = np.bincount(inverse).astype(np.float64)
     mass = sizes
     if weights is not None:
         mass, squares = (np.bincount(inverse, weights**power).astype(np.float64) for power in (1, 2))
         # Squares of tiny weights vanish: such samples then count as alike.
         sizes = np.divide(mass * mass, squares, out=sizes, where=squares > 0)
     if groups is None:
-        return Kinds(first, mass, sizes)
-    held = held_by(groups, inverse, weights, n_kinds=len(first))
-    return Kinds(first, mass, np.ones(held.shape[0]), held)
+        return Kinds(example, mass, sizes)
+    held = held_by(groups, inverse, weights, n_kinds=len(example))
+    return Kinds(example, mass, np.ones(held.shape[0]), held)
 
 
 def draw_mass(
@@ -139,9 +140,9 @@ def posterior_predictive(
     kinds = merged(keys, weights, groups)
     merged_samples = _Decided(
         kinds,
-        codes[kinds.first],
-        [decided[kinds.first] for decided in decisions],
-        None if each_cost is None else [cost[kinds.first] for cost in each_cost],
+        codes[kinds.example],
+        [decided[kinds.example] for decided in decisions],
+        None if each_cost is None else [cost[kinds.example] for cost in each_cost],
     )
     judged = _with_prior(merged_samples, class_order=class_order, whole=weights is None)
     if costs is not None:
@@ -173,7 +174,7 @@ def _with_prior(samples: _Decided, *, class_order: Codes, whole: bool) -> _Decid
         second, most = class_order[np.argsort(predicted[class_order], kind="stable")[-2:]]
         decisions.append(np.concatenate([decided, occurring, np.where(occurring == most, second, most)]))
     more = Kinds(
-        kinds.first,
+        kinds.example,
         np.concatenate([kinds.mass, added]),
         np.concatenate([kinds.sizes, np.full(added.size, _PRIOR)]),
         None if kinds.groups is None else block_diag([kinds.groups, diags_array(added / _PRIOR)], format="csr"),
