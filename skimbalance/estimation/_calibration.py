@@ -104,13 +104,13 @@ def _condensed(problem: Problem) -> MergedProblem:
         order = xp.argsort(margins, stable=False)
         margins, codes = margins[order], xp.astype(truth.codes[order], xp.int64)
         weights, costs = truth.weight(order), truth.take(order).cost_matrix
-    blocks = sum(_share(codes, weights, c, truth.support[c]) for c in (0, 1))
+    blocks = _blocks(codes, weights, truth.support)
     n_blocks = 2 * _BLOCKS + 1
     cells = 2 * blocks + codes
     counts = count_codes(cells, None, 2 * n_blocks)
     kept = xp.nonzero(counts > 0)[0]
-    middle = count_codes(blocks, xp.astype(margins, xp.float64), n_blocks)[kept // 2]
-    middle = xp.astype(middle / count_codes(blocks, None, n_blocks)[kept // 2], margins.dtype)
+    totals = count_codes(blocks, xp.astype(margins, xp.float64, copy=False), n_blocks)
+    middle = xp.astype(totals[kept // 2] / (counts[::2] + counts[1::2])[kept // 2], margins.dtype)
     mass = sizes = counts[kept]
     if weights is not None:
         mass = count_codes(cells, weights, 2 * n_blocks)[kept]
@@ -125,12 +125,16 @@ def _condensed(problem: Problem) -> MergedProblem:
     return MergedProblem(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
 
 
-def _share(codes: Array, weights: Array | None, label: int, total: Array) -> Array:
-    """Return in which of equal parts of class `label` the sorted sweep is, from zero."""
+def _blocks(codes: Array, weights: Array | None, support: Array) -> Array:
+    """Return the block of each sorted sample: each class (0 and 1) begins a new one after an equal part of its own."""
     xp = namespace(codes)
-    owned = codes == label
-    running = cumulative_sum(owned if weights is None else xp.where(owned, weights, 0 * weights))
-    return xp.astype(xp.floor(running * (_BLOCKS / total) * (1 - 1e-9)), xp.int64)
+    ones = cumulative_sum(codes if weights is None else codes * weights)
+    if weights is None:
+        both = xp.arange(1, codes.shape[0] + 1, dtype=xp.float64, device=device(codes))
+    else:
+        both = cumulative_sum(weights)
+    parts = (_BLOCKS * (1 - 1e-9)) / support
+    return xp.astype((both - ones) * parts[0], xp.int64) + xp.astype(ones * parts[1], xp.int64)
 
 
 _BIAS_RIDGE = 4.0

@@ -23,7 +23,7 @@ from skimbalance._core.decision import decide
 from skimbalance.estimation._draws import Codes, Floats, independent_counts, posterior_predictive
 from skimbalance.estimation.spec import FitSpec
 from skimbalance.metrics.counts import Counts, HardTruth, Truth
-from skimbalance.solvers import Fit, Problem, Solution, fit_present_classes
+from skimbalance.solvers import Fit, Problem, Solution, fit_present_classes, stored
 
 __all__ = [
     "ClassCrossFit",
@@ -192,8 +192,15 @@ class ClassCrossFit(CrossFit):
     half_soft: Callable[[], Problem] | None = None
     cost_matrix: Floats | None = None
 
+    @cached_property
+    def _decided(self) -> dict[float, Codes]:
+        return {}
+
     def decisions(self, factor: float = 1.0) -> Codes:
-        """Return the class code (n,) that is decided for each sample."""
+        """Return the class code (n,) that is decided for each sample; it is kept."""
+        return stored(self._decided, factor, partial(self._decide, factor))
+
+    def _decide(self, factor: float) -> Codes:
         scores = self.problem.scores
         shrunk = factor * self.offsets
         if not shrunk.any():
