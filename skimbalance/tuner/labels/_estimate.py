@@ -228,10 +228,10 @@ def predictive_values(
     packed = np.packbits(np.concatenate([truth.indicator, *decisions, *known], axis=1), axis=1)
     keys = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1])))[:, 0]
     kinds = merged(keys, truth.weights, problem.groups)
-    of_kinds, chosen = replace(truth.take(kinds.first), weights=None), [each[kinds.first] for each in decisions]
+    of_kinds, chosen = replace(truth.take(kinds.example), weights=None), [each[kinds.example] for each in decisions]
     unit = _independent_mass(problem, kinds, of_kinds, chosen[0])
     fixed = np.setdiff1d(np.arange(problem.n_labels), problem.tunable)
-    at_once = max(1, _CELLS_AT_ONCE // max(len(kinds.first), len(kinds.sizes)))
+    at_once = max(1, _CELLS_AT_ONCE // max(len(kinds.example), len(kinds.sizes)))
     rng = np.random.default_rng(seed)
     for mass in draw_mass(kinds, rng, tail=tail, anew=anew, at_once=at_once):
         # True positives, misses, true negatives and false positives (4, draws, L) of the labels that can be tuned.
