@@ -148,6 +148,11 @@ _BEYOND_DOUBT = 20.0
 _PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
+_ROUNDING = 3e-7
+"""In single precision the rounding of the log-likelihood of each sample. The fit ends where the last step gained
+less, and the next is expected to gain less (half the square of the gradient, in units of the curvature). A search for
+less takes long and finds nothing."""
+
 _CELLS_IN_SINGLE = 50_000
 """More scores of three or more classes are calibrated in single precision, which is faster."""
 
@@ -410,8 +415,11 @@ def _fit(
     ]
     log_prior = np.log(prior)
     step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
+    least_gain = 0.0 if log_proba.dtype == xp.float64 else _ROUNDING * total
+    before, decrement = math.inf, math.inf
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
+        nonlocal decrement
         unbounded = start + units @ steps
         parameters = np.clip(unbounded, -_REACH, _REACH)
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
@@ -432,9 +440,19 @@ def _fit(
                 second = xp.astype(codes_here == 1, pull.dtype) - shares[1, :]
                 gradient[end:] += to_numpy(curves_here @ (pull * second))
         penalty = float(ridge @ (unbounded * unbounded)) / 2
-        return penalty - likelihood, units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
+        slopes: _Vector = units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
+        decrement = float(slopes @ slopes) / 2
+        return penalty - likelihood, slopes
+
+    def stop_at_rounding(intermediate_result: OptimizeResult) -> None:
+        nonlocal before
+        gained, before = before - intermediate_result.fun, intermediate_result.fun
+        if max(gained, decrement) < least_gain:
+            raise StopIteration
 
     def fit(start: _Vector) -> OptimizeResult:
+        nonlocal before
+        before = math.inf
         # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
         if n_classes > _MOST_FULL:
             support = to_numpy(count_codes(codes, mass, n_classes))
@@ -452,7 +470,14 @@ def _fit(
                 units = diags_array(1 / np.sqrt(np.maximum(np.diag(curved), ridge)))
         wide = np.full(len(ridge), _ANYWHERE)  # with bounds, however wide, SciPy tries a whole step first
         found = minimize(
-            loss, 0 * wide, (start, units), jac=True, bounds=Bounds(-wide, wide), method="L-BFGS-B", tol=_PRECISION
+            loss,
+            0 * wide,
+            (start, units),
+            jac=True,
+            bounds=Bounds(-wide, wide),
+            method="L-BFGS-B",
+            tol=_PRECISION,
+            callback=stop_at_rounding,
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found
