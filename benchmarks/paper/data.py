@@ -66,7 +66,7 @@ SETTINGS = {
     "long_tail_100": Setting("ten classes, 100:1", tuple(range(10)), 100),
     **{
         f"colour_{ratio}": Setting(f"colour, {ratio}:1", (0, 1), ratio, (800, 400), 100, passes=5, in_colour=True)
-        for ratio in (10, 100, 200)
+        for ratio in (10, 100)
     },
 }
 """All samples of a class of Fashion-MNIST are in the largest training, validation and test samples."""

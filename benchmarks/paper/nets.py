@@ -134,7 +134,8 @@ def trained(net: str, split: Split, setting: Setting, *, seed: int, epochs: int,
     weights = AutoWeighting(model, optimiser, (data.X, data.y), val, seed=seed, n_drawn=BATCH)
 
     def weighted(logits: Tensor, y: Tensor, batch: Tensor) -> Tensor:
-        return weights(batch) @ cross_entropy(logits, y, reduction="none")
+        losses = cross_entropy(logits, y, reduction="none")
+        return weights(losses, batch) @ losses
 
     return _loop(model, data, weighted, optimiser, epochs=epochs)
 

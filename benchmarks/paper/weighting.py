@@ -42,12 +42,12 @@ class AutoWeighting:
         self.generator = torch.Generator().manual_seed(seed)
         self.n_drawn = n_drawn
 
-    def __call__(self, batch: Tensor) -> Tensor:
-        """Update the values of the samples in a batch, and return their weights."""
+    def __call__(self, losses: Tensor, batch: Tensor) -> Tensor:
+        """Update the values of the samples in a batch, given the losses of the net, and return their weights."""
         rates = self.rates()
         if rates is not None:
             drawn = torch.multinomial(self.draw, self.n_drawn, replacement=True, generator=self.generator)
-            gradient = self.gradient(batch, drawn, rates)
+            gradient = self.gradient(losses, batch, drawn, rates)
             self.values[batch] = (self.values[batch] / DECAY - gradient).clamp(min=SMALLEST)
         return self.weights(batch)
 
@@ -65,28 +65,27 @@ class AutoWeighting:
         corrected = [state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"]) for state in states]
         return [group["lr"] / (moment.sqrt() + EPSILON) for moment in corrected]
 
-    def gradient(self, batch: Tensor, drawn: Tensor, rates: Sequence[Tensor]) -> Tensor:
+    def gradient(self, losses: Tensor, batch: Tensor, drawn: Tensor, rates: Sequence[Tensor]) -> Tensor:
         """Return the derivative of `loss_after_step` by each weight: the step is linear in the weights."""
         names = [name for name, _ in self.model.named_parameters()]
-        point = self._after_step(self.weights(batch), batch, rates)
+        point = self._after_step(self.weights(batch), losses, rates)
         directions = torch.autograd.grad(self._loss_at(point, drawn), point)
         tangents = [-rate * direction for rate, direction in zip(rates, directions, strict=True)]
         parameters = {name: p.detach() for name, p in self.model.named_parameters()}
         X, y = self.train[0][batch], self.train[1][batch]
 
-        def losses(parameters: dict[str, Tensor]) -> Tensor:
+        def losses_at(parameters: dict[str, Tensor]) -> Tensor:
             return cross_entropy(functional_call(self.model, parameters, (X,)), y, reduction="none")
 
-        return jvp(losses, (parameters,), (dict(zip(names, tangents, strict=True)),))[1]
+        return jvp(losses_at, (parameters,), (dict(zip(names, tangents, strict=True)),))[1]
 
-    def loss_after_step(self, weights: Tensor, batch: Tensor, drawn: Tensor, rates: Sequence[Tensor]) -> Tensor:
-        """Return the loss of validation samples if the net made a step on the weighted loss of the batch."""
-        return self._loss_at(self._after_step(weights, batch, rates), drawn)
+    def loss_after_step(self, weights: Tensor, losses: Tensor, drawn: Tensor, rates: Sequence[Tensor]) -> Tensor:
+        """Return the loss of validation samples if the net made a step on the weighted losses of a batch."""
+        return self._loss_at(self._after_step(weights, losses, rates), drawn)
 
-    def _after_step(self, weights: Tensor, batch: Tensor, rates: Sequence[Tensor]) -> list[Tensor]:
+    def _after_step(self, weights: Tensor, losses: Tensor, rates: Sequence[Tensor]) -> list[Tensor]:
         parameters = list(self.model.parameters())
-        losses = cross_entropy(self.model(self.train[0][batch]), self.train[1][batch], reduction="none")
-        gradients = torch.autograd.grad(weights @ losses, parameters)
+        gradients = torch.autograd.grad(weights @ losses, parameters, retain_graph=True)
         moved = (p.detach() - rate * g for p, rate, g in zip(parameters, rates, gradients, strict=True))
         return [p.requires_grad_() for p in moved]
 

@@ -65,9 +65,13 @@ def weighting(paper, *, n_samples=40, seed=0):
     return torch, model, optimiser, found
 
 
+def losses(torch, model, data, batch=...):
+    return torch.nn.functional.cross_entropy(model(data[0][batch]), data[1][batch], reduction="none")
+
+
 def step(torch, model, optimiser, data):
     optimiser.zero_grad()
-    torch.nn.functional.cross_entropy(model(data[0]), data[1]).backward()
+    losses(torch, model, data).mean().backward()
     optimiser.step()
 
 
@@ -77,18 +81,18 @@ def test_the_gradient_of_auto_weighting_is_that_of_finite_differences(paper):
     step(torch, model, optimiser, found.train)
     found.values = torch.rand(40, dtype=torch.float64)
     batch, drawn = torch.arange(5, 15), torch.tensor([0, 3, 10, 11])
-    rates, weights = found.rates(), found.weights(batch)
+    rates, weights, of_batch = found.rates(), found.weights(batch), losses(torch, model, found.train, batch)
     moves = 1e-5 * torch.eye(10, dtype=torch.float64)
     expected = [
         (
-            found.loss_after_step(weights + move, batch, drawn, rates)
-            - found.loss_after_step(weights - move, batch, drawn, rates)
+            found.loss_after_step(weights + move, of_batch, drawn, rates)
+            - found.loss_after_step(weights - move, of_batch, drawn, rates)
         ).item()
         / 2e-5
         for move in moves
     ]
     assert np.ptp(expected) > 1e-3
-    np.testing.assert_allclose(found.gradient(batch, drawn, rates).numpy(), expected, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.gradient(of_batch, batch, drawn, rates).numpy(), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_the_rates_of_auto_weighting_are_those_of_adam_without_momentum(paper):
@@ -106,11 +110,13 @@ def test_the_rates_of_auto_weighting_are_those_of_adam_without_momentum(paper):
 def test_auto_weighting_changes_the_samples_of_the_batch_alone(paper):
     torch, model, optimiser, found = weighting(paper)
     batch = torch.arange(10)
-    np.testing.assert_allclose(found(batch).numpy(), 0.1)  # before the first step of the net
+    np.testing.assert_allclose(
+        found(losses(torch, model, found.train, batch), batch).numpy(), 0.1
+    )  # before the first step of the net
     assert (found.values == 1).all()
     step(torch, model, optimiser, found.train)
     before = [p.clone() for p in model.parameters()]
-    weights = found(batch)
+    weights = found(losses(torch, model, found.train, batch), batch)
     assert weights.sum().item() == pytest.approx(1)
     assert (found.values[:10] >= 1e-5).all()
     assert (found.values[:10] != 1).all()
@@ -126,12 +132,9 @@ def test_auto_weighting_prefers_samples_that_reduce_the_validation_loss(paper):
     found.draw = (1 / torch.bincount(found.val[1]))[found.val[1]]
     for _ in range(20):
         for batch in torch.randperm(200).split(50):
-            weights = found(batch)
             optimiser.zero_grad()
-            losses = torch.nn.functional.cross_entropy(
-                model(found.train[0][batch]), found.train[1][batch], reduction="none"
-            )
-            (weights @ losses).backward()
+            of_batch = losses(torch, model, found.train, batch)
+            (found(of_batch, batch) @ of_batch).backward()
             optimiser.step()
     right, wrong = found.values[:100].mean(), found.values[100:].mean()
     assert right > 3 * wrong
