@@ -37,10 +37,10 @@ def draw(path: Path, found: Sequence[Line]) -> None:
     from matplotlib import pyplot as plt
 
     plt.rcParams.update({"font.size": 12})
-    figure, panels = plt.subplots(len(OBJECTIVES), 1, figsize=(7, 10.5), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(OBJECTIVES), 1, figsize=(7, 11), sharex=True, layout="constrained")
     for panel, objective in zip(panels, OBJECTIVES, strict=True):
         _panel(panel, gathered(found, objective))
-        panel.set_title(TITLES[objective], loc="left", fontsize=13)
+        panel.set_title(TITLES[objective], loc="left", fontsize=13, pad=20)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     panels[-1].set_xlabel("imbalance, and training samples of the minority class")
     figure.savefig(path, dpi=100)
@@ -61,6 +61,7 @@ def _panel(panel: Axes, scores: Scores) -> None:
         for number, of in enumerate(groups.values()):
             panel.errorbar(x[of], mean[of], error[of], label=None if number else name, **style)
     panel.set_xticks(range(len(keys)), [_label(key) for key in keys])
+    panel.set_ylim(bottom=max(panel.get_ylim()[0], -0.03))
     for name, of in groups.items():
         panel.annotate(name, (np.mean(of), panel.get_ylim()[1]), ha="center", va="bottom", fontsize=11)
     panel.grid(axis="y", alpha=0.3)
@@ -75,4 +76,4 @@ def _group(key: str) -> str:
 
 def _label(key: str) -> str:
     """Return a setting's imbalance and its training samples of the minority class."""
-    return f"{SETTINGS[key].name.rpartition(', ')[-1]}\n{SETTINGS[key].training_samples[-1]} samples"
+    return f"{SETTINGS[key].name.rpartition(', ')[-1]}\n{SETTINGS[key].training_samples[-1]}"

@@ -32,7 +32,8 @@ METHODS = f"""- **Nets**: {", ".join(NETS.values())}.
   Each training sample has a value. The weights in a batch are its values over their sum. In each step, a tentative step
   of the net with these weights gives a loss on validation samples. The values become half of their former value, minus
   the derivative of that loss by the weight, at least 1e-5. Then the net makes the step with the new weights. The start
-  (one), the half and the minimum are those of the authors' published runs on images. The tentative step has Adam's
+  (one), the half and the minimum are those of the authors' published runs on images. Their nets are pretrained and
+  their batches have 20 samples; ours have 64, as for the other nets. The tentative step has Adam's
   learning rates of each parameter, without momentum. The authors' validation samples are balanced. Ours are not, so
   that the loss is the mean over classes of each class's mean loss, estimated by 64 samples in each step. The weights
   in a batch have sum one, so that a batch without minority samples has full weight. Offsets for this net are tuned on
