@@ -18,9 +18,11 @@ SHOWN = {
     OURSELVES: ("skimbalance", "#0072B2", "o"),
     Method("baseline", "last", "threshold"): ("threshold moving", "#D55E00", "s"),
     Method("baseline", "last", "bias_adjustment"): ("Bias Adjustment", "#CC79A7", "^"),
+    Method("baseline", "last", "transport"): ("POT", "#56B4E9", "P"),
     Method("baseline", "last", "none"): ("no offsets", "#000000", "x"),
     Method("logit_adjusted", "last", "none"): ("logit-adjusted loss", "#009E73", "D"),
     Method("crt", "last", "none"): ("cRT", "#E69F00", "v"),
+    Method("auto_weighting", "last", "none"): ("Auto-Weighting", "#7F7F7F", "*"),
 }
 TITLES = {
     "accuracy": "Accuracy, balanced test samples",
@@ -35,10 +37,10 @@ def draw(path: Path, found: Sequence[Line]) -> None:
     from matplotlib import pyplot as plt
 
     plt.rcParams.update({"font.size": 12})
-    figure, panels = plt.subplots(len(OBJECTIVES), 1, figsize=(7, 10.5), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(OBJECTIVES), 1, figsize=(7, 11), sharex=True, layout="constrained")
     for panel, objective in zip(panels, OBJECTIVES, strict=True):
         _panel(panel, gathered(found, objective))
-        panel.set_title(TITLES[objective], loc="left", fontsize=13)
+        panel.set_title(TITLES[objective], loc="left", fontsize=13, pad=20)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     panels[-1].set_xlabel("imbalance, and training samples of the minority class")
     figure.savefig(path, dpi=100)
@@ -46,10 +48,9 @@ def draw(path: Path, found: Sequence[Line]) -> None:
 
 
 def _panel(panel: Axes, scores: Scores) -> None:
-    """Draw a line for each method over the binary settings, and a marker for ten classes."""
+    """Draw a line for each method over the settings of each group."""
     keys = list(scores)
-    binary = [number for number, key in enumerate(keys) if SETTINGS[key].n_classes == 2]
-    multiclass = [number for number in range(len(keys)) if number not in binary]
+    groups = {name: [number for number, key in enumerate(keys) if _group(key) == name] for name in map(_group, keys)}
     for place, (method, (name, colour, marker)) in enumerate(SHOWN.items()):
         x = np.arange(len(keys)) + 0.09 * (place - (len(SHOWN) - 1) / 2)
         mean = np.array([scores[key][method].mean() for key in keys])
@@ -57,15 +58,22 @@ def _panel(panel: Axes, scores: Scores) -> None:
         own = method == OURSELVES
         style = {"color": colour, "marker": marker, "markersize": 7, "linewidth": 2.6 if own else 1.4, "capsize": 2}
         style["zorder"] = 3 if own else 2
-        panel.errorbar(x[binary], mean[binary], error[binary], label=name, **style)
-        panel.errorbar(x[multiclass], mean[multiclass], error[multiclass], **style | {"linestyle": "none"})
+        for number, of in enumerate(groups.values()):
+            panel.errorbar(x[of], mean[of], error[of], label=None if number else name, **style)
     panel.set_xticks(range(len(keys)), [_label(key) for key in keys])
-    if multiclass:
-        panel.annotate("ten classes", (multiclass[0], panel.get_ylim()[1]), ha="center", va="bottom", fontsize=11)
+    panel.set_ylim(bottom=max(panel.get_ylim()[0], -0.03))
+    for name, of in groups.items():
+        panel.annotate(name, (np.mean(of), panel.get_ylim()[1]), ha="center", va="bottom", fontsize=11)
     panel.grid(axis="y", alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
 
 
+def _group(key: str) -> str:
+    """Return what the settings of a line have in common."""
+    name, _, _ = SETTINGS[key].name.rpartition(", ")
+    return name or "two classes"
+
+
 def _label(key: str) -> str:
     """Return a setting's imbalance and its training samples of the minority class."""
-    return f"{SETTINGS[key].name.removeprefix('ten classes, ')}\n{SETTINGS[key].training_samples[-1]} samples"
+    return f"{SETTINGS[key].name.rpartition(', ')[-1]}\n{SETTINGS[key].training_samples[-1]}"

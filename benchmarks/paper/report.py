@@ -24,6 +24,7 @@ from benchmarks.paper.data import SETTINGS
 from benchmarks.paper.nets import NETS
 from benchmarks.paper.scores import ADJUSTMENTS, OURS, SELECTIONS, Line
 from benchmarks.script import markdown
+from benchmarks.studies import text as text_study
 
 __all__ = ["report"]
 
@@ -34,7 +35,9 @@ TITLES = {
 }
 SHORT = {"accuracy": "balanced accuracy", "f1": "F1 / macro-F1", "geometric_mean": "G-mean"}
 FEW_SEEDS = 5
+TEXT_RESULTS = Path(__file__).parents[1] / "results" / "text.csv"
 THRESHOLD = Method("baseline", "last", "threshold")
+OTHERS_OF_THE_PAPER = (Method("auto_weighting", "last", "none"), Method("baseline", "last", "transport"))
 MARKS = {1: " ▲", 0: "", -1: " ▼"}
 
 
@@ -61,6 +64,9 @@ def report(found: Sequence[Line], *, epochs: int, picture: Path | None, command:
         _epochs(found, scores),
         "## Recall and precision of the minority class",
         _rates(found),
+        "## Text",
+        text.TEXT,
+        text_study.summary(text_study.stored(TEXT_RESULTS)),
         "## Seconds",
         _seconds(found),
     ]
@@ -71,6 +77,7 @@ def _findings(tables: dict[str, list[Row]], scores: dict[str, Scores]) -> str:
     """Return how skimbalance on the plain net compares with the other methods, over all settings; then the epochs."""
     lines = [f"- **{SHORT[objective]}**: {_verdict(rows)}" for objective, rows in tables.items()]
     lines += [f"- **By setting**: {_by_setting(scores)}", f"- **Other nets**: {_verdict_on_nets(scores)}"]
+    lines += [f"- **{name_of(method)}**: {_of_the_paper(tables, method)}" for method in OTHERS_OF_THE_PAPER]
     for objective, of in scores.items():
         *others, reference = compare(of, RULES, RULES[-1])
         words = {1: "better", 0: "not significant", -1: "worse"}
@@ -106,7 +113,7 @@ def _by_setting(scores: dict[str, Scores]) -> str:
     found = []
     for objective, of in scores.items():
         gains = {key: by[OURSELVES].mean() - by[THRESHOLD].mean() for key, by in of.items()}
-        listed = ", ".join(f"{gain:+.3f} ({SETTINGS[key].name.replace(',', '')})" for key, gain in gains.items())
+        listed = ", ".join(f"{gain:+.3f} ({_short(key)})" for key, gain in gains.items())
         found.append(f"{SHORT[objective]} {listed}")
     return f"skimbalance minus threshold moving, on the plain net: {'; '.join(found)}."
 
@@ -123,6 +130,23 @@ def _verdict_on_nets(scores: dict[str, Scores]) -> str:
     )
 
 
+def _of_the_paper(tables: dict[str, list[Row]], method: Method) -> str:
+    """Return a method's mean minus the default's in each setting, with the marks of the tables."""
+    found = []
+    for objective, rows in tables.items():
+        row, own = (next(row for row in rows if row.method == one) for one in (method, OURSELVES))
+        gains = [
+            f"{row.means[key] - own.means[key]:+.3f}{MARKS[row.verdicts[key]]} ({_short(key)})" for key in row.means
+        ]
+        found.append(f"{SHORT[objective]} {', '.join(gains)}")
+    return f"its mean minus that of {name_of(OURSELVES)}: {'; '.join(found)}."
+
+
+def _short(key: str) -> str:
+    """Return the name of a setting without a comma."""
+    return SETTINGS[key].name.replace(",", "")
+
+
 def _on_net(scores: Scores, net: str) -> list[Row]:
     """Compare no offsets and threshold moving with the default on the same net."""
     methods = [Method(net, "last", adjustment) for adjustment in ("none", "threshold", OURS)]
@@ -135,7 +159,7 @@ def _samples(scores: Scores) -> str:
     for key, of in scores.items():
         setting = SETTINGS[key]
         sizes = [" ".join(map(str, numbers)) for numbers in (setting.training_samples, setting.validation_samples)]
-        rows.append([setting.name, *sizes, 1000 * setting.n_classes, len(of[OURSELVES])])
+        rows.append([setting.name, *sizes, setting.test * setting.n_classes, len(of[OURSELVES])])
     head = ["setting", "training samples by class", "validation samples by class", "test samples", "seeds"]
     return markdown(head, rows)
 
@@ -156,8 +180,8 @@ these are {few:.2f} and {few_strict:.2f}. So a difference may exist where there 
 **difference** is skimbalance's mean over the settings minus that of the method. **wins/ties/losses** are those of
 skimbalance over settings and seeds. **p** is Wilcoxon's signed-rank test of the differences of all settings and seeds,
 after Holm's correction. Seeds show how results vary with the draw of the samples and with the training, not with other
-images. They draw from one pool and share the test samples, so that they are not quite independent, and p-values are
-somewhat too small."""
+images. They draw from one pool, and those of Fashion-MNIST share the test samples, so that they are not quite
+independent, and p-values are somewhat too small."""
 
 
 def _table(rows: Sequence[Row], scores: Scores) -> str:

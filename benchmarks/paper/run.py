@@ -7,11 +7,12 @@ picture; see ``benchmarks/README.md``.
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmarks.paper import report, scores
-from benchmarks.paper.data import SETTINGS, load, split
+from benchmarks.paper import colour, report, scores
+from benchmarks.paper.data import SETTINGS, available, load, split
 from benchmarks.paper.nets import NETS, Trained, trained
 from benchmarks.paper.plot import draw
 from benchmarks.script import CACHE, command, in_processes, options, write_csv, write_whole
@@ -27,15 +28,15 @@ def stored_at(key: str, seed: int, net: str, *, epochs: int) -> Path:
 
 
 @cache
-def _pool(folder: Path):
-    return load(folder)
+def _pool(folder: Path, *, in_colour: bool):
+    return load(folder, in_colour=in_colour)
 
 
 def work(folder: Path, key: str, seed: int, epochs: int) -> None:
     """Train and score the nets of a setting and a seed that are not stored."""
     warnings.simplefilter("ignore")
     setting = SETTINGS[key]
-    samples = split(_pool(folder), setting, seed)
+    samples = split(_pool(folder, in_colour=setting.in_colour), setting, seed)
     baseline: Trained | None = None
     for net in NETS:
         path = stored_at(key, seed, net, epochs=epochs)
@@ -69,6 +70,15 @@ def stored(asked: argparse.Namespace) -> list[scores.Line]:
     return found
 
 
+def _installed(keys: Sequence[str]) -> list[str]:
+    """Return the settings whose packages are installed."""
+    if any(not available(key) for key in keys):
+        packages = " ".join(colour.missing())
+        message = f"skipped the colour images: not installed: {packages}; versions are in requirements/rivals.txt"
+        print(message, file=sys.stderr, flush=True)
+    return [key for key in keys if available(key)]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = options(__doc__, data="fashion_images.npz", seeds=SEEDS, jobs=2, writes="every score")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
@@ -87,6 +97,7 @@ def main() -> None:
     if asked.quick:
         asked.seeds, asked.settings, asked.epochs = 1, list(QUICK_SETTINGS), QUICK_EPOCHS
     if not asked.summary_only:
+        asked.settings = _installed(asked.settings)
         run(asked)
     found = stored(asked)
     if not found:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from benchmarks.baselines import value_of
+from benchmarks.paper import transport
 from benchmarks.paper.data import Codes, Setting, Split, Vector
 from benchmarks.paper.nets import Trained
 from benchmarks.script import rounded, write_whole
@@ -25,6 +26,7 @@ ADJUSTMENTS = {
     "log_prior": "-log prior",
     "threshold": "threshold moving",
     "bias_adjustment": "Bias Adjustment",
+    "transport": "POT",
     OURS: "skimbalance",
 }
 SELECTIONS = {
@@ -136,7 +138,10 @@ def lines(setting: Setting, key: str, seed: int, net: str, split: Split, trained
         for selection, adjustment in pairs(net):
             choice = choices[selection]
             begin = process_time()
-            found = offsets(adjustment, objective, trained.val[choice.epoch], split.y_val, setting.prior)
+            if adjustment == "transport":
+                found = transport.offsets(trained.test[choice.epoch], np.full(setting.n_classes, 1 / setting.n_classes))
+            else:
+                found = offsets(adjustment, objective, trained.val[choice.epoch], split.y_val, setting.prior)
             seconds = choice.seconds + process_time() - begin
             decisions = decide(trained.test[choice.epoch].astype(np.float64), found)
             score = value_of(objective, split.y_test, decisions, n_classes=setting.n_classes, weight=weight)

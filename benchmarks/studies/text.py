@@ -19,7 +19,8 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.baselines import value_of
 from benchmarks.leaderboard.run import METHODS
-from benchmarks.script import markdown, options, progress, write_csv
+from benchmarks.paper import transport
+from benchmarks.script import markdown, options, progress, read_csv, write_csv
 from benchmarks.significance import LEVEL, holm
 
 FREQUENT, RARE = "Twitter Web Client", "Twitter for Android"
@@ -29,7 +30,11 @@ TRAINING, VALIDATION, TEST = 4000, 2000, 2000
 """Samples of the majority class; the test samples are balanced, and weighted to the class priors of the training."""
 
 DEFAULT = "robust"
-TUNED = ("untuned", "prior", "empirical", "bias_adjustment", "sklearn", "sigmoid", "tau_signed", "plugin", DEFAULT)
+TRANSPORT = "transport"
+"""POT: offsets at which the mean predicted distribution of the test samples is uniform, as that of their classes is."""
+
+TUNED = ("untuned", "prior", TRANSPORT, "empirical", "bias_adjustment", "sklearn", "sigmoid", "tau_signed", "plugin")
+TUNED += (DEFAULT,)
 WEIGHTED = ("untuned", DEFAULT)
 """Methods on a model with balanced class weights."""
 
@@ -71,11 +76,25 @@ def runs_of(pool: Sequence[npt.NDArray[np.object_]], ratio: int, seed: int) -> I
         proba, proba_test = (fitted.predict_proba(texts)[:, 1] for texts in (X_val, X_test))
         for metric in METRICS:
             for method in methods:
-                tuned = METHODS[method].fit(proba, y_val, objective=metric)
-                decided = np.asarray(tuned.decide(proba_test), dtype=np.int64)
+                if method == TRANSPORT:
+                    decided = transported(proba_test)
+                else:
+                    tuned = METHODS[method].fit(proba, y_val, objective=metric)
+                    decided = np.asarray(tuned.decide(proba_test), dtype=np.int64)
                 score = value_of(metric, y_test, decided, n_classes=2, weight=weight)
                 facts = {"ratio": ratio, "seed": seed, "model": model, "method": method, "metric": metric}
                 yield {**facts, "score": round(float(score), 6)}
+
+
+def transported(proba: npt.NDArray[Any]) -> Codes:
+    """Return the decisions of optimal transport for test samples with uniform class priors."""
+    scores = np.log(np.column_stack([1 - proba, proba]))
+    return (scores + transport.offsets(scores, np.full(2, 0.5))).argmax(axis=1)
+
+
+def stored(path: Path) -> list[dict[str, object]]:
+    """Return the scores of a file."""
+    return [{**run, "ratio": int(run["ratio"]), "score": float(run["score"])} for run in read_csv(path)]
 
 
 def summary(runs: Sequence[dict[str, object]]) -> str:
@@ -93,9 +112,13 @@ def summary(runs: Sequence[dict[str, object]]) -> str:
             for (line, found), corrected in zip(scores.items(), p, strict=True):
                 mark = "" if not corrected < LEVEL else " ▲" if found.mean() > default.mean() else " ▼"
                 lines[line].append(f"{found.mean():.3f}{mark}")
-        rows = [[f"{METHODS[method].name}, {model} model", *cells] for (model, method), cells in lines.items()]
+        rows = [[f"{_name(method)}, {model} model", *cells] for (model, method), cells in lines.items()]
         tables.append(markdown([metric, *(f"{ratio}:1" for ratio in ratios)], rows))
     return "\n\n".join(tables)
+
+
+def _name(method: str) -> str:
+    return "POT" if method == TRANSPORT else METHODS[method].name
 
 
 def _scores(runs: Sequence[dict[str, object]], metric: str, ratio: object, line: tuple[str, str]) -> npt.NDArray[Any]:

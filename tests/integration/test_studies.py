@@ -1,6 +1,7 @@
 """Parts of the benchmark studies: scales of each class, texts with an imbalance, and estimates of class priors."""
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,24 @@ def test_parts_of_the_texts_are_disjoint(ratio):
     every = np.concatenate([X for X, _ in parts])
     assert len(set(every)) == len(every)
     assert all(X[i][0] == "ab"[y[i]] for X, y in parts for i in (0, -1))
+
+
+def test_transport_of_texts_predicts_as_many_of_each_class():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=4000) + 3 * np.repeat([0, 1], 2000) - 6  # no sample has a probability above one half
+    y = rng.random(4000) < 1 / (1 + np.exp(-scores))
+    decided = study("text").transported(1 / (1 + np.exp(-scores)))
+    assert y.mean() < 0.1
+    assert decided.mean() == pytest.approx(0.5, abs=0.1)
+    assert decided[2000:].mean() > 0.8 > 0.2 > decided[:2000].mean()
+
+
+def test_the_page_of_the_experiment_has_the_stored_results_of_texts():
+    root = Path(__file__).parents[2]
+    text = study("text")
+    assert text.summary(text.stored(root / "benchmarks" / "results" / "text.csv")) in (
+        root / "docs" / "paper.md"
+    ).read_text("utf-8")
 
 
 def test_regret_is_that_of_the_oracle():
