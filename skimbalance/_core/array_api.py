@@ -28,6 +28,7 @@ __all__ = [
     "flat",
     "for_search",
     "is_dask",
+    "is_on_device",
     "largest_magnitude",
     "namespace",
     "on_host",
@@ -47,6 +48,12 @@ __all__ = [
 
 _BLOCK_CELLS = 1 << 18
 """Size of a block in a pass over a matrix: 2**18 numbers, two MiB of float64."""
+
+_TIMES_ON_DEVICE = 64
+"""A block of a device is so many times as large: there each operation takes as long as on a million numbers."""
+
+_HOSTS = {"cpu"}
+"""Devices of torch whose arrays are in host memory."""
 
 _TRANSPOSED_ROWS = 256
 """Rows per tile of a transposition, so that a tile fits the cache."""
@@ -72,6 +79,11 @@ def device(x: Array) -> Any:
     if type(x) is np.ndarray:
         return "cpu"
     return compat.device(x)
+
+
+def is_on_device(x: Array) -> bool:
+    """Return whether an operation on `x` takes long to start, however few numbers there are."""
+    return not (compat.is_numpy_array(x) or (compat.is_torch_array(x) and x.device.type in _HOSTS))
 
 
 def is_dask(x: Any) -> bool:
@@ -180,16 +192,20 @@ def smallest_normal(x: Array) -> float:
     return float(namespace(x).finfo(x.dtype).smallest_normal)
 
 
-def block_samples(shape: tuple[int, int]) -> list[slice]:
-    """Cut the rows of a matrix of this shape into slices small enough to work on in cache."""
+def block_samples(shape: tuple[int, int], like: Array | None = None) -> list[slice]:
+    """Cut the rows of a matrix of this shape into slices small enough to work on in cache.
+
+    The matrix is where `like` is, on the host if None. Slices of a device are larger.
+    """
     n_samples, n_columns = shape
-    step = max(1, _BLOCK_CELLS // max(1, n_columns))
+    cells = _BLOCK_CELLS if like is None or not is_on_device(like) else _BLOCK_CELLS * _TIMES_ON_DEVICE
+    step = max(1, cells // max(1, n_columns))
     return [slice(start, min(start + step, n_samples)) for start in range(0, n_samples, step)]
 
 
-def block_columns(shape: tuple[int, int]) -> list[slice]:
-    """Cut the columns of a matrix of this shape into slices small enough to work on in cache."""
-    return block_samples((shape[1], shape[0]))
+def block_columns(x: Array) -> list[slice]:
+    """Cut the columns of a matrix into slices small enough to work on in cache; see `block_samples`."""
+    return block_samples((x.shape[1], x.shape[0]), x)
 
 
 def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
@@ -207,7 +223,7 @@ def side_by_side(blocks: Iterable[Array], *, n_columns: int) -> Array:
 
 def shifted_blocks(x: Array, shift: Array) -> Iterator[tuple[slice, Array]]:
     """Yield the rows of `x + shift` in blocks, of which only the last yielded one may be read, or written to."""
-    blocks = block_samples(x.shape)
+    blocks = block_samples(x.shape, x)
     if not compat.is_numpy_array(x):
         yield from ((rows, x[rows, :] + shift) for rows in blocks)
         return

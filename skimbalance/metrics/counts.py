@@ -1,7 +1,7 @@
 """The counts from which metrics are computed, and the labels that are counted."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -82,6 +82,11 @@ class Truth(ABC):
     def n_classes(self) -> int:
         """The number of classes, K."""
         return int(self.support.shape[0])
+
+    def on_host(self) -> Self:
+        """Return the same truth in host memory."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: to_numpy(x) for name, x in arrays.items() if x is not None})
 
     @property
     def is_counted(self) -> bool:

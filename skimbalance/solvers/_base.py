@@ -17,6 +17,7 @@ from skimbalance._core.array_api import (
     bring,
     bring_like,
     device,
+    is_on_device,
     namespace,
     only,
     shifted_blocks,
@@ -104,6 +105,11 @@ class Problem:
     def n_scores(self) -> int:
         """The number of scores, n K."""
         return int(self.scores.shape[0]) * self.n_classes
+
+    @cached_property
+    def is_on_device(self) -> bool:
+        """Whether the scores are outside host memory."""
+        return is_on_device(self.scores)
 
     @cached_property
     def known(self) -> dict[str, Any]:

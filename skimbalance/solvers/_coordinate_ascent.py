@@ -4,6 +4,7 @@ A move is kept only if its decisions are better, so the ascent is monotone and e
 are searched at once and moved together if that is better. With many scores, the ascent stops at a small gain.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +39,12 @@ _PARTS = 16
 """Many classes are searched in about so many batches: the classes of a batch rarely compete for a sample."""
 
 _CELLS_AT_ONCE = 1 << 17
-"""The sweeps of a batch have at most so many steps in total."""
+_PADDED = 1.5
+"""The sweeps of a batch have at most so many steps in total, and the longest at most 1.5 times those of the shortest."""
+
+_PARTS_ON_DEVICE, _CELLS_ON_DEVICE = 4, 1 << 21
+"""On a device, where a batch takes as long as its operations take to start, batches are larger. Fewer than four would
+gain less in each sweep: classes compete for samples."""
 
 _CELLS_TO_THE_END = 1 << 19
 _LEAST_GAIN_OF_CLASS = 2e-5
@@ -224,14 +230,17 @@ class _Ascent(_Sweeps):
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
         """Divide `classes` into batches whose sweeps have similar lengths."""
-        most, begin = max(1, self.problem.n_classes // _PARTS), 0
+        parts, padded, cells = _PARTS, _PADDED, _CELLS_AT_ONCE
+        if self.problem.is_on_device:
+            parts, padded, cells = _PARTS_ON_DEVICE, math.inf, _CELLS_ON_DEVICE
+        most, begin = max(1, self.problem.n_classes // parts), 0
         classes = classes[self.place.lengths[classes] > 0]
         classes = classes[np.argsort(self.place.lengths[classes], kind="stable")]
         lengths = self.place.lengths[classes]
         while begin < classes.size:
             end = min(begin + most, classes.size)
             while end > begin + 1 and (
-                lengths[end - 1] > 1.5 * lengths[begin] or (end - begin) * lengths[end - 1] > _CELLS_AT_ONCE
+                lengths[end - 1] > padded * lengths[begin] or (end - begin) * lengths[end - 1] > cells
             ):
                 end -= 1
             yield classes[begin:end]
@@ -351,12 +360,17 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 
 def fewer(problem: Problem, *, n_scores: int = _CELLS_FOR_CHOICE) -> Problem:
-    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many."""
+    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many.
+
+    A subsample is on the host, where a search of few scores is fastest.
+    """
     step = problem.n_scores // n_scores
     if step <= 1:
         return problem
     samples, truth = problem.truth.thinned(step)
     scores = namespace(samples).take(problem.scores, samples, axis=0)
+    if problem.is_on_device:
+        scores, truth = to_numpy(scores), truth.on_host()
     return replace(problem, scores=scores, truth=truth, groups=None)
 
 

@@ -339,7 +339,7 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     samples, classes = problem.representatives
     xp = namespace(samples)
     parts = []
-    for some in block_samples((samples.shape[0], problem.n_classes)):
+    for some in block_samples((samples.shape[0], problem.n_classes), problem.scores):
         shifted = xp.take(problem.scores, samples[some], axis=0) + offsets
         own = shifted[xp.arange(shifted.shape[0], device=device(samples)), classes[some]]
         parts.append(xp.max(shifted, axis=1) - own)
