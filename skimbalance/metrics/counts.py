@@ -17,6 +17,7 @@ from skimbalance._core.array_api import (
     put,
     small_codes,
     to_numpy,
+    to_numpy_at_once,
     transposed,
 )
 from skimbalance._core.typing import Array
@@ -46,6 +47,14 @@ class Counts:
     support: Array
     confusion: Array | None = None
     cost: Array | None = None
+
+    def on_host(self) -> "Counts":
+        """Return the same counts in host memory."""
+        if type(self.hits) is np.ndarray:
+            return self
+        confusion, cost = (None if x is None else to_numpy(x) for x in (self.confusion, self.cost))
+        hits, predicted, support = to_numpy_at_once(self.hits, self.predicted, self.support)
+        return Counts(hits, predicted, support, confusion, cost)
 
 
 @dataclass(frozen=True)

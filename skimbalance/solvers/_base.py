@@ -35,6 +35,7 @@ __all__ = [
     "Fit",
     "Problem",
     "Solution",
+    "barely_above",
     "fit_present_classes",
     "improves",
     "is_ordered",
@@ -343,7 +344,12 @@ Fit = Callable[[Problem], Solution]
 
 def improves(objective_value: float, on: float) -> bool:
     """Whether `objective_value` is better than `on` by more than rounding."""
-    return objective_value > on if on == -float("inf") else objective_value > on + 1e-12 * abs(on)
+    return objective_value > barely_above(on)
+
+
+def barely_above(objective_value: float) -> float:
+    """Return the number that a better objective value exceeds, more than rounding above one."""
+    return objective_value if objective_value == -float("inf") else objective_value + 1e-12 * abs(objective_value)
 
 
 def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = None) -> Solution:

@@ -40,7 +40,7 @@ _PARTS = 16
 
 _CELLS_AT_ONCE = 1 << 17
 _PADDED = 1.5
-"""The sweeps of a batch have at most so many steps in total, and the longest at most 1.5 times those of the shortest."""
+"""The sweeps of a batch have at most so many steps in total, the longest at most 1.5 times those of the shortest."""
 
 _PARTS_ON_DEVICE, _CELLS_ON_DEVICE = 4, 1 << 21
 """On a device, where a batch takes as long as its operations take to start, batches are larger. Fewer than four would
@@ -213,8 +213,13 @@ class _Ascent(_Sweeps):
 
     def recount(self) -> None:
         """Count again, without the rounding errors of the updates."""
-        self.counts = self.problem.count(self.place.first)
+        self.counts = self._counted()
         self.objective_value = self.problem.objective_value_of(self.counts)
+
+    def _counted(self) -> Counts:
+        """Return the counts of the decisions, on the host unless they are many."""
+        counts = self.problem.count(self.place.first)
+        return counts if self.problem.needs_confusion else counts.on_host()
 
     def renew(self) -> None:
         """Find the neighbourhood again where an offset is near its bound."""
@@ -258,7 +263,7 @@ class _Ascent(_Sweeps):
         """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
         sorted_sweeps = self.place.sorted_sweeps(classes)
         objective_values = sweep_objective(sorted_sweeps, self.problem, self.counts)
-        start = to_numpy(self.place.offsets)[classes].astype(np.float64)
+        start = self.place.offsets_on_host[classes].astype(np.float64)
         bounds = self.bounds(classes)
         cuts = best_cuts(
             sorted_sweeps.margins, objective_values, start=start, above=self.objective_value, bounds=bounds
@@ -274,10 +279,12 @@ class _Ascent(_Sweeps):
         """Move `classes` if that is better."""
         truth, confusion = self.problem.truth, self.problem.needs_confusion
         move = self.place.move(classes, offsets)
-        out, into = (
-            truth.count(decisions, samples=move.samples, confusion=confusion) for decisions in (move.before, move.after)
-        )
-        counts = truth.recount(self.counts, out=out, into=into)
+        if move.touched is None:
+            counts = self._counted()
+        else:
+            samples, *decisions = move.changed()
+            out, into = (truth.count(each, samples=samples, confusion=confusion) for each in decisions)
+            counts = truth.recount(self.counts, out=out, into=into)
         objective_value = self.problem.objective_value_of(counts)
         if not improves(objective_value, self.objective_value):
             self.place.undo(move)

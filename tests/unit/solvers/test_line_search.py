@@ -99,7 +99,7 @@ def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
         after[classes] = wanted
         np.testing.assert_array_equal(to_numpy(place.first), decide(scores, after))
         changed = np.flatnonzero(before != decide(scores, after))
-        np.testing.assert_array_equal(np.sort(to_numpy(move.samples)), changed)
+        np.testing.assert_array_equal(np.sort(to_numpy(move.changed()[0])), changed)
         if rng.random() < 0.3:
             place.undo(move)
         else:
