@@ -28,6 +28,7 @@ __all__ = [
     "device",
     "flat",
     "for_search",
+    "group_numbers",
     "grouped",
     "is_dask",
     "is_on_device",
@@ -40,6 +41,7 @@ __all__ = [
     "put",
     "refuse_masked",
     "replaced",
+    "row_sums",
     "segment_maximum",
     "shifted_blocks",
     "side_by_side",
@@ -165,7 +167,9 @@ def to_numpy_at_once(*vectors: Array) -> list[npt.NDArray[np.float64]]:
     if type(vectors[0]) is np.ndarray:
         return [x.astype(np.float64, copy=False) for x in vectors]
     xp = namespace(vectors[0])
-    host = to_numpy(xp.concat([xp.astype(x, xp.float64, copy=False) for x in vectors]))
+    if not compat.is_torch_array(vectors[0]):  # torch converts the numbers itself
+        vectors = tuple(xp.astype(x, xp.float64, copy=False) for x in vectors)
+    host = to_numpy(xp.concat(vectors)).astype(np.float64, copy=False)
     return np.split(host, np.cumsum([x.shape[0] for x in vectors])[:-1])
 
 
@@ -203,8 +207,22 @@ def only(x: Array, where: Array, *, otherwise: float = 0.0) -> Array:
     """Return `x` where the booleans `where` are true, and the number `otherwise` elsewhere."""
     if type(x) is np.ndarray:
         return np.where(where, x, x.dtype.type(otherwise))
-    xp = namespace(x)
-    return xp.where(where, x, xp.asarray(otherwise, dtype=x.dtype, device=device(x)))
+    return namespace(x).where(where, x, _number(otherwise, x))
+
+
+def _number(value: float, like: Array) -> Array:
+    """Return a number as an array without axes, in the dtype and on the device of `like`."""
+    xp = namespace(like)
+    if not compat.is_torch_array(like):
+        return xp.asarray(value, dtype=like.dtype, device=device(like))
+    key = value, like.dtype, like.device
+    if key not in _numbers:
+        _numbers[key] = xp.asarray(value, dtype=like.dtype, device=like.device)
+    return _numbers[key]
+
+
+_numbers: dict[tuple[Any, ...], Array] = {}
+"""The numbers that were copied to a device of torch: a copy makes the host wait."""
 
 
 def smallest_normal(x: Array) -> float:
@@ -281,7 +299,17 @@ def cumulative_sum(x: Array) -> Array:
     if type(x) is np.ndarray:
         return np.cumsum(x, axis=-1, dtype=np.float64)
     xp = namespace(x)
+    if compat.is_torch_array(x):
+        return xp.cumsum(x, -1, dtype=xp.float64)
     return xp.cumulative_sum(xp.astype(x, xp.float64, copy=False), axis=-1)
+
+
+def row_sums(x: Array) -> Array:
+    """Sum each row of a matrix in float64; booleans count as zero and one."""
+    xp = namespace(x)
+    if compat.is_torch_array(x):
+        return xp.sum(x, axis=1, dtype=xp.float64)
+    return xp.sum(xp.astype(x, xp.float64, copy=False), axis=1)
 
 
 def sums_from_zero(x: Array) -> Array:
@@ -348,7 +376,15 @@ def cumulative_minimum(x: Array) -> Array:
 def opens_group(codes: Array) -> Array:
     """Return for each element of a vector of gathered codes whether it is the first of its group."""
     xp = namespace(codes)
-    return xp.concat([xp.ones_like(codes[:1]) > 0, codes[1:] != codes[:-1]])
+    return xp.concat([codes[:1] == codes[:1], codes[1:] != codes[:-1]])
+
+
+def group_numbers(opens: Array) -> Array:
+    """Return the number of the group of each element, from whether it is the first of its group."""
+    xp = namespace(opens)
+    if compat.is_torch_array(opens):
+        return xp.cumsum(opens, 0) - 1
+    return xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
 
 
 def largest_magnitude(x: Array) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
+    block_samples,
     count_codes,
     device,
     flat,
@@ -84,7 +85,8 @@ class Truth(ABC):
         if weights is None:
             support = xp.sum(shares, axis=1, dtype=xp.float64)
         else:
-            support = xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
+            blocks = (shares[some, :] * weights for some in block_samples(shares.shape, shares))
+            support = xp.concat([xp.sum(block, axis=1, dtype=xp.float64) for block in blocks])
         return SoftTruth(weights, support, shares, cost_matrix=cost_matrix)
 
     @property
@@ -170,7 +172,12 @@ class Truth(ABC):
         """Set running sums of sample weights to zero where they differ from it only by rounding."""
         if self.is_counted:
             return sums
-        return only(sums, sums > 1e-12 * namespace(sums).sum(self.support))
+        return only(sums, sums > self._rounding)
+
+    @cached_property
+    def _rounding(self) -> Array:
+        """The largest sum of sample weights that may be zero but for rounding."""
+        return 1e-12 * namespace(self.support).sum(self.support)
 
     def count(self, decisions: Array, *, samples: Array | None = None, confusion: bool = False) -> Counts:
         """Count the class codes `decisions` on `samples`, all if None."""

@@ -4,9 +4,10 @@ Class k wins a sample once its offset exceeds the margin of the sample. In the o
 one by one from their runner-up class to class k. Cumulative sums give the metric after every step.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 import numpy as np
@@ -21,12 +22,14 @@ from skimbalance._core.array_api import (
     cumulative_sum,
     device,
     flat,
+    group_numbers,
     grouped,
     is_on_device,
     namespace,
     only,
     opens_group,
     put,
+    row_sums,
     smallest_normal,
     sums_from_zero,
     to_numpy,
@@ -78,11 +81,12 @@ class Cuts:
 def edges_of(margins: Margins, bounds: Bounds | None) -> Array:
     """Return the ends (b, m + 2) of the intervals between margins."""
     xp = namespace(margins.values)
-    ends = xp.zeros_like(margins.values[:, :1])
     most = float(xp.finfo(margins.values.dtype).max)
     if bounds is None:
+        ends = xp.zeros_like(margins.values[:, :1])
         return xp.concat([ends - float("inf"), margins.values, ends + most], axis=1)
-    low, high = (bring_like(x[:, None], ends) for x in (bounds.low, np.minimum(bounds.high, most)))
+    both = bring_like(np.stack([bounds.low, np.minimum(bounds.high, most)]), margins.values)
+    low, high = both[0, :][:, None], both[1, :][:, None]
     return xp.concat([low, xp.clip(margins.values, low, high), high], axis=1)
 
 
@@ -131,8 +135,7 @@ def best_cuts(
     number = place
     if place.shape[0] > best.shape[0]:
         number = cumulative_sum(flat(apart))[sorted_sweep * apart.shape[1] + place]
-    left = sorted_sweep * edges.shape[1] + place
-    lows, highs = flat(edges)[left], flat(edges)[left + 1]
+    lows, highs = edges[sorted_sweep, place], edges[sorted_sweep, place + 1]
     rows, number, lows, highs, values, first, last = to_numpy_at_once(
         sorted_sweep, number, lows, highs, best, edges[:, 0], edges[:, -1]
     )
@@ -222,10 +225,10 @@ class _Along:
 
     def _held_total(self, masses: Array | None) -> Array:
         """Sum `masses` (b, m), ones where None, over the samples that each class wins at present."""
-        xp, held = namespace(self.sorted_sweeps.held), self.sorted_sweeps.held
+        held = self.sorted_sweeps.held
         if masses is not None:
             held = masses & held if masses.dtype == held.dtype else only(masses, held)
-        return xp.sum(xp.astype(held, xp.float64, copy=False), axis=1)
+        return row_sums(held)
 
     @cached_property
     def departures(self) -> "_Departures":
@@ -247,12 +250,21 @@ class _Along:
 
     def pooled(self, metric: PooledMetric) -> tuple[Array, ...]:
         """Return the sums over the classes, or for the decomposition "minimum" the lowest term."""
-        support, chosen, classes = self.truth.support, metric.chosen(self.truth.support), self.sorted_sweeps.classes
-        now = metric.terms(*self.now, support, chosen)
-        own = metric.terms(*self.own, support[classes][:, None], chosen[classes][:, None])
-        begin, after = self.departures.terms(metric, chosen)
+        departures, classes = self.departures, self.sorted_sweeps.classes
+        counts = (self.now, self.own, departures.base, departures.left)
+
+        def of_each(numbers: Array) -> list[Array]:
+            before = numbers[departures.classes]
+            return [numbers, numbers[classes][:, None], before, before[departures.groups]]
+
+        support, chosen = self.truth.support, metric.chosen(self.truth.support)
+        parts = [(*each, support) for each, support in zip(counts, of_each(support), strict=True)]
+        if metric.label is None:
+            terms = _each(partial(metric.terms, chosen=chosen[:1]), parts)
+        else:
+            terms = _each(metric.terms, [(*each, own) for each, own in zip(parts, of_each(chosen), strict=True)])
         combined = self._lowest if metric.decomposition == "minimum" else self._sum
-        return tuple(combined(*terms) for terms in zip(now, own, begin, after, strict=True))
+        return tuple(combined(*each) for each in zip(*terms, strict=True))
 
     def _sum(self, now: Array, own: Array, begin: Array, after: Array) -> Array:
         xp, departures, classes = namespace(now), self.departures, self.sorted_sweeps.classes
@@ -286,15 +298,14 @@ class _Departures:
         self.truth = along.truth
         self.shape = runner_ups.shape
         if self.shape[0] > 1:
-            number = xp.arange(self.shape[0], dtype=xp.int64, device=device(runner_ups))
-            runner_ups = runner_ups + (n_classes * number)[:, None]
+            first = xp.arange(0, self.shape[0] * n_classes, n_classes, dtype=xp.int64, device=device(runner_ups))
+            runner_ups = runner_ups + first[:, None]
         codes, self.places = grouped(runner_ups)
         opens = opens_group(codes)
         self.starts = xp.nonzero(opens)[0]
-        self.groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
+        self.groups = group_numbers(opens)
         codes = codes[self.starts]
-        self.sorted_sweeps = codes // n_classes
-        self.classes = codes - n_classes * self.sorted_sweeps
+        self.sorted_sweeps, self.classes = codes // n_classes, codes % n_classes
         masses = [None if x is None else flat(x)[self.places] for x in (along.lost, along.weight)]
         returned = count_where(flat(held)[self.places], self.groups, masses, self.starts.shape[0])
         hits, predicted = (now[self.classes] + back for now, back in zip(along.now, returned, strict=True))
@@ -312,14 +323,27 @@ class _Departures:
             gone, before = running[1:], running[self.starts]
         return self.truth.cleared((base + before)[self.groups] - gone)
 
-    def terms(self, metric: PooledMetric, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return the terms of each group's class before its first sample leaves, and those after each sample."""
-        support, chosen = self.truth.support[self.classes], chosen[self.classes]
-        begin = metric.terms(*self.base, support, chosen)
-        of_each = chosen[:1] if metric.label is None else chosen[self.groups]
-        return begin, metric.terms(*self.left, support[self.groups], of_each)
-
     def in_sweeps(self, values: Array) -> Array:
         """Return `values` in the order of the sweeps."""
         xp = namespace(values)
         return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
+
+
+def _each(function: Callable[..., tuple[Array, ...]], parts: list[tuple[Array, ...]]) -> list[tuple[Array, ...]]:
+    """Return a function of single elements for each of several tuples of arrays, of the shape of the first.
+
+    On a device it is one call for all of them.
+    """
+    if not is_on_device(parts[0][0]):
+        return [function(*part) for part in parts]
+    xp, shapes = namespace(parts[0][0]), [part[0].shape for part in parts]
+    columns = (
+        xp.concat([flat(xp.broadcast_to(x, shape)) for x, shape in zip(column, shapes, strict=True)])
+        for column in zip(*parts, strict=True)
+    )
+    results, ends = function(*columns), np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    places = [slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [
+        tuple(xp.reshape(result[place], shape) for result in results)
+        for place, shape in zip(places, shapes, strict=True)
+    ]

@@ -130,27 +130,31 @@ class NearPairs:
 
         On a device there is no operation whose result has a size that the host must wait for.
         """
-        samples, segments, starts, lengths = self._segments
+        samples, segments, starts, lengths, falling = self._segments
         if not is_on_device(offsets):
             return samples, self.top_two(samples, offsets)
         xp, values = namespace(offsets), self._scores + offsets[self._classes]
-        falling = xp.astype(-self._classes, values.dtype)
         leaders: tuple[Array, ...] = ()
-        for _ in range(2):
+        while True:
             best = segment_maximum(values, starts, lengths=lengths)
-            first = only(falling, values == best[segments], otherwise=-float("inf"))
-            lowest = segment_maximum(first, starts, lengths=lengths)
+            ties = only(falling, values == best[segments], otherwise=-float("inf"))
+            lowest = segment_maximum(ties, starts, lengths=lengths)
             leaders += (xp.astype(-lowest, xp.int64), best)
+            if len(leaders) == 4:
+                return samples, leaders
             values = only(values, falling != lowest[segments], otherwise=-float("inf"))
-        return samples, leaders
 
     @cached_property
     def _segments(self) -> tuple[Array, ...]:
-        """The samples that have pairs, of each pair the place of its sample among them, and their starts and counts."""
+        """The samples that have pairs, of each pair the place of its sample among them, and their starts and counts.
+
+        The last are the classes of the pairs with the opposite sign, in single precision.
+        """
         xp, lengths = namespace(self._starts), self._starts[1:] - self._starts[:-1]
         samples = xp.nonzero(lengths > 0)[0]
         every, lengths = xp.arange(samples.shape[0], device=device(samples)), lengths[samples]
-        return samples, xp.repeat(every, lengths), self._starts[samples], lengths
+        falling = xp.astype(-self._classes, xp.float32)
+        return samples, xp.repeat(every, lengths), self._starts[samples], lengths, falling
 
 
 def _starts(lengths: Array) -> Array:
