@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def rows() -> Iterator[dict[str, Any]]:
         for objective, estimate in FITS:
             level = 0.9 if estimate == "robust" else None
             tuner = OffsetTuner(objective, kind="logits", estimate=estimate, confidence_level=level)
-            operations, copies = counted(lambda: tuner.fit(scores, y, classes=np.arange(n_classes)))
+            operations, copies = counted(partial(tuner.fit, scores, y, classes=np.arange(n_classes)))
             yield {
                 "n_samples": n_samples,
                 "n_classes": n_classes,

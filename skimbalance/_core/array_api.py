@@ -336,7 +336,7 @@ def places_in_order(x: Array, *, stable: bool = False) -> Array:
 
 
 def grouped(codes: Array) -> tuple[Array, Array]:
-    """Return the codes, which increase from row to row of a matrix, in ascending order, and their places in it.
+    """Return the codes of a matrix, those of later rows being greater, in ascending order, and their places in it.
 
     Equal ones are in the order of their places.
     """

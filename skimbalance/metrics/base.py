@@ -49,7 +49,7 @@ def safe_ratio(numerator: Array, denominator: Array) -> Array:
     """Return `numerator / denominator`, zero where the denominator is zero, which requires a numerator of zero."""
     xp = namespace(denominator)
     empty = denominator == 0
-    if is_on_device(empty):  # the host does not wait to know whether there are any
+    if is_on_device(empty):  # the host waits for no number
         return numerator / only(denominator, ~empty, otherwise=1.0)
     if not bool(xp.any(empty)):
         return numerator / denominator
