@@ -130,9 +130,10 @@ class NearPairs:
 
         On a device there is no operation whose result has a size that the host must wait for.
         """
-        samples, segments, starts, lengths, falling = self._segments
         if not is_on_device(offsets):
+            samples = np.flatnonzero(np.diff(self._starts))
             return samples, self.top_two(samples, offsets)
+        samples, segments, starts, lengths, falling = self._segments
         xp, values = namespace(offsets), self._scores + offsets[self._classes]
         leaders: tuple[Array, ...] = ()
         while True:
