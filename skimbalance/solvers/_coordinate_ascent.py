@@ -204,7 +204,7 @@ class _Ascent(_Sweeps):
         self.problem = problem
         self.within = within
         self.place = around(problem, start)
-        self.recount()
+        self._set(self._counted())
 
     @property
     def offsets(self) -> Array:
@@ -213,8 +213,11 @@ class _Ascent(_Sweeps):
 
     def recount(self) -> None:
         """Count again, without the rounding errors of the updates."""
-        self.counts = self._counted()
-        self.objective_value = self.problem.objective_value_of(self.counts)
+        if not self.problem.is_on_device:  # there each move counts all decisions
+            self._set(self._counted())
+
+    def _set(self, counts: Counts) -> None:
+        self.counts, self.objective_value = counts, self.problem.objective_value_of(counts)
 
     def _counted(self) -> Counts:
         """Return the counts of the decisions, on the host unless they are many."""
