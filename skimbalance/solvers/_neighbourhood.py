@@ -52,6 +52,10 @@ def mean_margin(problem: Problem, scores: Array) -> float:
     return float(np.average(to_numpy(first - second), weights=weights))
 
 
+_NO_CLASS = -float(1 << 24)
+"""The opposite of a number that no class has; up to it, whole numbers are exact in single precision."""
+
+
 class AllPairs:
     """All pairs of a sample and a class; the same methods as those of `NearPairs`."""
 
@@ -71,10 +75,10 @@ class AllPairs:
         """Return the two best classes of `samples` and their shifted scores."""
         return top_two(namespace(samples).take(self.problem.scores, samples, axis=0) + offsets)
 
-    def all_top_two(self, offsets: Array) -> tuple[Array | None, tuple[Array, ...]]:
-        """Return None, for all samples, their two best classes and the shifted scores of these."""
+    def all_top_two(self, offsets: Array, _leaders: tuple[Array, ...] = ()) -> tuple[Array, ...]:
+        """Return the two best classes of all samples and their shifted scores."""
         parts = [top_two(block) for _, block in shifted_blocks(self.problem.scores, offsets)]
-        return None, tuple(namespace(offsets).concat(column) for column in zip(*parts, strict=True))
+        return tuple(namespace(offsets).concat(column) for column in zip(*parts, strict=True))
 
 
 class NearPairs:
@@ -125,37 +129,35 @@ class NearPairs:
             values = put(values, ties, best * 0 - float("inf"))
         return leaders
 
-    def all_top_two(self, offsets: Array) -> tuple[Array | None, tuple[Array, ...]]:
-        """Return the samples that have pairs, their two best classes and the shifted scores of these.
+    def all_top_two(self, offsets: Array, leaders: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return the two best classes of all samples and their shifted scores, `leaders` of samples without pairs.
 
         On a device there is no operation whose result has a size that the host must wait for.
         """
         if not is_on_device(offsets):
             samples = np.flatnonzero(np.diff(self._starts))
-            return samples, self.top_two(samples, offsets)
-        samples, segments, starts, lengths, falling = self._segments
+            return tuple(put(x, samples, new) for x, new in zip(leaders, self.top_two(samples, offsets), strict=True))
+        segments, starts, lengths, falling, has_pairs = self._segments
         xp, values = namespace(offsets), self._scores + offsets[self._classes]
-        leaders: tuple[Array, ...] = ()
+        found: list[Array] = []
         while True:
             best = segment_maximum(values, starts, lengths=lengths)
-            ties = only(falling, values == best[segments], otherwise=-float("inf"))
+            ties = only(falling, values == best[segments], otherwise=_NO_CLASS)
             lowest = segment_maximum(ties, starts, lengths=lengths)
-            leaders += (xp.astype(-lowest, xp.int64), best)
-            if len(leaders) == 4:
-                return samples, leaders
+            found += [xp.astype(-lowest, xp.int64), best]
+            if len(found) == len(leaders):  # what was found for samples without pairs has no meaning
+                return tuple(xp.where(has_pairs, new, old) for new, old in zip(found, leaders, strict=True))
             values = only(values, falling != lowest[segments], otherwise=-float("inf"))
 
     @cached_property
     def _segments(self) -> tuple[Array, ...]:
-        """The samples that have pairs, of each pair the place of its sample among them, and their starts and counts.
+        """The sample of each pair, where the pairs of each sample start, and how many these are.
 
-        The last are the classes of the pairs with the opposite sign, in single precision.
+        The last are the classes of the pairs with the opposite sign, in single precision, and which samples have pairs.
         """
         xp, lengths = namespace(self._starts), self._starts[1:] - self._starts[:-1]
-        samples = xp.nonzero(lengths > 0)[0]
-        every, lengths = xp.arange(samples.shape[0], device=device(samples)), lengths[samples]
-        falling = xp.astype(-self._classes, xp.float32)
-        return samples, xp.repeat(every, lengths), self._starts[samples], lengths, falling
+        segments = xp.repeat(xp.arange(lengths.shape[0], device=device(lengths)), lengths)
+        return segments, self._starts[:-1], lengths, xp.astype(-self._classes, xp.float32), lengths > 0
 
 
 def _starts(lengths: Array) -> Array:
@@ -277,12 +279,7 @@ class Neighbourhood:
         self.offsets_on_host[classes] = offsets
         if is_on_device(self.first):
             old = self.leaders
-            samples, leaders = self._pairs.all_top_two(self.offsets)
-            if samples is None:
-                self.leaders = leaders
-            else:
-                self.leaders = tuple(namespace(x).asarray(x, copy=True) for x in old)
-                self.write(samples, leaders)
+            self.leaders = self._pairs.all_top_two(self.offsets, old)
             return Move(None, old[0], self.first, old_offsets, old)
         return self._move_touched(classes, old_offsets)
 
@@ -331,14 +328,14 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
         is_large = pairs_per_sample <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
     if not is_large:
         every = AllPairs(problem)
-        return Neighbourhood(every, offsets, every.all_top_two(offsets)[1], None)
+        return Neighbourhood(every, offsets, every.all_top_two(offsets), None)
     first, value, counts, *near = _within_reach(scores, offsets, reach)
     pairs = NearPairs(counts, *near, n_classes=n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
-    found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
+    leaders = first, value, first * 0, value * 0 - float("inf")
     if pairs.lengths.any():
-        found.write(*pairs.all_top_two(offsets))
-    return found
+        leaders = pairs.all_top_two(offsets, leaders)
+    return Neighbourhood(pairs, offsets, leaders, bounds)
 
 
 def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
