@@ -95,8 +95,8 @@ FAULTS = (
     Fault(
         "a cut lies one interval too early",
         "solvers",
-        r"\[left \+ side\]\)",
-        "[left + side - 1])",
+        r"edges\[sorted_sweep, place\], edges\[sorted_sweep, place \+ 1\]",
+        "edges[sorted_sweep, place - 1], edges[sorted_sweep, place]",
         ("unit/solvers/test_line_search.py", "unit/solvers/test_requirements.py"),
     ),
     Fault(

@@ -287,7 +287,7 @@ class Calibration:
         If `exact`, the precision is that of the scores, whatever their number: that of a sample does not depend on the
         others.
         """
-        xp, parts = namespace(scores), block_samples(scores.shape)
+        xp, parts = namespace(scores), block_samples(scores.shape, scores)
         if log_proba is None:
             dtype = None if exact else _dtype_of(scores.shape, scores)
             blocks = (_lowered(scores[part, :], dtype) for part in parts)
@@ -326,7 +326,7 @@ def _log_proba(scores: Array, samples: Array | None = None) -> Array:
     Calibrated probabilities do not depend on a constant of a sample, and differences of small numbers are precise.
     """
     xp, n_samples = namespace(scores), (scores if samples is None else samples).shape[0]
-    parts = block_samples((n_samples, scores.shape[1]))
+    parts = block_samples((n_samples, scores.shape[1]), scores)
     dtype = _dtype_of((n_samples, scores.shape[1]), scores)
     blocks = (scores[p, :] if samples is None else xp.take(scores, samples[p], axis=0) for p in parts)
     return side_by_side((_lowered(block, dtype) for block in blocks), n_columns=n_samples)
@@ -411,7 +411,7 @@ def _fit(
             own_prior[part],
             None if curves is None else curves[:, part],
         )
-        for part in block_columns(log_proba.shape)
+        for part in block_columns(log_proba)
     ]
     log_prior = np.log(prior)
     step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS

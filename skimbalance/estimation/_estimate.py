@@ -150,7 +150,7 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     if problem.n_classes == 2:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
     # The class priors are those of all samples: the subsample may have next to nothing of a class.
-    prior = prior_offsets(problem.truth.support)
+    prior = to_numpy(prior_offsets(problem.truth.support))
     start = _best_multiple(fewer(problem, n_scores=_CELLS_FOR_MULTIPLE), prior)
     few = fewer(problem)
     if few is problem:

@@ -169,7 +169,7 @@ def _probabilities(calibration: Calibration, scores: Array, decisions: Array) ->
     """Return the calibrated probability (n,) of the decisions, in double precision."""
     xp = namespace(scores)
     found = np.empty(scores.shape[0])
-    for block in block_samples(scores.shape):
+    for block in block_samples(scores.shape, scores):
         shares = calibration.shares(xp.astype(scores[block, :], xp.float64), exact=True)
         found[block] = to_numpy(xp.take_along_axis(shares, decisions[None, block], axis=0)[0, :])
     return found

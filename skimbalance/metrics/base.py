@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import device, namespace
+from skimbalance._core.array_api import device, is_on_device, namespace, only
 from skimbalance._core.typing import Array, Label
 from skimbalance.metrics.counts import Counts
 
@@ -49,6 +49,8 @@ def safe_ratio(numerator: Array, denominator: Array) -> Array:
     """Return `numerator / denominator`, zero where the denominator is zero, which requires a numerator of zero."""
     xp = namespace(denominator)
     empty = denominator == 0
+    if is_on_device(empty):  # the host waits for no number
+        return numerator / only(denominator, ~empty, otherwise=1.0)
     if not bool(xp.any(empty)):
         return numerator / denominator
     return numerator / (denominator + xp.astype(empty, denominator.dtype))

@@ -1,7 +1,7 @@
 """The counts from which metrics are computed, and the labels that are counted."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
+    block_samples,
     count_codes,
     device,
     flat,
@@ -17,6 +18,7 @@ from skimbalance._core.array_api import (
     put,
     small_codes,
     to_numpy,
+    to_numpy_at_once,
     transposed,
 )
 from skimbalance._core.typing import Array
@@ -47,6 +49,14 @@ class Counts:
     confusion: Array | None = None
     cost: Array | None = None
 
+    def on_host(self) -> "Counts":
+        """Return the same counts in host memory."""
+        if type(self.hits) is np.ndarray:
+            return self
+        confusion, cost = (None if x is None else to_numpy(x) for x in (self.confusion, self.cost))
+        hits, predicted, support = to_numpy_at_once(self.hits, self.predicted, self.support)
+        return Counts(hits, predicted, support, confusion, cost)
+
 
 @dataclass(frozen=True)
 class Truth(ABC):
@@ -75,13 +85,19 @@ class Truth(ABC):
         if weights is None:
             support = xp.sum(shares, axis=1, dtype=xp.float64)
         else:
-            support = xp.stack([xp.sum(shares[c, :] * weights, dtype=xp.float64) for c in range(shares.shape[0])])
+            blocks = (shares[some, :] * weights for some in block_samples(shares.shape, shares))
+            support = xp.concat([xp.sum(block, axis=1, dtype=xp.float64) for block in blocks])
         return SoftTruth(weights, support, shares, cost_matrix=cost_matrix)
 
     @property
     def n_classes(self) -> int:
         """The number of classes, K."""
         return int(self.support.shape[0])
+
+    def on_host(self) -> Self:
+        """Return the same truth in host memory."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: to_numpy(x) for name, x in arrays.items() if x is not None})
 
     @property
     def is_counted(self) -> bool:
@@ -156,7 +172,12 @@ class Truth(ABC):
         """Set running sums of sample weights to zero where they differ from it only by rounding."""
         if self.is_counted:
             return sums
-        return only(sums, sums > 1e-12 * namespace(sums).sum(self.support))
+        return only(sums, sums > self._rounding)
+
+    @cached_property
+    def _rounding(self) -> Array:
+        """The largest sum of sample weights that may be zero but for rounding."""
+        return 1e-12 * namespace(self.support).sum(self.support)
 
     def count(self, decisions: Array, *, samples: Array | None = None, confusion: bool = False) -> Counts:
         """Count the class codes `decisions` on `samples`, all if None."""

@@ -17,6 +17,7 @@ from skimbalance._core.array_api import (
     bring,
     bring_like,
     device,
+    is_on_device,
     namespace,
     only,
     shifted_blocks,
@@ -34,6 +35,7 @@ __all__ = [
     "Fit",
     "Problem",
     "Solution",
+    "barely_above",
     "fit_present_classes",
     "improves",
     "is_ordered",
@@ -104,6 +106,11 @@ class Problem:
     def n_scores(self) -> int:
         """The number of scores, n K."""
         return int(self.scores.shape[0]) * self.n_classes
+
+    @cached_property
+    def is_on_device(self) -> bool:
+        """Whether the scores are outside host memory."""
+        return is_on_device(self.scores)
 
     @cached_property
     def known(self) -> dict[str, Any]:
@@ -337,7 +344,12 @@ Fit = Callable[[Problem], Solution]
 
 def improves(objective_value: float, on: float) -> bool:
     """Whether `objective_value` is better than `on` by more than rounding."""
-    return objective_value > on if on == -float("inf") else objective_value > on + 1e-12 * abs(on)
+    return objective_value > barely_above(on)
+
+
+def barely_above(objective_value: float) -> float:
+    """Return the number that a better objective value exceeds, more than rounding above one."""
+    return objective_value if objective_value == -float("inf") else objective_value + 1e-12 * abs(objective_value)
 
 
 def fit_present_classes(problem: Problem, fit: Fit, *, samples: Array | None = None) -> Solution:

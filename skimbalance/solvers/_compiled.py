@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import largest_magnitude, to_numpy, transposed
+from skimbalance._core.array_api import bring_like, largest_magnitude, to_numpy, transposed
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
@@ -39,8 +39,8 @@ def objective_value(problem: Problem, offsets: Array) -> float:
     """Return `problem.objective_value(offsets)`, by compiled code where there is some for the problem."""
     kernel = None if problem.n_classes == 2 else compiled(problem)
     if kernel is None:
-        return problem.objective_value(offsets)
-    return float(kernel.value_at(np.asarray(offsets, dtype=np.float64)))
+        return problem.objective_value(bring_like(offsets, problem.scores))
+    return float(kernel.value_at(to_numpy(offsets).astype(np.float64)))
 
 
 def _made(problem: Problem) -> "_kernel.Ascent | None":

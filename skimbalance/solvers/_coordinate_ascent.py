@@ -4,6 +4,7 @@ A move is kept only if its decisions are better, so the ascent is monotone and e
 are searched at once and moved together if that is better. With many scores, the ascent stops at a small gain.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +39,12 @@ _PARTS = 16
 """Many classes are searched in about so many batches: the classes of a batch rarely compete for a sample."""
 
 _CELLS_AT_ONCE = 1 << 17
-"""The sweeps of a batch have at most so many steps in total."""
+_PADDED = 1.5
+"""The sweeps of a batch have at most so many steps in total, the longest at most 1.5 times those of the shortest."""
+
+_PARTS_ON_DEVICE, _CELLS_ON_DEVICE = 4, 1 << 21
+"""On a device, where a batch takes as long as its operations take to start, batches are larger. Fewer than four would
+gain less in each sweep: classes compete for samples."""
 
 _CELLS_TO_THE_END = 1 << 19
 _LEAST_GAIN_OF_CLASS = 2e-5
@@ -198,7 +204,7 @@ class _Ascent(_Sweeps):
         self.problem = problem
         self.within = within
         self.place = around(problem, start)
-        self.recount()
+        self._set(self._counted())
 
     @property
     def offsets(self) -> Array:
@@ -207,8 +213,16 @@ class _Ascent(_Sweeps):
 
     def recount(self) -> None:
         """Count again, without the rounding errors of the updates."""
-        self.counts = self.problem.count(self.place.first)
-        self.objective_value = self.problem.objective_value_of(self.counts)
+        if not self.problem.is_on_device:  # there each move counts all decisions
+            self._set(self._counted())
+
+    def _set(self, counts: Counts) -> None:
+        self.counts, self.objective_value = counts, self.problem.objective_value_of(counts)
+
+    def _counted(self) -> Counts:
+        """Return the counts of the decisions, on the host unless they are many."""
+        counts = self.problem.count(self.place.first)
+        return counts if self.problem.needs_confusion else counts.on_host()
 
     def renew(self) -> None:
         """Find the neighbourhood again where an offset is near its bound."""
@@ -224,14 +238,17 @@ class _Ascent(_Sweeps):
 
     def _batches(self, classes: _Classes) -> Iterator[_Classes]:
         """Divide `classes` into batches whose sweeps have similar lengths."""
-        most, begin = max(1, self.problem.n_classes // _PARTS), 0
+        parts, padded, cells = _PARTS, _PADDED, _CELLS_AT_ONCE
+        if self.problem.is_on_device:
+            parts, padded, cells = _PARTS_ON_DEVICE, math.inf, _CELLS_ON_DEVICE
+        most, begin = max(1, self.problem.n_classes // parts), 0
         classes = classes[self.place.lengths[classes] > 0]
         classes = classes[np.argsort(self.place.lengths[classes], kind="stable")]
         lengths = self.place.lengths[classes]
         while begin < classes.size:
             end = min(begin + most, classes.size)
             while end > begin + 1 and (
-                lengths[end - 1] > 1.5 * lengths[begin] or (end - begin) * lengths[end - 1] > _CELLS_AT_ONCE
+                lengths[end - 1] > padded * lengths[begin] or (end - begin) * lengths[end - 1] > cells
             ):
                 end -= 1
             yield classes[begin:end]
@@ -249,7 +266,7 @@ class _Ascent(_Sweeps):
         """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
         sorted_sweeps = self.place.sorted_sweeps(classes)
         objective_values = sweep_objective(sorted_sweeps, self.problem, self.counts)
-        start = to_numpy(self.place.offsets)[classes].astype(np.float64)
+        start = self.place.offsets_on_host[classes].astype(np.float64)
         bounds = self.bounds(classes)
         cuts = best_cuts(
             sorted_sweeps.margins, objective_values, start=start, above=self.objective_value, bounds=bounds
@@ -265,10 +282,12 @@ class _Ascent(_Sweeps):
         """Move `classes` if that is better."""
         truth, confusion = self.problem.truth, self.problem.needs_confusion
         move = self.place.move(classes, offsets)
-        out, into = (
-            truth.count(decisions, samples=move.samples, confusion=confusion) for decisions in (move.before, move.after)
-        )
-        counts = truth.recount(self.counts, out=out, into=into)
+        if move.touched is None:
+            counts = self._counted()
+        else:
+            samples, *decisions = move.changed()
+            out, into = (truth.count(each, samples=samples, confusion=confusion) for each in decisions)
+            counts = truth.recount(self.counts, out=out, into=into)
         objective_value = self.problem.objective_value_of(counts)
         if not improves(objective_value, self.objective_value):
             self.place.undo(move)
@@ -351,12 +370,17 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 
 def fewer(problem: Problem, *, n_scores: int = _CELLS_FOR_CHOICE) -> Problem:
-    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many."""
+    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many.
+
+    A subsample is on the host, where a search of few scores is fastest.
+    """
     step = problem.n_scores // n_scores
     if step <= 1:
         return problem
     samples, truth = problem.truth.thinned(step)
     scores = namespace(samples).take(problem.scores, samples, axis=0)
+    if problem.is_on_device:
+        scores, truth = to_numpy(scores), truth.on_host()
     return replace(problem, scores=scores, truth=truth, groups=None)
 
 

@@ -4,32 +4,41 @@ Class k wins a sample once its offset exceeds the margin of the sample. In the o
 one by one from their runner-up class to class k. Cumulative sums give the metric after every step.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import cast
+from functools import cached_property, partial
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
+    bring,
     bring_like,
     count_codes,
+    count_where,
     cumulative_minimum,
     cumulative_sum,
     device,
     flat,
+    group_numbers,
+    grouped,
+    is_on_device,
     namespace,
     only,
     opens_group,
     put,
+    row_sums,
     smallest_normal,
+    sums_from_zero,
     to_numpy,
+    to_numpy_at_once,
 )
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.metrics.counts import Counts
-from skimbalance.solvers._base import Problem, improves
+from skimbalance.solvers._base import Problem, barely_above
 
 __all__ = ["Bounds", "Cuts", "Margins", "SortedSweeps", "best_cuts", "cuts_apart", "edges_of", "sweep_objective"]
 
@@ -44,12 +53,12 @@ class Margins:
     """The sorted margins (b, m) of b classes; the largest finite number fills up shorter rows.
 
     A margin is the difference of two numbers, whose magnitudes sum to its size. `sizes(places)` returns the sizes for
-    places in the flattened `values`; `largest` is an upper bound of all sizes.
+    places in the flattened `values`, or for a slice of them; `largest` is an upper bound of all sizes.
     """
 
     values: Array
     largest: float
-    sizes: Callable[[Array], Array]
+    sizes: Callable[[Any], Array]
 
 
 @dataclass(frozen=True)
@@ -72,11 +81,12 @@ class Cuts:
 def edges_of(margins: Margins, bounds: Bounds | None) -> Array:
     """Return the ends (b, m + 2) of the intervals between margins."""
     xp = namespace(margins.values)
-    ends = xp.zeros_like(margins.values[:, :1])
     most = float(xp.finfo(margins.values.dtype).max)
     if bounds is None:
+        ends = xp.zeros_like(margins.values[:, :1])
         return xp.concat([ends - float("inf"), margins.values, ends + most], axis=1)
-    low, high = (bring_like(x[:, None], ends) for x in (bounds.low, np.minimum(bounds.high, most)))
+    both = bring_like(np.stack([bounds.low, np.minimum(bounds.high, most)]), margins.values)
+    low, high = both[0, :][:, None], both[1, :][:, None]
     return xp.concat([low, xp.clip(margins.values, low, high), high], axis=1)
 
 
@@ -86,6 +96,10 @@ def cuts_apart(margins: Margins, edges: Array | None = None) -> Array:
     xp = namespace(edges)
     steps = edges[:, 1:] - edges[:, :-1]
     rounding = 8 * float(xp.finfo(edges.dtype).eps)
+    if is_on_device(edges):  # few operations, and none whose result has a size that the host must wait for
+        sizes = xp.reshape(margins.sizes(slice(None)), margins.values.shape)
+        below, above = xp.concat([sizes[:, :1], sizes], axis=1), xp.concat([sizes, sizes[:, -1:]], axis=1)
+        return steps > rounding * xp.maximum(below, above)
     apart = steps > rounding * margins.largest
     unsure = xp.nonzero(flat(apart != (steps > 0)))[0]
     if unsure.shape[0]:  # a size is at least the margin
@@ -111,19 +125,22 @@ def best_cuts(
     edges = edges_of(margins, bounds)
     xp, apart = namespace(edges), cuts_apart(margins, edges)
     allowed = only(objective_values, apart, otherwise=-float("inf"))
-    best = to_numpy(xp.max(allowed, axis=1))
-    better = np.asarray([improves(objective_value, above) for objective_value in best])
-    sorted_sweeps = np.flatnonzero(better)
-    if not sorted_sweeps.size:
-        return Cuts(sorted_sweeps, np.empty(0), np.empty(0))
-    bar = np.where(better, best - 1e-12 * np.abs(best), np.inf)
-    sorted_sweep, place = xp.nonzero(allowed >= bring_like(bar[:, None], allowed))
-    at = sorted_sweep * apart.shape[1] + place
-    number = cumulative_sum(flat(apart))[at] if at.shape[0] > best.size else place
-    left = sorted_sweep * edges.shape[1] + place
-    lows, highs = (to_numpy(flat(edges)[left + side]).astype(np.float64) for side in (0, 1))
-    number = to_numpy(number).astype(np.float64)
-    of, first, last = (to_numpy(x) for x in (sorted_sweep, edges[:, 0], edges[:, -1]))
+    best = xp.max(allowed, axis=1)
+    better = best > barely_above(above)
+    bar = only(best - 1e-12 * xp.abs(best), better, otherwise=float("inf"))
+    some = is_on_device(best) or better.any()  # a device is not asked twice
+    sorted_sweep, place = xp.nonzero(allowed >= bar[:, None]) if some else (better[:0], better[:0])
+    if not sorted_sweep.shape[0]:
+        return Cuts(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    number = place
+    if place.shape[0] > best.shape[0]:
+        number = cumulative_sum(flat(apart))[sorted_sweep * apart.shape[1] + place]
+    lows, highs = edges[sorted_sweep, place], edges[sorted_sweep, place + 1]
+    rows, number, lows, highs, values, first, last = to_numpy_at_once(
+        sorted_sweep, number, lows, highs, best, edges[:, 0], edges[:, -1]
+    )
+    of = rows.astype(np.int64)
+    sorted_sweeps: npt.NDArray[np.int64] = of[np.diff(of, prepend=-1) > 0]
     # Intervals whose numbers differ by one are one plateau.
     plateau = np.cumsum((np.diff(number, prepend=number[0]) > 1) | (np.diff(of, prepend=0) > 0))
     half = np.minimum((highs - lows) / 2, _MARGIN)
@@ -134,7 +151,7 @@ def best_cuts(
     widest = order[np.unique(plateau[order], return_index=True)[1]]
     nearest = widest[np.lexsort((distance[widest], of[widest]))]
     offsets = points[nearest[np.unique(of[nearest], return_index=True)[1]]]
-    return Cuts(sorted_sweeps, offsets, best[sorted_sweeps])
+    return Cuts(sorted_sweeps, offsets, values[sorted_sweeps])
 
 
 @dataclass(frozen=True)
@@ -169,8 +186,17 @@ class _Along:
         self.sorted_sweeps = sorted_sweeps
         self.problem = problem
         self.truth = problem.truth
-        self.now = now
+        self.counts = now
         self.weight: Array | None = self.truth.weight(sorted_sweeps.samples)
+
+    @cached_property
+    def now(self) -> tuple[Array, Array]:
+        """The true positives and the predicted samples (K,) of the classes, where the samples are."""
+        both, samples = (self.counts.hits, self.counts.predicted), self.sorted_sweeps.samples
+        if type(samples) is np.ndarray:
+            return both
+        moved = bring(np.stack([to_numpy(x) for x in both]), to=samples)
+        return moved[0, :], moved[1, :]
 
     @cached_property
     def won(self) -> Array:
@@ -189,9 +215,9 @@ class _Along:
             xp, n_steps = namespace(self.won), self.sorted_sweeps.samples.shape[1]
             taken = xp.arange(n_steps + 1, dtype=xp.float64, device=device(self.won))
         else:
-            taken = _from_zero(cumulative_sum(self.weight))
-        hits = self._since(self.now.hits, _from_zero(cumulative_sum(self.won)), self.won)
-        return hits, self._since(self.now.predicted, taken, self.weight)
+            taken = sums_from_zero(self.weight)
+        hits, predicted = self.now
+        return self._since(hits, sums_from_zero(self.won), self.won), self._since(predicted, taken, self.weight)
 
     def _since(self, now: Array, running: Array, masses: Array | None) -> Array:
         """Start a cumulative sum from the counts of the class without the samples that it wins at present."""
@@ -199,10 +225,10 @@ class _Along:
 
     def _held_total(self, masses: Array | None) -> Array:
         """Sum `masses` (b, m), ones where None, over the samples that each class wins at present."""
-        xp, held = namespace(self.sorted_sweeps.held), self.sorted_sweeps.held
+        held = self.sorted_sweeps.held
         if masses is not None:
             held = masses & held if masses.dtype == held.dtype else only(masses, held)
-        return xp.sum(xp.astype(held, xp.float64, copy=False), axis=1)
+        return row_sums(held)
 
     @cached_property
     def departures(self) -> "_Departures":
@@ -219,24 +245,33 @@ class _Along:
         else:
             won, lost = (self.problem.reward(metric, each, samples) for each in (classes, runner_ups))
             gained = won - lost
-        begin = metric.value(self.now) - self._held_total(gained)
-        return (begin[:, None] + _from_zero(cumulative_sum(gained)),)
+        begin = metric.value(self.counts) - self._held_total(gained)
+        return (begin[:, None] + sums_from_zero(gained),)
 
     def pooled(self, metric: PooledMetric) -> tuple[Array, ...]:
         """Return the sums over the classes, or for the decomposition "minimum" the lowest term."""
-        support, chosen, classes = self.truth.support, metric.chosen(self.truth.support), self.sorted_sweeps.classes
-        now = metric.terms(self.now.hits, self.now.predicted, support, chosen)
-        own = metric.terms(*self.own, support[classes][:, None], chosen[classes][:, None])
-        begin, after = self.departures.terms(metric, chosen)
+        departures, classes = self.departures, self.sorted_sweeps.classes
+        counts = (self.now, self.own, departures.base, departures.left)
+
+        def of_each(numbers: Array) -> list[Array]:
+            before = numbers[departures.classes]
+            return [numbers, numbers[classes][:, None], before, before[departures.groups]]
+
+        support, chosen = self.truth.support, metric.chosen(self.truth.support)
+        parts = [(*each, support) for each, support in zip(counts, of_each(support), strict=True)]
+        if metric.label is None:
+            terms = _each(partial(metric.terms, chosen=chosen[:1]), parts)
+        else:
+            terms = _each(metric.terms, [(*each, own) for each, own in zip(parts, of_each(chosen), strict=True)])
         combined = self._lowest if metric.decomposition == "minimum" else self._sum
-        return tuple(combined(*terms) for terms in zip(now, own, begin, after, strict=True))
+        return tuple(combined(*each) for each in zip(*terms, strict=True))
 
     def _sum(self, now: Array, own: Array, begin: Array, after: Array) -> Array:
         xp, departures, classes = namespace(now), self.departures, self.sorted_sweeps.classes
         back = count_codes(departures.sorted_sweeps, begin - now[departures.classes], classes.shape[0])
         steady = xp.sum(now) - now[classes] + back
         previous = put(xp.concat([after[:1], after[:-1]]), departures.starts, begin)
-        return own + steady[:, None] + _from_zero(cumulative_sum(departures.in_sweeps(after - previous)))
+        return own + steady[:, None] + sums_from_zero(departures.in_sweeps(after - previous))
 
     def _lowest(self, now: Array, own: Array, begin: Array, after: Array) -> Array:
         xp, departures, classes = namespace(now), self.departures, self.sorted_sweeps.classes
@@ -249,10 +284,6 @@ class _Along:
         return xp.minimum(own, falling)
 
 
-_PLACE_BITS = 32
-"""Bits of a sorted key that hold the place; those above hold sweep and runner-up class."""
-
-
 class _Departures:
     """The counts of each sample's runner-up class right after the sample has left it.
 
@@ -262,48 +293,35 @@ class _Departures:
     """
 
     def __init__(self, along: _Along) -> None:
-        samples, runner_ups, n_classes = (
-            along.sorted_sweeps.samples,
-            along.sorted_sweeps.runner_ups,
-            along.truth.n_classes,
-        )
-        xp, every = namespace(samples), {"dtype": namespace(samples).int64, "device": device(samples)}
+        runner_ups, held, n_classes = along.sorted_sweeps.runner_ups, along.sorted_sweeps.held, along.truth.n_classes
+        xp = namespace(runner_ups)
         self.truth = along.truth
-        self.shape = samples.shape
-        number = xp.arange(self.shape[0], **every)[:, None]
-        places = xp.reshape(xp.arange(self.shape[0] * self.shape[1], **every), self.shape)
-        keys = flat(xp.sort(((number * n_classes + runner_ups) << _PLACE_BITS) + places, axis=1))
-        codes, self.places = keys >> _PLACE_BITS, keys & ((1 << _PLACE_BITS) - 1)
+        self.shape = runner_ups.shape
+        if self.shape[0] > 1:
+            first = xp.arange(0, self.shape[0] * n_classes, n_classes, dtype=xp.int64, device=device(runner_ups))
+            runner_ups = runner_ups + first[:, None]
+        codes, self.places = grouped(runner_ups)
         opens = opens_group(codes)
         self.starts = xp.nonzero(opens)[0]
-        self.groups = xp.cumulative_sum(xp.astype(opens, xp.int64)) - 1
-        self.sorted_sweeps, self.classes = codes[self.starts] // n_classes, codes[self.starts] % n_classes
-        held = xp.nonzero(flat(along.sorted_sweeps.held)[self.places])[0]
-        pairs = ((along.now.hits, along.lost), (along.now.predicted, along.weight))
-        hits, predicted = (self._counted(now, masses, held) for now, masses in pairs)
-        self.base, self.left = (hits[0], predicted[0]), (hits[1], predicted[1])
+        self.groups = group_numbers(opens)
+        codes = codes[self.starts]
+        self.sorted_sweeps, self.classes = codes // n_classes, codes % n_classes
+        masses = [None if x is None else flat(x)[self.places] for x in (along.lost, along.weight)]
+        returned = count_where(flat(held)[self.places], self.groups, masses, self.starts.shape[0])
+        hits, predicted = (now[self.classes] + back for now, back in zip(along.now, returned, strict=True))
+        self.base = hits, predicted
+        self.left = self._left(hits, masses[0]), self._left(predicted, masses[1])
 
-    def _counted(self, now: Array, masses: Array | None, held: Array) -> tuple[Array, Array]:
-        """Return the first count of each group, and the count after each departure."""
-        xp, n_groups = namespace(now), self.starts.shape[0]
+    def _left(self, base: Array, masses: Array | None) -> Array:
+        """Return the count after each departure, from the first count of each group."""
         if masses is None:
-            returned = count_codes(self.groups[held], None, n_groups)
-            gone = xp.arange(1, self.places.shape[0] + 1, dtype=xp.float64, device=device(self.places))
+            xp = namespace(base)
+            gone = xp.arange(1, self.places.shape[0] + 1, dtype=xp.float64, device=device(base))
             before = xp.astype(self.starts, xp.float64)
         else:
-            masses = flat(masses)[self.places]
-            returned = count_codes(self.groups[held], masses[held], n_groups)
-            gone = cumulative_sum(masses)
-            before = gone[self.starts] - xp.astype(masses[self.starts], xp.float64)
-        base = now[self.classes] + returned
-        return base, self.truth.cleared((base + before)[self.groups] - gone)
-
-    def terms(self, metric: PooledMetric, chosen: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Return the terms of each group's class before its first sample leaves, and those after each sample."""
-        support, chosen = self.truth.support[self.classes], chosen[self.classes]
-        begin = metric.terms(*self.base, support, chosen)
-        of_each = chosen[:1] if metric.label is None else chosen[self.groups]
-        return begin, metric.terms(*self.left, support[self.groups], of_each)
+            running = sums_from_zero(masses)
+            gone, before = running[1:], running[self.starts]
+        return self.truth.cleared((base + before)[self.groups] - gone)
 
     def in_sweeps(self, values: Array) -> Array:
         """Return `values` in the order of the sweeps."""
@@ -311,7 +329,21 @@ class _Departures:
         return xp.reshape(put(xp.empty_like(values), self.places, values), self.shape)
 
 
-def _from_zero(running: Array) -> Array:
-    """Put a zero before each running sum."""
-    xp = namespace(running)
-    return xp.concat([xp.zeros_like(running[..., :1]), running], axis=-1)
+def _each(function: Callable[..., tuple[Array, ...]], parts: list[tuple[Array, ...]]) -> list[tuple[Array, ...]]:
+    """Return a function of single elements for each of several tuples of arrays, of the shape of the first.
+
+    On a device it is one call for all of them.
+    """
+    if not is_on_device(parts[0][0]):
+        return [function(*part) for part in parts]
+    xp, shapes = namespace(parts[0][0]), [part[0].shape for part in parts]
+    columns = (
+        xp.concat([flat(xp.broadcast_to(x, shape)) for x, shape in zip(column, shapes, strict=True)])
+        for column in zip(*parts, strict=True)
+    )
+    results, ends = function(*columns), np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    places = [slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [
+        tuple(xp.reshape(result[place], shape) for result in results)
+        for place, shape in zip(places, shapes, strict=True)
+    ]

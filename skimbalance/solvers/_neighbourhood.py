@@ -1,6 +1,7 @@
 """The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,14 @@ from skimbalance._core.array_api import (
     count_codes,
     device,
     flat,
+    is_on_device,
     largest_magnitude,
     namespace,
     only,
     opens_group,
+    places_in_order,
     put,
+    replaced,
     segment_maximum,
     shifted_blocks,
     small_codes,
@@ -30,6 +34,7 @@ from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
 __all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
 
 _Classes = npt.NDArray[np.int64]
+_Offsets = npt.NDArray[Any]
 
 
 def top_two(scores: Array) -> tuple[Array, Array, Array, Array]:
@@ -47,6 +52,10 @@ def mean_margin(problem: Problem, scores: Array) -> float:
     return float(np.average(to_numpy(first - second), weights=weights))
 
 
+_NO_CLASS = -float(1 << 24)
+"""The opposite of a number that no class has; up to it, whole numbers are exact in single precision."""
+
+
 class AllPairs:
     """All pairs of a sample and a class; the same methods as those of `NearPairs`."""
 
@@ -55,15 +64,21 @@ class AllPairs:
         self.lengths: _Classes = np.full(problem.n_classes, problem.scores.shape[0])
         self.largest = largest_magnitude(problem.scores)
 
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return all samples (b, most), the scores of `classes`, and None, as all places are filled."""
-        xp = namespace(classes)
-        samples = xp.arange(most, dtype=xp.int64, device=device(classes))
-        return samples[None, :] + 0 * classes[:, None], xp.take(self.problem.columns, classes, axis=0), None
+    def of(self, classes: _Classes) -> tuple[Array, Array, Array, Array | None]:
+        """Return `classes` (b,), all samples (b, n), their scores, and None, as all places are filled."""
+        scores, xp = self.problem.scores, namespace(self.problem.scores)
+        codes = bring(classes, to=scores, dtype=xp.int64)
+        samples = xp.arange(scores.shape[0], dtype=xp.int64, device=device(scores))
+        return codes, samples[None, :] + 0 * codes[:, None], xp.take(self.problem.columns, codes, axis=0), None
 
     def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
         """Return the two best classes of `samples` and their shifted scores."""
         return top_two(namespace(samples).take(self.problem.scores, samples, axis=0) + offsets)
+
+    def all_top_two(self, offsets: Array, _leaders: tuple[Array, ...] = ()) -> tuple[Array, ...]:
+        """Return the two best classes of all samples and their shifted scores."""
+        parts = [top_two(block) for _, block in shifted_blocks(self.problem.scores, offsets)]
+        return tuple(namespace(offsets).concat(column) for column in zip(*parts, strict=True))
 
 
 class NearPairs:
@@ -80,21 +95,20 @@ class NearPairs:
         self.lengths: _Classes = to_numpy(lengths)
         self.largest = largest_magnitude(scores) if scores.shape[0] else 0.0
         self._classes, self._scores, self._starts = classes, scores, _starts(counts)
+        self._ends_of_class = np.cumsum(self.lengths)
         samples = xp.repeat(xp.arange(counts.shape[0], device=device(counts)), counts)
-        self._samples_of_class, self._scores_of_class, self._starts_of_class = (
-            samples[order],
-            scores[order],
-            _starts(lengths),
-        )
+        self._samples_of_class, self._scores_of_class = samples[order], scores[order]
 
-    def of(self, classes: Array, most: int) -> tuple[Array, Array, Array | None]:
-        """Return the samples (b, most) of the pairs of `classes`, their scores, and which places are filled."""
-        xp = namespace(classes)
-        starts, ends = (self._starts_of_class[classes + side][:, None] for side in (0, 1))
-        places = starts + xp.arange(most, dtype=xp.int64, device=device(classes))[None, :]
-        filled = places < ends
-        places = xp.clip(places, None, self._samples_of_class.shape[0] - 1)
-        return self._samples_of_class[places], self._scores_of_class[places], filled
+    def of(self, classes: _Classes) -> tuple[Array, Array, Array, Array | None]:
+        """Return `classes` (b,), the samples (b, m) of their pairs, their scores, and which places are filled."""
+        xp, lengths, ends = namespace(self._scores), self.lengths[classes], self._ends_of_class[classes]
+        table = bring(np.stack([classes, ends - lengths, ends]), to=self._scores, dtype=xp.int64)
+        steps = xp.arange(int(lengths.max()), dtype=xp.int64, device=device(self._scores))
+        places = table[1, :][:, None] + steps[None, :]
+        filled = places < table[2, :][:, None] if lengths.min() < lengths.max() else None
+        if filled is not None:
+            places = xp.clip(places, None, self._samples_of_class.shape[0] - 1)
+        return table[0, :], self._samples_of_class[places], self._scores_of_class[places], filled
 
     def top_two(self, samples: Array, offsets: Array) -> tuple[Array, ...]:
         """Return the two best classes of `samples` and their shifted scores."""
@@ -114,6 +128,36 @@ class NearPairs:
             leaders += (classes[ties], best)
             values = put(values, ties, best * 0 - float("inf"))
         return leaders
+
+    def all_top_two(self, offsets: Array, leaders: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return the two best classes of all samples and their shifted scores, `leaders` of samples without pairs.
+
+        On a device there is no operation whose result has a size that the host must wait for.
+        """
+        if not is_on_device(offsets):
+            samples = np.flatnonzero(np.diff(self._starts))
+            return tuple(put(x, samples, new) for x, new in zip(leaders, self.top_two(samples, offsets), strict=True))
+        segments, starts, lengths, falling, has_pairs = self._segments
+        xp, values = namespace(offsets), self._scores + offsets[self._classes]
+        found: list[Array] = []
+        while True:
+            best = segment_maximum(values, starts, lengths=lengths)
+            ties = only(falling, values == best[segments], otherwise=_NO_CLASS)
+            lowest = segment_maximum(ties, starts, lengths=lengths)
+            found += [xp.astype(-lowest, xp.int64), best]
+            if len(found) == len(leaders):  # what was found for samples without pairs has no meaning
+                return tuple(xp.where(has_pairs, new, old) for new, old in zip(found, leaders, strict=True))
+            values = only(values, falling != lowest[segments], otherwise=-float("inf"))
+
+    @cached_property
+    def _segments(self) -> tuple[Array, ...]:
+        """The sample of each pair, where the pairs of each sample start, and how many these are.
+
+        The last are the classes of the pairs with the opposite sign, in single precision, and which samples have pairs.
+        """
+        xp, lengths = namespace(self._starts), self._starts[1:] - self._starts[:-1]
+        segments = xp.repeat(xp.arange(lengths.shape[0], device=device(lengths)), lengths)
+        return segments, self._starts[:-1], lengths, xp.astype(-self._classes, xp.float32), lengths > 0
 
 
 def _starts(lengths: Array) -> Array:
@@ -152,14 +196,18 @@ _FEWER = 128
 
 
 class Move(NamedTuple):
-    """The samples whose decision a move changes, their classes before and after, and what it takes to undo the move."""
+    """What it takes to undo a move: the samples that it touches, all if None, and their old and new classes."""
 
-    samples: Array
+    touched: Array | None
     before: Array
     after: Array
-    old_offsets: Array
-    touched: Array
+    old_offsets: _Offsets
     old_leaders: tuple[Array, ...]
+
+    def changed(self) -> tuple[Array, Array, Array]:
+        """Return the samples whose decision the move changes, and their classes before and after."""
+        where = namespace(self.before).nonzero(self.before != self.after)[0]
+        return (where if self.touched is None else self.touched[where]), self.before[where], self.after[where]
 
 
 class Neighbourhood:
@@ -176,10 +224,15 @@ class Neighbourhood:
     ) -> None:
         self._pairs = pairs
         self.bounds = bounds
-        self._middle = to_numpy(offsets).astype(np.float64)
         self.leaders = leaders
-        self.offsets = offsets
+        self.offsets_on_host: _Offsets = to_numpy(offsets)
+        self._middle = self.offsets_on_host.astype(np.float64)
         self.lengths = pairs.lengths
+
+    @property
+    def offsets(self) -> Array:
+        """The offsets (K,)."""
+        return bring_like(self.offsets_on_host, self.leaders[1])
 
     @property
     def first(self) -> Array:
@@ -191,7 +244,7 @@ class Neighbourhood:
         """Whether some offset has moved more than half of the way to a bound."""
         if self.bounds is None:
             return False
-        here, low, high = to_numpy(self.offsets), self.bounds.low, self.bounds.high
+        here, low, high = self.offsets_on_host, self.bounds.low, self.bounds.high
         room = np.minimum(here - low, high - here)
         return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
 
@@ -199,43 +252,44 @@ class Neighbourhood:
         """Return the samples in the order in which `classes` win them; each class has at least one."""
         xp = namespace(self.first)
         first, first_value, second, second_value = self.leaders
-        codes = bring(classes, to=first, dtype=xp.int64)
-        samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        codes, samples, mine, filled = self._pairs.of(classes)
         runner_ups, values = first[samples], first_value[samples]
         held = runner_ups == codes[:, None]
         if filled is not None:
             held = held & filled
-        places = xp.nonzero(flat(held))[0]
-        of = flat(samples)[places]
-        runner_ups = put(flat(runner_ups), places, second[of])
-        values = put(flat(values), places, second_value[of])
-        mine = flat(mine)
-        margins = xp.reshape(values - mine, samples.shape)
+        runner_ups, values = replaced(held, samples, (runner_ups, second), (values, second_value))
+        margins = values - mine
         if filled is not None:
             margins = only(margins, filled, otherwise=float(xp.finfo(margins.dtype).max))
-        order = xp.argsort(margins, axis=1, stable=False)
-        begin = samples.shape[1] * xp.arange(samples.shape[0], dtype=xp.int64, device=device(samples))
-        at = flat(order + begin[:, None])
+        at = places_in_order(margins)
+        values, mine = flat(values), flat(mine)
 
-        def sizes(places: Array) -> Array:
+        def sizes(places: Any) -> Array:
             return xp.abs(values[at[places]]) + xp.abs(mine[at[places]])
 
         margins, samples, runner_ups, held = (
-            xp.reshape(flat(x)[at], order.shape) for x in (margins, samples, runner_ups, held)
+            xp.reshape(flat(x)[at], samples.shape) for x in (margins, samples, runner_ups, held)
         )
-        largest = 2 * self._pairs.largest + float(xp.max(xp.abs(self.offsets)))
+        largest = 2 * self._pairs.largest + float(np.max(np.abs(self.offsets_on_host)))
         return SortedSweeps(codes, Margins(margins, largest, sizes), samples, runner_ups, held)
 
     def move(self, classes: _Classes, offsets: npt.NDArray[np.float64]) -> Move:
         """Set the offsets of `classes`, and return what this changes."""
-        xp, old_offsets = namespace(self.first), self.offsets
+        old_offsets, self.offsets_on_host = self.offsets_on_host, self.offsets_on_host.copy()
+        self.offsets_on_host[classes] = offsets
+        if is_on_device(self.first):
+            old = self.leaders
+            self.leaders = self._pairs.all_top_two(self.offsets, old)
+            return Move(None, old[0], self.first, old_offsets, old)
+        return self._move_touched(classes, old_offsets)
+
+    def _move_touched(self, classes: _Classes, old_offsets: _Offsets) -> Move:
+        """Find anew the two best classes of the samples that have one of `classes` among them, or may have it."""
+        xp, offsets = namespace(self.first), self.offsets
         first, _, second, second_value = self.leaders
-        codes = bring(classes, to=first, dtype=xp.int64)
-        new = bring_like(offsets, old_offsets)
-        self.offsets = put(xp.asarray(old_offsets, copy=True), codes, new)
-        samples, mine, filled = self._pairs.of(codes, int(self.lengths[classes].max()))
+        codes, samples, mine, filled = self._pairs.of(classes)
         positive = codes[:, None]
-        touched = mine + self.offsets[codes][:, None] >= second_value[samples]
+        touched = mine + offsets[codes][:, None] >= second_value[samples]
         touched = touched | (first[samples] == positive) | (second[samples] == positive)
         if filled is not None:
             touched = touched & filled
@@ -244,15 +298,16 @@ class Neighbourhood:
             samples = xp.unique_values(samples)
         old = tuple(x[samples] for x in self.leaders)
         if samples.shape[0]:
-            self.write(samples, self._pairs.top_two(samples, self.offsets))
-        before, after = old[0], self.first[samples]
-        where = xp.nonzero(before != after)[0]
-        return Move(samples[where], before[where], after[where], old_offsets, samples, old)
+            self.write(samples, self._pairs.top_two(samples, offsets))
+        return Move(samples, old[0], self.first[samples], old_offsets, old)
 
     def undo(self, move: Move) -> None:
         """Undo the last move."""
-        self.offsets = move.old_offsets
-        self.write(move.touched, move.old_leaders)
+        self.offsets_on_host = move.old_offsets
+        if move.touched is None:
+            self.leaders = move.old_leaders
+        else:
+            self.write(move.touched, move.old_leaders)
 
     def write(self, samples: Array, leaders: tuple[Array, ...]) -> None:
         """Set the two best classes of `samples` and their shifted scores."""
@@ -272,17 +327,15 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
         reach, pairs_per_sample = _reach(problem, offsets)
         is_large = pairs_per_sample <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
     if not is_large:
-        parts = [top_two(block) for _, block in shifted_blocks(scores, offsets)]
-        leaders = tuple(xp.concat(column) for column in zip(*parts, strict=True))
-        return Neighbourhood(AllPairs(problem), offsets, leaders, None)
+        every = AllPairs(problem)
+        return Neighbourhood(every, offsets, every.all_top_two(offsets), None)
     first, value, counts, *near = _within_reach(scores, offsets, reach)
     pairs = NearPairs(counts, *near, n_classes=n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
-    found = Neighbourhood(pairs, offsets, (first, value, first * 0, value * 0 - float("inf")), bounds)
-    contested = xp.nonzero(counts > 0)[0]
-    if contested.shape[0]:
-        found.write(contested, pairs.top_two(contested, offsets))
-    return found
+    leaders = first, value, first * 0, value * 0 - float("inf")
+    if pairs.lengths.any():
+        leaders = pairs.all_top_two(offsets, leaders)
+    return Neighbourhood(pairs, offsets, leaders, bounds)
 
 
 def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
@@ -339,7 +392,7 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     samples, classes = problem.representatives
     xp = namespace(samples)
     parts = []
-    for some in block_samples((samples.shape[0], problem.n_classes)):
+    for some in block_samples((samples.shape[0], problem.n_classes), problem.scores):
         shifted = xp.take(problem.scores, samples[some], axis=0) + offsets
         own = shifted[xp.arange(shifted.shape[0], device=device(samples)), classes[some]]
         parts.append(xp.max(shifted, axis=1) - own)

@@ -104,7 +104,7 @@ class _Samples:
     def __init__(self, columns: _Vector, weights: _Vector) -> None:
         self.columns = columns
         self.weights = weights / np.sum(weights)
-        self.blocks = block_columns(columns.shape)
+        self.blocks = block_columns(columns)
         self.n_gradients = self.n_hessians = self.n_products = 0
 
     @property

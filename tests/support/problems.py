@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skimbalance.metrics.counts import Truth
+from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
 
@@ -40,12 +40,14 @@ def problem(seed, *, n_classes=3, n_samples=20, metric="f1_macro", decimals=None
 
 
 def in_namespace(here, xp):
-    """The same problem, of hard labels, in another array library."""
+    """The same problem in another array library."""
     weights = None if here.truth.weights is None else xp.asarray(here.truth.weights)
-    codes = xp.asarray(here.truth.codes, dtype=xp.int64)
-    return Problem(
-        xp.asarray(here.scores), Truth.from_codes(codes, n_classes=here.n_classes, weights=weights), here.metric
-    )
+    if isinstance(here.truth, SoftTruth):
+        truth = Truth.from_shares(xp.asarray(here.truth.shares.copy()), weights=weights)
+    else:
+        codes = xp.asarray(here.truth.codes, dtype=xp.int64)
+        truth = Truth.from_codes(codes, n_classes=here.n_classes, weights=weights)
+    return Problem(xp.asarray(here.scores), truth, here.metric)
 
 
 def features(seed=0, *, n_samples=200, n_classes=3):

@@ -80,11 +80,78 @@ class TestDoor:
             got = array_api.cumulative_sum(xp.asarray(x))
             np.testing.assert_allclose(array_api.to_numpy(got), np.cumsum(x, axis=-1, dtype=float))
 
+    def test_sums_from_zero_and_of_rows(self, xp, rng):
+        for x in (rng.normal(size=(3, 7)), rng.random((2, 9)) > 0.5):
+            got, rows = (array_api.to_numpy(f(xp.asarray(x))) for f in (array_api.sums_from_zero, array_api.row_sums))
+            np.testing.assert_allclose(got[:, 1:], np.cumsum(x, axis=1, dtype=float))
+            np.testing.assert_allclose(rows, x.sum(axis=1))
+            assert (got[:, 0] == 0).all()
+            assert got.dtype == rows.dtype == np.float64
+
+    @pytest.mark.parametrize("n_rows", [1, 3])
+    def test_places_in_order(self, xp, rng, n_rows):
+        x = rng.normal(size=(n_rows, 8))
+        places = array_api.to_numpy(array_api.places_in_order(xp.asarray(x)))
+        np.testing.assert_array_equal(x.reshape(-1)[places].reshape(x.shape), np.sort(x, axis=1))
+
+    @pytest.mark.parametrize("n_rows", [1, 3])
+    def test_groups(self, xp, rng, n_rows):
+        codes = rng.integers(4, size=(n_rows, 30)) + 4 * np.arange(n_rows)[:, None]
+        grouped, places = array_api.grouped(xp.asarray(codes))
+        opens = array_api.opens_group(grouped)
+        numbers = array_api.to_numpy(array_api.group_numbers(opens))
+        order = np.argsort(codes.reshape(-1), kind="stable")
+        np.testing.assert_array_equal(array_api.to_numpy(places), order)
+        np.testing.assert_array_equal(array_api.to_numpy(grouped), codes.reshape(-1)[order])
+        np.testing.assert_array_equal(numbers, np.unique(codes.reshape(-1)[order], return_inverse=True)[1])
+
+    def test_replaced(self, xp, rng):
+        where, index, source = rng.random((2, 5)) > 0.5, rng.integers(9, size=(2, 5)), rng.normal(size=9)
+        x = rng.normal(size=(2, 5))
+        first, second = array_api.replaced(
+            xp.asarray(where),
+            xp.asarray(index),
+            (xp.asarray(x.copy()), xp.asarray(source)),
+            (xp.asarray(-index), xp.asarray(np.arange(9))),
+        )
+        np.testing.assert_array_equal(array_api.to_numpy(first), np.where(where, source[index], x))
+        np.testing.assert_array_equal(array_api.to_numpy(second), np.where(where, index, -index))
+
+    def test_count_where(self, xp, rng):
+        where, codes, weights = rng.random(40) > 0.5, rng.integers(5, size=40), rng.random(40)
+        given = [None if x is None else xp.asarray(x) for x in (None, weights, weights > 0.3)]
+        counts = array_api.count_where(xp.asarray(where), xp.asarray(codes), given, 6)
+        for got, mass in zip(counts, (where, weights * where, (weights > 0.3) & where), strict=True):
+            np.testing.assert_allclose(array_api.to_numpy(got), np.bincount(codes, mass, minlength=6))
+
+    def test_vectors_come_to_the_host_at_once(self, xp, rng):
+        x, codes = rng.normal(size=5).astype(np.float32), rng.integers(9, size=3)
+        given = (xp.asarray(codes), xp.asarray(x), xp.asarray(2.0 * codes))
+        for got, wanted in zip(array_api.to_numpy_at_once(*given), (codes, x, 2.0 * codes), strict=True):
+            assert got.dtype == np.float64
+            np.testing.assert_array_equal(got, wanted)
+
+    def test_numbers_have_the_dtype_of_what_they_replace(self, xp):
+        for dtype in (xp.float32, xp.float64, xp.int64):
+            for otherwise in (0.0, 1.0):
+                got = array_api.only(xp.asarray([5, 6], dtype=dtype), xp.asarray([True, False]), otherwise=otherwise)
+                assert got.dtype == dtype
+                np.testing.assert_array_equal(array_api.to_numpy(got), [5, otherwise])
+
+    def test_blocks_of_a_device_are_larger(self):
+        strict = pytest.importorskip("array_api_strict")
+        shape = (100_000, 100)
+        here, there = (array_api.block_samples(shape, like) for like in (np.zeros(1), strict.zeros(1)))
+        assert len(here) > 30
+        assert len(there) == 1
+        assert array_api.block_samples(shape) == here
+
     def test_segment_maximum(self, xp, rng):
         for lengths in ([1], [1, 1, 3], [4, 2, 7, 1]):
             x, starts = rng.normal(size=sum(lengths)), np.cumsum([0, *lengths[:-1]])
-            got = array_api.segment_maximum(xp.asarray(x), xp.asarray(starts))
-            np.testing.assert_array_equal(array_api.to_numpy(got), np.maximum.reduceat(x, starts))
+            for those in (None, xp.asarray(np.asarray(lengths))):
+                got = array_api.segment_maximum(xp.asarray(x), xp.asarray(starts), lengths=those)
+                np.testing.assert_array_equal(array_api.to_numpy(got), np.maximum.reduceat(x, starts))
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_sort_flagged(self, xp, rng, dtype):

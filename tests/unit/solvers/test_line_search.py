@@ -78,6 +78,50 @@ def test_the_sweep_is_the_same_in_every_array_library(xp):
         np.testing.assert_allclose(to_numpy(got), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sweep_over_near_samples_is_the_same_in_every_array_library(xp, weighted, soft, monkeypatch):
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 2)
+    for name in ("f1_macro", "f1_weighted", "geometric_mean", "worst_recall", "balanced_accuracy", "recall"):
+        base = problem(3, n_classes=5, n_samples=300, metric=name, weighted=weighted, soft=soft)
+        here = Problem(4 * base.scores.clip(-9), base.truth, base.metric)
+        place, sweeps, expected = walked(here, np.zeros(5), [4, 0, 2])
+        there, got_sweeps, got = walked(in_namespace(here, xp), xp.zeros(5, dtype=xp.float64), [4, 0, 2])
+        assert place.bounds is not None
+        np.testing.assert_array_equal(there.lengths, place.lengths)
+        np.testing.assert_array_equal(to_numpy(got_sweeps.margins.values), sweeps.margins.values)
+        filled = sweeps.margins.values < 1e300
+        np.testing.assert_allclose(to_numpy(got)[:, 1:][filled], expected[:, 1:][filled], atol=1e-12)
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_cuts_are_the_same_in_every_array_library(xp, rng, dtype, bounded):
+    """Also where margins differ by rounding, plateaus are equally high, and a sweep has no better cut."""
+    first, second = (np.round(rng.normal(size=(4, 60)), 1).astype(dtype) for _ in range(2))
+    second += (np.finfo(dtype).eps * rng.integers(-3, 4, size=second.shape)).astype(dtype)
+    order = np.argsort(first - second, axis=1)
+    first, second = (np.take_along_axis(x, order, axis=1) for x in (first, second))
+    values = np.round(rng.random((4, 61)), 1)
+    values[2] = 0.0
+    bounds = Bounds(np.full(4, -1.05), np.full(4, 1.05)) if bounded else None
+
+    def cuts(xp):
+        a, b = (xp.asarray(x.reshape(-1)) for x in (first, second))
+        margins = Margins(
+            xp.reshape(a - b, (4, 60)),
+            float(np.abs(first).max() + np.abs(second).max()),
+            lambda at: abs(a[at]) + abs(b[at]),
+        )
+        return best_cuts(margins, xp.asarray(values), start=np.zeros(4), above=0.5, bounds=bounds)
+
+    got, expected = cuts(xp), cuts(np)
+    np.testing.assert_array_equal(got.sorted_sweeps, [0, 1, 3])
+    for name in ("sorted_sweeps", "offsets", "objective_values"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+
+
 @pytest.mark.parametrize("near", [False, True])
 def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
     """After any moves within bounds, and some taken back, decisions are those of a fresh start, ties included."""
@@ -99,7 +143,7 @@ def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
         after[classes] = wanted
         np.testing.assert_array_equal(to_numpy(place.first), decide(scores, after))
         changed = np.flatnonzero(before != decide(scores, after))
-        np.testing.assert_array_equal(np.sort(to_numpy(move.samples)), changed)
+        np.testing.assert_array_equal(np.sort(to_numpy(move.changed()[0])), changed)
         if rng.random() < 0.3:
             place.undo(move)
         else:
@@ -108,15 +152,35 @@ def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
         np.testing.assert_array_equal(to_numpy(place.offsets), offsets)
 
 
-def test_what_is_second_follows_too(rng):
+def test_what_is_second_follows_too(xp, rng):
     scores = np.round(rng.normal(size=(60, 5)), 1)
     here = problem(0, n_classes=5, n_samples=60)
-    place = around(Problem(scores, here.truth, here.metric), np.zeros(5))
+    setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
+    place = around(setting, xp.zeros(5, dtype=xp.float64))
     for _ in range(40):
         place.move(rng.choice(5, size=2, replace=False), np.round(rng.normal(size=2), 1))
-        expected = top_two(scores + place.offsets)
+        expected = top_two(scores + to_numpy(place.offsets))
         for got, wanted in zip(place.leaders, expected, strict=True):
-            np.testing.assert_array_equal(got, wanted)
+            np.testing.assert_array_equal(to_numpy(got), wanted)
+
+
+def test_what_is_second_is_the_same_in_every_array_library(xp, rng, monkeypatch):
+    """Among near classes, ties included."""
+    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 3)
+    here = problem(0, n_classes=7, n_samples=300)
+    here = Problem(np.round(rng.normal(size=(300, 7)), 1), here.truth, here.metric)
+    places = [around(here, np.zeros(7)), around(in_namespace(here, xp), xp.zeros(7, dtype=xp.float64))]
+    low, high = places[0].bounds.low, places[0].bounds.high
+    for _ in range(20):
+        classes = rng.choice(7, size=3, replace=False)
+        offsets = np.clip(np.round(rng.normal(size=3), 1), low[classes], high[classes])
+        leaders = []
+        for place in places:
+            place.move(classes, offsets)
+            leaders.append([to_numpy(x) for x in place.leaders])
+        for expected, got in zip(*leaders, strict=True):
+            np.testing.assert_array_equal(got, expected)
 
 
 class TestBestCut:
