@@ -2,7 +2,8 @@
 
 Prior shift (label shift): each class has the same distribution as in the samples with labels, only the class priors
 differ. Bias-corrected calibration and expectation maximisation estimate them best: Alexandari, Kundaje and Shrikumar,
-arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift that is noise (James and Stein, 1961).
+arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift that is noise (James and Stein, 1961). The
+shift is significant if the class priors of the fit are outside of a joint confidence region of the new ones.
 
 Where the distribution within a class has changed as well, the estimate is wrong by more than its noise. Then no mixture
 of the classes fits the new samples. The distance that remains is divided by that of bootstraps. The noise is multiplied
@@ -29,6 +30,7 @@ from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.estimation._mixture import MixtureFit, likeliest_near
+from skimbalance.estimation._prior_region import PriorRegion
 from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
 from skimbalance.metrics.counts import Truth
@@ -50,8 +52,8 @@ _SAMPLES = 50_000
 _CELLS = 5_000_000
 _LEAST_SAMPLES = 10
 
-_SIGNIFICANT = 3.0
-"""How many times its expected noise a significant shift must be; see benchmarks/README.md."""
+_SIGNIFICANT = 0.01
+"""The p-value below which a shift is significant, of all classes at once; see benchmarks/README.md."""
 
 _MISFIT = 1.5
 """From this ratio on a note states that the distribution within the classes seems to have changed."""
@@ -68,19 +70,37 @@ _NAMED = 5
 class PriorShift:
     """Class priors (K,) of the fit, as estimated on samples without labels, and by decisions alone; NumPy arrays.
 
-    `interval` (2, K) is that of the estimate. `distance` is the squared Hellinger distance between the estimate and
-    the class priors of the fit, and `noise` its expectation without a shift. `misfit` is the distance of the samples
-    without labels from the best mixture of the classes, over that of samples of this mixture. It is at least one.
+    `interval` and `joint_interval` (2, K) are confidence intervals of this `level`, by class and for all at once.
+    `p_value` is one minus the largest level of which the joint intervals exclude `before`. The `region` has formulas.
+    `distance` is the squared Hellinger distance between the estimate and the class priors of the fit, and `noise` its
+    expectation without a shift. `misfit` is the distance of the samples without labels from the best mixture of the
+    classes, over that of samples of this mixture. It is at least one.
     """
 
     before: _Floats
     estimated: _Floats
     by_decisions: _Floats
-    interval: _Floats
+    region: PriorRegion
+    level: float
     distance: float
     noise: float
     misfit: float
     n_samples: int
+
+    @property
+    def interval(self) -> _Floats:
+        """Confidence intervals (2, K) of the class priors; each has the confidence level."""
+        return self.region.interval(self.level, joint=False, factor=self.misfit)
+
+    @property
+    def joint_interval(self) -> _Floats:
+        """Confidence intervals (2, K) of the class priors; the confidence level is that of all at once."""
+        return self.region.interval(self.level, joint=True, factor=self.misfit)
+
+    @property
+    def p_value(self) -> float:
+        """The p-value of no shift, of all classes at once."""
+        return self.region.p_value(self.before, factor=self.misfit)
 
     @property
     def uncertainty(self) -> float:
@@ -90,7 +110,7 @@ class PriorShift:
     @property
     def is_significant(self) -> bool:
         """Whether the shift is statistically significant."""
-        return self.distance > _SIGNIFICANT * self.uncertainty
+        return self.p_value < _SIGNIFICANT
 
     @property
     def shrinkage_factor(self) -> float:
@@ -127,12 +147,12 @@ def shift_to(
     return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run)
 
 
-def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float) -> list[str]:
+def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any]) -> list[str]:
     """Return the notes on the estimate, and warn if the shift is not significant."""
     absent = labels[shift.before == 0]
-    notes = [
-        f"Class priors were estimated on {shift.n_samples} samples without labels: {_listed(shift, labels, level)}.",
-    ]
+    on = f"{shift.n_samples} samples without labels"
+    held = f"{shift.level:.0%} intervals that hold for all classes at once"
+    notes = [f"Class priors were estimated on {on}, with {held}: {_listed(shift, labels)}."]
     if absent.size:
         notes.append(f"The fit had no samples of {abridged(absent)}: the class prior was set to zero.")
     if shift.misfit > _MISFIT:
@@ -141,23 +161,26 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
             f"{shift.misfit:.1f} times as far from every mixture of the classes as expected. Only a larger change of "
             "class priors is significant then."
         )
+    found = "p < 0.001" if shift.p_value < 0.001 else f"p = {shift.p_value:.2g}"
     if shift.is_significant:
-        return [*notes, f"The offsets are for {shift.shrinkage_factor:.0%} of this shift; the rest may be noise."]
+        part = f"The offsets are for {shift.shrinkage_factor:.0%} of it; the rest may be noise."
+        return [*notes, f"This shift is significant ({found}). {part}"]
     notes.append(
-        f"The change of class priors in {shift.n_samples} samples without labels is not significant, and the offsets "
-        "were not changed. Use more samples; if the class priors are known, fit with class_prior."
+        f"The change of class priors in {on} is not significant ({found}), and the offsets were not changed. Use more "
+        "samples; if the class priors are known, fit with class_prior."
     )
     warn_user(notes[-1], UncertainShiftWarning)
     return notes
 
 
-def _listed(shift: PriorShift, labels: npt.NDArray[Any], level: float) -> str:
+def _listed(shift: PriorShift, labels: npt.NDArray[Any]) -> str:
     """Return the estimates of the classes that have changed most, with their intervals."""
     changes = np.abs(np.sqrt(shift.estimated) - np.sqrt(shift.before))
     order = np.argsort(-changes, kind="stable")
     listed = "; ".join(
-        f"{shown(labels[k])} {shift.estimated[k]:.3g} ({level:.0%} interval {shift.interval[0, k]:.3g} to "
-        f"{shift.interval[1, k]:.3g}, by decisions alone {shift.by_decisions[k]:.3g}, in the fit {shift.before[k]:.3g})"
+        f"{shown(labels[k])} {shift.estimated[k]:.3g} ({shift.joint_interval[0, k]:.3g} to "
+        f"{shift.joint_interval[1, k]:.3g}, by decisions alone {shift.by_decisions[k]:.3g}, "
+        f"in the fit {shift.before[k]:.3g})"
         for k in order[:_NAMED]
     )
     return listed + (f"; and {len(order) - _NAMED} classes that changed less" if len(order) > _NAMED else "")
@@ -199,12 +222,12 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
         )
     )
     drawn, apart = np.asarray([priors for priors, _ in results]), np.mean([distance for _, distance in results])
-    tail = (1 - level) / 2
     return PriorShift(
         before=reference,
         estimated=estimated,
         by_decisions=_by_decisions(own, new, samples),
-        interval=np.quantile(drawn[:, 0], [tail, 1 - tail], axis=0),
+        region=PriorRegion.of(estimated, reference, drawn),
+        level=level,
         distance=float(_distance(estimated, reference)),
         noise=float(np.mean(_distance(drawn[:, 0], estimated) + _distance(drawn[:, 1], reference))),
         misfit=max(1.0, fit.distance_to(new) / float(apart)) if apart > 0 else 1.0,
@@ -220,8 +243,10 @@ def _with_absent(found: PriorShift, present: npt.NDArray[np.int64], n_classes: i
         wide[..., present] = priors
         return wide
 
-    names = ("before", "estimated", "by_decisions", "interval")
-    return replace(found, **{name: spread(getattr(found, name)) for name in names})  # type: ignore[arg-type]
+    region = PriorRegion(spread(found.region.estimated), spread(found.region.standard_error), found.region.degrees)
+    names = ("before", "estimated", "by_decisions")
+    priors: dict[str, Any] = {name: spread(getattr(found, name)) for name in names}
+    return replace(found, region=region, **priors)
 
 
 class _Samples(NamedTuple):

@@ -547,7 +547,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
             seed=other._seed(),
             run=self._run,
         )
-        notes = notes_on_shift(shift, self.classes_, level=level)
+        notes = notes_on_shift(shift, self.classes_)
         if shift.is_significant:
             other.class_prior = shift.prior
             y = self.classes_[kept.codes]
