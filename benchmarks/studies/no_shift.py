@@ -1,15 +1,17 @@
 """What ``adapt_to`` loses where class priors have not shifted: halves of the X-rays, drawn at random.
 
-In the order of the file, both halves differ: their samples are of different patients, and in five findings the labels
-differ significantly. Here blocks of 100 neighbours, about as far as labels are correlated, are assigned to both halves
-at random. The tuner is fitted on one of them, and adapts to 1,000 or to all samples of the other, which it is scored
-on. `given` are the halves of the file. `z` is the difference of the proportions of the finding over its standard error
-of independent samples, and `z_blocks` that over its standard error of independent blocks.
+The halves of the file have different patients, and the proportions of five findings differ significantly. Here blocks
+of 100 neighbours, about as far as labels are correlated, are assigned to both halves at random. A tuner is fitted on
+one of them, and adapts to 1,000 or to all samples of the other, which it is scored on. `given` are the halves of the
+file. `z` is the difference of the proportions of a finding over its standard error for independent samples, and
+`z_blocks` over that for independent blocks. With `blocks` as groups, the estimate is that of a tuner that got them in
+``fit``. The file does not name patients, which would be the groups.
 """
 
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,14 @@ from benchmarks.leaderboard.tuning_problem import TuningProblem
 from benchmarks.script import markdown, options, progress, rounded, write_csv
 from benchmarks.studies.prior_shift import fitted, value_of
 from skimbalance import OffsetTuner
+from skimbalance.estimation._prior_shift import PriorShift
 
 BLOCK = 100
 SIZES = (1000, 8041)
 METRICS = ("f1", "matthews_corrcoef", "accuracy")
 LOSS = 0.01
 BOOTSTRAPS = 500
+_GROUPED = ("given", max(SIZES), "blocks")
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -39,6 +43,7 @@ class Run:
     halves: str
     repeat: int
     samples: int
+    groups: str
     metric: str
     prior: float
     new_prior: float
@@ -98,68 +103,90 @@ def deviation_of_gain(half: Half, metric: str, decisions: tuple[Codes, Codes], r
     return float(np.std(gains))
 
 
+def estimates_of(first: Half, scores: Floats) -> Iterator[tuple[str, PriorShift]]:
+    """Yield the estimated shift of samples with these scores: of independent samples, and of blocks as groups."""
+    for name, groups in (("no", None), ("blocks", first.blocks)):
+        tuner = OffsetTuner("accuracy", kind="logits", estimate="plugin", confidence_level=None)
+        yield name, tuner.fit(first.scores, first.y, groups=groups).adapt_to(scores).prior_shift_
+
+
 def runs_of(problem: TuningProblem, repeat: int | None) -> Iterator[Run]:
-    """Yield the runs of a finding, for each metric and size."""
+    """Yield the runs of a finding, for each size, kind of groups, and metric."""
     first, second = halves(problem, repeat)
     rng = np.random.default_rng(0 if repeat is None else repeat)
     known = TuningProblem(problem.data, "net", 0, first.scores, first.y, second.scores, second.y)
     change = second.prior - first.prior
     z, z_blocks = (change / np.sqrt(first.variance(by_block=by) + second.variance(by_block=by)) for by in (False, True))
     true = np.array([1 - second.prior, second.prior])
-    tuners = {metric: (fitted(known, metric), fitted(known, metric, true)) for metric in METRICS}
+    unadapted, oracle = ({metric: decided(known, metric, prior) for metric in METRICS} for prior in (None, true))
     for size in SIZES:
         chosen = slice(None) if size >= len(second.y) - BLOCK else rng.choice(len(second.y), size, replace=False)
-        for metric, (tuner, oracle) in tuners.items():
-            adapted = tuner.adapt_to(second.scores[chosen])
-            yield Run(
-                problem.data, "given" if repeat is None else "random", -1 if repeat is None else repeat, size, metric,
-                first.prior, second.prior, z, z_blocks, **_figures(second, metric, (tuner, adapted, oracle), rng)
-            )  # fmt: skip
+        for groups, shift in estimates_of(first, second.scores[chosen]):
+            for metric in METRICS:
+                decisions = [unadapted[metric], unadapted[metric], oracle[metric]]
+                deviation = 0.0
+                if shift.is_significant:
+                    decisions[1] = decided(known, metric, shift.prior)
+                    deviation = deviation_of_gain(second, metric, (decisions[0], decisions[1]), rng)
+                values = [value_of(metric, second.y, each, np.ones(len(second.y))) for each in decisions]
+                yield Run(
+                    data=problem.data,
+                    halves="given" if repeat is None else "random",
+                    repeat=-1 if repeat is None else repeat,
+                    samples=size,
+                    groups=groups,
+                    metric=metric,
+                    prior=first.prior,
+                    new_prior=second.prior,
+                    z=z,
+                    z_blocks=z_blocks,
+                    estimated=shift.estimated[1],
+                    lower=shift.joint_interval[0, 1],
+                    upper=shift.joint_interval[1, 1],
+                    p_value=shift.p_value,
+                    misfit=shift.misfit,
+                    moved=int(shift.is_significant),
+                    unadapted=values[0],
+                    adapted=values[1],
+                    oracle=values[2],
+                    deviation=deviation,
+                )
 
 
-def _figures(half: Half, metric: str, tuners: tuple[OffsetTuner, ...], rng: np.random.Generator) -> dict[str, float]:
-    """Return the estimate of the second tuner, and the scores of all three."""
-    shift, moved = tuners[1].prior_shift_, tuners[1].class_prior is not None
-    decisions = [np.asarray(tuner.predict(half.scores)) for tuner in tuners]
-    values = [value_of(metric, half.y, decided, np.ones(len(half.y))) for decided in decisions]
-    estimate = {
-        "estimated": shift.estimated[1],
-        "lower": shift.joint_interval[0, 1],
-        "upper": shift.joint_interval[1, 1],
-    }
-    found = {"p_value": shift.p_value, "misfit": shift.misfit, "moved": int(moved)}
-    deviation = deviation_of_gain(half, metric, (decisions[0], decisions[1]), rng) if moved else 0.0
-    scores = dict(zip(("unadapted", "adapted", "oracle"), values, strict=True))
-    return {**estimate, **found, **scores, "deviation": deviation}
+def decided(problem: TuningProblem, metric: str, class_prior: Floats | None) -> Codes:
+    """Return the decisions for the second half, with offsets for these class priors."""
+    return np.asarray(fitted(problem, metric, class_prior).predict(problem.scores_test))
 
 
 def table(runs: list[Run]) -> str:
     """Return the losses for each kind of halves, size and metric."""
     rows = []
-    for kind in ("given", "random"):
-        for size in SIZES:
-            for metric in METRICS:
-                part = [run for run in runs if (run.halves, run.samples, run.metric) == (kind, size, metric)]
-                gains = np.array([run.adapted - run.unadapted for run in part])
-                oracle = np.mean([run.oracle - run.unadapted for run in part])
-                moved, lost = np.mean([run.moved for run in part]), np.mean(gains < -LOSS)
-                cells = [f"{moved:.1%}", f"{gains.mean():+.4f}", f"{gains.min():+.4f}", f"{lost:.1%}", f"{oracle:+.4f}"]
-                rows.append([kind, size, metric, len(part), *cells])
-    head = ["halves", "new samples", "metric", "runs", "moved", "gain", "worst", "worse by .01", "gain of true priors"]
-    return markdown(head, rows, text=3)
+    for kind, size, groups, metric in product(("given", "random"), SIZES, ("no", "blocks"), METRICS):
+        key = kind, size, groups, metric
+        part = [run for run in runs if (run.halves, run.samples, run.groups, run.metric) == key]
+        gains = np.array([run.adapted - run.unadapted for run in part])
+        oracle = np.mean([run.oracle - run.unadapted for run in part])
+        covered = np.mean([run.lower <= run.new_prior <= run.upper for run in part])
+        moved, lost = np.mean([run.moved for run in part]), np.mean(gains < -LOSS)
+        cells = [f"{moved:.1%}", f"{gains.mean():+.4f}", f"{gains.min():+.4f}", f"{lost:.1%}", f"{oracle:+.4f}"]
+        rows.append([*key, len(part), f"{covered:.0%}", *cells])
+    head = ["halves", "new samples", "groups", "metric", "runs", "covered", "moved", "gain", "worst", "worse by .01"]
+    return markdown([*head, "gain of true priors"], rows, text=4)
 
 
 def table_of_findings(runs: list[Run]) -> str:
     """Return the estimates for each finding in the halves of the file, of all samples."""
     rows = []
     for run in runs:
-        if (run.halves, run.samples, run.metric) == ("given", max(SIZES), "f1"):
+        if (run.halves, run.samples, run.groups, run.metric) == ("given", max(SIZES), "no", "f1"):
+            grouped = next(r for r in runs if (r.data, r.halves, r.samples, r.groups) == (run.data, *_GROUPED))
             priors = [f"{run.prior:.4f}", f"{run.new_prior:.4f}", f"{run.z:+.1f}", f"{run.z_blocks:+.1f}"]
             found = [f"{run.estimated:.4f}", f"{run.lower:.4f} to {run.upper:.4f}", f"{run.misfit:.1f}"]
             gain = f"{run.adapted - run.unadapted:+.4f} ± {run.deviation:.4f}" if run.moved else "-"
-            rows.append([run.data.removeprefix("chest_"), *priors, *found, f"{run.p_value:.2g}", gain])
-    head = ["finding", "first", "second", "z", "z, blocks", "estimated", "90% interval", "misfit", "p", "gain in F1"]
-    return markdown(head, rows)
+            tests = [f"{run.p_value:.2g}", f"{grouped.p_value:.2g}"]
+            rows.append([run.data.removeprefix("chest_"), *priors, *found, *tests, gain])
+    head = ["finding", "first", "second", "z", "z, blocks", "estimated", "90% interval", "misfit", "p", "p, groups"]
+    return markdown([*head, "gain in F1"], rows)
 
 
 def problems(folder: Path) -> list[TuningProblem]:

@@ -11,12 +11,16 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MixtureFit", "likeliest_near", "likeliest_prior"]
+__all__ = ["PULL", "WEAK_PULL", "MixtureFit", "likeliest_near", "likeliest_prior"]
 
 _Floats = npt.NDArray[np.float64]
 
-_PULL = 2.0
+PULL = 2.0
 """The weight, in samples for each class, of the class priors of the fit: minority classes do not vanish at random."""
+
+WEAK_PULL = 0.5
+"""The weight for confidence intervals, that of Jeffreys' prior. With more they are too near to the fit; see
+benchmarks/README.md."""
 
 _TOLERANCE = 1e-2
 """How far the log-likelihood of all samples may be below its optimum: no data could distinguish such class priors."""
@@ -27,10 +31,10 @@ _LONGEST_STEP = 64.0
 
 
 def likeliest_near(
-    densities: _Floats, weights: _Floats, reference: _Floats, *, start: _Floats | None = None
+    densities: _Floats, weights: _Floats, reference: _Floats, *, pull: float = PULL, start: _Floats | None = None
 ) -> _Floats:
-    """Return the likeliest class priors, with a weak prior at those of the fit."""
-    return likeliest_prior(densities, weights, pull=_PULL * len(reference) * reference, start=start)
+    """Return the likeliest class priors, with a prior at those of the fit that weighs `pull` samples for each class."""
+    return likeliest_prior(densities, weights, pull=pull * len(reference) * reference, start=start)
 
 
 def likeliest_prior(

@@ -29,7 +29,7 @@ from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
-from skimbalance.estimation._mixture import MixtureFit, likeliest_near
+from skimbalance.estimation._mixture import PULL, WEAK_PULL, MixtureFit, likeliest_near
 from skimbalance.estimation._prior_region import PriorRegion
 from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
@@ -55,6 +55,9 @@ _LEAST_SAMPLES = 10
 _SIGNIFICANT = 0.01
 """The p-value below which a shift is significant, of all classes at once; see benchmarks/README.md."""
 
+_PULLS = (WEAK_PULL, PULL)
+"""The weights of the class priors of the fit: for confidence intervals, and for offsets."""
+
 _MISFIT = 1.5
 """From this ratio on a note states that the distribution within the classes seems to have changed."""
 
@@ -72,13 +75,14 @@ class PriorShift:
 
     `interval` and `joint_interval` (2, K) are confidence intervals of this `level`, by class and for all at once.
     `p_value` is one minus the largest level of which the joint intervals exclude `before`. The `region` has formulas.
-    `distance` is the squared Hellinger distance between the estimate and the class priors of the fit, and `noise` its
-    expectation without a shift. `misfit` is the distance of the samples without labels from the best mixture of the
-    classes, over that of samples of this mixture. It is at least one.
+    `near` is an estimate with more weight on the class priors of the fit, for offsets. `distance` is its squared
+    Hellinger distance from them, and `noise` the expectation of this distance without a shift. `misfit` is the distance
+    of the samples without labels from the best mixture of the classes, over that of samples of this mixture. It is at
+    least one.
     """
 
     before: _Floats
-    estimated: _Floats
+    near: _Floats
     by_decisions: _Floats
     region: PriorRegion
     level: float
@@ -86,6 +90,11 @@ class PriorShift:
     noise: float
     misfit: float
     n_samples: int
+
+    @property
+    def estimated(self) -> _Floats:
+        """The estimated class priors (K,)."""
+        return self.region.estimated
 
     @property
     def interval(self) -> _Floats:
@@ -123,7 +132,7 @@ class PriorShift:
         if not self.is_significant:
             return self.before
         factor = self.shrinkage_factor
-        roots = (1 - factor) * np.sqrt(self.before) + factor * np.sqrt(self.estimated)
+        roots = (1 - factor) * np.sqrt(self.before) + factor * np.sqrt(self.near)
         expected: _Floats = roots**2 / np.sum(roots**2)
         return expected
 
@@ -213,8 +222,8 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
     samples = _Samples.of(problem, scores)
     reference = samples.calibration.prior
     own, new = samples.densities(samples.calibration)
-    estimated = likeliest_near(new, np.ones(len(new)), reference)
-    fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=estimated)
+    estimated, near = (likeliest_near(new, np.ones(len(new)), reference, pull=pull) for pull in _PULLS)
+    fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=near)
     results = list(
         run(
             partial(_posterior_predictive, samples, fit, w, [seed, b], len(new))
@@ -224,12 +233,12 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
     drawn, apart = np.asarray([priors for priors, _ in results]), np.mean([distance for _, distance in results])
     return PriorShift(
         before=reference,
-        estimated=estimated,
+        near=near,
         by_decisions=_by_decisions(own, new, samples),
-        region=PriorRegion.of(estimated, reference, drawn),
+        region=PriorRegion.of(estimated, reference, drawn[:, 0]),
         level=level,
-        distance=float(_distance(estimated, reference)),
-        noise=float(np.mean(_distance(drawn[:, 0], estimated) + _distance(drawn[:, 1], reference))),
+        distance=float(_distance(near, reference)),
+        noise=float(np.mean(_distance(drawn[:, 1, 0], near) + _distance(drawn[:, 1, 1], reference))),
         misfit=max(1.0, fit.distance_to(new) / float(apart)) if apart > 0 else 1.0,
         n_samples=len(new),
     )
@@ -244,7 +253,7 @@ def _with_absent(found: PriorShift, present: npt.NDArray[np.int64], n_classes: i
         return wide
 
     region = PriorRegion(spread(found.region.estimated), spread(found.region.standard_error), found.region.degrees)
-    names = ("before", "estimated", "by_decisions")
+    names = ("before", "near", "by_decisions")
     priors: dict[str, Any] = {name: spread(getattr(found, name)) for name in names}
     return replace(found, region=region, **priors)
 
@@ -314,19 +323,26 @@ def _thinned(problem: Problem) -> Problem:
 
 def _posterior_predictive(
     samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int], n_new: int
-) -> tuple[tuple[_Floats, _Floats], float]:
-    """Return class priors of bootstraps with and without a shift, and the distance of samples of the mixture."""
+) -> tuple[_Floats, float]:
+    """Return class priors of bootstraps (2, 2, K) and the distance of samples of the mixture.
+
+    They are for both weights of `_PULLS`, with and without a shift.
+    """
     rng = np.random.default_rng(seed)
     own, new = samples.densities(samples.reweighted(weights))
     reference = samples.calibration.prior
     as_new = rng.exponential(size=n_new)
     as_own = rng.multinomial(n_new, samples.sample_weight)
     drawn = as_own > 0
-    priors = (
-        likeliest_near(new, as_new * (n_new / as_new.sum()), reference, start=fit.estimated),
-        likeliest_near(own[drawn], as_own[drawn].astype(np.float64), reference),
-    )
-    return priors, fit.bootstrap_distance(to_numpy(weights).astype(np.float64), n_new, rng)
+    as_new, counts = as_new * (n_new / as_new.sum()), as_own[drawn].astype(np.float64)
+    priors = [
+        [
+            likeliest_near(new, as_new, reference, pull=pull, start=fit.estimated),
+            likeliest_near(own[drawn], counts, reference, pull=pull),
+        ]
+        for pull in _PULLS
+    ]
+    return np.asarray(priors), fit.bootstrap_distance(to_numpy(weights).astype(np.float64), n_new, rng)
 
 
 def _distance(one: _Floats, other: _Floats) -> _Floats:

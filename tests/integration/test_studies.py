@@ -80,3 +80,57 @@ def test_regret_is_that_of_the_oracle():
         "0.0000",
     ]
     assert "-0.100" in line
+
+
+def rays(n_samples=1250, *, seed=0):
+    """A binary problem in two parts, where neighbours are alike."""
+    no_shift, rng = study("no_shift"), np.random.default_rng(seed)
+    y = np.repeat(rng.random(n_samples // 5) < 0.2, 5).astype(np.int64)
+    scores = np.column_stack([np.zeros(n_samples), 2 * y - 1.5 + rng.normal(size=n_samples)])
+    half = n_samples // 2
+    return no_shift.TuningProblem("chest_x", "net", 0, scores[:half], y[:half], scores[half:], y[half:])
+
+
+def test_random_halves_hold_all_samples_once_in_whole_blocks():
+    no_shift, problem = study("no_shift"), rays()
+    whole = np.concatenate([problem.scores, problem.scores_test])[:, 1]
+    for repeat in (None, 0, 1):
+        first, second = no_shift.halves(problem, repeat)
+        both = np.concatenate([first.scores[:, 1], second.scores[:, 1]])
+        np.testing.assert_array_equal(np.sort(both), np.sort(whole))
+        if repeat is None:
+            np.testing.assert_array_equal(first.scores, problem.scores)
+        else:
+            assert not set(first.blocks) & set(second.blocks)
+
+
+def test_variance_of_a_proportion_is_that_of_blocks():
+    no_shift = study("no_shift")
+    half = no_shift.Half(np.zeros((6, 2)), np.array([1, 1, 0, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2]))
+    assert half.variance(by_block=False) == pytest.approx(0.25 / 6)
+    assert half.variance(by_block=True) == pytest.approx((1 + 1 + 0) / 36)
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+def test_a_run_without_a_significant_shift_has_no_gain(monkeypatch):
+    no_shift = study("no_shift")
+    monkeypatch.setattr(no_shift, "SIZES", (300, 8041))
+    runs = list(no_shift.runs_of(rays(), 0))
+    assert len(runs) == 2 * 2 * 3
+    for run in runs:
+        assert run.lower <= run.estimated <= run.upper
+        assert run.moved == (run.p_value < 0.01)
+        if not run.moved:
+            assert (run.adapted, run.deviation) == (run.unadapted, 0)
+    monkeypatch.setattr(no_shift, "_GROUPED", ("given", 8041, "blocks"))
+    given = list(no_shift.runs_of(rays(), None))
+    assert "| x |" in no_shift.table_of_findings(given)
+    assert no_shift.table([*runs, *given]).count("\n") == 2 * 2 * 2 * 3 + 1
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+def test_coverage_counts_classes_and_all_of_them():
+    found = study("prior_regions").coverage(3, 100, shift=True, misfit=False, repeats=3)
+    assert found["joint"] <= found["by_class"] <= 1
+    assert found["significant_0.01"] <= found["significant_0.1"] <= 1
+    assert found["joint_width"] > 0

@@ -110,6 +110,44 @@ def test_the_interval_covers_the_truth():
     assert np.mean(inside) > 0.7
 
 
+def test_joint_intervals_cover_all_classes_at_once():
+    """They do so more often than intervals by class, and within the sampling error of the level."""
+    joint, by_class, tried = [], [], seeds(40, quick=12)
+    for seed in tried:
+        y, scores = draw(PRIOR, 600, seed)
+        found = shift(y, scores, draw(OTHER, 600, 1000 + seed)[1])
+        for inside, (lower, upper) in ((joint, found.joint_interval), (by_class, found.interval)):
+            inside.append(((lower <= OTHER) & (upper >= OTHER)).all())
+        assert (found.joint_interval[0] <= found.interval[0]).all()
+        assert (found.joint_interval[1] >= found.interval[1]).all()
+    assert np.mean(joint) > 0.9 - 3 * np.sqrt(0.09 / len(tried))
+    assert np.mean(joint) >= np.mean(by_class)
+
+
+def test_a_shift_is_significant_where_the_joint_interval_of_a_small_level_excludes_the_fit():
+    y, scores = draw(PRIOR, 400, 0)
+    for new in (
+        draw(prior, 200, seed)[1] for seed, prior in enumerate((PRIOR, OTHER, [0.6, 0.2, 0.2], [0.5, 0.3, 0.2]))
+    ):
+        found = shift(y, scores, new)
+        lower, upper = replace(found, level=0.99).joint_interval
+        assert found.is_significant == ((found.before < lower) | (found.before > upper)).any()
+
+
+def test_a_frequent_class_that_becomes_a_rare_one_is_estimated_without_much_bias():
+    """Prior samples of each class at the class priors of the fit would add nearly .03 to it."""
+    prior, errors = np.full(10, 0.06), []
+    prior[0] = 0.46
+    for seed in seeds(12, quick=4):
+        rng = np.random.default_rng(seed)
+        y, new = rng.choice(10, 400, p=prior), rng.choice(10, 400, p=np.roll(prior, 1))
+        scores, scores_new = (3 * (np.eye(10)[labels] + 0.5 * rng.normal(size=(400, 10))) for labels in (y, new))
+        found = shift(y, scores, scores_new)
+        errors.append(found.estimated[0] - 0.06)
+        assert found.near[0] > found.estimated[0]
+    assert abs(np.mean(errors)) < 0.02
+
+
 def test_without_a_shift_the_prior_is_not_changed():
     moved, tried = 0, seeds(30, quick=10)
     for seed in tried:
