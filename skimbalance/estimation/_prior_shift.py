@@ -118,7 +118,7 @@ class PriorShift:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the shift is statistically significant."""
+        """Whether the shift is statistically significant, of all classes at once."""
         return self.p_value < _SIGNIFICANT
 
     @property

@@ -478,12 +478,12 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
 
     @names_page
     def adapt_to(self, scores: ArrayLike) -> Self:
-        """Return a tuner for data with another class prior, estimated from scores without labels.
+        r"""Return a tuner for data with another class prior, estimated from scores without labels.
 
         The class prior is estimated, and offsets are fitted to the samples of :meth:`fit` with it as `class_prior`.
         Scores are assumed to be distributed within each class as they were there. Where the change of class priors is
-        not significant, the offsets stay as they are. If no class priors explain the new scores, only a larger change
-        is significant.
+        not significant, the offsets stay as they are. It is significant if its p-value, of all classes at once, is
+        below .01. If no class priors explain the new scores, only a larger change is significant.
 
         Parameters
         ----------
@@ -494,8 +494,12 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         -------
         OffsetTuner
             Another fitted tuner. Its `class_prior` is the prior that its offsets are for. Its `prior_shift_` has arrays
-            (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate. Its `misfit` is
-            about one if class priors explain the new scores, and larger if the scores within classes have changed.
+            (K,) `before`, `estimated` and `by_decisions`, and the `p_value` of no change. Its `misfit` is about one if
+            class priors explain the new scores, and larger if the scores within classes have changed.
+
+            `prior_shift_` has two kinds of confidence intervals (2, K), of `confidence_level`, or 0.9 if that is None.
+            Each `interval` is that of one class. All of `joint_interval` hold at once with this confidence, and are
+            wider. Notes and the report give the joint ones.
 
         Raises
         ------
@@ -513,6 +517,16 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         Computation 14, 2002) is shrunk by its noise over bootstraps. The estimate from decisions alone (Lipton, Wang
         and Smola, arXiv 1802.03916, 2018) is given for comparison. For this :meth:`fit` keeps scores, labels and
         weights: by reference, or a sample where there are more than five million scores. A pickle contains them.
+
+        The interval of class k is
+
+        .. math:: \sin^2(\arcsin \sqrt{p_k} \pm t m s_k)
+
+        with its estimate p, the `misfit` m, and the standard error s of the angle over bootstraps. The two-sided
+        quantile t is that of Student's distribution at the confidence level. For joint intervals of three or more
+        classes, it is at the level to the power of one over their number. See Šidák, Journal of the American
+        Statistical Association 62, 1967. The p-value is one minus the largest level at which a class prior of the fit is outside
+        of its joint interval. With one tuner for each label, multiply the p-values by the number of labels.
 
         Examples
         --------
