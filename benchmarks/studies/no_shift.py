@@ -4,8 +4,8 @@ The halves of the file have different patients, and the proportions of five find
 of 100 neighbours, about as far as labels are correlated, are assigned to both halves at random. A tuner is fitted on
 one of them, and adapts to 1,000 or to all samples of the other, which it is scored on. `given` are the halves of the
 file. `z` is the difference of the proportions of a finding over its standard error for independent samples, and
-`z_blocks` over that for independent blocks. With `blocks` as groups, the estimate is that of a tuner that got them in
-``fit``. The file does not name patients, which would be the groups.
+`z_blocks` over that for independent blocks. With `blocks` as groups, ``fit`` and ``adapt_to`` get the block of each
+sample. The file does not name patients, which would be the groups.
 """
 
 import warnings
@@ -103,11 +103,11 @@ def deviation_of_gain(half: Half, metric: str, decisions: tuple[Codes, Codes], r
     return float(np.std(gains))
 
 
-def estimates_of(first: Half, scores: Floats) -> Iterator[tuple[str, PriorShift]]:
+def estimates_of(first: Half, scores: Floats, blocks: Codes) -> Iterator[tuple[str, PriorShift]]:
     """Yield the estimated shift of samples with these scores: of independent samples, and of blocks as groups."""
-    for name, groups in (("no", None), ("blocks", first.blocks)):
+    for name, groups, new_groups in (("no", None, None), ("blocks", first.blocks, blocks)):
         tuner = OffsetTuner("accuracy", kind="logits", estimate="plugin", confidence_level=None)
-        yield name, tuner.fit(first.scores, first.y, groups=groups).adapt_to(scores).prior_shift_
+        yield name, tuner.fit(first.scores, first.y, groups=groups).adapt_to(scores, groups=new_groups).prior_shift_
 
 
 def runs_of(problem: TuningProblem, repeat: int | None) -> Iterator[Run]:
@@ -121,7 +121,7 @@ def runs_of(problem: TuningProblem, repeat: int | None) -> Iterator[Run]:
     unadapted, oracle = ({metric: decided(known, metric, prior) for metric in METRICS} for prior in (None, true))
     for size in SIZES:
         chosen = slice(None) if size >= len(second.y) - BLOCK else rng.choice(len(second.y), size, replace=False)
-        for groups, shift in estimates_of(first, second.scores[chosen]):
+        for groups, shift in estimates_of(first, second.scores[chosen], second.blocks[chosen]):
             for metric in METRICS:
                 decisions = [unadapted[metric], unadapted[metric], oracle[metric]]
                 deviation = 0.0

@@ -6,6 +6,7 @@ and the gradient bounds how far it is. Steps are extrapolated: Varadhan and Rola
 methods for accelerating the convergence of any EM algorithm*, Scandinavian Journal of Statistics 35, 2008.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -134,13 +135,15 @@ class MixtureFit(NamedTuple):
         both = _Columns.of(_posterior(np.vstack([self.densities, new]), self.reference))
         return both.kolmogorov(np.concatenate([own, np.full(len(new), -1 / len(new))]))
 
-    def bootstrap_distance(self, weights: _Floats, n_samples: int, rng: np.random.Generator) -> float:
-        """Return the distance of samples of the mixture, with bootstrap weights of the samples with labels."""
-        counts = rng.multinomial(n_samples, self.to_prior(self.weights, self.estimated))
+    def bootstrap_distance(self, weights: _Floats, draw: Callable[[_Floats], _Floats]) -> float:
+        """Return the distance of samples of the mixture, with bootstrap weights of the samples with labels.
+
+        `draw` returns how often samples with these probabilities (n,) are drawn.
+        """
+        counts = draw(self.to_prior(self.weights, self.estimated))
         kept = counts > 0
-        drawn = counts[kept].astype(np.float64)
-        prior = likeliest_near(self.densities[kept], drawn, self.reference, start=self.estimated)
-        return self.columns.kolmogorov(self.to_prior(weights, prior) - counts / n_samples)
+        prior = likeliest_near(self.densities[kept], counts[kept], self.reference, start=self.estimated)
+        return self.columns.kolmogorov(self.to_prior(weights, prior) - counts / counts.sum())
 
 
 def _posterior(densities: _Floats, reference: _Floats) -> _Floats:

@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 _Floats = npt.NDArray[np.float64]
+_Codes = npt.NDArray[np.int64]
 
 _SAMPLES = 50_000
 _CELLS = 5_000_000
@@ -138,10 +139,20 @@ class PriorShift:
 
 
 def shift_to(
-    scores: Array, *, kept: KeptSamples, kind: Kind, n_classes: int, level: float, seed: int, run: Run
+    scores: Array,
+    *,
+    kept: KeptSamples,
+    kind: Kind,
+    n_classes: int,
+    level: float,
+    seed: int,
+    run: Run,
+    groups: _Codes | None = None,
 ) -> PriorShift:
-    """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind."""
+    """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind, in `groups`."""
     own = for_search(kept.scores)
+    if groups is not None:
+        groups = to_numpy(samples_for_estimate(groups, n_classes=n_classes))
     new = bring(samples_for_estimate(scores, n_classes=n_classes), to=own)  # of many scores some are on a device
     xp = namespace(own)
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
@@ -152,8 +163,8 @@ def shift_to(
         problem = problem.take(xp.nonzero(weights > 0)[0])
     unlabelled = log_scores(new, kind=kind)
     decided = Truth.from_codes(xp.argmax(unlabelled, axis=1), n_classes=n_classes)
-    deployed = Problem(unlabelled, decided, problem.metric).in_order()
-    return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run)
+    deployed = Problem(unlabelled, decided, problem.metric, groups=groups).in_order()
+    return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run, groups=deployed.groups)
 
 
 def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any]) -> list[str]:
@@ -196,7 +207,7 @@ def _listed(shift: PriorShift, labels: npt.NDArray[Any]) -> str:
 
 
 def samples_for_estimate(scores: Array, *, n_classes: int) -> Array:
-    """Return the samples without labels; if there are too many, a random subset."""
+    """Return the samples without labels (n, ...); if there are too many, a random subset."""
     n_samples = int(scores.shape[0])
     if n_samples < _LEAST_SAMPLES:
         raise ValueError(f"adapt_to needs at least {_LEAST_SAMPLES} samples to estimate class priors; got {n_samples}")
@@ -207,8 +218,13 @@ def samples_for_estimate(scores: Array, *, n_classes: int) -> Array:
     return namespace(scores).take(scores, bring(samples, to=scores), axis=0)
 
 
-def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int, run: Run) -> PriorShift:
-    """Estimate the class priors in samples of `scores` (n, K), zero for classes without samples in the problem."""
+def estimated_shift(
+    problem: Problem, scores: Array, *, level: float, seed: int, run: Run, groups: _Codes | None = None
+) -> PriorShift:
+    """Estimate the class priors in samples of `scores` (n, K), zero for classes without samples in the problem.
+
+    Of samples in `groups` (n,) bootstraps draw whole groups.
+    """
     present = np.flatnonzero(to_numpy(problem.truth.support) > 0)
     if present.size < problem.n_classes:
         found = estimated_shift(
@@ -217,18 +233,16 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
             level=level,
             seed=seed,
             run=run,
+            groups=groups,
         )
         return _with_absent(found, present, problem.n_classes)
-    samples = _Samples.of(problem, scores)
+    samples = _Samples.of(problem, scores, groups)
     reference = samples.calibration.prior
     own, new = samples.densities(samples.calibration)
     estimated, near = (likeliest_near(new, np.ones(len(new)), reference, pull=pull) for pull in _PULLS)
     fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=near)
     results = list(
-        run(
-            partial(_posterior_predictive, samples, fit, w, [seed, b], len(new))
-            for b, w in enumerate(samples.bootstraps(seed))
-        )
+        run(partial(_posterior_predictive, samples, fit, w, [seed, b]) for b, w in enumerate(samples.bootstraps(seed)))
     )
     drawn, apart = np.asarray([priors for priors, _ in results]), np.mean([distance for _, distance in results])
     return PriorShift(
@@ -259,19 +273,20 @@ def _with_absent(found: PriorShift, present: npt.NDArray[np.int64], n_classes: i
 
 
 class _Samples(NamedTuple):
-    """Samples with labels, scores without labels, and the calibration of the former."""
+    """Samples with labels, scores without labels and their groups, and the calibration of the former."""
 
     sample: MergedProblem
     scores: Array
+    groups: _Codes | None
     calibration: Calibration
 
     @classmethod
-    def of(cls, problem: Problem, scores: Array) -> "_Samples":
+    def of(cls, problem: Problem, scores: Array, groups: _Codes | None) -> "_Samples":
         n_samples = int(problem.scores.shape[0])
         if problem.n_classes > 2 and n_samples > _SAMPLES:
             problem = _thinned(problem)
         sample = condensed(problem)
-        return cls(sample, scores, Calibration.of(sample))
+        return cls(sample, scores, groups, Calibration.of(sample))
 
     @property
     def codes(self) -> npt.NDArray[np.int64]:
@@ -300,6 +315,28 @@ class _Samples(NamedTuple):
         count = int(np.clip(_BOOTSTRAP_CELLS // cells, _LEAST_BOOTSTRAPS, _BOOTSTRAPS))
         return bootstrap_weights(self.sample, count=count, seed=seed)
 
+    def new_weights(self, rng: np.random.Generator) -> _Floats:
+        """Return bootstrap weights of the samples without labels; their mean is one."""
+        n_samples, groups = int(self.scores.shape[0]), self.groups
+        drawn = rng.exponential(size=n_samples if groups is None else int(groups.max()) + 1)
+        weights = drawn if groups is None else drawn[groups]
+        scaled: _Floats = weights * (n_samples / weights.sum())
+        return scaled
+
+    def counts(self, proba: _Floats, rng: np.random.Generator) -> _Floats:
+        """Return how often samples with labels are drawn with these probabilities, as many as there are without labels.
+
+        If both are in groups, whole groups are drawn, as many as there are without labels.
+        """
+        n_samples, groups = int(self.scores.shape[0]), self.sample.problem.groups
+        if self.groups is None or groups is None:
+            return rng.multinomial(n_samples, proba).astype(np.float64)
+        n_groups = int(groups.max()) + 1
+        drawn = rng.multinomial(int(self.groups.max()) + 1, np.full(n_groups, 1 / n_groups))
+        mass = proba * drawn[groups]
+        counts: _Floats = mass * (n_samples / mass.sum())
+        return counts
+
     def reweighted(self, weights: Array) -> Calibration:
         """Return the calibration with other weights."""
         truth = self.sample.truth
@@ -321,9 +358,7 @@ def _thinned(problem: Problem) -> Problem:
     return replace(problem, scores=xp.take(problem.scores, part, axis=0), truth=few, groups=groups)
 
 
-def _posterior_predictive(
-    samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int], n_new: int
-) -> tuple[_Floats, float]:
+def _posterior_predictive(samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int]) -> tuple[_Floats, float]:
     """Return class priors of bootstraps (2, 2, K) and the distance of samples of the mixture.
 
     They are for both weights of `_PULLS`, with and without a shift.
@@ -331,18 +366,18 @@ def _posterior_predictive(
     rng = np.random.default_rng(seed)
     own, new = samples.densities(samples.reweighted(weights))
     reference = samples.calibration.prior
-    as_new = rng.exponential(size=n_new)
-    as_own = rng.multinomial(n_new, samples.sample_weight)
-    drawn = as_own > 0
-    as_new, counts = as_new * (n_new / as_new.sum()), as_own[drawn].astype(np.float64)
+    as_new, counts = samples.new_weights(rng), samples.counts(samples.sample_weight, rng)
+    drawn = counts > 0
     priors = [
         [
             likeliest_near(new, as_new, reference, pull=pull, start=fit.estimated),
-            likeliest_near(own[drawn], counts, reference, pull=pull),
+            likeliest_near(own[drawn], counts[drawn], reference, pull=pull),
         ]
         for pull in _PULLS
     ]
-    return np.asarray(priors), fit.bootstrap_distance(to_numpy(weights).astype(np.float64), n_new, rng)
+    return np.asarray(priors), fit.bootstrap_distance(
+        to_numpy(weights).astype(np.float64), lambda proba: samples.counts(proba, rng)
+    )
 
 
 def _distance(one: _Floats, other: _Floats) -> _Floats:

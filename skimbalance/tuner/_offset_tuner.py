@@ -26,7 +26,7 @@ from skimbalance._core.sklearn import (
     validates_parameters,
 )
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import abridged, by_label, check_scores, is_multilabel, names_page
+from skimbalance._core.validation import abridged, by_label, check_groups, check_scores, is_multilabel, names_page
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
@@ -477,7 +477,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
             print(f"[{type(self).__name__}] {message}", flush=True)
 
     @names_page
-    def adapt_to(self, scores: ArrayLike) -> Self:
+    def adapt_to(self, scores: ArrayLike, *, groups: ArrayLike | None = None) -> Self:
         r"""Return a tuner for data with another class prior, estimated from scores without labels.
 
         The class prior is estimated, and offsets are fitted to the samples of :meth:`fit` with it as `class_prior`.
@@ -489,6 +489,9 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         ----------
         scores : array of shape (n, K), or (n,) in the binary case
             Scores of the samples to be predicted, of the kind that the tuner was fitted on; ten samples at least.
+        groups : array-like of shape (n,), default=None
+            The group of each sample, such as a patient. Samples of one group depend on each other: bootstraps draw
+            groups instead of samples, and intervals become wider. Pass the groups of the fit to :meth:`fit`.
 
         Returns
         -------
@@ -504,7 +507,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         Raises
         ------
         ValueError
-            If scores are not of the given `kind`, or too few.
+            If scores are not of the given `kind`, or too few; if groups do not match them.
 
         Warns
         -----
@@ -525,8 +528,8 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         with its estimate p, the `misfit` m, and the standard error s of the angle over bootstraps. The two-sided
         quantile t is that of Student's distribution at the confidence level. For joint intervals of three or more
         classes, it is at the level to the power of one over their number. See Šidák, Journal of the American
-        Statistical Association 62, 1967. The p-value is one minus the largest level at which a class prior of the fit is outside
-        of its joint interval. With one tuner for each label, multiply the p-values by the number of labels.
+        Statistical Association 62, 1967. The p-value is one minus the largest level at which a class prior of the fit
+        is outside of its joint interval. With one tuner for each label, multiply the p-values by the number of labels.
 
         Examples
         --------
@@ -560,6 +563,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
             level=level,
             seed=other._seed(),
             run=self._run,
+            groups=check_groups(groups, n_samples=int(new.shape[0])),
         )
         notes = notes_on_shift(shift, self.classes_)
         if shift.is_significant:

@@ -281,6 +281,63 @@ def test_thinned_samples_weigh_what_all_of_them_did(rng, weighted):
     assert np.bincount(codes[samples])[1] > 400
 
 
+def patients(prior, n_patients, seed, *, each=8):
+    """Labels and logits where each patient has the same sample several times, and the patient of each."""
+    y, scores = draw(prior, n_patients, seed)
+    groups = np.repeat(np.arange(n_patients), each)
+    return y[groups], scores[groups], groups
+
+
+def test_repeated_samples_in_groups_are_known_no_better_than_once():
+    (y, scores), new = draw(PRIOR, 300, 0), draw(PRIOR, 200, 1)[1]
+    many_y, many, groups = patients(PRIOR, 300, 0)
+    _, many_new, new_groups = patients(PRIOR, 200, 1)
+    once = shift(y, scores, new)
+    grouped_fit = replace(problem(many_y, many), groups=groups)
+    grouped, of_fit = (
+        estimated_shift(grouped_fit, many_new, level=0.9, seed=0, run=in_turn, groups=of) for of in (new_groups, None)
+    )
+    apart = shift(many_y, many, many_new)
+    np.testing.assert_allclose(grouped.region.standard_error, once.region.standard_error, rtol=0.35)
+    assert (apart.region.standard_error < 0.6 * once.region.standard_error).all()
+    assert (of_fit.region.standard_error < grouped.region.standard_error).all()
+    assert grouped.misfit < 1.5
+    np.testing.assert_allclose(grouped.noise, once.noise, rtol=0.5)
+
+
+def test_without_a_shift_patients_in_groups_do_not_change_the_prior():
+    moved, by_sample, tried = 0, 0, seeds(20, quick=8)
+    for seed in tried:
+        y, scores, groups = patients(PRIOR, 150, seed)
+        _, new, new_groups = patients(PRIOR, 100, 1000 + seed)
+        grouped = replace(problem(y, scores), groups=groups)
+        found = estimated_shift(grouped, new, level=0.9, seed=0, run=in_turn, groups=new_groups)
+        moved += found.is_significant
+        by_sample += replace(shift(y, scores, new), misfit=1.0).is_significant
+    assert moved <= 0.1 * len(tried)
+    assert by_sample > 0.2 * len(tried)
+
+
+def test_groups_of_single_samples_change_nothing(rng):
+    y, scores = draw(PRIOR, 300, 0)
+    new, order = draw(OTHER, 200, 1)[1], rng.permutation(200)
+    one = shift(y, scores, new)
+    groups = np.arange(300)
+    other = estimated_shift(
+        replace(problem(y, scores), groups=groups), new, level=0.9, seed=0, run=in_turn, groups=order
+    )
+    np.testing.assert_allclose(other.estimated, one.estimated, atol=1e-6)
+    np.testing.assert_allclose(other.region.standard_error, one.region.standard_error, rtol=0.25)
+
+
+def test_groups_are_thinned_with_their_samples(monkeypatch):
+    monkeypatch.setattr(_prior_shift, "_SAMPLES", 500)
+    values = np.arange(2000)
+    scores = np.column_stack([values, values, values]).astype(float)
+    chosen, groups = (samples_for_estimate(x, n_classes=3) for x in (scores, values))
+    np.testing.assert_array_equal(chosen[:, 0], groups)
+
+
 def test_few_samples_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):
     scores, codes = np.zeros((100, 3)), np.arange(100) % 3
     np.save(tmp_path / "scores.npy", scores)
