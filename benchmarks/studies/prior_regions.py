@@ -95,7 +95,7 @@ def table(found: list[dict[str, object]]) -> str:
 def main() -> None:
     """Simulate, print the table, write all figures."""
     parser = options(__doc__, writes="all figures")
-    parser.add_argument("--repeats", type=int, default=100, help="samples of each line (default %(default)s)")
+    parser.add_argument("--repeats", type=int, default=60, help="samples of each line (default %(default)s)")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     found = list(lines(asked.repeats))

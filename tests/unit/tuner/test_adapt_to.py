@@ -267,6 +267,22 @@ def test_a_classifier(cv):
     assert same.class_prior is None
 
 
+def test_a_classifier_passes_groups_on():
+    X, y = features(PRIOR, 300, 0)
+    X_new = features(OTHER, 100, 1)[0].repeat(3, axis=0)
+    groups = np.arange(100).repeat(3)
+    clf = TunedOffsetClassifierCV(LogisticRegression(), objective="accuracy", estimate="plugin", cv=3).fit(X, y)
+    found = clf.adapt_to(X_new, groups=groups).tuner_.prior_shift_
+    scores = clf.estimator_.predict_proba(X_new)
+    np.testing.assert_array_equal(
+        found.joint_interval, clf.tuner_.adapt_to(scores, groups=groups).prior_shift_.joint_interval
+    )
+    apart = clf.adapt_to(X_new).tuner_.prior_shift_
+    assert (np.diff(found.joint_interval, axis=0) > np.diff(apart.joint_interval, axis=0)).all()
+    with pytest.raises(ValueError, match=r"groups must have shape \(300,\)"):
+        clf.adapt_to(X_new, groups=groups[:5])
+
+
 @pytest.fixture(scope="module")
 def fashion(data_folder):
     with np.load(data_folder / "deep_fashion_lt100.npz", allow_pickle=True) as data:
