@@ -94,14 +94,13 @@ def rays(n_samples=1250, *, seed=0):
 def test_random_halves_hold_all_samples_once_in_whole_blocks():
     no_shift, problem = study("no_shift"), rays()
     whole = np.concatenate([problem.scores, problem.scores_test])[:, 1]
-    for repeat in (None, 0, 1):
-        first, second = no_shift.halves(problem, repeat)
+    for kind, repeat in (("given", 0), ("blocks", 0), ("blocks", 1), ("samples", 0)):
+        first, second = no_shift.halves(problem, kind, repeat)
         both = np.concatenate([first.scores[:, 1], second.scores[:, 1]])
         np.testing.assert_array_equal(np.sort(both), np.sort(whole))
-        if repeat is None:
+        assert bool(set(first.blocks) & set(second.blocks)) == (kind != "blocks")
+        if kind == "given":
             np.testing.assert_array_equal(first.scores, problem.scores)
-        else:
-            assert not set(first.blocks) & set(second.blocks)
 
 
 def test_variance_of_a_proportion_is_that_of_blocks():
@@ -115,17 +114,17 @@ def test_variance_of_a_proportion_is_that_of_blocks():
 def test_a_run_without_a_significant_shift_has_no_gain(monkeypatch):
     no_shift = study("no_shift")
     monkeypatch.setattr(no_shift, "SIZES", (300, 8041))
-    runs = list(no_shift.runs_of(rays(), 0))
-    assert len(runs) == 2 * 2 * 3
+    runs = [run for kind in ("blocks", "samples") for run in no_shift.runs_of(rays(), kind, 0)]
+    assert len(runs) == 2 * 2 * 2 * 3
     for run in runs:
         assert run.lower <= run.estimated <= run.upper
         assert run.moved == (run.p_value < 0.01)
         if not run.moved:
             assert (run.adapted, run.deviation) == (run.unadapted, 0)
     monkeypatch.setattr(no_shift, "_GROUPED", ("given", 8041, "blocks"))
-    given = list(no_shift.runs_of(rays(), None))
+    given = list(no_shift.runs_of(rays(), "given", 0))
     assert "| x |" in no_shift.table_of_findings(given)
-    assert no_shift.table([*runs, *given]).count("\n") == 2 * 2 * 2 * 3 + 1
+    assert no_shift.table([*runs, *given]).count("\n") == 3 * 2 * 2 * 3 + 1
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
