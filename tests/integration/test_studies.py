@@ -1,12 +1,15 @@
 """Parts of the benchmark studies: scales of each class, texts with an imbalance, and estimates of class priors."""
 
+import csv
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
 from scipy.special import log_softmax
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("import_benchmark")
 
 
@@ -125,6 +128,21 @@ def test_a_run_without_a_significant_shift_has_no_gain(monkeypatch):
     given = list(no_shift.runs_of(rays(), "given", 0))
     assert "| x |" in no_shift.table_of_findings(given)
     assert no_shift.table([*runs, *given]).count("\n") == 3 * 2 * 2 * 3 + 1
+
+
+def test_documents_have_the_losses_of_the_results():
+    with (ROOT / "benchmarks/results/no_shift.csv").open(encoding="utf-8") as file:
+        runs = [run for run in csv.DictReader(file) if (run["halves"], run["metric"]) == ("blocks", "f1")]
+    loss, moved = {}, {}
+    for groups in ("no", "blocks"):
+        part = [run for run in runs if (run["groups"], run["samples"]) == (groups, "8041")]
+        loss[groups] = -min(float(run["adapted"]) - float(run["unadapted"]) for run in part)
+        moved[groups] = np.mean([int(run["moved"]) for run in part])
+    assert (loss["blocks"], moved["blocks"]) == (0, 0)
+    limits = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    assert f"{moved['no']:.0%} of the adaptations" in limits
+    assert f"lost {loss['no']:.2f} in F1".replace("0.", ".") in limits
+    assert f"{moved['no']:.0%} of those" in (ROOT / "docs/choose_a_goal.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
