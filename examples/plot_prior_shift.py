@@ -68,17 +68,20 @@ for place, (step, means) in enumerate(zip(steps, accuracies, strict=True)):
 # Estimated priors and accuracy
 # -----------------------------
 #
-# Left: estimated priors of the last deployment of the last split with intervals, true priors, and priors of the
-# training samples. Right: accuracy. Without a significant shift, ``adapt_to`` issues a warning and keeps the offsets.
+# Left: estimated priors of the last deployment of the last split, true priors, and priors of the training samples. The
+# intervals hold for all classes at once. Right: accuracy. Without a significant shift, ``adapt_to`` issues a warning
+# and keeps the offsets.
 
 import matplotlib.pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 shift, places = adapted[-1][-1].tuner_.prior_shift_, np.arange(10)
-error = np.abs(shift.interval - shift.estimated)
+error = np.abs(shift.joint_interval - shift.estimated)
 left.plot(places, shift.before, "o", color="0.6", label="training")
 left.plot(places, priors[-1], "_", color="C1", markersize=16, markeredgewidth=2, label="deployment")
-left.errorbar(places, shift.estimated, yerr=error, fmt="D", color="C0", capsize=3, label="estimated, 90% interval")
+left.errorbar(
+    places, shift.estimated, yerr=error, fmt="D", color="C0", capsize=3, label="estimated, joint 90% intervals"
+)
 left.set(xlabel="digit", ylabel="class prior", xticks=places, ylim=(0, None))
 left.legend()
 for way, values, marker in zip(ways, accuracies.T, "osD", strict=True):

@@ -424,13 +424,15 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         return to_numpy(self.tuner_.predict(scores, cost_matrix=cost_matrix))
 
     @names_page
-    def adapt_to(self, X: Any) -> Self:
+    def adapt_to(self, X: Any, *, groups: ArrayLike | None = None) -> Self:
         """Fit offsets for another class prior, which is estimated from samples without labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
             Samples to be predicted, at least ten.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each sample, such as a patient; see :meth:`OffsetTuner.adapt_to`.
 
         Returns
         -------
@@ -446,7 +448,7 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         check_is_fitted(self)
         response = response_of(self, X)
         other = copy(self)
-        tuner = self.tuner_.adapt_to(response.scores)
+        tuner = self.tuner_.adapt_to(response.scores, groups=groups)
         other.class_prior = tuner.class_prior
         other._take_offsets(tuner, scored_itself=self._scored_itself)
         return other

@@ -6,17 +6,22 @@ and the gradient bounds how far it is. Steps are extrapolated: Varadhan and Rola
 methods for accelerating the convergence of any EM algorithm*, Scandinavian Journal of Statistics 35, 2008.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MixtureFit", "likeliest_near", "likeliest_prior"]
+__all__ = ["PULL", "WEAK_PULL", "MixtureFit", "likeliest_near", "likeliest_prior"]
 
 _Floats = npt.NDArray[np.float64]
 
-_PULL = 2.0
+PULL = 2.0
 """The weight, in samples for each class, of the class priors of the fit: minority classes do not vanish at random."""
+
+WEAK_PULL = 0.5
+"""The weight for confidence intervals, that of Jeffreys' prior. With more they are too near to the fit; see
+benchmarks/README.md."""
 
 _TOLERANCE = 1e-2
 """How far the log-likelihood of all samples may be below its optimum: no data could distinguish such class priors."""
@@ -27,10 +32,10 @@ _LONGEST_STEP = 64.0
 
 
 def likeliest_near(
-    densities: _Floats, weights: _Floats, reference: _Floats, *, start: _Floats | None = None
+    densities: _Floats, weights: _Floats, reference: _Floats, *, pull: float = PULL, start: _Floats | None = None
 ) -> _Floats:
-    """Return the likeliest class priors, with a weak prior at those of the fit."""
-    return likeliest_prior(densities, weights, pull=_PULL * len(reference) * reference, start=start)
+    """Return the likeliest class priors, with a prior at those of the fit that weighs `pull` samples for each class."""
+    return likeliest_prior(densities, weights, pull=pull * len(reference) * reference, start=start)
 
 
 def likeliest_prior(
@@ -130,13 +135,15 @@ class MixtureFit(NamedTuple):
         both = _Columns.of(_posterior(np.vstack([self.densities, new]), self.reference))
         return both.kolmogorov(np.concatenate([own, np.full(len(new), -1 / len(new))]))
 
-    def bootstrap_distance(self, weights: _Floats, n_samples: int, rng: np.random.Generator) -> float:
-        """Return the distance of samples of the mixture, with bootstrap weights of the samples with labels."""
-        counts = rng.multinomial(n_samples, self.to_prior(self.weights, self.estimated))
+    def bootstrap_distance(self, weights: _Floats, draw: Callable[[_Floats], _Floats]) -> float:
+        """Return the distance of samples of the mixture, with bootstrap weights of the samples with labels.
+
+        `draw` returns how often samples with these probabilities (n,) are drawn.
+        """
+        counts = draw(self.to_prior(self.weights, self.estimated))
         kept = counts > 0
-        drawn = counts[kept].astype(np.float64)
-        prior = likeliest_near(self.densities[kept], drawn, self.reference, start=self.estimated)
-        return self.columns.kolmogorov(self.to_prior(weights, prior) - counts / n_samples)
+        prior = likeliest_near(self.densities[kept], counts[kept], self.reference, start=self.estimated)
+        return self.columns.kolmogorov(self.to_prior(weights, prior) - counts / counts.sum())
 
 
 def _posterior(densities: _Floats, reference: _Floats) -> _Floats:

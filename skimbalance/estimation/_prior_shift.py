@@ -2,7 +2,8 @@
 
 Prior shift (label shift): each class has the same distribution as in the samples with labels, only the class priors
 differ. Bias-corrected calibration and expectation maximisation estimate them best: Alexandari, Kundaje and Shrikumar,
-arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift that is noise (James and Stein, 1961).
+arXiv 1901.06852, 2020. The estimate is shrunk by the proportion of the shift that is noise (James and Stein, 1961). The
+shift is significant if the class priors of the fit are outside of a joint confidence region of the new ones.
 
 Where the distribution within a class has changed as well, the estimate is wrong by more than its noise. Then no mixture
 of the classes fits the new samples. The distance that remains is divided by that of bootstraps. The noise is multiplied
@@ -28,7 +29,8 @@ from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
-from skimbalance.estimation._mixture import MixtureFit, likeliest_near
+from skimbalance.estimation._mixture import PULL, WEAK_PULL, MixtureFit, likeliest_near
+from skimbalance.estimation._prior_region import PriorRegion
 from skimbalance.estimation.spec import KeptSamples, thinned
 from skimbalance.exceptions import UncertainShiftWarning, warn_user
 from skimbalance.metrics.counts import Truth
@@ -45,13 +47,17 @@ __all__ = [
 ]
 
 _Floats = npt.NDArray[np.float64]
+_Codes = npt.NDArray[np.int64]
 
 _SAMPLES = 50_000
 _CELLS = 5_000_000
 _LEAST_SAMPLES = 10
 
-_SIGNIFICANT = 3.0
-"""How many times its expected noise a significant shift must be; see benchmarks/README.md."""
+_SIGNIFICANT = 0.01
+"""The p-value below which a shift is significant, of all classes at once; see benchmarks/README.md."""
+
+_PULLS = (WEAK_PULL, PULL)
+"""The weights of the class priors of the fit: for confidence intervals, and for offsets."""
 
 _MISFIT = 1.5
 """From this ratio on a note states that the distribution within the classes seems to have changed."""
@@ -68,19 +74,43 @@ _NAMED = 5
 class PriorShift:
     """Class priors (K,) of the fit, as estimated on samples without labels, and by decisions alone; NumPy arrays.
 
-    `interval` (2, K) is that of the estimate. `distance` is the squared Hellinger distance between the estimate and
-    the class priors of the fit, and `noise` its expectation without a shift. `misfit` is the distance of the samples
-    without labels from the best mixture of the classes, over that of samples of this mixture. It is at least one.
+    `interval` and `joint_interval` (2, K) are confidence intervals of this `level`, by class and for all at once.
+    `p_value` is one minus the largest level of which the joint intervals exclude `before`. The `region` has formulas.
+    `near` is an estimate with more weight on the class priors of the fit, for offsets. `distance` is its squared
+    Hellinger distance from them, and `noise` the expectation of this distance without a shift. `misfit` is the distance
+    of the samples without labels from the best mixture of the classes, over that of samples of this mixture. It is at
+    least one.
     """
 
     before: _Floats
-    estimated: _Floats
+    near: _Floats
     by_decisions: _Floats
-    interval: _Floats
+    region: PriorRegion
+    level: float
     distance: float
     noise: float
     misfit: float
     n_samples: int
+
+    @property
+    def estimated(self) -> _Floats:
+        """The estimated class priors (K,)."""
+        return self.region.estimated
+
+    @property
+    def interval(self) -> _Floats:
+        """Confidence intervals (2, K) of the class priors; each has the confidence level."""
+        return self.region.interval(self.level, joint=False, factor=self.misfit)
+
+    @property
+    def joint_interval(self) -> _Floats:
+        """Confidence intervals (2, K) of the class priors; the confidence level is that of all at once."""
+        return self.region.interval(self.level, joint=True, factor=self.misfit)
+
+    @property
+    def p_value(self) -> float:
+        """The p-value of no shift, of all classes at once."""
+        return self.region.p_value(self.before, factor=self.misfit)
 
     @property
     def uncertainty(self) -> float:
@@ -89,8 +119,8 @@ class PriorShift:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the shift is statistically significant."""
-        return self.distance > _SIGNIFICANT * self.uncertainty
+        """Whether the shift is statistically significant, of all classes at once."""
+        return self.p_value < _SIGNIFICANT
 
     @property
     def shrinkage_factor(self) -> float:
@@ -103,16 +133,26 @@ class PriorShift:
         if not self.is_significant:
             return self.before
         factor = self.shrinkage_factor
-        roots = (1 - factor) * np.sqrt(self.before) + factor * np.sqrt(self.estimated)
+        roots = (1 - factor) * np.sqrt(self.before) + factor * np.sqrt(self.near)
         expected: _Floats = roots**2 / np.sum(roots**2)
         return expected
 
 
 def shift_to(
-    scores: Array, *, kept: KeptSamples, kind: Kind, n_classes: int, level: float, seed: int, run: Run
+    scores: Array,
+    *,
+    kept: KeptSamples,
+    kind: Kind,
+    n_classes: int,
+    level: float,
+    seed: int,
+    run: Run,
+    groups: _Codes | None = None,
 ) -> PriorShift:
-    """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind."""
+    """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind, in `groups`."""
     own = for_search(kept.scores)
+    if groups is not None:
+        groups = to_numpy(samples_for_estimate(groups, n_classes=n_classes))
     new = bring(samples_for_estimate(scores, n_classes=n_classes), to=own)  # of many scores some are on a device
     xp = namespace(own)
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
@@ -123,16 +163,16 @@ def shift_to(
         problem = problem.take(xp.nonzero(weights > 0)[0])
     unlabelled = log_scores(new, kind=kind)
     decided = Truth.from_codes(xp.argmax(unlabelled, axis=1), n_classes=n_classes)
-    deployed = Problem(unlabelled, decided, problem.metric).in_order()
-    return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run)
+    deployed = Problem(unlabelled, decided, problem.metric, groups=groups).in_order()
+    return estimated_shift(problem.in_order(), deployed.scores, level=level, seed=seed, run=run, groups=deployed.groups)
 
 
-def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float) -> list[str]:
+def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any]) -> list[str]:
     """Return the notes on the estimate, and warn if the shift is not significant."""
     absent = labels[shift.before == 0]
-    notes = [
-        f"Class priors were estimated on {shift.n_samples} samples without labels: {_listed(shift, labels, level)}.",
-    ]
+    on = f"{shift.n_samples} samples without labels"
+    held = f"{shift.level:.0%} intervals that hold for all classes at once"
+    notes = [f"Class priors were estimated on {on}, with {held}: {_listed(shift, labels)}."]
     if absent.size:
         notes.append(f"The fit had no samples of {abridged(absent)}: the class prior was set to zero.")
     if shift.misfit > _MISFIT:
@@ -141,30 +181,33 @@ def notes_on_shift(shift: PriorShift, labels: npt.NDArray[Any], *, level: float)
             f"{shift.misfit:.1f} times as far from every mixture of the classes as expected. Only a larger change of "
             "class priors is significant then."
         )
+    found = "p < 0.001" if shift.p_value < 0.001 else f"p = {shift.p_value:.2g}"
     if shift.is_significant:
-        return [*notes, f"The offsets are for {shift.shrinkage_factor:.0%} of this shift; the rest may be noise."]
+        part = f"The offsets are for {shift.shrinkage_factor:.0%} of it; the rest may be noise."
+        return [*notes, f"This shift is significant ({found}). {part}"]
     notes.append(
-        f"The change of class priors in {shift.n_samples} samples without labels is not significant, and the offsets "
-        "were not changed. Use more samples; if the class priors are known, fit with class_prior."
+        f"The change of class priors in {on} is not significant ({found}), and the offsets were not changed. Use more "
+        "samples; if the class priors are known, fit with class_prior."
     )
     warn_user(notes[-1], UncertainShiftWarning)
     return notes
 
 
-def _listed(shift: PriorShift, labels: npt.NDArray[Any], level: float) -> str:
+def _listed(shift: PriorShift, labels: npt.NDArray[Any]) -> str:
     """Return the estimates of the classes that have changed most, with their intervals."""
     changes = np.abs(np.sqrt(shift.estimated) - np.sqrt(shift.before))
     order = np.argsort(-changes, kind="stable")
     listed = "; ".join(
-        f"{shown(labels[k])} {shift.estimated[k]:.3g} ({level:.0%} interval {shift.interval[0, k]:.3g} to "
-        f"{shift.interval[1, k]:.3g}, by decisions alone {shift.by_decisions[k]:.3g}, in the fit {shift.before[k]:.3g})"
+        f"{shown(labels[k])} {shift.estimated[k]:.3g} ({shift.joint_interval[0, k]:.3g} to "
+        f"{shift.joint_interval[1, k]:.3g}, by decisions alone {shift.by_decisions[k]:.3g}, "
+        f"in the fit {shift.before[k]:.3g})"
         for k in order[:_NAMED]
     )
     return listed + (f"; and {len(order) - _NAMED} classes that changed less" if len(order) > _NAMED else "")
 
 
 def samples_for_estimate(scores: Array, *, n_classes: int) -> Array:
-    """Return the samples without labels; if there are too many, a random subset."""
+    """Return the samples without labels (n, ...); if there are too many, a random subset."""
     n_samples = int(scores.shape[0])
     if n_samples < _LEAST_SAMPLES:
         raise ValueError(f"adapt_to needs at least {_LEAST_SAMPLES} samples to estimate class priors; got {n_samples}")
@@ -175,8 +218,13 @@ def samples_for_estimate(scores: Array, *, n_classes: int) -> Array:
     return namespace(scores).take(scores, bring(samples, to=scores), axis=0)
 
 
-def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int, run: Run) -> PriorShift:
-    """Estimate the class priors in samples of `scores` (n, K), zero for classes without samples in the problem."""
+def estimated_shift(
+    problem: Problem, scores: Array, *, level: float, seed: int, run: Run, groups: _Codes | None = None
+) -> PriorShift:
+    """Estimate the class priors in samples of `scores` (n, K), zero for classes without samples in the problem.
+
+    Of samples in `groups` (n,) bootstraps draw whole groups.
+    """
     present = np.flatnonzero(to_numpy(problem.truth.support) > 0)
     if present.size < problem.n_classes:
         found = estimated_shift(
@@ -185,28 +233,26 @@ def estimated_shift(problem: Problem, scores: Array, *, level: float, seed: int,
             level=level,
             seed=seed,
             run=run,
+            groups=groups,
         )
         return _with_absent(found, present, problem.n_classes)
-    samples = _Samples.of(problem, scores)
+    samples = _Samples.of(problem, scores, groups)
     reference = samples.calibration.prior
     own, new = samples.densities(samples.calibration)
-    estimated = likeliest_near(new, np.ones(len(new)), reference)
-    fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=estimated)
+    estimated, near = (likeliest_near(new, np.ones(len(new)), reference, pull=pull) for pull in _PULLS)
+    fit = MixtureFit.of(own, samples.codes, samples.sample_weight, reference=reference, estimated=near)
     results = list(
-        run(
-            partial(_posterior_predictive, samples, fit, w, [seed, b], len(new))
-            for b, w in enumerate(samples.bootstraps(seed))
-        )
+        run(partial(_posterior_predictive, samples, fit, w, [seed, b]) for b, w in enumerate(samples.bootstraps(seed)))
     )
     drawn, apart = np.asarray([priors for priors, _ in results]), np.mean([distance for _, distance in results])
-    tail = (1 - level) / 2
     return PriorShift(
         before=reference,
-        estimated=estimated,
+        near=near,
         by_decisions=_by_decisions(own, new, samples),
-        interval=np.quantile(drawn[:, 0], [tail, 1 - tail], axis=0),
-        distance=float(_distance(estimated, reference)),
-        noise=float(np.mean(_distance(drawn[:, 0], estimated) + _distance(drawn[:, 1], reference))),
+        region=PriorRegion.of(estimated, reference, drawn[:, 0]),
+        level=level,
+        distance=float(_distance(near, reference)),
+        noise=float(np.mean(_distance(drawn[:, 1, 0], near) + _distance(drawn[:, 1, 1], reference))),
         misfit=max(1.0, fit.distance_to(new) / float(apart)) if apart > 0 else 1.0,
         n_samples=len(new),
     )
@@ -220,24 +266,27 @@ def _with_absent(found: PriorShift, present: npt.NDArray[np.int64], n_classes: i
         wide[..., present] = priors
         return wide
 
-    names = ("before", "estimated", "by_decisions", "interval")
-    return replace(found, **{name: spread(getattr(found, name)) for name in names})  # type: ignore[arg-type]
+    region = PriorRegion(spread(found.region.estimated), spread(found.region.standard_error), found.region.degrees)
+    names = ("before", "near", "by_decisions")
+    priors: dict[str, Any] = {name: spread(getattr(found, name)) for name in names}
+    return replace(found, region=region, **priors)
 
 
 class _Samples(NamedTuple):
-    """Samples with labels, scores without labels, and the calibration of the former."""
+    """Samples with labels, scores without labels and their groups, and the calibration of the former."""
 
     sample: MergedProblem
     scores: Array
+    groups: _Codes | None
     calibration: Calibration
 
     @classmethod
-    def of(cls, problem: Problem, scores: Array) -> "_Samples":
+    def of(cls, problem: Problem, scores: Array, groups: _Codes | None) -> "_Samples":
         n_samples = int(problem.scores.shape[0])
         if problem.n_classes > 2 and n_samples > _SAMPLES:
             problem = _thinned(problem)
         sample = condensed(problem)
-        return cls(sample, scores, Calibration.of(sample))
+        return cls(sample, scores, groups, Calibration.of(sample))
 
     @property
     def codes(self) -> npt.NDArray[np.int64]:
@@ -266,6 +315,28 @@ class _Samples(NamedTuple):
         count = int(np.clip(_BOOTSTRAP_CELLS // cells, _LEAST_BOOTSTRAPS, _BOOTSTRAPS))
         return bootstrap_weights(self.sample, count=count, seed=seed)
 
+    def new_weights(self, rng: np.random.Generator) -> _Floats:
+        """Return bootstrap weights of the samples without labels; their mean is one."""
+        n_samples, groups = int(self.scores.shape[0]), self.groups
+        drawn = rng.exponential(size=n_samples if groups is None else int(groups.max()) + 1)
+        weights = drawn if groups is None else drawn[groups]
+        scaled: _Floats = weights * (n_samples / weights.sum())
+        return scaled
+
+    def counts(self, proba: _Floats, rng: np.random.Generator) -> _Floats:
+        """Return how often samples with labels are drawn with these probabilities, as many as there are without labels.
+
+        If both are in groups, whole groups are drawn, as many as there are without labels.
+        """
+        n_samples, groups = int(self.scores.shape[0]), self.sample.problem.groups
+        if self.groups is None or groups is None:
+            return rng.multinomial(n_samples, proba).astype(np.float64)
+        n_groups = int(groups.max()) + 1
+        drawn = rng.multinomial(int(self.groups.max()) + 1, np.full(n_groups, 1 / n_groups))
+        mass = proba * drawn[groups]
+        counts: _Floats = mass * (n_samples / mass.sum())
+        return counts
+
     def reweighted(self, weights: Array) -> Calibration:
         """Return the calibration with other weights."""
         truth = self.sample.truth
@@ -287,21 +358,26 @@ def _thinned(problem: Problem) -> Problem:
     return replace(problem, scores=xp.take(problem.scores, part, axis=0), truth=few, groups=groups)
 
 
-def _posterior_predictive(
-    samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int], n_new: int
-) -> tuple[tuple[_Floats, _Floats], float]:
-    """Return class priors of bootstraps with and without a shift, and the distance of samples of the mixture."""
+def _posterior_predictive(samples: _Samples, fit: MixtureFit, weights: Array, seed: list[int]) -> tuple[_Floats, float]:
+    """Return class priors of bootstraps (2, 2, K) and the distance of samples of the mixture.
+
+    They are for both weights of `_PULLS`, with and without a shift.
+    """
     rng = np.random.default_rng(seed)
     own, new = samples.densities(samples.reweighted(weights))
     reference = samples.calibration.prior
-    as_new = rng.exponential(size=n_new)
-    as_own = rng.multinomial(n_new, samples.sample_weight)
-    drawn = as_own > 0
-    priors = (
-        likeliest_near(new, as_new * (n_new / as_new.sum()), reference, start=fit.estimated),
-        likeliest_near(own[drawn], as_own[drawn].astype(np.float64), reference),
+    as_new, counts = samples.new_weights(rng), samples.counts(samples.sample_weight, rng)
+    drawn = counts > 0
+    priors = [
+        [
+            likeliest_near(new, as_new, reference, pull=pull, start=fit.estimated),
+            likeliest_near(own[drawn], counts[drawn], reference, pull=pull),
+        ]
+        for pull in _PULLS
+    ]
+    return np.asarray(priors), fit.bootstrap_distance(
+        to_numpy(weights).astype(np.float64), lambda proba: samples.counts(proba, rng)
     )
-    return priors, fit.bootstrap_distance(to_numpy(weights).astype(np.float64), n_new, rng)
 
 
 def _distance(one: _Floats, other: _Floats) -> _Floats:

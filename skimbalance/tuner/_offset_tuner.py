@@ -26,7 +26,7 @@ from skimbalance._core.sklearn import (
     validates_parameters,
 )
 from skimbalance._core.typing import ArrayLike, Kind, Label
-from skimbalance._core.validation import abridged, by_label, check_scores, is_multilabel, names_page
+from skimbalance._core.validation import abridged, by_label, check_groups, check_scores, is_multilabel, names_page
 from skimbalance.estimation import ESTIMATES, FitSpec, in_turn, notes_on_shift, shift_to
 from skimbalance.exceptions import caught_warnings, is_silent, silenced, warn_user
 from skimbalance.goals import Constraint, ImbalanceState
@@ -477,30 +477,37 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
             print(f"[{type(self).__name__}] {message}", flush=True)
 
     @names_page
-    def adapt_to(self, scores: ArrayLike) -> Self:
-        """Return a tuner for data with another class prior, estimated from scores without labels.
+    def adapt_to(self, scores: ArrayLike, *, groups: ArrayLike | None = None) -> Self:
+        r"""Return a tuner for data with another class prior, estimated from scores without labels.
 
         The class prior is estimated, and offsets are fitted to the samples of :meth:`fit` with it as `class_prior`.
         Scores are assumed to be distributed within each class as they were there. Where the change of class priors is
-        not significant, the offsets stay as they are. If no class priors explain the new scores, only a larger change
-        is significant.
+        not significant, the offsets stay as they are. It is significant if its p-value, of all classes at once, is
+        below .01. If no class priors explain the new scores, only a larger change is significant.
 
         Parameters
         ----------
         scores : array of shape (n, K), or (n,) in the binary case
             Scores of the samples to be predicted, of the kind that the tuner was fitted on; ten samples at least.
+        groups : array-like of shape (n,), default=None
+            The group of each sample, such as a patient. Samples of one group depend on each other: bootstraps draw
+            groups instead of samples, and intervals become wider. Pass the groups of the fit to :meth:`fit`.
 
         Returns
         -------
         OffsetTuner
             Another fitted tuner. Its `class_prior` is the prior that its offsets are for. Its `prior_shift_` has arrays
-            (K,) `before`, `estimated` and `by_decisions`, and the `interval` (2, K) of the estimate. Its `misfit` is
-            about one if class priors explain the new scores, and larger if the scores within classes have changed.
+            (K,) `before`, `estimated` and `by_decisions`, and the `p_value` of no change. Its `misfit` is about one if
+            class priors explain the new scores, and larger if the scores within classes have changed.
+
+            `prior_shift_` has two kinds of confidence intervals (2, K), of `confidence_level`, or 0.9 if that is None.
+            Each `interval` is that of one class. All of `joint_interval` hold at once with this confidence, and are
+            wider. Notes and the report give the joint ones.
 
         Raises
         ------
         ValueError
-            If scores are not of the given `kind`, or too few.
+            If scores are not of the given `kind`, or too few; if groups do not match them.
 
         Warns
         -----
@@ -513,6 +520,16 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         Computation 14, 2002) is shrunk by its noise over bootstraps. The estimate from decisions alone (Lipton, Wang
         and Smola, arXiv 1802.03916, 2018) is given for comparison. For this :meth:`fit` keeps scores, labels and
         weights: by reference, or a sample where there are more than five million scores. A pickle contains them.
+
+        The interval of class k is
+
+        .. math:: \sin^2(\arcsin \sqrt{p_k} \pm t m s_k)
+
+        with its estimate p, the `misfit` m, and the standard error s of the angle over bootstraps. The two-sided
+        quantile t is that of Student's distribution at the confidence level. For joint intervals of three or more
+        classes, it is at the level to the power of one over their number. See Šidák, Journal of the American
+        Statistical Association 62, 1967. The p-value is one minus the largest level at which a class prior of the fit
+        is outside of its joint interval. With one tuner for each label, multiply the p-values by the number of labels.
 
         Examples
         --------
@@ -546,8 +563,9 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
             level=level,
             seed=other._seed(),
             run=self._run,
+            groups=check_groups(groups, n_samples=int(new.shape[0])),
         )
-        notes = notes_on_shift(shift, self.classes_, level=level)
+        notes = notes_on_shift(shift, self.classes_)
         if shift.is_significant:
             other.class_prior = shift.prior
             y = self.classes_[kept.codes]

@@ -1,5 +1,6 @@
 """Parts of the benchmark studies: scales of each class, texts with an imbalance, and estimates of class priors."""
 
+import csv
 import importlib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from scipy.optimize import check_grad, minimize
 from scipy.special import log_softmax
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("import_benchmark")
 
 
@@ -99,3 +101,71 @@ def test_regret_is_that_of_the_oracle():
         "0.0000",
     ]
     assert "-0.100" in line
+
+
+def rays(n_samples=1250, *, seed=0):
+    """A binary problem in two parts, where neighbours are alike."""
+    no_shift, rng = study("no_shift"), np.random.default_rng(seed)
+    y = np.repeat(rng.random(n_samples // 5) < 0.2, 5).astype(np.int64)
+    scores = np.column_stack([np.zeros(n_samples), 2 * y - 1.5 + rng.normal(size=n_samples)])
+    half = n_samples // 2
+    return no_shift.TuningProblem("chest_x", "net", 0, scores[:half], y[:half], scores[half:], y[half:])
+
+
+def test_random_halves_hold_all_samples_once_in_whole_blocks():
+    no_shift, problem = study("no_shift"), rays()
+    whole = np.concatenate([problem.scores, problem.scores_test])[:, 1]
+    for kind, repeat in (("given", 0), ("blocks", 0), ("blocks", 1), ("samples", 0)):
+        first, second = no_shift.halves(problem, kind, repeat)
+        both = np.concatenate([first.scores[:, 1], second.scores[:, 1]])
+        np.testing.assert_array_equal(np.sort(both), np.sort(whole))
+        assert bool(set(first.blocks) & set(second.blocks)) == (kind != "blocks")
+        if kind == "given":
+            np.testing.assert_array_equal(first.scores, problem.scores)
+
+
+def test_variance_of_a_proportion_is_that_of_blocks():
+    no_shift = study("no_shift")
+    half = no_shift.Half(np.zeros((6, 2)), np.array([1, 1, 0, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2]))
+    assert half.variance(by_block=False) == pytest.approx(0.25 / 6)
+    assert half.variance(by_block=True) == pytest.approx((1 + 1 + 0) / 36)
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+def test_a_run_without_a_significant_shift_has_no_gain(monkeypatch):
+    no_shift = study("no_shift")
+    monkeypatch.setattr(no_shift, "SIZES", (300, 8041))
+    runs = [run for kind in ("blocks", "samples") for run in no_shift.runs_of(rays(), kind, 0)]
+    assert len(runs) == 2 * 2 * 2 * 3
+    for run in runs:
+        assert run.lower <= run.estimated <= run.upper
+        assert run.moved == (run.p_value < 0.01)
+        if not run.moved:
+            assert (run.adapted, run.deviation) == (run.unadapted, 0)
+    monkeypatch.setattr(no_shift, "_GROUPED", ("given", 8041, "blocks"))
+    given = list(no_shift.runs_of(rays(), "given", 0))
+    assert "| x |" in no_shift.table_of_findings(given)
+    assert no_shift.table([*runs, *given]).count("\n") == 3 * 2 * 2 * 3 + 1
+
+
+def test_documents_have_the_losses_of_the_results():
+    with (ROOT / "benchmarks/results/no_shift.csv").open(encoding="utf-8") as file:
+        runs = [run for run in csv.DictReader(file) if (run["halves"], run["metric"]) == ("blocks", "f1")]
+    loss, moved = {}, {}
+    for groups in ("no", "blocks"):
+        part = [run for run in runs if (run["groups"], run["samples"]) == (groups, "8041")]
+        loss[groups] = -min(float(run["adapted"]) - float(run["unadapted"]) for run in part)
+        moved[groups] = np.mean([int(run["moved"]) for run in part])
+    assert (loss["blocks"], moved["blocks"]) == (0, 0)
+    limits = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    assert f"{moved['no']:.0%} of the adaptations" in limits
+    assert f"lost {loss['no']:.2f} in F1".replace("0.", ".") in limits
+    assert f"{moved['no']:.0%} of those" in (ROOT / "docs/choose_a_goal.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::skimbalance.exceptions.UncertainShiftWarning")
+def test_coverage_counts_classes_and_all_of_them():
+    found = study("prior_regions").coverage(3, 100, shift=True, misfit=False, repeats=3)
+    assert found["joint"] <= found["by_class"] <= 1
+    assert found["significant_0.01"] <= found["significant_0.1"] <= 1
+    assert found["joint_width"] > 0

@@ -110,6 +110,44 @@ def test_the_interval_covers_the_truth():
     assert np.mean(inside) > 0.7
 
 
+def test_joint_intervals_cover_all_classes_at_once():
+    """They do so more often than intervals by class, and within the sampling error of the level."""
+    joint, by_class, tried = [], [], seeds(40, quick=12)
+    for seed in tried:
+        y, scores = draw(PRIOR, 600, seed)
+        found = shift(y, scores, draw(OTHER, 600, 1000 + seed)[1])
+        for inside, (lower, upper) in ((joint, found.joint_interval), (by_class, found.interval)):
+            inside.append(((lower <= OTHER) & (upper >= OTHER)).all())
+        assert (found.joint_interval[0] <= found.interval[0]).all()
+        assert (found.joint_interval[1] >= found.interval[1]).all()
+    assert np.mean(joint) > 0.9 - 3 * np.sqrt(0.09 / len(tried))
+    assert np.mean(joint) >= np.mean(by_class)
+
+
+def test_a_shift_is_significant_where_the_joint_interval_of_a_small_level_excludes_the_fit():
+    y, scores = draw(PRIOR, 400, 0)
+    for new in (
+        draw(prior, 200, seed)[1] for seed, prior in enumerate((PRIOR, OTHER, [0.6, 0.2, 0.2], [0.5, 0.3, 0.2]))
+    ):
+        found = shift(y, scores, new)
+        lower, upper = replace(found, level=0.99).joint_interval
+        assert found.is_significant == ((found.before < lower) | (found.before > upper)).any()
+
+
+def test_a_frequent_class_that_becomes_a_rare_one_is_estimated_without_much_bias():
+    """Prior samples of each class at the class priors of the fit would add nearly .03 to it."""
+    prior, errors = np.full(10, 0.06), []
+    prior[0] = 0.46
+    for seed in seeds(12, quick=4):
+        rng = np.random.default_rng(seed)
+        y, new = rng.choice(10, 400, p=prior), rng.choice(10, 400, p=np.roll(prior, 1))
+        scores, scores_new = (3 * (np.eye(10)[labels] + 0.5 * rng.normal(size=(400, 10))) for labels in (y, new))
+        found = shift(y, scores, scores_new)
+        errors.append(found.estimated[0] - 0.06)
+        assert found.near[0] > found.estimated[0]
+    assert abs(np.mean(errors)) < 0.02
+
+
 def test_without_a_shift_the_prior_is_not_changed():
     moved, tried = 0, seeds(30, quick=10)
     for seed in tried:
@@ -241,6 +279,63 @@ def test_thinned_samples_weigh_what_all_of_them_did(rng, weighted):
     np.testing.assert_allclose(np.bincount(codes[samples], mass), np.bincount(codes, weights), rtol=1e-12)
     assert np.bincount(codes[samples])[2] == 30
     assert np.bincount(codes[samples])[1] > 400
+
+
+def patients(prior, n_patients, seed, *, each=8):
+    """Labels and logits where each patient has the same sample several times, and the patient of each."""
+    y, scores = draw(prior, n_patients, seed)
+    groups = np.repeat(np.arange(n_patients), each)
+    return y[groups], scores[groups], groups
+
+
+def test_repeated_samples_in_groups_are_known_no_better_than_once():
+    (y, scores), new = draw(PRIOR, 300, 0), draw(PRIOR, 200, 1)[1]
+    many_y, many, groups = patients(PRIOR, 300, 0)
+    _, many_new, new_groups = patients(PRIOR, 200, 1)
+    once = shift(y, scores, new)
+    grouped_fit = replace(problem(many_y, many), groups=groups)
+    grouped, of_fit = (
+        estimated_shift(grouped_fit, many_new, level=0.9, seed=0, run=in_turn, groups=of) for of in (new_groups, None)
+    )
+    apart = shift(many_y, many, many_new)
+    np.testing.assert_allclose(grouped.region.standard_error, once.region.standard_error, rtol=0.35)
+    assert (apart.region.standard_error < 0.6 * once.region.standard_error).all()
+    assert (of_fit.region.standard_error < grouped.region.standard_error).all()
+    assert grouped.misfit < 1.5
+    np.testing.assert_allclose(grouped.noise, once.noise, rtol=0.5)
+
+
+def test_without_a_shift_patients_in_groups_do_not_change_the_prior():
+    moved, by_sample, tried = 0, 0, seeds(20, quick=8)
+    for seed in tried:
+        y, scores, groups = patients(PRIOR, 150, seed)
+        _, new, new_groups = patients(PRIOR, 100, 1000 + seed)
+        grouped = replace(problem(y, scores), groups=groups)
+        found = estimated_shift(grouped, new, level=0.9, seed=0, run=in_turn, groups=new_groups)
+        moved += found.is_significant
+        by_sample += replace(shift(y, scores, new), misfit=1.0).is_significant
+    assert moved <= 0.1 * len(tried)
+    assert by_sample > 0.2 * len(tried)
+
+
+def test_groups_of_single_samples_change_nothing(rng):
+    y, scores = draw(PRIOR, 300, 0)
+    new, order = draw(OTHER, 200, 1)[1], rng.permutation(200)
+    one = shift(y, scores, new)
+    groups = np.arange(300)
+    other = estimated_shift(
+        replace(problem(y, scores), groups=groups), new, level=0.9, seed=0, run=in_turn, groups=order
+    )
+    np.testing.assert_allclose(other.estimated, one.estimated, atol=1e-6)
+    np.testing.assert_allclose(other.region.standard_error, one.region.standard_error, rtol=0.25)
+
+
+def test_groups_are_thinned_with_their_samples(monkeypatch):
+    monkeypatch.setattr(_prior_shift, "_SAMPLES", 500)
+    values = np.arange(2000)
+    scores = np.column_stack([values, values, values]).astype(float)
+    chosen, groups = (samples_for_estimate(x, n_classes=3) for x in (scores, values))
+    np.testing.assert_array_equal(chosen[:, 0], groups)
 
 
 def test_few_samples_are_kept_as_they_are_and_many_are_not(monkeypatch, tmp_path):

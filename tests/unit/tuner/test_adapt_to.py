@@ -71,6 +71,43 @@ def test_the_estimate_is_an_attribute():
     assert found.n_samples == len(NEW)
 
 
+def test_notes_and_report_have_the_joint_intervals_and_the_p_value():
+    adapted = tuner(confidence_level=0.8).adapt_to(NEW)
+    found = adapted.prior_shift_
+    (estimates,) = [note for note in adapted.notes_ if note.startswith("Class priors were estimated on 500 samples")]
+    assert "80% intervals that hold for all classes at once" in estimates
+    for name, estimate, (lower, upper) in zip(NAMES, found.estimated, found.joint_interval.T, strict=True):
+        assert f"'{name}' {estimate:.3g} ({lower:.3g} to {upper:.3g}, " in estimates
+    assert any(note.startswith("This shift is significant (p < 0.001).") for note in adapted.notes_)
+    assert estimates in " ".join(str(adapted.report()).split())
+    with pytest.warns(UncertainShiftWarning) as caught:
+        same = tuner().adapt_to(SAME).prior_shift_
+    assert f"is not significant (p = {same.p_value:.2g}), and" in str(caught[-1].message)
+    assert same.level == 0.9
+    assert same.p_value >= 0.01
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, None])
+def test_intervals_have_the_confidence_of_the_tuner(level):
+    found = tuner("accuracy", estimate="plugin", confidence_level=level).adapt_to(NEW).prior_shift_
+    assert found.level == (0.9 if level is None else level)
+    assert (found.joint_interval[0] < found.interval[0]).all()
+    assert (found.joint_interval[1] > found.interval[1]).all()
+
+
+def test_single_precision_and_absent_classes_give_the_same_intervals():
+    here = tuner("accuracy", estimate="plugin").adapt_to(NEW).prior_shift_
+    single = OffsetTuner("accuracy", kind="logits", estimate="plugin").fit(SCORES.astype(np.float32), Y)
+    there = single.adapt_to(NEW.astype(np.float32)).prior_shift_
+    np.testing.assert_allclose(there.joint_interval, here.joint_interval, atol=2e-3)
+    four, new = (np.column_stack([s, s.min(axis=1) - 1]) for s in (SCORES, NEW))
+    fitted = OffsetTuner("accuracy", kind="logits", estimate="plugin").fit(four, Y, classes=[*NAMES, "dog"])
+    wide = fitted.adapt_to(new).prior_shift_
+    np.testing.assert_allclose(wide.joint_interval[:, :3], here.joint_interval, atol=1e-6)
+    assert not wide.joint_interval[:, 3].any()
+    assert wide.p_value == pytest.approx(here.p_value)
+
+
 def test_without_a_shift_the_offsets_stay_with_a_warning():
     fitted = tuner()
     with pytest.warns(UncertainShiftWarning, match="is not significant"):
@@ -228,6 +265,22 @@ def test_a_classifier(cv):
         same = clf.adapt_to(features(PRIOR, 600, 2)[0])
     np.testing.assert_array_equal(same.offsets_, clf.offsets_)
     assert same.class_prior is None
+
+
+def test_a_classifier_passes_groups_on():
+    X, y = features(PRIOR, 300, 0)
+    X_new = features(OTHER, 100, 1)[0].repeat(3, axis=0)
+    groups = np.arange(100).repeat(3)
+    clf = TunedOffsetClassifierCV(LogisticRegression(), objective="accuracy", estimate="plugin", cv=3).fit(X, y)
+    found = clf.adapt_to(X_new, groups=groups).tuner_.prior_shift_
+    scores = clf.estimator_.predict_proba(X_new)
+    np.testing.assert_array_equal(
+        found.joint_interval, clf.tuner_.adapt_to(scores, groups=groups).prior_shift_.joint_interval
+    )
+    apart = clf.adapt_to(X_new).tuner_.prior_shift_
+    assert (np.diff(found.joint_interval, axis=0) > np.diff(apart.joint_interval, axis=0)).all()
+    with pytest.raises(ValueError, match=r"groups must have shape \(300,\)"):
+        clf.adapt_to(X_new, groups=groups[:5])
 
 
 @pytest.fixture(scope="module")

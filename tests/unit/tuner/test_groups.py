@@ -214,6 +214,18 @@ class TestRepeats:
         assert grouped == pytest.approx(once, rel=0.35)
         assert apart < 0.8 * once
 
+    def test_groups_of_unseen_data_make_intervals_wider(self):
+        scores, y = drawn(n_samples=150)
+        many, y_many, samples = repeated(scores, y)
+        new, _, new_samples = repeated(*drawn(seed=1, n_samples=200))
+        tuner, names = fit(many, y_many, groups=samples), np.array([f"p{k}" for k in new_samples])
+        with pytest.warns(UncertainShiftWarning):
+            apart, grouped, named = (tuner.adapt_to(new, groups=g).prior_shift_ for g in (None, new_samples, names))
+        assert (np.diff(grouped.interval, axis=0) > np.diff(apart.interval, axis=0)).all()
+        np.testing.assert_array_equal(named.interval, grouped.interval)
+        with pytest.raises(ValueError, match=r"groups must have shape \(\d+,\)"):
+            tuner.adapt_to(new, groups=new_samples[:-1])
+
     def test_adapted_offsets_keep_the_groups(self):
         scores, y = drawn(n_samples=150)
         many, y_many, samples = repeated(scores, y)
