@@ -50,8 +50,8 @@ __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
 _Vector = npt.NDArray[np.float64]
 
 _BLOCKS = 1024
-"""Of more than four times as many binary samples, neighbours are merged into blocks: a block holds at most this
-fraction of the samples of either class."""
+"""Of more than four times as many binary samples, neighbours are merged. A block holds at most this fraction of the
+samples of either class."""
 
 
 class MergedProblem(NamedTuple):
@@ -149,9 +149,7 @@ _PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
 _ROUNDING = 3e-7
-"""In single precision the rounding of the log-likelihood of each sample. The fit ends where the last step gained
-less, and the next is expected to gain less (half the square of the gradient, in units of the curvature). A search for
-less takes long and finds nothing."""
+"""In single precision, the rounding of the log-likelihood of each sample. A search for less takes long, in vain."""
 
 _CELLS_IN_SINGLE = 50_000
 """More scores of three or more classes are calibrated in single precision, which is faster."""
@@ -415,11 +413,9 @@ def _fit(
     ]
     log_prior = np.log(prior)
     step = 1 + log_proba.shape[0] * log_proba.shape[1] // _CELLS_FOR_UNITS
-    least_gain = 0.0 if log_proba.dtype == xp.float64 else _ROUNDING * total
-    before, decrement = math.inf, math.inf
+    ending = _Ending(0.0 if log_proba.dtype == xp.float64 else _ROUNDING * total)
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
-        nonlocal decrement
         unbounded = start + units @ steps
         parameters = np.clip(unbounded, -_REACH, _REACH)
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
@@ -441,18 +437,10 @@ def _fit(
                 gradient[end:] += to_numpy(curves_here @ (pull * second))
         penalty = float(ridge @ (unbounded * unbounded)) / 2
         slopes: _Vector = units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
-        decrement = float(slopes @ slopes) / 2
+        ending.expected = float(slopes @ slopes) / 2
         return penalty - likelihood, slopes
 
-    def stop_at_rounding(intermediate_result: OptimizeResult) -> None:
-        nonlocal before
-        gained, before = before - intermediate_result.fun, intermediate_result.fun
-        if max(gained, decrement) < least_gain:
-            raise StopIteration
-
     def fit(start: _Vector) -> OptimizeResult:
-        nonlocal before
-        before = math.inf
         # In units in which the likelihood curves about alike in all directions, far fewer steps are needed.
         if n_classes > _MOST_FULL:
             support = to_numpy(count_codes(codes, mass, n_classes))
@@ -477,7 +465,7 @@ def _fit(
             bounds=Bounds(-wide, wide),
             method="L-BFGS-B",
             tol=_PRECISION,
-            callback=stop_at_rounding,
+            callback=ending,
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found
@@ -487,6 +475,21 @@ def _fit(
     blocks.clear()  # some versions of SciPy keep the loss in a cycle, until garbage is collected
     best: _Vector = min(fits, key=lambda found: float(found.fun)).x
     return best
+
+
+class _Ending:
+    """A callback that ends a search where the last step gained too little, and the next is expected to.
+
+    The `expected` gain is half the square of the gradient, in units of the curvature: that of a Newton step.
+    """
+
+    def __init__(self, least_gain: float) -> None:
+        self.least_gain, self.loss, self.expected = least_gain, math.inf, math.inf
+
+    def __call__(self, intermediate_result: OptimizeResult) -> None:
+        gained, self.loss = self.loss - intermediate_result.fun, intermediate_result.fun
+        if max(abs(gained), self.expected) < self.least_gain:
+            raise StopIteration
 
 
 def _curvature(log_proba: Array, mass: Array, curves: Array | None, parameters: _Vector, prior: _Vector) -> _Vector:
