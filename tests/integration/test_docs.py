@@ -120,8 +120,8 @@ def formulas():
     for path in sorted((ROOT / "skimbalance").rglob("*.py")):
         text = path.read_text("utf-8")
         yield from ((found, False) for found in re.findall(r":math:`([^`]*)`", text))
-        blocks = re.findall(r"\.\. math::(.*\n(?:\n| {8,}.*\n)*)", text)
-        yield from ((inspect.cleandoc(found), True) for found in blocks)
+        blocks = re.findall(r"( *)\.\. math::(.*\n(?:\n|\1 +.*\n)*)", text)
+        yield from ((inspect.cleandoc(found), True) for _, found in blocks)
 
 
 def test_browsers_can_draw_every_formula():
