@@ -79,16 +79,19 @@ def line(
 
 
 def lines(draws: int) -> Iterator[dict[str, object]]:
-    """Yield all lines; large problems get a tenth of the draws."""
+    """Yield all lines; large problems get a quarter of the draws."""
+    some = max(1, draws // 4)
     for change, estimate, size, decimals in itertools.product(
         (samples_shuffled, classes_permuted), ESTIMATES, FEW, (None, 1)
     ):
         yield line(change, estimate, *size, decimals, draws)
-    yield line(samples_shuffled, "robust", 30_000, 2, None, max(1, draws // 10))
+    yield line(samples_shuffled, "robust", 30_000, 2, None, some)
+    for decimals in (None, 1):  # neighbours among more than 4,096 binary samples are merged
+        yield line(classes_permuted, "robust", 5_000, 2, decimals, some)
     for estimate, size, decimals in itertools.product(("plugin", "empirical"), FEW, (None, 1)):
         yield line(samples_repeated, estimate, *size, decimals, draws)
-    for estimate, decimals in itertools.product(("plugin", "empirical"), (None, 1)):
-        yield line(samples_repeated, estimate, 20_000, 2, decimals, max(1, draws // 10))
+    for estimate, n_samples, decimals in itertools.product(("plugin", "empirical"), (5_000, 20_000), (None, 1)):
+        yield line(samples_repeated, estimate, n_samples, 2, decimals, some)
 
 
 def main() -> None:

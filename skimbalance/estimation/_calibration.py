@@ -49,9 +49,9 @@ __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed"]
 
 _Vector = npt.NDArray[np.float64]
 
-_BLOCKS = 1024
-"""Of more than four times as many binary samples, neighbours are merged. A block holds at most this fraction of the
-samples of either class."""
+_UNMERGED, _BLOCKS = 4096, 1021
+"""Of more than 4,096 binary samples neighbours are merged. A block holds at most this fraction of the samples of either
+class. Since the number is prime, blocks of whole samples are the same from both ends."""
 
 
 class MergedProblem(NamedTuple):
@@ -87,7 +87,7 @@ def condensed(problem: Problem) -> MergedProblem:
 
     Samples in groups stay as they are: merged samples cannot be drawn group by group. Costs of samples are averaged.
     """
-    if problem.n_classes > 2 or problem.scores.shape[0] <= 4 * _BLOCKS or problem.groups is not None:
+    if problem.n_classes > 2 or problem.scores.shape[0] <= _UNMERGED or problem.groups is not None:
         return MergedProblem(problem, None)  # not stored: a cycle of references would keep the scores in memory
     return stored(problem.own, "condensed", partial(_condensed, problem))
 
@@ -126,15 +126,16 @@ def _condensed(problem: Problem) -> MergedProblem:
 
 
 def _blocks(codes: Array, weights: Array | None, support: Array) -> Array:
-    """Return the block of each sorted sample: each class (0 and 1) begins a new one after an equal part of its own."""
-    xp = namespace(codes)
-    ones = cumulative_sum(codes if weights is None else codes * weights)
-    if weights is None:
-        both = xp.arange(1, codes.shape[0] + 1, dtype=xp.float64, device=device(codes))
-    else:
-        both = cumulative_sum(weights)
-    parts = (_BLOCKS * (1 - 1e-9)) / support
-    return xp.astype((both - ones) * parts[0], xp.int64) + xp.astype(ones * parts[1], xp.int64)
+    """Return the block of each sorted sample: each class (0 and 1) begins a new one after an equal part of its own.
+
+    Half of a sample is before its middle, so that the order of the classes does not matter.
+    """
+    xp, blocks = namespace(codes), 0 * codes
+    for label, part in enumerate(_BLOCKS * (1 - 1e-9) / support):
+        owned = xp.astype(codes == label, xp.float64)
+        mass = owned if weights is None else owned * weights
+        blocks = blocks + xp.astype((cumulative_sum(mass) - mass / 2) * part, xp.int64)
+    return blocks
 
 
 _BIAS_RIDGE = 4.0

@@ -31,14 +31,16 @@ class PriorRegion(NamedTuple):
     degrees: int
 
     @classmethod
-    def of(cls, estimated: _Floats, reference: _Floats, drawn: _Floats) -> Self:
+    def of(cls, estimated: _Floats, reference: _Floats, drawn: _Floats, *, n_groups: int | None = None) -> Self:
         """Return the region from bootstraps (B, 2, K): estimates of the samples, and without a shift from `reference`.
 
-        Bootstraps of samples in which a class is absent do not vary. So the larger of both standard errors counts.
+        Bootstraps of samples in which a class is absent do not vary. So the larger of both standard errors counts. Of
+        samples in groups there are at most as many degrees of freedom as groups, less one.
         """
         errors = _angle(drawn) - _angle(np.stack([estimated, reference]))
         standard_error: _Floats = np.sqrt(np.mean(errors**2, axis=0)).max(axis=0)
-        return cls(estimated, standard_error, len(drawn))
+        degrees = len(drawn) if n_groups is None else min(len(drawn), n_groups - 1)
+        return cls(estimated, standard_error, degrees)
 
     @property
     def _n_intervals(self) -> int:

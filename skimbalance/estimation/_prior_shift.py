@@ -26,7 +26,7 @@ from scipy.optimize import nnls
 from skimbalance._core.array_api import bring, device, for_search, namespace, to_numpy
 from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import Array, Kind, Run
-from skimbalance._core.validation import abridged, shown
+from skimbalance._core.validation import abridged, numbered, require_several_groups, shown
 from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.estimation._mixture import PULL, WEAK_PULL, MixtureFit, likeliest_near
@@ -152,7 +152,8 @@ def shift_to(
     """Estimate how class priors shift from the samples `kept` to those of `scores`, of the same kind, in `groups`."""
     own = for_search(kept.scores)
     if groups is not None:
-        groups = to_numpy(samples_for_estimate(groups, n_classes=n_classes))
+        require_several_groups(groups)
+        groups = numbered(to_numpy(samples_for_estimate(groups, n_classes=n_classes)))
     new = bring(samples_for_estimate(scores, n_classes=n_classes), to=own)  # of many scores some are on a device
     xp = namespace(own)
     codes = xp.asarray(kept.codes.astype(np.int64), device=device(own))
@@ -236,6 +237,7 @@ def estimated_shift(
             groups=groups,
         )
         return _with_absent(found, present, problem.n_classes)
+    n_groups = None if groups is None else int(groups.max()) + 1
     samples = _Samples.of(problem, scores, groups)
     reference = samples.calibration.prior
     own, new = samples.densities(samples.calibration)
@@ -249,7 +251,7 @@ def estimated_shift(
         before=reference,
         near=near,
         by_decisions=_by_decisions(own, new, samples),
-        region=PriorRegion.of(estimated, reference, drawn[:, 0]),
+        region=PriorRegion.of(estimated, reference, drawn[:, 0], n_groups=n_groups),
         level=level,
         distance=float(_distance(near, reference)),
         noise=float(np.mean(_distance(drawn[:, 1, 0], near) + _distance(drawn[:, 1, 1], reference))),
@@ -326,14 +328,16 @@ class _Samples(NamedTuple):
     def counts(self, proba: _Floats, rng: np.random.Generator) -> _Floats:
         """Return how often samples with labels are drawn with these probabilities, as many as there are without labels.
 
-        If both are in groups, whole groups are drawn, as many as there are without labels.
+        If both are in groups, whole groups are drawn, which hold about as many samples.
         """
         n_samples, groups = int(self.scores.shape[0]), self.sample.problem.groups
         if self.groups is None or groups is None:
             return rng.multinomial(n_samples, proba).astype(np.float64)
         n_groups = int(groups.max()) + 1
-        drawn = rng.multinomial(int(self.groups.max()) + 1, np.full(n_groups, 1 / n_groups))
-        mass = proba * drawn[groups]
+        n_drawn = max(1, round(n_samples * n_groups / len(groups)))
+        mass = proba * rng.multinomial(n_drawn, np.full(n_groups, 1 / n_groups))[groups]
+        if not mass.any():  # all samples in the groups that were drawn have a probability of zero
+            mass = proba
         counts: _Floats = mass * (n_samples / mass.sum())
         return counts
 
@@ -354,7 +358,7 @@ def _thinned(problem: Problem) -> Problem:
     samples, weights = thinned(codes, truth.weights, n_classes=problem.n_classes, limit=_SAMPLES)
     part, mass = bring(samples, to=problem.scores), bring(weights, to=problem.scores, dtype=xp.float64)
     few = Truth.from_codes(truth.likeliest[part], n_classes=problem.n_classes, weights=mass)
-    groups = None if problem.groups is None else problem.groups[samples]
+    groups = None if problem.groups is None else numbered(problem.groups[samples])
     return replace(problem, scores=xp.take(problem.scores, part, axis=0), truth=few, groups=groups)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, small_codes, to_numpy
 from skimbalance._core.typing import Array, ArrayLike, Kind, Label, Progress, Run, Steps
+from skimbalance._core.validation import numbered
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.goals import Constraint
 from skimbalance.metrics.bound import BoundConstraint
@@ -192,7 +193,7 @@ class KeptSamples:
         samples, heavier = thinned(codes, weights, n_classes=n_classes, limit=limit)
         taken = namespace(scores).take(scores, bring(samples, to=scores), axis=0)
         mass = bring(heavier, to=taken, dtype=namespace(taken).float64)
-        groups = None if groups is None else groups[samples]
+        groups = None if groups is None else numbered(groups[samples])
         if cost_matrix is not None:
             cost_matrix = namespace(cost_matrix).take(cost_matrix, bring(samples, to=cost_matrix), axis=0)
         return cls(taken, small_codes(codes[samples], n_classes), mass, groups, cost_matrix)

@@ -1,5 +1,7 @@
 """Many rows of two classes stand for themselves as few that weigh more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.problems import in_namespace
@@ -48,7 +50,30 @@ def test_no_block_holds_more_than_its_share_of_either_class():
     weights = to_numpy(sample.truth.weights)
     for c in (0, 1):
         own = to_numpy(sample.truth.codes) == c
-        assert weights[own].max() <= to_numpy(sample.truth.support)[c] / 1024 + 1
+        assert weights[own].max() <= to_numpy(sample.truth.support)[c] / 1021 + 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_merged_samples_do_not_depend_on_the_order_of_the_classes(weighted):
+    problem = large(n_samples=6000, weighted=weighted)
+    swapped = Truth.from_codes(1 - problem.truth.codes, n_classes=2, weights=problem.truth.weights)
+    here, there = (
+        condensed(x).problem for x in (problem, replace(problem, scores=problem.scores[:, ::-1], truth=swapped))
+    )
+    kinds = [
+        np.stack([sign * (x.scores[:, 1] - x.scores[:, 0]), abs(label - x.truth.codes), x.truth.weights])
+        for x, sign, label in ((here, 1, 0), (there, -1, 1))
+    ]
+    np.testing.assert_allclose(*(each[:, np.lexsort(each[:2][::-1])] for each in kinds), atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [7e-14, 1e-20, 1e-100])
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_class_that_weighs_next_to_nothing_has_as_many_blocks(label, factor):
+    problem = large(n_samples=6000)
+    weights = np.where(problem.truth.codes == label, factor, 1.0)
+    light = condensed(replace(problem, truth=Truth.from_codes(problem.truth.codes, n_classes=2, weights=weights)))
+    np.testing.assert_allclose(light.problem.scores, condensed(problem).problem.scores, atol=1e-9)
 
 
 @pytest.mark.parametrize(("n_samples", "n_classes"), [(4096, 2), (20_000, 3)])

@@ -103,3 +103,12 @@ def test_intervals_hold_at_once_whatever_the_correlations(correlation):
         lower, upper = PriorRegion(np.sin(found) ** 2, np.full(3, 0.02), 10_000).interval(0.9, joint=True)
         inside.append(((lower <= [0.5, 0.3, 0.2]) & (upper >= [0.5, 0.3, 0.2])).all())
     assert np.mean(inside) > 0.9 - 3 * np.sqrt(0.09 / len(inside))
+
+
+def test_few_groups_have_few_degrees_of_freedom():
+    estimated, reference, drawn = bootstraps(0, 3)
+    of_groups = {n: PriorRegion.of(estimated, reference, drawn, n_groups=n) for n in (None, 2, 10, 1000)}
+    assert {n: region.degrees for n, region in of_groups.items()} == {None: 40, 2: 1, 10: 9, 1000: 40}
+    widths = [np.ptp(of_groups[n].interval(0.9, joint=True), axis=0) for n in (2, 10, None)]
+    assert (widths[0] > widths[1]).all()
+    assert (widths[1] > widths[2]).all()

@@ -244,6 +244,24 @@ def test_many_samples_are_thinned(monkeypatch, n_classes):
         np.testing.assert_allclose(found.estimated, OTHER, atol=0.05)
 
 
+def test_groups_of_thinned_samples_are_numbered_anew(monkeypatch):
+    monkeypatch.setattr(_prior_shift, "_SAMPLES", 1000)
+    y, scores = draw(PRIOR, 8000, 0)
+    groups = _prior_shift._thinned(replace(problem(y, scores), groups=np.arange(8000) // 2)).groups
+    np.testing.assert_array_equal(np.unique(groups), np.arange(len(np.unique(groups))))
+
+
+@pytest.mark.parametrize(("own", "other"), [(2, 20), (20, 2)])
+def test_groups_of_independent_samples_change_little_whatever_their_sizes(own, other):
+    y, scores = draw(PRIOR, 3000, 0)
+    new = draw(PRIOR, 2000, 1)[1]
+    alone = shift(y, scores, new)
+    whole = replace(problem(y, scores), groups=np.arange(3000) // own)
+    found = estimated_shift(whole, new, level=0.9, seed=0, run=in_turn, groups=np.arange(2000) // other)
+    assert found.misfit < 1.25 * alone.misfit
+    assert (np.ptp(found.interval, axis=0) < 1.6 * np.ptp(alone.interval, axis=0)).all()
+
+
 def test_too_few_samples_raise():
     with pytest.raises(ValueError, match=r"adapt_to needs at least 10 samples.*got 9"):
         samples_for_estimate(np.zeros((9, 3)), n_classes=3)

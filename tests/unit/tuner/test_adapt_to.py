@@ -216,6 +216,8 @@ def test_errors_name_the_argument():
         fitted.adapt_to(NEW[:, :2])
     with pytest.raises(ValueError, match="NaN"):
         fitted.adapt_to(np.full((20, 3), np.nan))
+    with pytest.raises(ValueError, match="groups must hold at least two groups"):
+        fitted.adapt_to(NEW, groups=np.zeros(len(NEW)))
     proba = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True)
     with pytest.raises(ValueError, match="kind='proba'"):
         OffsetTuner().fit(proba, Y).adapt_to(NEW)
