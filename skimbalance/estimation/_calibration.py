@@ -109,6 +109,8 @@ def _condensed(problem: Problem) -> MergedProblem:
     cells = 2 * blocks + codes
     counts = count_codes(cells, None, 2 * n_blocks)
     kept = xp.nonzero(counts > 0)[0]
+    if problem.class_order[0] == 0:  # bootstraps follow an order that does not depend on that of the columns
+        kept = xp.flip(kept)
     totals = count_codes(blocks, xp.astype(margins, xp.float64, copy=False), n_blocks)
     middle = xp.astype(totals[kept // 2] / (counts[::2] + counts[1::2])[kept // 2], margins.dtype)
     mass = sizes = counts[kept]
