@@ -67,8 +67,7 @@ _TRANSPOSED_ROWS = 256
 """Rows per tile of a transposition, so that a tile fits the cache."""
 
 _CELLS_ON_HOST = 2_000_000
-"""Up to so many scores are searched on the host. That many take it as long as some thousands of operations of a device,
-and the default as long as 50,000."""
+"""Up to so many scores are searched on the host: an estimate, see `speed.operations` in benchmarks/README.md."""
 
 _PLACE_BITS = 32
 """Bits of a number to sort that hold the place of a code."""

@@ -75,8 +75,8 @@ class AllPairs:
         """Return the two best classes of `samples` and their shifted scores."""
         return top_two(namespace(samples).take(self.problem.scores, samples, axis=0) + offsets)
 
-    def all_top_two(self, offsets: Array, _leaders: tuple[Array, ...] = ()) -> tuple[Array, ...]:
-        """Return the two best classes of all samples and their shifted scores."""
+    def all_top_two(self, offsets: Array, _leaders: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return the two best classes of all samples and their shifted scores; every sample has pairs."""
         parts = [top_two(block) for _, block in shifted_blocks(self.problem.scores, offsets)]
         return tuple(namespace(offsets).concat(column) for column in zip(*parts, strict=True))
 
@@ -328,7 +328,7 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
         is_large = pairs_per_sample <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
     if not is_large:
         every = AllPairs(problem)
-        return Neighbourhood(every, offsets, every.all_top_two(offsets), None)
+        return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
     first, value, counts, *near = _within_reach(scores, offsets, reach)
     pairs = NearPairs(counts, *near, n_classes=n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))

@@ -507,7 +507,7 @@ class OffsetTuner(CallbackSupportMixin, TunedDecisions, BaseEstimator):
         Raises
         ------
         ValueError
-            If scores are not of the given `kind`, or too few; if groups do not match them.
+            If scores are not of the given `kind`, or too few; if groups do not match them, or are all one.
 
         Warns
         -----
