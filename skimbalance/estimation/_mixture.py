@@ -20,8 +20,7 @@ PULL = 2.0
 """The weight, in samples for each class, of the class priors of the fit: minority classes do not vanish at random."""
 
 WEAK_PULL = 0.5
-"""The weight for confidence intervals, that of Jeffreys' prior. With more they are too near to the fit; see
-benchmarks/README.md."""
+"""The weight for confidence intervals, that of Jeffreys' prior: with more, intervals are nearer to the fit."""
 
 _TOLERANCE = 1e-2
 """How far the log-likelihood of all samples may be below its optimum: no data could distinguish such class priors."""
