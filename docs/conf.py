@@ -37,7 +37,7 @@ extensions = [
 exclude_patterns = ["_build", "_generated", "_templates"]
 templates_path = ["_templates"]
 
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 myst_enable_extensions = ["dollarmath"]
 html_math_renderer = "mathml"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
