@@ -26,7 +26,7 @@ from skimbalance.solvers._line_search import Bounds, Cuts, Margins, SortedSweeps
 from skimbalance.solvers._search import OPTIMISERS, Search
 from skimbalance.solvers._shares import satisfy_shares
 from skimbalance.solvers._state import StateSolution, solve_state
-from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along
+from skimbalance.solvers.binary import Line, line_of, objective_values_on, trace_along, upper_bound
 from skimbalance.solvers.registry import SOLVERS, Solver, get_solver
 
 __all__ = [
@@ -68,4 +68,5 @@ __all__ = [
     "stored",
     "sweep_objective",
     "trace_along",
+    "upper_bound",
 ]

@@ -1,22 +1,58 @@
-"""Binary problems: one offset, one sorted sweep over all samples, and the global optimum."""
+"""Binary problems: one offset, one sorted sweep, and the global optimum.
 
-from dataclasses import dataclass
-from typing import cast
+Of many samples, only those near the optimum are sorted. Counts in intervals of the margins give the objective between
+the intervals, and an upper bound of it within each.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from skimbalance._core.array_api import bring_like, cumulative_sum, device, largest_magnitude, namespace, sort_flagged
+from skimbalance._core.array_api import (
+    bring_like,
+    cumulative_sum,
+    device,
+    largest_magnitude,
+    namespace,
+    sort_flagged,
+    to_numpy,
+)
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
 from skimbalance.solvers._line_search import Bounds, Margins, best_cuts
 
-__all__ = ["Line", "bounds_within", "line_of", "margins_of", "objective_values_on", "solve_binary", "trace_along"]
+__all__ = [
+    "Line",
+    "bounds_within",
+    "line_of",
+    "margins_of",
+    "objective_values_on",
+    "solve_binary",
+    "trace_along",
+    "upper_bound",
+]
 
 _ORDERED_SAMPLES = 100_000
 """With more samples in double precision, margins count as equal if they differ by the rounding of the largest scores.
 The rounding of their own scores would take another sort."""
+
+_SAMPLES_TO_SORT = 20_000
+"""All samples are sorted if there are no more."""
+
+_INTERVALS = 4096
+_TAIL = 0.01
+"""The intervals are between the quantiles of the margins at 1% and at 99%, which a subsample shows. The outermost also
+contain what is beyond."""
+
+_SLACK = 1e-9
+"""An interval is left out if its upper bound is lower by more than rounding."""
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,16 +63,21 @@ class Line:
     hits: Array
     predicted: Array
 
+    @classmethod
+    def of_counts(cls, hits: _Floats, predicted: _Floats) -> Self:
+        """Return a line without margins."""
+        return cls(Margins(hits[None, :0], 0.0, np.zeros_like), hits, predicted)
+
 
 def solve_binary(problem: Problem, start: Array) -> Solution:
     """Return the global optimum of a binary problem."""
-    k, line = problem.positive, line_of(problem)
-    objective_values, ordered = objective_values_on(problem, line), line.margins.values[0, :]
-    start = problem.within_limits(start)
-    begin = np.asarray([float(start[k]) - float(start[1 - k])])
-    cuts = best_cuts(
-        line.margins, objective_values[None, :], start=begin, above=-float("inf"), bounds=bounds_within(problem)
-    )
+    k, start = problem.positive, problem.within_limits(start)
+    begin, bounds = np.asarray([float(start[k]) - float(start[1 - k])]), bounds_within(problem)
+    for line, objective_values, least in _searched(problem):
+        cuts = best_cuts(line.margins, objective_values[None, :], start=begin, above=-float("inf"), bounds=bounds)
+        if cuts.offsets.size and cuts.objective_values[0] >= least:
+            break
+    ordered = line.margins.values[0, :]
     if not cuts.offsets.size:  # the limits are closer than the rounding of the scores
         return problem.solved(start, n_iter=1)
     pair = np.asarray([0.0, cuts.offsets[0]] if k == 1 else [cuts.offsets[0], 0.0])
@@ -47,6 +88,104 @@ def solve_binary(problem: Problem, start: Array) -> Solution:
         # If rounding made the cut ineffective, the start may be better.
         return max(solution, problem.solved(start, n_iter=1), key=lambda s: s.objective_value)
     return solution
+
+
+def _searched(problem: Problem) -> Iterator[tuple[Line, Array, float]]:
+    """Yield sorted samples near the optimum, where they are few, and then all samples.
+
+    With them come their objective values (n + 1,), and the least that the best cut should have. It has less if rounding
+    lets no threshold separate two intervals.
+    """
+    if (near := _near_optimum(problem)) is not None:
+        yield near
+    line = line_of(problem)
+    yield line, objective_values_on(problem, line), -float("inf")
+
+
+def _near_optimum(problem: Problem) -> tuple[Line, Array, float] | None:
+    """Return the samples of the intervals that may contain the optimum, and of those beside; None if they are many."""
+    metrics = problem.metric, *(required.metric for required in problem.requirements)
+    n_samples, truth = int(problem.scores.shape[0]), problem.truth
+    if n_samples <= _SAMPLES_TO_SORT or problem.limits is not None or type(problem.scores) is not np.ndarray:
+        return None
+    if any(metric.needs_cost_matrix or not metric.is_extreme_at_corners for metric in metrics):
+        return None
+    place = _interval_of(problem.margins)
+    if place is None:
+        return None
+    sizes = np.bincount(place, minlength=_INTERVALS)
+    hits = _sums_before(np.bincount(place, truth.mass(problem.positive, None), minlength=_INTERVALS))
+    weights = truth.weight(None)
+    predicted = _sums_before(sizes if weights is None else np.bincount(place, weights, minlength=_INTERVALS))
+    best = float(np.max(objective_values_on(problem, Line.of_counts(hits, predicted))))
+    bar = best - _SLACK * max(1.0, abs(best))
+    others, filled = predicted - hits, np.flatnonzero(sizes)
+    is_open = (upper_bound(problem, (hits[:-1], hits[1:]), (others[:-1], others[1:])) >= bar)[filled]
+    beside = np.append(is_open[1:], False) | np.append(False, is_open[:-1])
+    kept = np.flatnonzero(is_open | beside)
+    intervals, is_kept = filled[kept], np.zeros(_INTERVALS, dtype=bool)
+    is_kept[intervals] = True
+    if not 0 < sizes[intervals].sum() <= n_samples / 2:
+        return None
+    line = line_of(replace(problem, groups=None).take(np.flatnonzero(is_kept[place])))
+    # Add what the samples left out count, and permit no threshold where they are.
+    left_out = (_sums_before(np.where(is_kept, 0.0, np.diff(sums)))[intervals] for sums in (hits, predicted))
+    added = (np.repeat(sums, sizes[intervals]) for sums in left_out)
+    more_hits, more = (np.append(sums[:1], sums) for sums in added)
+    line = replace(line, hits=line.hits + more_hits, predicted=line.predicted + more)
+    objective_values = objective_values_on(problem, line)
+    has_gap = np.diff(kept, prepend=-1, append=filled.size) > 1
+    objective_values[_sums_before(sizes[intervals]).astype(np.int64)[has_gap]] = -float("inf")
+    return line, objective_values, bar
+
+
+def _interval_of(margins: _Floats) -> npt.NDArray[np.int64] | None:
+    """Return the interval of each margin (n,); None if most are equal."""
+    few = np.sort(margins[:: 1 + margins.size // _INTERVALS])
+    low, high = (float(few[int(share * (few.size - 1))]) for share in (_TAIL, 1 - _TAIL))
+    scale = (_INTERVALS - 2) / (high - low) if high > low else 0.0
+    if not 0 < scale < float("inf"):
+        return None
+    number: npt.NDArray[np.int64] = np.clip((margins - low) * scale + 1, 0, _INTERVALS - 1).astype(np.int64)
+    return number
+
+
+def _sums_before(sums: npt.NDArray[Any]) -> _Floats:
+    """Return the sums before each interval, and the total."""
+    before: _Floats = np.concatenate([[0.0], np.cumsum(sums)])
+    return before
+
+
+def upper_bound(problem: Problem, hits: tuple[_Floats, _Floats], others: tuple[_Floats, _Floats]) -> _Floats:
+    """Return an upper bound (m,) of the objective value for numbers of samples between two each.
+
+    `hits` are the lowest and the highest true positives of the positive class, `others` its false positives.
+    """
+    assert all(m.is_extreme_at_corners for m in (problem.metric, *(r.metric for r in problem.requirements)))
+    corners = [Line.of_counts(h, h + f) for h in hits for f in others]
+    metric = problem.metric
+    if metric.direction != "zero":
+        values = [to_numpy(metric.refine(trace_along(problem, metric, line), 2)) for line in corners]
+        bound: _Floats = np.max(values, axis=0)
+    else:
+        least, most = _range(problem, metric, corners)
+        bound = np.where((least <= 0) & (most >= 0), 0.0, -np.minimum(np.abs(least), np.abs(most)))
+    if not problem.requirements:
+        return bound
+    violation = np.zeros_like(bound)
+    for required in problem.requirements:
+        least, most = _range(problem, required.metric, corners)
+        nearest = np.minimum(np.maximum(least, required.low), most)
+        violation += to_numpy(required.violation(nearest))
+    constrained: _Floats = to_numpy(problem.constrained(bound, violation))
+    return constrained
+
+
+def _range(problem: Problem, metric: Metric, corners: list[Line]) -> tuple[_Floats, _Floats]:
+    """Return the lowest and the highest value of a metric at the corners."""
+    values = [metric.pool(trace_along(problem, metric, line), 2) for line in corners]
+    stacked = np.stack([np.broadcast_to(to_numpy(each), corners[0].hits.shape) for each in values])
+    return stacked.min(axis=0), stacked.max(axis=0)
 
 
 def bounds_within(problem: Problem) -> Bounds | None:

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.typing import Progress
-from skimbalance.metrics.base import Metric
-from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, trace_along
+from skimbalance.solvers import Cuts, Line, Margins, Problem, best_cuts, objective_values_on, upper_bound
 from skimbalance.tuner.chunks._samples import Block, Chunks, Floats
 
 __all__ = [
@@ -31,7 +30,7 @@ __all__ = [
     "margins_within",
     "samples_within",
     "sort_by_margin",
-    "upper_bound",
+    "upper_bounds",
 ]
 
 _Vector = npt.NDArray[Any]
@@ -224,14 +223,9 @@ def _best_cut(
     return best_cuts(line.margins, objective_values[None, :], start=np.zeros(1), above=-np.inf)
 
 
-def _line(margins: _Vector, hits: Floats, false_positives: Floats) -> Line:
-    return Line(Margins(margins[None, :], 0.0, np.zeros_like), hits, hits + false_positives)
-
-
 def _best_at_candidates(problem: Problem, candidates: CandidateSums) -> float:
     """Return the best objective value with a threshold just below or above a candidate."""
-    sums = zip(candidates.hits, candidates.predicted, strict=True)
-    lines = (_line(candidates.at, hits, predicted - hits) for hits, predicted in sums)
+    lines = map(Line.of_counts, candidates.hits, candidates.predicted)
     return float(max(np.max(np.asarray(objective_values_on(problem, line))) for line in lines))
 
 
@@ -240,38 +234,14 @@ def _undecided(problem: Problem, candidates: CandidateSums, *, best: float, at_m
 
     Those that may hold one as good are included if all have `at_most` so many samples.
     """
-    n_samples, bound = between(candidates.n_samples), upper_bound(problem, candidates)
+    n_samples, bound = between(candidates.n_samples), upper_bounds(problem, candidates)
     slack = 0.0 if np.isinf(best) else _ROUNDING * abs(best)
     as_good = (n_samples > 0) & (bound >= best - slack)
     return as_good if n_samples[as_good].sum() <= at_most else as_good & (bound > best + slack)
 
 
-def upper_bound(problem: Problem, candidates: CandidateSums) -> Floats:
+def upper_bounds(problem: Problem, candidates: CandidateSums) -> Floats:
     """Return an upper bound of the objective value between each candidate and the next, (m - 1,)."""
-    assert all(m.is_extreme_at_corners for m in (problem.metric, *(r.metric for r in problem.requirements)))
     low, high = candidates.hits[1, :-1], candidates.hits[0, 1:]
     others = (candidates.predicted[1, :-1] - low, candidates.predicted[0, 1:] - high)
-    corners = [_line(candidates.at[1:], hits, lost) for hits in (low, high) for lost in others]
-    metric = problem.metric
-    if metric.direction != "zero":
-        values = [metric.refine(trace_along(problem, metric, line), 2) for line in corners]
-        bound = np.asarray(np.max([np.asarray(each) for each in values], axis=0))
-    else:
-        least, most = _range(problem, metric, corners)
-        bound = np.where((least <= 0) & (most >= 0), 0.0, -np.minimum(np.abs(least), np.abs(most)))
-    if not problem.requirements:
-        return bound
-    violation = np.zeros_like(bound)
-    for required in problem.requirements:
-        least, most = _range(problem, required.metric, corners)
-        nearest = np.minimum(np.maximum(least, required.low), most)
-        violation += np.asarray(required.violation(nearest))
-    constrained: Floats = np.asarray(problem.constrained(bound, violation))
-    return constrained
-
-
-def _range(problem: Problem, metric: Metric, corners: list[Line]) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest value of a metric at the corners."""
-    values = [metric.pool(trace_along(problem, metric, line), 2) for line in corners]
-    stacked = np.stack([np.broadcast_to(np.asarray(each), corners[0].hits.shape) for each in values])
-    return stacked.min(axis=0), stacked.max(axis=0)
+    return upper_bound(problem, (low, high), others)

@@ -5,25 +5,23 @@ from functools import partial
 
 import numpy as np
 import pytest
+from support.binary import REQUIRED, TWO, one_column, settings
 from support.chunks import pieces_of, silent, without_samples
 from support.problems import problem
 
-from skimbalance.metrics import Cost, FBeta
-from skimbalance.metrics.bound import BoundConstraint
+from skimbalance.metrics import Cost
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, line_of, objective_values_on, solve
+from skimbalance.solvers import Line, Problem, line_of, objective_values_on, solve
 from skimbalance.tuner.chunks._binary import (
     Budget,
     Intervals,
-    _line,
     best_threshold,
     candidate_sums,
     margins_within,
     sort_by_margin,
-    upper_bound,
+    upper_bounds,
 )
 
-TWO = {**METRICS, "f2": FBeta(2.0), "cost": Cost([[0, 1], [7, -1]]), "gain": Cost([[-1, 0], [3, -5]])}
 TINY = Budget(candidates=8, samples=16)
 
 
@@ -32,41 +30,10 @@ def sizes_of(setting):
     return {"largest": float(np.abs(setting.scores).max()), "size": np.abs}
 
 
-def one_column(setting):
-    """The same margins between a score of zero and another."""
-    scores = np.stack([np.zeros(len(setting.scores)), setting.scores[:, 1] - setting.scores[:, 0]], axis=1)
-    return replace(setting, scores=scores)
-
-
 def found_in_chunks(setting, *, budget=TINY, n_chunks=5):
     pieces = pieces_of(setting, n_chunks)
     offsets = best_threshold(pieces, without_samples(setting), progress=silent, budget=budget, **sizes_of(setting))
     return setting.solved(offsets, n_iter=1)
-
-
-def settings(name, count):
-    """Problems of 20 to 219 samples, some tied, some weighted, some with requirements."""
-    for seed in range(count):
-        drawn = problem(
-            seed,
-            n_classes=2,
-            n_samples=20 + 37 * seed % 200,
-            decimals=(None, None, 1, 2)[seed % 4],
-            weighted=seed % 3 == 0,
-        )
-        setting = one_column(replace(drawn, metric=TWO[name].bind(seed % 2)))
-        if name == "imbalance_degree" and abs(float(np.diff(setting.truth.support)[0])) < 1e-9:
-            continue
-        yield replace(setting, requirements=REQUIRED[seed % 5])
-
-
-REQUIRED = (
-    (),
-    (),
-    (BoundConstraint(METRICS["recall"].bind(1), low=0.7),),
-    (BoundConstraint(METRICS["precision"].bind(1), low=0.6), BoundConstraint(METRICS["recall"].bind(0), low=0.5)),
-    (BoundConstraint(METRICS["imbalance_degree"], low=0.1, high=0.15),),
-)
 
 
 @pytest.mark.parametrize("name", sorted(TWO))
@@ -106,7 +73,7 @@ def test_no_threshold_between_two_candidates_exceeds_the_bound(name):
         samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
         at = np.unique([-np.inf, *margins[:: max(1, len(margins) // 5)], np.inf])
         candidates = candidate_sums(samples, at)
-        highest = upper_bound(without_samples(setting), candidates)
+        highest = upper_bounds(without_samples(setting), candidates)
         for low, high, bound in zip(at, at[1:], highest, strict=False):
             first, last = np.searchsorted(margins, low, side="right"), np.searchsorted(margins, high, side="left")
             assert objective_values[first : last + 1].max() <= bound + 1e-12
@@ -116,8 +83,8 @@ def test_the_bound_is_tight_if_there_are_no_samples_between():
     setting = one_column(problem(0, n_classes=2, n_samples=40, metric="f1"))
     samples = pieces_of(setting).map(partial(sort_by_margin, positive=setting.positive))
     candidates = candidate_sums(samples, np.asarray([-np.inf, *np.unique(setting.margins), np.inf]))
-    here = _line(candidates.at, candidates.hits[1], candidates.predicted[1] - candidates.hits[1])
-    assert upper_bound(without_samples(setting), candidates) == pytest.approx(
+    here = Line.of_counts(candidates.hits[1], candidates.predicted[1])
+    assert upper_bounds(without_samples(setting), candidates) == pytest.approx(
         np.asarray(objective_values_on(setting, here))[:-1]
     )
 
