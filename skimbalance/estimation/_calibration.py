@@ -294,8 +294,7 @@ class Calibration:
             blocks = (_lowered(scores[part, :], dtype) for part in parts)
         else:
             blocks = (log_proba[:, part] for part in parts)
-        wide = (xp.astype(self._lapsed(block), scores.dtype, copy=False) for block in blocks)
-        return side_by_side(wide, n_columns=scores.shape[0])
+        return side_by_side(map(self._lapsed, blocks), n_columns=scores.shape[0])
 
     def _lapsed(self, log_proba: Array) -> Array:
         """Return calibrated probabilities (K, n), a small share of each guessed by the prior."""

@@ -96,7 +96,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     start = plug
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
         start = start if is_large else _best_multiple(mixed, prior_offsets(mixed.truth.support))
-        start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
+        start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True, keep=True)
     count = _affordable(problem, spec.n_bootstraps)
     weights = bootstrap_weights(sample, count=count, seed=spec.seed)
     jobs = (partial(_reweighted, mixed, w, start, least_gain) for w in weights)
@@ -140,7 +140,7 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
 def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> tuple[Array, int]:
     """Return the optimum that the best multiple of `-log prior` leads to, and the number of sweeps."""
     start, is_optimum_of_few = _start(problem, least_gain=least_gain)
-    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
+    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few, keep=True)
     spec.progress(f"{problem.metric.name} of soft labels: {n_iter} {'sweep' if n_iter == 1 else 'sweeps'}")
     return offsets, n_iter
 

@@ -70,9 +70,8 @@ class Overlap(PooledMetric):
 
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""
-        none, one = np.zeros_like(support), np.ones_like(support)
-        each = self.fraction(one, none, none), self.fraction(none, one, none), self.fraction(none, none, support)
-        numerator, denominator = (np.stack(parts, axis=1) for parts in zip(*each, strict=True))
+        units = np.eye(3)[:, None, :] * np.stack([np.ones_like(support)] * 2 + [support], axis=1)
+        numerator, denominator = self.fraction(*units)
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)
         parts = {"binary": self.chosen(support), "macro": 1 / len(support), "weighted": support / support.sum()}

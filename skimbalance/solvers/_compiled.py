@@ -58,7 +58,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
         _wide_scores(problem),
         single=scores.dtype == np.float32,
         codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
-        shares=np.ascontiguousarray(truth.shares, dtype=np.float64) if isinstance(truth, SoftTruth) else None,
+        shares=np.ascontiguousarray(truth.shares) if isinstance(truth, SoftTruth) else None,
         weights=None if truth.weights is None else np.ascontiguousarray(truth.weights, dtype=np.float64),
         support=support,
         forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],

@@ -92,13 +92,20 @@ def ascend(
 
 
 def local_optimum(
-    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
+    problem: Problem,
+    start: Array,
+    *,
+    least_gain: float = 0.0,
+    within: Bounds | None = None,
+    nearby: bool = False,
+    keep: bool = False,
 ) -> tuple[Array, int]:
     """Return the offsets of an ascent from `start`, with offsets `within` bounds, and the number of sweeps.
 
     It ends where no offset alone improves the objective by enough. `least_gain` is a proportion of the objective value.
     A class that gains less than its part of it stays. The ascent ends after a sweep over all classes that gains less in
     total. With many scores the proportion is larger. `nearby` permits to search only the neighbourhood of each offset.
+    With `keep` the best classes of each sample are kept, for ascents with the same scores that start at the end.
     """
     if problem.n_classes == 2:
         return centred(solve_binary(problem, start).offsets), 1
@@ -112,7 +119,15 @@ def local_optimum(
         near = nearby and is_searched_nearby(problem) and not problem.requirements
         ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
-    return centred(ascent.offsets), n_iter
+    offsets = centred(ascent.offsets)
+    if keep and kernel is not None:
+        problem.known[_end_at(offsets)] = kernel.best
+    return offsets, n_iter
+
+
+def _end_at(offsets: Array) -> str:
+    """Return the name of the best classes of each sample with these offsets in the cache of a problem."""
+    return f"best {to_numpy(offsets).tobytes()!r}"
 
 
 def is_searched_nearby(problem: Problem) -> bool:
@@ -175,7 +190,8 @@ class _CompiledAscent(_Sweeps):
     def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        kernel.start(wide_columns(problem), np.asarray(start, dtype=np.float64), low, high, reach)
+        offsets = np.asarray(start, dtype=np.float64)
+        kernel.start(wide_columns(problem), offsets, low, high, reach, problem.known.get(_end_at(start)))
 
     @property
     def objective_value(self) -> float:  # type: ignore[override]

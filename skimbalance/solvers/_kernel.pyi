@@ -13,13 +13,14 @@ class Ascent:
     n_samples: int
     objective_value: float
     offsets: _Vector
+    best: npt.NDArray[np.intc]
     def __init__(
         self,
         scores: _Vector,
         *,
         single: bool,
         codes: npt.NDArray[np.intc] | None,
-        shares: _Vector | None,
+        shares: _Vector | npt.NDArray[np.float32] | None,
         weights: _Vector | None,
         support: _Vector,
         forms: Sequence[tuple[Any, ...]],
@@ -27,7 +28,15 @@ class Ascent:
         worst: float,
         largest: float,
     ) -> None: ...
-    def start(self, columns: _Vector, offsets: _Vector, lower: Any, upper: Any, reach: float = ...) -> None: ...
+    def start(
+        self,
+        columns: _Vector,
+        offsets: _Vector,
+        lower: Any,
+        upper: Any,
+        reach: float = ...,
+        best: npt.NDArray[np.intc] | None = ...,
+    ) -> None: ...
     def recount(self) -> None: ...
     def sweep(self, classes: npt.NDArray[np.int64], least: float) -> npt.NDArray[np.int64]: ...
     def value_at(self, offsets: _Vector) -> float: ...

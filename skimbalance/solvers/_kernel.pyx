@@ -31,6 +31,8 @@ cdef enum:
     N_INTERVALS = 256
     PER_INTERVAL = 16
     PER_CLASS = 3  # an interval has so many samples in the mean, and so many more for each class
+    AT_ONCE = 8  # consecutive samples of a block
+    FEW_CLASSES = 8  # for so few, most blocks contain samples that may change
     INSERTED = 48  # so few samples are sorted by insertion
 
 cdef double SLACK = 1e-9  # bounds are rounded: an interval is left out if its bound is lower by more
@@ -93,6 +95,30 @@ cdef inline double _ratio(double numerator, double denominator) noexcept nogil:
     return numerator / denominator if denominator != 0 else 0.0
 
 
+cdef long long _block_below(
+    const double* top, const double* column, double most, long long begin, long long n_samples
+) noexcept nogil:
+    """Return where the next block of samples begins that has one with `top - column` of at most `most`.
+
+    Of many classes most blocks have none. The last samples are too few for a block, and are searched anyway.
+    """
+    cdef int j
+    cdef double least[AT_ONCE]
+    if most == INFINITY:
+        return begin
+    while begin + AT_ONCE <= n_samples:
+        for j in range(AT_ONCE):
+            least[j] = top[begin + j] - column[begin + j]
+        for j in range(AT_ONCE // 2):
+            least[j] = least[j] if least[j] < least[j + AT_ONCE // 2] else least[j + AT_ONCE // 2]
+        for j in range(AT_ONCE // 4):
+            least[j] = least[j] if least[j] < least[j + AT_ONCE // 4] else least[j + AT_ONCE // 4]
+        if least[0] <= most or least[1] <= most:
+            break
+        begin += AT_ONCE
+    return begin
+
+
 cdef inline bint _improves(double value, double on) noexcept nogil:
     return value > on if on == -INFINITY else value > on + IMPROVED * fabs(on)
 
@@ -101,20 +127,21 @@ cdef class Ascent:
     """Offsets (K,) for scores (n, K), the decisions and counts that follow, and the search for better ones.
 
     `scores` are float64, and sums are rounded to single precision if `single`. The labels are `codes` (n,) of type
-    intc, or `shares` (K, n). `weights` are (n,), or None for ones. `forms` are the metrics: the objective, then those
-    of the constraints. Each is a tuple: the code of its kind, its direction (1, -1 or 0 for zero), whether it rises
-    with true positives, whether it rises with false positives, the coefficients (K, 3) of true positives, predicted
-    samples and one in the numerator and in the denominator of each class, and its bounds. `rewards` (K, n) are those of
-    predicting a class, for the kind "reward". `worst` is less than any objective value, and `largest` the largest
-    magnitude of a score.
+    intc, or `shares` (K, n) in single or double precision. `weights` are (n,), or None for ones. `forms` are the
+    metrics: the objective, then those of the constraints. Each is a tuple: the code of its kind, its direction (1, -1
+    or 0 for zero), whether it rises with true positives, whether it rises with false positives, the coefficients (K, 3)
+    of true positives, predicted samples and one in the numerator and in the denominator of each class, and its bounds.
+    `rewards` (K, n) are those of predicting a class, for the kind "reward". `worst` is less than any objective value,
+    and `largest` the largest magnitude of a score.
     """
 
     cdef readonly int n_classes
     cdef readonly long long n_samples
     cdef const double[:, ::1] scores, columns, shares, rewards
+    cdef const float[:, ::1] narrow_shares
     cdef const double[::1] weights, support
     cdef const int[::1] codes
-    cdef bint single, is_counted, is_hard
+    cdef bint single, is_counted, is_hard, is_narrow
     cdef int n_forms, rewarded
     cdef int[::1] kind, direction, rises_with_hits, rises_with_others
     cdef double[:, :, ::1] numerator, denominator
@@ -159,6 +186,8 @@ cdef class Ascent:
         self.is_hard, self.is_counted = shares is None, shares is None and weights is None
         if self.is_hard:
             self.codes = codes
+        elif shares.dtype == np.float32:
+            self.is_narrow, self.narrow_shares = True, shares
         else:
             self.shares = shares
         self.weights = np.ones(n) if weights is None else weights
@@ -191,19 +220,32 @@ cdef class Ascent:
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
-    def start(self, columns, offsets, lower, upper, double reach=INFINITY):
+    def start(self, columns, offsets, lower, upper, double reach=INFINITY, best=None):
         """Set the offsets and their bounds (K,), decide all samples, and count.
 
-        `columns` (K, n) are the scores transposed. A line search moves an offset by at most `reach`.
+        `columns` (K, n) are the scores transposed. A line search moves an offset by at most `reach`. `best` (2, n) are
+        the two best classes of each sample with these offsets, if they are known.
         """
         cdef long long i
+        cdef const int[:, ::1] classes
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
         self.columns, self.reach = columns, reach
-        with nogil:
-            for i in range(self.n_samples):
-                self._decide(i)
-            self._recount()
+        if best is None:
+            with nogil:
+                for i in range(self.n_samples):
+                    self._decide(i)
+        else:
+            classes = best
+            with nogil:
+                for i in range(self.n_samples):
+                    self._place(i, classes[0, i], classes[1, i])
+        self.recount()
+
+    @property
+    def best(self):
+        """The two best classes (2, n) of each sample."""
+        return np.stack([self.first, self.second])
 
     @property
     def offsets(self):
@@ -264,7 +306,7 @@ cdef class Ascent:
         """Return the weight of class c in sample i."""
         if self.is_hard:
             return self.weights[i] if self.codes[i] == c else 0.0
-        return self.shares[c, i] * self.weights[i]
+        return (<double> self.narrow_shares[c, i] if self.is_narrow else self.shares[c, i]) * self.weights[i]
 
     cdef void _decide(self, long long i) noexcept nogil:
         """Find the two best classes of sample i; of equal ones those that come first."""
@@ -280,6 +322,16 @@ cdef class Ascent:
                     first, value1 = c, value
                 else:
                     second, value2 = c, value
+        self.first[i], self.second[i] = first, second
+        self.value1[i], self.value2[i] = value1, value2
+        self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)
+
+    cdef void _place(self, long long i, int first, int second) noexcept nogil:
+        """Set the two best classes of sample i, in their order."""
+        cdef double value1 = self._rounded(self.columns[first, i] + self.offset[first])
+        cdef double value2 = self._rounded(self.columns[second, i] + self.offset[second])
+        if value2 > value1 or (value2 == value1 and second < first):  # by rounding
+            first, second, value1, value2 = second, first, value2, value1
         self.first[i], self.second[i] = first, second
         self.value1[i], self.value2[i] = value1, value2
         self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)
@@ -498,9 +550,9 @@ cdef class Ascent:
 
     cdef bint _search(self, int k, double* offset, double* gain) noexcept nogil:
         """Write the best offset of class k, and its expected gain; return whether there is any."""
-        cdef long long i, t, n = 0
+        cdef long long i, t, begin, n = 0
         cdef int r, b, c, j, n_intervals, n_classes = self.n_classes
-        cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best
+        cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best, bar
         cdef double least = INFINITY, most = -INFINITY
         cdef double reward = self.reward
         cdef const double* column = &self.columns[k, 0]
@@ -511,6 +563,7 @@ cdef class Ascent:
         cdef int* second = &self.second[0]
         cdef const int* codes = NULL
         cdef const double* masses = NULL
+        cdef const float* narrow = NULL
         cdef const double* weights = &self.weights[0]
         cdef double* value1 = &self.value1[0]
         cdef double* value2 = &self.value2[0]
@@ -524,18 +577,24 @@ cdef class Ascent:
         cdef bint held, single = self.single, rewarded = self.rewarded >= 0
         if self.is_hard:
             codes = &self.codes[0]
+        elif self.is_narrow:
+            narrow = &self.narrow_shares[k, 0]
         else:
             masses = &self.shares[k, 0]
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        for i in range(self.n_samples):  # without a branch, which would be mispredicted
-            m, other = value1[i], value2[i]
-            m = (other if first[i] == k else m) - column[i]
-            if single:
-                m = <double> (<float> m)
-            near[n] = <int> i
-            margins[n] = m
-            n += (left <= m) & (m <= right)
+        bar = right if n_classes > FEW_CLASSES else INFINITY
+        begin = _block_below(value1, column, bar, 0, self.n_samples)
+        while begin < self.n_samples:
+            for i in range(begin, min(begin + AT_ONCE, self.n_samples)):  # a branch would be mispredicted
+                m, other = value1[i], value2[i]
+                m = (other if first[i] == k else m) - column[i]
+                if single:
+                    m = <double> (<float> m)
+                near[n] = <int> i
+                margins[n] = m
+                n += (left <= m) & (m <= right)
+            begin = _block_below(value1, column, bar, begin + AT_ONCE, self.n_samples)
         for t in range(n):
             i, m = near[t], margins[t]
             least = m if m < least else least
@@ -569,7 +628,12 @@ cdef class Ascent:
                 r, other, own = second[i], mass2[i], mass1[i]
             else:
                 r, other = first[i], mass1[i]
-                own = masses[i] * weights[i] if masses != NULL else (weights[i] if codes[i] == k else 0.0)
+                if narrow != NULL:
+                    own = narrow[i] * weights[i]
+                elif masses != NULL:
+                    own = masses[i] * weights[i]
+                else:
+                    own = weights[i] if codes[i] == k else 0.0
             m = (margins[t] - least) * scale
             b = <int> m if m < n_intervals else n_intervals - 1
             b = b if b > 0 else 0
@@ -789,44 +853,53 @@ cdef class Ascent:
 
     cdef bint _move(self, int k, double new) noexcept nogil:
         """Set the offset of class k, and update the decisions, if that is better; return whether it is."""
-        cdef long long i, t, n_changed = 0
+        cdef long long i, t, begin, n_changed = 0
         cdef int c, first, second
-        cdef double old = self.offset[k], value, value1, value2, weight, old_reward = self.reward, objective_value
+        cdef const double* column
+        cdef const double* values
+        cdef double most, old = self.offset[k], value, value1, value2, weight, old_reward = self.reward, objective_value
         cdef bint falls
         new = self._rounded(new)
         falls = new < old
         self.offset[k] = new
         for c in range(self.n_classes):
             self.old_hits[c], self.old_predicted[c] = self.hits[c], self.predicted[c]
-        for i in range(self.n_samples):
-            first, second, value1, value2 = self.first[i], self.second[i], self.value1[i], self.value2[i]
-            value = self._rounded(self.columns[k, i] + new)
-            if first != k and second != k and (falls or value < value2 or (value == value2 and k > second)):
-                continue
-            t = n_changed
-            n_changed += 1
-            self.changed[t] = <int> i
-            self.old_first[t], self.old_second[t] = first, second
-            self.old_value1[t], self.old_value2[t] = value1, value2
-            self.old_mass1[t], self.old_mass2[t] = self.mass1[i], self.mass2[i]
-            if first == k and (value > value2 or (value == value2 and k < second)):
-                self.value1[i] = value
-                continue
-            if falls:
-                self._decide(i)
-            elif value > value1 or (value == value1 and k < first):
-                self.second[i], self.value2[i], self.mass2[i] = first, value1, self.mass1[i]
-                self.first[i], self.value1[i], self.mass1[i] = k, value, self._mass(k, i)
-            else:
-                self.second[i], self.value2[i], self.mass2[i] = k, value, self._mass(k, i)
-            if self.first[i] != first:
-                weight = self.weights[i]
-                self.hits[first] -= self.old_mass1[t]
-                self.predicted[first] -= weight
-                self.hits[self.first[i]] += self.mass1[i]
-                self.predicted[self.first[i]] += weight
-                if self.rewarded >= 0:
-                    self.reward += self.rewards[self.first[i], i] - self.rewards[first, i]
+        most = fmax(old, new)
+        most += 8 * self.epsilon * (2 * self.largest + fabs(most))  # more than the rounding
+        most = most if self.n_classes > FEW_CLASSES else INFINITY
+        column, values = &self.columns[k, 0], &self.value2[0]
+        begin = _block_below(values, column, most, 0, self.n_samples)
+        while begin < self.n_samples:
+            for i in range(begin, min(begin + AT_ONCE, self.n_samples)):
+                first, second, value1, value2 = self.first[i], self.second[i], self.value1[i], self.value2[i]
+                value = self._rounded(column[i] + new)
+                if first != k and second != k and (falls or value < value2 or (value == value2 and k > second)):
+                    continue
+                t = n_changed
+                n_changed += 1
+                self.changed[t] = <int> i
+                self.old_first[t], self.old_second[t] = first, second
+                self.old_value1[t], self.old_value2[t] = value1, value2
+                self.old_mass1[t], self.old_mass2[t] = self.mass1[i], self.mass2[i]
+                if first == k and (value > value2 or (value == value2 and k < second)):
+                    self.value1[i] = value
+                    continue
+                if falls:
+                    self._decide(i)
+                elif value > value1 or (value == value1 and k < first):
+                    self.second[i], self.value2[i], self.mass2[i] = first, value1, self.mass1[i]
+                    self.first[i], self.value1[i], self.mass1[i] = k, value, self._mass(k, i)
+                else:
+                    self.second[i], self.value2[i], self.mass2[i] = k, value, self._mass(k, i)
+                if self.first[i] != first:
+                    weight = self.weights[i]
+                    self.hits[first] -= self.old_mass1[t]
+                    self.predicted[first] -= weight
+                    self.hits[self.first[i]] += self.mass1[i]
+                    self.predicted[self.first[i]] += weight
+                    if self.rewarded >= 0:
+                        self.reward += self.rewards[self.first[i], i] - self.rewards[first, i]
+            begin = _block_below(values, column, most, begin + AT_ONCE, self.n_samples)
         for c in range(self.n_classes):
             self.hits[c], self.predicted[c] = self._cleared(self.hits[c]), self._cleared(self.predicted[c])
         objective_value = self._objective_at(&self.hits[0], &self.predicted[0], self.reward)
