@@ -467,7 +467,7 @@ def _fit(
             bounds=Bounds(-wide, wide),
             method="L-BFGS-B",
             tol=_PRECISION,
-            callback=ending,
+            callback=ending if ending.least_gain > 0 else None,  # looking at it takes long
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found

@@ -2,6 +2,7 @@
 
 import pickle
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,55 @@ def test_offsets_stay_within_bounds_and_near():
     kernel.sweep(np.arange(4), 0.0)
     assert 0 < np.abs(kernel.offsets).max() <= 0.05
     assert kernel.objective_value > before
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("single", [False, True])
+def test_of_many_classes_only_samples_near_a_class_are_searched(truth, single):
+    """Blocks of samples that no offset within reach can move are skipped; the last block is not whole."""
+    for seed in seeds(20, quick=4):
+        setting = drawn("f1_macro", truth, seed=seed, n_samples=203, n_classes=12, single=single)
+        kernel, start, reach = compiled(setting), np.zeros(12), 0.5
+        for k in range(12):
+            kernel.start(wide_columns(setting), start, -np.inf, np.inf, reach)
+            kernel.sweep(np.array([k]), 0.0)
+            others = np.delete(setting.scores, k, axis=1).max(axis=1)
+            cuts = between(others - setting.scores[:, k])
+            moves = np.eye(12)[k] * np.clip(cuts, -reach, reach)[:, None]
+            best = max(setting.objective_value(move.astype(setting.scores.dtype)) for move in [start, *moves])
+            assert kernel.objective_value == pytest.approx(best, abs=1e-10)
+            assert kernel.objective_value == pytest.approx(kernel.value_at(kernel.offsets), abs=1e-12)
+
+
+def test_an_ascent_continues_from_kept_decisions():
+    for single in (False, True):
+        setting = drawn("f1_macro", "soft", n_samples=300, n_classes=12, single=single)
+        end, _ = local_optimum(setting, np.zeros(12, dtype=setting.scores.dtype), keep=True)
+        truth = setting.truth.weighted(np.random.default_rng(0).exponential(size=300))
+        shared, fresh = setting.with_truth(truth), replace(setting, truth=truth)
+        assert any(name.startswith("best") for name in shared.known)
+        assert not fresh.known
+        kept, anew = (local_optimum(each, end)[0] for each in (shared, fresh))
+        np.testing.assert_array_equal(kept, anew)
+        assert (kept != end).any()
+
+
+def test_kept_classes_that_rounding_swaps_are_in_order():
+    setting = drawn("f1_macro", "plain", n_samples=50)
+    kernel = compiled(setting)
+    kernel.start(wide_columns(setting), np.zeros(4), -np.inf, np.inf)
+    best, value = kernel.best, kernel.objective_value
+    kernel.start(wide_columns(setting), np.zeros(4), -np.inf, np.inf, best=best[::-1].copy())
+    np.testing.assert_array_equal(kernel.best, best)
+    assert kernel.objective_value == value
+
+
+def test_soft_labels_may_be_of_single_precision():
+    setting = drawn("f1_macro", "soft and weighted", n_samples=300)
+    narrow = setting.truth.shares.astype(np.float32)
+    truths = [Truth.from_shares(shares, weights=setting.truth.weights) for shares in (narrow, narrow.astype(float))]
+    found = [local_optimum(setting.with_truth(truth), np.zeros(4))[0] for truth in truths]
+    np.testing.assert_array_equal(*found)
 
 
 def test_no_class_moves_for_less_than_it_must_gain():
