@@ -179,6 +179,9 @@ _ANYWHERE = 1e30
 _CELLS_FOR_UNITS = 200_000
 """The curvature is that of a subsample of about so many scores."""
 
+_LEAST_BIAS = -50.0
+"""If no bias is further below the highest, the highest probability of a sample is no zero in single precision."""
+
 _MOST_FULL = 200
 """With more classes the biases are taken to be independent."""
 
@@ -286,9 +289,9 @@ class Calibration:
         """Return the calibrated probability (K, n) of each class in each sample.
 
         If `exact`, the precision is that of the scores, whatever their number: that of a sample does not depend on the
-        others.
+        others. Otherwise it is single if the scores are many.
         """
-        xp, parts = namespace(scores), block_samples(scores.shape, scores)
+        parts = block_samples(scores.shape, scores)
         if log_proba is None:
             dtype = None if exact else _dtype_of(scores.shape, scores)
             blocks = (_lowered(scores[part, :], dtype) for part in parts)
@@ -359,15 +362,17 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
 
 
 def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array | None) -> Array:
-    """Return the probabilities (K, n) that the parameters make of those at hand."""
+    """Return the probabilities (K, n) that the parameters make of those at hand, of which the highest logs are zero."""
     xp, end = namespace(log_proba), _FIRST + log_proba.shape[0]
-    biases = bring(parameters[2] * np.log(prior) + parameters[_FIRST:end], to=log_proba, dtype=log_proba.dtype)
+    biases = parameters[2] * np.log(prior) + parameters[_FIRST:end]
+    biases -= biases.max()
     tilted = math.exp(parameters[0]) * log_proba
-    tilted += biases[:, None]
+    tilted += bring(biases, to=log_proba, dtype=log_proba.dtype)[:, None]
     if curves is not None:
         bent = bring(parameters[end:], to=log_proba, dtype=log_proba.dtype) @ curves
         tilted = tilted + xp.stack([0 * bent, bent])
-    tilted -= xp.max(tilted, axis=0)
+    if curves is not None or biases.min() < _LEAST_BIAS:  # otherwise the highest is high enough
+        tilted -= xp.max(tilted, axis=0)
     raised = xp.exp(tilted)
     raised /= xp.sum(raised, axis=0)
     return raised

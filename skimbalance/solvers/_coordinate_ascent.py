@@ -54,8 +54,8 @@ _OF_FEW = 0.15
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
 _CELLS_NEARBY = 50_000
-_REACH = 1.0
-"""With more scores, an ascent from a point near the optimum moves each offset by at most a factor e in the odds."""
+_REACH = 0.5
+"""With more scores, an ascent from a point near the optimum moves each offset by at most a half in a line search."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
