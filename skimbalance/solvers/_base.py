@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
+    block_samples,
     bring,
     bring_like,
     device,
@@ -131,7 +132,7 @@ class Problem:
         """The classes (K,), those with the least support first, of equal support those with the lowest margins."""
         keys = [to_numpy(self.truth.support)]
         if is_ordered(self.scores) and len(np.unique(keys[0])) < self.n_classes:
-            codes, margins = to_numpy(self.truth.likeliest), self._own_margins()
+            codes, margins = to_numpy(self.truth.likeliest), self._own_margins
             least, most = np.full((2, self.n_classes), np.inf)
             np.minimum.at(least, codes, margins)
             np.minimum.at(most, codes, -margins)
@@ -144,7 +145,7 @@ class Problem:
         """The samples (n,) by class and margin, of equal ones by all margins and the weight; as given if many."""
         if not is_ordered(self.scores):
             return np.arange(self.scores.shape[0])
-        rank, margins = np.argsort(self.class_order)[to_numpy(self.truth.likeliest)], self._own_margins()
+        rank, margins = np.argsort(self.class_order)[to_numpy(self.truth.likeliest)], self._own_margins
         order: _Places = np.lexsort((margins, rank))
         alike = (np.diff(rank[order]) == 0) & (np.diff(margins[order]) == 0)
         tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
@@ -161,14 +162,16 @@ class Problem:
         order[tied] = samples[np.lexsort(keys)]
         return order
 
+    @cached_property
     def _own_margins(self) -> npt.NDArray[np.float64]:
-        """Return the score of the true class minus the best score of others with samples, of each sample, rounded."""
+        """The score of the true class minus the best score of others with samples, of each sample, rounded."""
         xp, codes, scores = namespace(self.scores), self.truth.likeliest, self.scores
         own = xp.take_along_axis(scores, codes[:, None], axis=1)[:, 0]
         if bool(xp.any(self.truth.support == 0)):
             scores = only(scores, (self.truth.support > 0)[None, :], otherwise=-float("inf"))
-        margins = to_numpy(own - xp.max(without(scores, codes), axis=1))
-        wide: npt.NDArray[np.float64] = margins.astype(np.float64)
+        parts = block_samples(scores.shape, scores)
+        others = xp.concat([xp.max(without(scores[part, :], codes[part]), axis=1) for part in parts])
+        wide: npt.NDArray[np.float64] = to_numpy(own - others).astype(np.float64)
         return wide.round(_DIGITS)
 
     @property

@@ -64,7 +64,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
         forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],
         rewards=_rewards(problem, cast(LinearMetric, rewarded[0])) if rewarded else None,
         worst=problem.metric.worst_objective_value(problem.n_classes),
-        largest=float(largest_magnitude(scores)),
+        largest=stored(problem.known, "largest", partial(largest_magnitude, scores)),
     )
 
 
