@@ -527,7 +527,7 @@ def _starts(log_proba: Array, *, n_parameters: int) -> list[_Vector]:
     """Return where to start from: as the scores are, and flattened where most of them are near zero or one."""
     xp = namespace(log_proba)
     start = np.zeros(n_parameters)
-    note = float(np.median(to_numpy(xp.max(-log_proba, axis=0))))
+    note = float(np.median(to_numpy(-xp.min(log_proba, axis=0))))
     if note <= _BEYOND_DOUBT:
         return [start]
     flat = start.copy()

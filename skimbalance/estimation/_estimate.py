@@ -62,8 +62,9 @@ _TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
 """Multiples of `-log prior`, from -2 to 2, and the steps of the grid. Models that were trained with balanced classes
 need negative ones."""
 
-_CELLS_FOR_MULTIPLE = 200_000
-"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores."""
+_CELLS_OF_FEW = (200_000, 1_000_000)
+"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores: the first
+number. Of more scores, an ascent starts at the optimum of the largest of these subsamples, found in turn."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -151,11 +152,13 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
     # The class priors are those of all samples: the subsample may have next to nothing of a class.
     prior = to_numpy(prior_offsets(problem.truth.support))
-    start = _best_multiple(fewer(problem, n_scores=_CELLS_FOR_MULTIPLE), prior)
-    few = fewer(problem)
-    if few is problem:
-        return start, False
-    return local_optimum(few, start, least_gain=least_gain)[0], True
+    start, is_optimum_of_few = _best_multiple(fewer(problem, n_scores=_CELLS_OF_FEW[0]), prior), False
+    for n_scores in _CELLS_OF_FEW:
+        if (few := fewer(problem, n_scores=n_scores)) is problem:
+            break
+        start, _ = local_optimum(few, start, least_gain=least_gain, nearby=is_optimum_of_few)
+        is_optimum_of_few = True
+    return start, is_optimum_of_few
 
 
 def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:
