@@ -63,8 +63,10 @@ _TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
 need negative ones."""
 
 _CELLS_OF_FEW = (200_000, 1_000_000)
-"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores: the first
-number. Of more scores, an ascent starts at the optimum of the largest of these subsamples, found in turn."""
+_CLASSES_OF_FEW = 100
+"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about the first number of
+scores. Of more scores, an ascent starts at the optimum of the largest of these subsamples, found in turn. If there are
+more classes, the first has too few samples of each, and is left out."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -153,7 +155,7 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     # The class priors are those of all samples: the subsample may have next to nothing of a class.
     prior = to_numpy(prior_offsets(problem.truth.support))
     start, is_optimum_of_few = _best_multiple(fewer(problem, n_scores=_CELLS_OF_FEW[0]), prior), False
-    for n_scores in _CELLS_OF_FEW:
+    for n_scores in _CELLS_OF_FEW if problem.n_classes <= _CLASSES_OF_FEW else _CELLS_OF_FEW[1:]:
         if (few := fewer(problem, n_scores=n_scores)) is problem:
             break
         start, _ = local_optimum(few, start, least_gain=least_gain, nearby=is_optimum_of_few)
