@@ -151,7 +151,7 @@ _BEYOND_DOUBT = 20.0
 _PRECISION = 1e-7
 """Relative gain in log-likelihood that ends the fit; the offsets are far less certain than that."""
 
-_ROUNDING = 3e-7
+_ROUNDING = 1e-6
 """In single precision, the rounding of the log-likelihood of each sample. A search for less takes long, in vain."""
 
 _CELLS_IN_SINGLE = 50_000
