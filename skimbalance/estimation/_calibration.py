@@ -362,7 +362,7 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
 
 
 def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array | None) -> Array:
-    """Return the probabilities (K, n) that the parameters make of those at hand, of which the highest logs are zero."""
+    """Return the probabilities (K, n) that the parameters make of `log_proba`, whose highest in each sample is zero."""
     xp, end = namespace(log_proba), _FIRST + log_proba.shape[0]
     biases = parameters[2] * np.log(prior) + parameters[_FIRST:end]
     biases -= biases.max()

@@ -62,11 +62,12 @@ _TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
 """Multiples of `-log prior`, from -2 to 2, and the steps of the grid. Models that were trained with balanced classes
 need negative ones."""
 
-_CELLS_OF_FEW = (200_000, 1_000_000)
-_CLASSES_OF_FEW = 100
-"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about the first number of
-scores. Of more scores, an ascent starts at the optimum of the largest of these subsamples, found in turn. If there are
-more classes, the first has too few samples of each, and is left out."""
+_CELLS_OF_FEWEST = 200_000
+"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores. The
+ascent continues with these, with a larger subsample, and with all scores."""
+
+_CLASSES_OF_FEWEST = 100
+"""If there are more classes, the smallest subsample has too few samples of each for an ascent."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -83,7 +84,7 @@ def plugin(problem: Problem, spec: FitSpec) -> Solution:
     """Return the optimum for calibrated soft labels."""
     sample = condensed(problem)
     offsets, n_iter = _optimum(_soft(sample, calibrated_shares(sample, near=spec.near)), spec, least_gain=_LEAST_GAIN)
-    found = problem.solved(offsets, n_iter=n_iter)
+    found = problem.solved(centred(offsets), n_iter=n_iter)
     spec.progress(f"{problem.metric.name} with calibrated probabilities: {problem.shown(found.counts)}")
     return found
 
@@ -99,7 +100,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     start = plug
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
         start = start if is_large else _best_multiple(mixed, prior_offsets(mixed.truth.support))
-        start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True, keep=True)
+        start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
     count = _affordable(problem, spec.n_bootstraps)
     weights = bootstrap_weights(sample, count=count, seed=spec.seed)
     jobs = (partial(_reweighted, mixed, w, start, least_gain) for w in weights)
@@ -143,7 +144,7 @@ def _halfway(sample: MergedProblem, shares: Array) -> Problem:
 def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> tuple[Array, int]:
     """Return the optimum that the best multiple of `-log prior` leads to, and the number of sweeps."""
     start, is_optimum_of_few = _start(problem, least_gain=least_gain)
-    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few, keep=True)
+    offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, nearby=is_optimum_of_few)
     spec.progress(f"{problem.metric.name} of soft labels: {n_iter} {'sweep' if n_iter == 1 else 'sweeps'}")
     return offsets, n_iter
 
@@ -154,18 +155,19 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
         return bring(problem.truth.support * 0, to=problem.scores, dtype=problem.scores.dtype), False
     # The class priors are those of all samples: the subsample may have next to nothing of a class.
     prior = to_numpy(prior_offsets(problem.truth.support))
-    start, is_optimum_of_few = _best_multiple(fewer(problem, n_scores=_CELLS_OF_FEW[0]), prior), False
-    for n_scores in _CELLS_OF_FEW if problem.n_classes <= _CLASSES_OF_FEW else _CELLS_OF_FEW[1:]:
-        if (few := fewer(problem, n_scores=n_scores)) is problem:
-            break
-        start, _ = local_optimum(few, start, least_gain=least_gain, nearby=is_optimum_of_few)
-        is_optimum_of_few = True
-    return start, is_optimum_of_few
+    fewest = fewer(problem, n_scores=_CELLS_OF_FEWEST)
+    start = _best_multiple(fewest, prior)
+    subsamples = [fewest, fewer(problem)] if problem.n_classes <= _CLASSES_OF_FEWEST else [fewer(problem)]
+    subsamples = [few for few in subsamples if few is not problem]
+    for number, few in enumerate(subsamples):
+        start, _ = local_optimum(few, start, least_gain=least_gain, nearby=number > 0)
+    return start, bool(subsamples)
 
 
 def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:
     truth = cast(SoftTruth, problem.truth)
-    return local_optimum(problem.with_truth(truth.weighted(weights)), start, least_gain=least_gain, nearby=True)[0]
+    drawn = problem.with_truth(truth.weighted(weights))
+    return centred(local_optimum(drawn, start, least_gain=least_gain, nearby=True)[0])
 
 
 def _median(drawn: list[Array]) -> Array:

@@ -70,8 +70,9 @@ class Overlap(PooledMetric):
 
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""
-        units = np.eye(3)[:, None, :] * np.stack([np.ones_like(support)] * 2 + [support], axis=1)
-        numerator, denominator = self.fraction(*units)
+        scale = np.stack([np.ones_like(support), np.ones_like(support), support], axis=1)
+        hits, predicted, constant = scale * np.eye(3)[:, None, :]  # each (K, 3): what multiplies one coefficient
+        numerator, denominator = self.fraction(hits, predicted, constant)
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)
         parts = {"binary": self.chosen(support), "macro": 1 / len(support), "weighted": support / support.sum()}

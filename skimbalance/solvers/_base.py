@@ -125,7 +125,7 @@ class Problem:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the caches, which compiled code shares with no other process."""
-        return {name: value for name, value in vars(self).items() if name not in {"known", "own"}}
+        return {name: value for name, value in vars(self).items() if name not in {"known", "own", "_own_margins"}}
 
     @cached_property
     def class_order(self) -> _Places:

@@ -20,7 +20,7 @@ try:
 except ImportError:  # installed without a C compiler
     _kernel = None  # type: ignore[assignment]
 
-__all__ = ["compiled", "objective_value", "wide_columns"]
+__all__ = ["compiled", "is_of_package", "objective_value", "wide_columns"]
 
 _CELLS = 8_000_000
 """With more scores, array operations over the near classes of each sample are faster."""
@@ -50,7 +50,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     support = to_numpy(truth.support).astype(np.float64)
     metrics = (problem.metric, *(required.metric for required in problem.requirements))
     bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
-    forms = [form for metric in metrics if _is_of_package(metric) and (form := metric.form(support)) is not None]
+    forms = [form for metric in metrics if is_of_package(metric) and (form := metric.form(support)) is not None]
     rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
     if len(forms) < len(metrics) or len(rewarded) > 1:
         return None
@@ -58,7 +58,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
         _wide_scores(problem),
         single=scores.dtype == np.float32,
         codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
-        shares=np.ascontiguousarray(truth.shares) if isinstance(truth, SoftTruth) else None,
+        shares=_contiguous_shares(truth) if isinstance(truth, SoftTruth) else None,
         weights=None if truth.weights is None else np.ascontiguousarray(truth.weights, dtype=np.float64),
         support=support,
         forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],
@@ -68,8 +68,8 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     )
 
 
-def _is_of_package(metric: Metric) -> bool:
-    """Return whether the package defines the class of a metric: a subclass may compute other terms than its form."""
+def is_of_package(metric: Metric) -> bool:
+    """Return whether the package defines the class of a metric: a subclass may compute other values."""
     return type(metric).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
@@ -81,6 +81,12 @@ def _wide_scores(problem: Problem) -> _Vector:
 def wide_columns(problem: Problem) -> _Vector:
     """Return the scores transposed, (K, n), in double precision."""
     return stored(problem.known, "wide_columns", lambda: transposed(_wide_scores(problem)))
+
+
+def _contiguous_shares(truth: SoftTruth) -> npt.NDArray[Any]:
+    """Return soft labels (K, n) in single precision if they are so, and in double precision otherwise."""
+    is_single = truth.shares.dtype == np.float32
+    return np.ascontiguousarray(truth.shares, dtype=np.float32 if is_single else np.float64)
 
 
 def _described(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:

@@ -88,27 +88,21 @@ def ascend(
     if problem.n_classes == 2:
         return solve_binary(problem, start)
     offsets, n_iter = local_optimum(problem, start, least_gain=least_gain, within=within, nearby=nearby)
-    return problem.solved(offsets, n_iter=n_iter)
+    return problem.solved(centred(offsets), n_iter=n_iter)
 
 
 def local_optimum(
-    problem: Problem,
-    start: Array,
-    *,
-    least_gain: float = 0.0,
-    within: Bounds | None = None,
-    nearby: bool = False,
-    keep: bool = False,
+    problem: Problem, start: Array, *, least_gain: float = 0.0, within: Bounds | None = None, nearby: bool = False
 ) -> tuple[Array, int]:
     """Return the offsets of an ascent from `start`, with offsets `within` bounds, and the number of sweeps.
 
     It ends where no offset alone improves the objective by enough. `least_gain` is a proportion of the objective value.
     A class that gains less than its part of it stays. The ascent ends after a sweep over all classes that gains less in
     total. With many scores the proportion is larger. `nearby` permits to search only the neighbourhood of each offset.
-    With `keep` the best classes of each sample are kept, for ascents with the same scores that start at the end.
+    The offsets do not sum to zero: an ascent with the same scores that starts there knows the decisions.
     """
     if problem.n_classes == 2:
-        return centred(solve_binary(problem, start).offsets), 1
+        return solve_binary(problem, start).offsets, 1
     of_few = 0.0
     if problem.n_scores > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
@@ -119,15 +113,7 @@ def local_optimum(
         near = nearby and is_searched_nearby(problem) and not problem.requirements
         ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
-    offsets = centred(ascent.offsets)
-    if keep and kernel is not None:
-        problem.known[_end_at(offsets)] = kernel.best
-    return offsets, n_iter
-
-
-def _end_at(offsets: Array) -> str:
-    """Return the name of the best classes of each sample with these offsets in the cache of a problem."""
-    return f"best {to_numpy(offsets).tobytes()!r}"
+    return ascent.offsets, n_iter
 
 
 def is_searched_nearby(problem: Problem) -> bool:
@@ -190,8 +176,19 @@ class _CompiledAscent(_Sweeps):
     def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        offsets = np.asarray(start, dtype=np.float64)
-        kernel.start(wide_columns(problem), offsets, low, high, reach, problem.known.get(_end_at(start)))
+        offsets, known = np.asarray(start, dtype=np.float64), problem.known
+        best = next((best for at, best in known.get("best", ()) if np.array_equal(at, offsets)), None)
+        kernel.start(wide_columns(problem), offsets, low, high, reach, best)
+        self._start = offsets, kernel.best if best is None else best
+
+    def run(self, *, least_gain: float, of_few: float) -> int:
+        """Sweep over the classes until none gains enough; return the number of sweeps.
+
+        The best classes of each sample at the start and at the end are kept, for ascents that start there.
+        """
+        n_iter = super().run(least_gain=least_gain, of_few=of_few)
+        self.problem.known["best"] = self._start, (self.kernel.offsets, self.kernel.best)
+        return n_iter
 
     @property
     def objective_value(self) -> float:  # type: ignore[override]

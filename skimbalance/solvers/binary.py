@@ -4,8 +4,8 @@ Of many samples, only those near the optimum are sorted. Counts in intervals of 
 the intervals, and an upper bound of it within each.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -24,7 +24,8 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._line_search import Bounds, Margins, best_cuts
+from skimbalance.solvers._compiled import is_of_package
+from skimbalance.solvers._line_search import Bounds, Cuts, Margins, best_cuts
 
 __all__ = [
     "Line",
@@ -57,7 +58,7 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Line:
-    """The sorted margins of all samples, and the counts (n + 1,) of the positive class after each."""
+    """Sorted margins (n,), and the counts (n + 1,) of the positive class before the first sample and after each."""
 
     margins: Margins
     hits: Array
@@ -72,11 +73,8 @@ class Line:
 def solve_binary(problem: Problem, start: Array) -> Solution:
     """Return the global optimum of a binary problem."""
     k, start = problem.positive, problem.within_limits(start)
-    begin, bounds = np.asarray([float(start[k]) - float(start[1 - k])]), bounds_within(problem)
-    for line, objective_values, least in _searched(problem):
-        cuts = best_cuts(line.margins, objective_values[None, :], start=begin, above=-float("inf"), bounds=bounds)
-        if cuts.offsets.size and cuts.objective_values[0] >= least:
-            break
+    begin = np.asarray([float(start[k]) - float(start[1 - k])])
+    line, objective_values, cuts = _swept(problem, begin)
     ordered = line.margins.values[0, :]
     if not cuts.offsets.size:  # the limits are closer than the rounding of the scores
         return problem.solved(start, n_iter=1)
@@ -90,25 +88,33 @@ def solve_binary(problem: Problem, start: Array) -> Solution:
     return solution
 
 
-def _searched(problem: Problem) -> Iterator[tuple[Line, Array, float]]:
-    """Yield sorted samples near the optimum, where they are few, and then all samples.
+def _swept(problem: Problem, begin: _Floats) -> tuple[Line, Array, Cuts]:
+    """Return sorted samples, their objective values (n + 1,), and the best cut: the one nearest to `begin` of equals.
 
-    With them come their objective values (n + 1,), and the least that the best cut should have. It has less if rounding
-    lets no threshold separate two intervals.
+    The samples are those near the optimum where these are few, and all if rounding separates no samples at the optimum.
     """
+    best = partial(best_cuts, start=begin, above=-float("inf"), bounds=bounds_within(problem))
     if (near := _near_optimum(problem)) is not None:
-        yield near
+        line, objective_values, least = near
+        cuts = best(line.margins, objective_values[None, :])
+        if cuts.offsets.size and cuts.objective_values[0] >= least:
+            return line, objective_values, cuts
     line = line_of(problem)
-    yield line, objective_values_on(problem, line), -float("inf")
+    objective_values = objective_values_on(problem, line)
+    return line, objective_values, best(line.margins, objective_values[None, :])
 
 
 def _near_optimum(problem: Problem) -> tuple[Line, Array, float] | None:
-    """Return the samples of the intervals that may contain the optimum, and of those beside; None if they are many."""
+    """Return the samples of the intervals that may contain the optimum, and of those beside.
+
+    With them come their objective values, and the highest objective value between intervals. None if all samples are to
+    be sorted: they are few, or most are near the optimum, or the counts do not give the bounds.
+    """
     metrics = problem.metric, *(required.metric for required in problem.requirements)
     n_samples, truth = int(problem.scores.shape[0]), problem.truth
     if n_samples <= _SAMPLES_TO_SORT or problem.limits is not None or type(problem.scores) is not np.ndarray:
         return None
-    if any(metric.needs_cost_matrix or not metric.is_extreme_at_corners for metric in metrics):
+    if not all(is_of_package(each) and each.is_extreme_at_corners and not each.needs_cost_matrix for each in metrics):
         return None
     place = _interval_of(problem.margins)
     if place is None:
@@ -128,19 +134,21 @@ def _near_optimum(problem: Problem) -> tuple[Line, Array, float] | None:
     if not 0 < sizes[intervals].sum() <= n_samples / 2:
         return None
     line = line_of(replace(problem, groups=None).take(np.flatnonzero(is_kept[place])))
-    # Add what the samples left out count, and permit no threshold where they are.
-    left_out = (_sums_before(np.where(is_kept, 0.0, np.diff(sums)))[intervals] for sums in (hits, predicted))
-    added = (np.repeat(sums, sizes[intervals]) for sums in left_out)
-    more_hits, more = (np.append(sums[:1], sums) for sums in added)
-    line = replace(line, hits=line.hits + more_hits, predicted=line.predicted + more)
+
+    def with_left_out(counts: _Floats, sums: _Floats) -> _Floats:
+        """Add to the counts what the samples count that are left out before each interval."""
+        left_out = _sums_before(np.where(is_kept, 0.0, np.diff(sums)))[intervals]
+        return counts + np.append(left_out[:1], np.repeat(left_out, sizes[intervals]))
+
+    line = replace(line, hits=with_left_out(line.hits, hits), predicted=with_left_out(line.predicted, predicted))
     objective_values = objective_values_on(problem, line)
-    has_gap = np.diff(kept, prepend=-1, append=filled.size) > 1
+    has_gap = np.diff(kept, prepend=-1, append=filled.size) > 1  # no threshold is where samples are left out
     objective_values[_sums_before(sizes[intervals]).astype(np.int64)[has_gap]] = -float("inf")
     return line, objective_values, bar
 
 
 def _interval_of(margins: _Floats) -> npt.NDArray[np.int64] | None:
-    """Return the interval of each margin (n,); None if most are equal."""
+    """Return the interval of each margin (n,); None if most margins are equal, or their range overflows."""
     few = np.sort(margins[:: 1 + margins.size // _INTERVALS])
     low, high = (float(few[int(share * (few.size - 1))]) for share in (_TAIL, 1 - _TAIL))
     scale = (_INTERVALS - 2) / (high - low) if high > low else 0.0
@@ -157,9 +165,9 @@ def _sums_before(sums: npt.NDArray[Any]) -> _Floats:
 
 
 def upper_bound(problem: Problem, hits: tuple[_Floats, _Floats], others: tuple[_Floats, _Floats]) -> _Floats:
-    """Return an upper bound (m,) of the objective value for numbers of samples between two each.
+    """Return an upper bound (m,) of the objective value for all counts of the positive class between two.
 
-    `hits` are the lowest and the highest true positives of the positive class, `others` its false positives.
+    `hits` are the lowest and the highest weights (m,) of its true positives, `others` those of its false positives.
     """
     assert all(m.is_extreme_at_corners for m in (problem.metric, *(r.metric for r in problem.requirements)))
     corners = [Line.of_counts(h, h + f) for h in hits for f in others]

@@ -9,14 +9,14 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation import FitSpec
+from skimbalance.estimation import FitSpec, _estimate
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
 from skimbalance.estimation._estimate import _median, _start, _without_noise, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, solve
+from skimbalance.solvers import Problem, fewer, local_optimum, solve
 
 EXACT = {"estimate": "empirical", "confidence_level": None}
 
@@ -80,6 +80,30 @@ class TestParts:
         start, is_optimum_of_few = _start(problem, least_gain=0.0)
         assert not is_optimum_of_few
         np.testing.assert_allclose(np.corrcoef(start, np.log(soft.support))[0, 1], -1)
+
+    def test_of_many_scores_ascents_start_at_the_optimum_of_fewer(self, monkeypatch):
+        """A subsample starts at the optimum of the smaller one, which too many classes do not have."""
+        drawn = drawn_problem(0, n_samples=2000, n_classes=5, metric="f1_macro")
+        problem = drawn.with_truth(drawn.truth.softened(calibrated_shares(MergedProblem(drawn, None))))
+        searched = []
+
+        def ascend(few, start, *, least_gain, nearby):
+            end = local_optimum(few, start, least_gain=least_gain, nearby=nearby)
+            searched.append((few.scores.shape[0], nearby, np.asarray(start), end[0]))
+            return end
+
+        monkeypatch.setattr(_estimate, "local_optimum", ascend)
+        monkeypatch.setattr(_estimate, "_CELLS_OF_FEWEST", 1000)
+        monkeypatch.setattr(_estimate, "fewer", lambda problem, n_scores=4000: fewer(problem, n_scores=n_scores))
+        start, is_optimum_of_few = _start(problem, least_gain=0.0)
+        assert is_optimum_of_few
+        assert [each[:2] for each in searched] == [(200, False), (1000, True)]
+        np.testing.assert_array_equal(searched[1][2], searched[0][3])
+        np.testing.assert_array_equal(start, searched[1][3])
+        monkeypatch.setattr(_estimate, "_CLASSES_OF_FEWEST", 4)
+        searched.clear()
+        _start(problem, least_gain=0.0)
+        assert [each[:2] for each in searched] == [(1000, False)]
 
     def test_bootstraps_may_run_anywhere(self):
         """Whoever runs them, and in whatever order, the result is the same."""

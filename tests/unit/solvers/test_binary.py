@@ -9,7 +9,9 @@ from support.problems import problem
 
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
+from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import HardTruth, Truth
+from skimbalance.metrics.overlap import Precision
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, binary
 
@@ -51,7 +53,7 @@ def test_the_optimum_is_that_of_all_samples(monkeypatch, name):
                     full = solved(each, start)
                     assert near.objective_value == pytest.approx(full.objective_value, rel=1e-12, abs=1e-12)
                     assert near.offsets == pytest.approx(full.offsets, rel=1e-12, abs=1e-12)
-    assert tried > 0
+    assert tried >= 30
 
 
 @pytest.mark.parametrize("name", ["f1", "matthews_corrcoef", "balanced_accuracy"])
@@ -82,6 +84,27 @@ def test_equal_margins_and_few_kinds_of_them():
         setting = replace(drawn, scores=np.stack([np.zeros(200), values], axis=1).astype(float))
         brute = max(setting.objective_value(np.array([-t, t]) / 2) for t in (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5))
         assert solved(setting).objective_value == pytest.approx(brute, abs=1e-12)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_for_a_metric_of_the_user_all_samples_are_sorted(monkeypatch):
+    """A class derived from one of the package may have its best value anywhere."""
+
+    class Peaks(Precision):
+        def pool(self, pooled, n_classes):
+            return np.maximum(0.5 - np.abs(pooled[0] - 0.9), 1 - 1000 * np.abs(pooled[0] - 0.6123))
+
+    drawn = problem(3, n_classes=2, n_samples=2000, metric="f1")
+    setting = replace(drawn, metric=Peaks().bind(1))
+    best = np.max(binary.objective_values_on(setting, binary.line_of(setting)))
+    assert solved(setting).objective_value == pytest.approx(best, abs=1e-12)
+    assert best > 0.6
+    with monkeypatch.context() as patch:
+        patch.setattr(binary, "is_of_package", lambda metric: True)
+        assert solved(setting).objective_value < 0.6  # the intervals do not show the peak
+    bound = BoundConstraint(Peaks().bind(1), low=0.5)
+    assert binary._near_optimum(drawn) is not None
+    assert binary._near_optimum(replace(drawn, requirements=(bound,))) is None
 
 
 @pytest.mark.usefixtures("narrow")
