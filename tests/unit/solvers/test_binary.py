@@ -100,7 +100,7 @@ def test_for_a_metric_of_the_user_all_samples_are_sorted(monkeypatch):
     assert solved(setting).objective_value == pytest.approx(best, abs=1e-12)
     assert best > 0.6
     with monkeypatch.context() as patch:
-        patch.setattr(binary, "is_of_package", lambda metric: True)
+        patch.setattr(binary, "is_of_package", lambda _: True)
         assert solved(setting).objective_value < 0.6  # the intervals do not show the peak
     bound = BoundConstraint(Peaks().bind(1), low=0.5)
     assert binary._near_optimum(drawn) is not None
