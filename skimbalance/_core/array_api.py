@@ -49,6 +49,7 @@ __all__ = [
     "smallest_normal",
     "sort_flagged",
     "sums_from_zero",
+    "sums_of_products",
     "to_numpy",
     "to_numpy_at_once",
     "transposed",
@@ -310,6 +311,13 @@ def row_sums(x: Array) -> Array:
     if compat.is_torch_array(x):
         return xp.sum(x, axis=1, dtype=xp.float64)
     return xp.sum(xp.astype(x, xp.float64, copy=False), axis=1)
+
+
+def sums_of_products(x: Array, y: Array) -> Array:
+    """Sum the products of two matrices along each column."""
+    if type(x) is np.ndarray:
+        return np.einsum("ki,ki->i", x, y)  # without a matrix of the products
+    return namespace(x).sum(x * y, axis=0)
 
 
 def sums_from_zero(x: Array) -> Array:

@@ -36,6 +36,7 @@ from skimbalance._core.array_api import (
     side_by_side,
     smallest_normal,
     sort_flagged,
+    sums_of_products,
     to_numpy,
     transposed,
 )
@@ -362,7 +363,17 @@ def _chosen(codes: npt.NDArray[np.int64], n_classes: int) -> tuple[npt.NDArray[n
 
 
 def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array | None) -> Array:
-    """Return the probabilities (K, n) that the parameters make of `log_proba`, whose highest in each sample is zero."""
+    """Return the probabilities (K, n) that the parameters make of those at hand."""
+    shares, total = _raised(log_proba, parameters, prior, curves)
+    shares /= total
+    return shares
+
+
+def _raised(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array | None) -> tuple[Array, Array]:
+    """Return numbers (K, n) in proportion to the probabilities, and their sum for each sample.
+
+    The highest of `log_proba` in each sample is zero.
+    """
     xp, end = namespace(log_proba), _FIRST + log_proba.shape[0]
     biases = parameters[2] * np.log(prior) + parameters[_FIRST:end]
     biases -= biases.max()
@@ -374,8 +385,7 @@ def _shares(log_proba: Array, parameters: _Vector, prior: _Vector, curves: Array
     if curves is not None or biases.min() < _LEAST_BIAS:  # otherwise the highest is high enough
         tilted -= xp.max(tilted, axis=0)
     raised = xp.exp(tilted)
-    raised /= xp.sum(raised, axis=0)
-    return raised
+    return raised, xp.sum(raised, axis=0)
 
 
 def _lapse(parameters: _Vector, n_samples: float) -> float:
@@ -428,19 +438,19 @@ def _fit(
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
         likelihood, gradient = 0.0, np.zeros_like(parameters)
         for block, own_here, codes_here, weights, prior_here, curves_here in blocks:
-            shares = _shares(block, parameters, prior, curves_here)
-            own = xp.take_along_axis(shares, codes_here[None, :], axis=0)[0, :]
+            raised, sums = _raised(block, parameters, prior, curves_here)
+            own = xp.take_along_axis(raised, codes_here[None, :], axis=0)[0, :] / sums
             # Both may be zero in samples that weigh next to nothing.
             mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
             pull = weights * (1 - lapse) * own / mixed
             likelihood += float(xp.sum(weights * xp.log(mixed), dtype=xp.float64))
-            gradient[0] += slope * float(xp.sum(pull * (own_here - xp.sum(shares * block, axis=0))))
+            gradient[0] += slope * float(xp.sum(pull * (own_here - sums_of_products(raised, block) / sums)))
             gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
-            by_class = to_numpy(count_codes(codes_here, pull, n_classes) - shares @ pull)
+            by_class = to_numpy(count_codes(codes_here, pull, n_classes) - raised @ (pull / sums))
             gradient[2] += log_prior @ by_class
             gradient[_FIRST:end] += by_class
             if curves_here is not None:
-                second = xp.astype(codes_here == 1, pull.dtype) - shares[1, :]
+                second = xp.astype(codes_here == 1, pull.dtype) - raised[1, :] / sums
                 gradient[end:] += to_numpy(curves_here @ (pull * second))
         penalty = float(ridge @ (unbounded * unbounded)) / 2
         slopes: _Vector = units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
