@@ -176,8 +176,8 @@ class _CompiledAscent(_Sweeps):
     def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        offsets, known = np.asarray(start, dtype=np.float64), problem.known
-        best = next((best for at, best in known.get("best", ()) if np.array_equal(at, offsets)), None)
+        offsets = np.asarray(start, dtype=np.float64)
+        best = next((best for at, best in problem.known.get("best", ()) if np.array_equal(at, offsets)), None)
         kernel.start(wide_columns(problem), offsets, low, high, reach, best)
         self._start = offsets, kernel.best if best is None else best
 

@@ -31,7 +31,7 @@ cdef enum:
     N_INTERVALS = 256
     PER_INTERVAL = 16
     PER_CLASS = 3  # an interval has so many samples in the mean, and so many more for each class
-    AT_ONCE = 8  # consecutive samples of a block
+    AT_ONCE = 8  # consecutive samples of a block; `_block_below` is written for eight
     FEW_CLASSES = 8  # for so few, most blocks contain samples that may change
     INSERTED = 48  # so few samples are sorted by insertion
 
