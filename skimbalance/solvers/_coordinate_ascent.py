@@ -99,7 +99,7 @@ def local_optimum(
     It ends where no offset alone improves the objective by enough. `least_gain` is a proportion of the objective value.
     A class that gains less than its part of it stays. The ascent ends after a sweep over all classes that gains less in
     total. With many scores the proportion is larger. `nearby` permits to search only the neighbourhood of each offset.
-    The offsets do not sum to zero: an ascent with the same scores that starts there knows the decisions.
+    The offsets do not sum to zero. An ascent with the same scores that starts there takes over the decisions.
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start).offsets, 1
