@@ -82,6 +82,11 @@ class Metric(ABC):
     ignores_truth: ClassVar[bool] = False
 
     @property
+    def is_of_package(self) -> bool:
+        """Whether the package defines this class: a derived one may compute other values than it declares."""
+        return type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+    @property
     @abstractmethod
     def name(self) -> str:
         """The name that messages use."""

@@ -71,7 +71,7 @@ class Overlap(PooledMetric):
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""
         scale = np.stack([np.ones_like(support), np.ones_like(support), support], axis=1)
-        hits, predicted, constant = scale * np.eye(3)[:, None, :]  # each (K, 3): what multiplies one coefficient
+        hits, predicted, constant = scale * np.eye(3)[:, None, :]  # (K, 3) each, a column for each coefficient
         numerator, denominator = self.fraction(hits, predicted, constant)
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)

@@ -20,7 +20,7 @@ try:
 except ImportError:  # installed without a C compiler
     _kernel = None  # type: ignore[assignment]
 
-__all__ = ["compiled", "is_of_package", "objective_value", "wide_columns"]
+__all__ = ["compiled", "objective_value", "wide_columns"]
 
 _CELLS = 8_000_000
 """With more scores, array operations over the near classes of each sample are faster."""
@@ -50,7 +50,7 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
     support = to_numpy(truth.support).astype(np.float64)
     metrics = (problem.metric, *(required.metric for required in problem.requirements))
     bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
-    forms = [form for metric in metrics if is_of_package(metric) and (form := metric.form(support)) is not None]
+    forms = [form for metric in metrics if metric.is_of_package and (form := metric.form(support)) is not None]
     rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
     if len(forms) < len(metrics) or len(rewarded) > 1:
         return None
@@ -66,11 +66,6 @@ def _made(problem: Problem) -> "_kernel.Ascent | None":
         worst=problem.metric.worst_objective_value(problem.n_classes),
         largest=stored(problem.known, "largest", partial(largest_magnitude, scores)),
     )
-
-
-def is_of_package(metric: Metric) -> bool:
-    """Return whether the package defines the class of a metric: a subclass may compute other values."""
-    return type(metric).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _wide_scores(problem: Problem) -> _Vector:

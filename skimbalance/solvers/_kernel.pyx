@@ -227,6 +227,7 @@ cdef class Ascent:
         the two best classes of each sample with these offsets, if they are known.
         """
         cdef long long i
+        cdef int first, second
         cdef const int[:, ::1] classes
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
@@ -239,7 +240,8 @@ cdef class Ascent:
             classes = best
             with nogil:
                 for i in range(self.n_samples):
-                    self._place(i, classes[0, i], classes[1, i])
+                    first, second = classes[0, i], classes[1, i]
+                    self._place(i, first, second, self._shifted(first, i), self._shifted(second, i))
         self.recount()
 
     @property
@@ -322,16 +324,14 @@ cdef class Ascent:
                     first, value1 = c, value
                 else:
                     second, value2 = c, value
-        self.first[i], self.second[i] = first, second
-        self.value1[i], self.value2[i] = value1, value2
-        self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)
+        self._place(i, first, second, value1, value2)
 
-    cdef void _place(self, long long i, int first, int second) noexcept nogil:
-        """Set the two best classes of sample i, in their order."""
-        cdef double value1 = self._rounded(self.columns[first, i] + self.offset[first])
-        cdef double value2 = self._rounded(self.columns[second, i] + self.offset[second])
-        if value2 > value1 or (value2 == value1 and second < first):  # by rounding
-            first, second, value1, value2 = second, first, value2, value1
+    cdef inline double _shifted(self, int c, long long i) noexcept nogil:
+        """Return the shifted score of class c in sample i."""
+        return self._rounded(self.columns[c, i] + self.offset[c])
+
+    cdef inline void _place(self, long long i, int first, int second, double value1, double value2) noexcept nogil:
+        """Set the two best classes of sample i, and their shifted scores."""
         self.first[i], self.second[i] = first, second
         self.value1[i], self.value2[i] = value1, value2
         self.mass1[i], self.mass2[i] = self._mass(first, i), self._mass(second, i)

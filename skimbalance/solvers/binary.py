@@ -24,7 +24,6 @@ from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import LinearMetric, Metric, PooledMetric
 from skimbalance.solvers._base import Problem, Solution, improves
-from skimbalance.solvers._compiled import is_of_package
 from skimbalance.solvers._line_search import Bounds, Cuts, Margins, best_cuts
 
 __all__ = [
@@ -107,22 +106,21 @@ def _swept(problem: Problem, begin: _Floats) -> tuple[Line, Array, Cuts]:
 def _near_optimum(problem: Problem) -> tuple[Line, Array, float] | None:
     """Return the samples of the intervals that may contain the optimum, and of those beside.
 
-    With them come their objective values, and the highest objective value between intervals. None if all samples are to
+    With them come their objective values, and the least that the highest of these should be. None if all samples are to
     be sorted: they are few, or most are near the optimum, or the counts do not give the bounds.
     """
     metrics = problem.metric, *(required.metric for required in problem.requirements)
     n_samples, truth = int(problem.scores.shape[0]), problem.truth
     if n_samples <= _SAMPLES_TO_SORT or problem.limits is not None or type(problem.scores) is not np.ndarray:
         return None
-    if not all(is_of_package(each) and each.is_extreme_at_corners and not each.needs_cost_matrix for each in metrics):
+    if not all(each.is_of_package and each.is_extreme_at_corners and not each.needs_cost_matrix for each in metrics):
         return None
     place = _interval_of(problem.margins)
     if place is None:
         return None
     sizes = np.bincount(place, minlength=_INTERVALS)
     hits = _sums_before(np.bincount(place, truth.mass(problem.positive, None), minlength=_INTERVALS))
-    weights = truth.weight(None)
-    predicted = _sums_before(sizes if weights is None else np.bincount(place, weights, minlength=_INTERVALS))
+    predicted = _sums_before(sizes if truth.weights is None else np.bincount(place, truth.weights, _INTERVALS))
     best = float(np.max(objective_values_on(problem, Line.of_counts(hits, predicted))))
     bar = best - _SLACK * max(1.0, abs(best))
     others, filled = predicted - hits, np.flatnonzero(sizes)

@@ -8,7 +8,7 @@ from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
+from skimbalance.estimation._calibration import MergedProblem, _shares, calibrated_shares
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -173,3 +173,17 @@ def test_every_library(xp):
     here = calibrated_shares(sample(scores, y))
     there = MergedProblem(in_namespace(sample(scores, y).problem, xp), None)
     np.testing.assert_allclose(to_numpy(calibrated_shares(there)), here, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spread", [0.0, 30.0, 60.0, 300.0])
+def test_probabilities_are_those_of_the_softmax_however_far_apart_the_biases_are(spread, dtype):
+    rng = np.random.default_rng(0)
+    logs = rng.normal(size=(4, 50), scale=5).astype(dtype)
+    logs -= logs.max(axis=0)
+    biases = np.array([0.0, spread, spread / 2, spread / 3])
+    parameters = np.concatenate([[0.5, 0.0, 0.0], biases])
+    found = _shares(logs, parameters, np.full(4, 0.25), None)
+    expected = softmax(np.exp(0.5) * logs.astype(np.float64) + biases[:, None], axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == dtype

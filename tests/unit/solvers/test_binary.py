@@ -10,7 +10,7 @@ from support.problems import problem
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost
 from skimbalance.metrics.bound import BoundConstraint
-from skimbalance.metrics.counts import HardTruth, Truth
+from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.overlap import Precision
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, binary
@@ -23,10 +23,8 @@ def solved(setting, start=0.0):
 def kinds_of(setting):
     """The problem, with soft labels, in single precision, and with an outlier."""
     yield setting
-    truth = setting.truth
-    if isinstance(truth, HardTruth):
-        shares = np.random.default_rng(0).dirichlet([0.3, 0.7], size=len(setting.scores)).T
-        yield setting.with_truth(truth.softened(shares))
+    shares = np.random.default_rng(0).dirichlet([0.3, 0.7], size=len(setting.scores)).T
+    yield setting.with_truth(setting.truth.softened(shares))
     yield replace(setting, scores=setting.scores.astype(np.float32))
     far = setting.scores.copy()
     far[0, 1] = 1e300
@@ -100,7 +98,7 @@ def test_for_a_metric_of_the_user_all_samples_are_sorted(monkeypatch):
     assert solved(setting).objective_value == pytest.approx(best, abs=1e-12)
     assert best > 0.6
     with monkeypatch.context() as patch:
-        patch.setattr(binary, "is_of_package", lambda _: True)
+        patch.setattr(Peaks, "is_of_package", True)
         assert solved(setting).objective_value < 0.6  # the intervals do not show the peak
     bound = BoundConstraint(Peaks().bind(1), low=0.5)
     assert binary._near_optimum(drawn) is not None
