@@ -336,6 +336,10 @@ class SoftTruth(Truth):
         places = xp.astype(classes, xp.int64) * self.shares.shape[1] + samples
         return self._weigh(flat(rewards)[places], samples)
 
+    def shares_at(self, classes: Array, samples: Array) -> Array:
+        """Return the share of class `classes[j]` in sample `samples[j]`."""
+        return flat(self.shares)[classes * self.shares.shape[1] + samples]
+
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""
         shares = namespace(samples).take(self.shares, samples, axis=1)

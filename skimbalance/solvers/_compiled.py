@@ -9,18 +9,19 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from skimbalance._core.array_api import bring_like, largest_magnitude, to_numpy, transposed
+from skimbalance._core.array_api import bring_like, largest_magnitude, namespace, to_numpy, transposed
 from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
 from skimbalance.solvers._base import Problem, stored
+from skimbalance.solvers._neighbourhood import PairsOnHost
 
 try:
     from skimbalance.solvers import _kernel
 except ImportError:  # installed without a C compiler
     _kernel = None  # type: ignore[assignment]
 
-__all__ = ["compiled", "objective_value", "wide_columns"]
+__all__ = ["compiled", "compiled_near", "is_compilable", "objective_value", "wide_columns"]
 
 _CELLS = 8_000_000
 """With more scores, array operations over the near classes of each sample are faster."""
@@ -45,27 +46,66 @@ def objective_value(problem: Problem, offsets: Array) -> float:
 
 def _made(problem: Problem) -> "_kernel.Ascent | None":
     scores, truth = problem.scores, problem.truth
-    if _kernel is None or not isinstance(scores, np.ndarray) or not 0 < scores.size <= _CELLS:
+    if not isinstance(scores, np.ndarray) or not 0 < scores.size <= _CELLS or not is_compilable(problem):
         return None
-    support = to_numpy(truth.support).astype(np.float64)
-    metrics = (problem.metric, *(required.metric for required in problem.requirements))
-    bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
-    forms = [form for metric in metrics if metric.is_of_package and (form := metric.form(support)) is not None]
-    rewarded = [metric for metric, form in zip(metrics, forms, strict=False) if form.kind == "reward"]
-    if len(forms) < len(metrics) or len(rewarded) > 1:
-        return None
+    metric = _rewarded(problem)
     return _kernel.Ascent(
         _wide_scores(problem),
-        single=scores.dtype == np.float32,
         codes=truth.codes.astype(np.intc) if isinstance(truth, HardTruth) else None,
         shares=_contiguous_shares(truth) if isinstance(truth, SoftTruth) else None,
         weights=None if truth.weights is None else np.ascontiguousarray(truth.weights, dtype=np.float64),
-        support=support,
-        forms=[_described(*each, n_classes=len(support)) for each in zip(metrics, forms, bounds, strict=True)],
-        rewards=_rewards(problem, cast(LinearMetric, rewarded[0])) if rewarded else None,
-        worst=problem.metric.worst_objective_value(problem.n_classes),
+        rewards=None if metric is None else _rewards(problem, metric),
         largest=stored(problem.known, "largest", partial(largest_magnitude, scores)),
+        **_described(problem),
     )
+
+
+def compiled_near(problem: Problem, pairs: PairsOnHost) -> "_kernel.Ascent":
+    """Return the compiled ascent of a problem over near pairs."""
+    truth, metric = problem.truth, _rewarded(problem)
+    settled = truth.count(pairs.settled, samples=pairs.others)
+    reward, rewards = 0.0, None
+    if metric is not None:
+        reward = float(np.sum(to_numpy(problem.reward(metric, pairs.settled, pairs.others)), dtype=np.float64))
+        rewards = to_numpy(problem.reward(metric, pairs.classes, pairs.samples_of)).astype(np.float64)
+    return _kernel.Ascent(
+        np.zeros((1, problem.n_classes)),
+        codes=to_numpy(truth.codes[pairs.samples]).astype(np.intc) if isinstance(truth, HardTruth) else None,
+        shares=_wide(truth.shares_at(pairs.classes, pairs.samples_of)) if isinstance(truth, SoftTruth) else None,
+        weights=None if truth.weights is None else _wide(truth.weights[pairs.samples]),
+        rewards=rewards,
+        largest=pairs.largest,
+        near=pairs.layout,
+        settled=(_wide(settled.hits), _wide(settled.predicted), reward),
+        **_described(problem),
+    )
+
+
+def is_compilable(problem: Problem) -> bool:
+    """Return whether compiled code knows the metrics of a problem, wherever its scores are."""
+    return _kernel is not None and stored(problem.own, "forms", partial(_forms, problem)) is not None
+
+
+def _forms(problem: Problem) -> list[Form] | None:
+    """Return the forms of the objective and of the metrics of the constraints; None if one has none."""
+    support = to_numpy(problem.truth.support).astype(np.float64)
+    metrics = (problem.metric, *(required.metric for required in problem.requirements))
+    forms = [form for metric in metrics if metric.is_of_package and (form := metric.form(support)) is not None]
+    if len(forms) < len(metrics) or sum(form.kind == "reward" for form in forms) > 1:
+        return None
+    return forms
+
+
+def _rewarded(problem: Problem) -> LinearMetric | None:
+    """Return the metric of a compilable problem that is a sum of rewards, if there is one."""
+    metrics = (problem.metric, *(required.metric for required in problem.requirements))
+    kinds = [form.kind for form in problem.own["forms"]]
+    return cast(LinearMetric, metrics[kinds.index("reward")]) if "reward" in kinds else None
+
+
+def _wide(x: Array) -> _Vector:
+    """Return a vector on the host in double precision."""
+    return to_numpy(x).astype(np.float64)
 
 
 def _wide_scores(problem: Problem) -> _Vector:
@@ -84,7 +124,20 @@ def _contiguous_shares(truth: SoftTruth) -> npt.NDArray[Any]:
     return np.ascontiguousarray(truth.shares, dtype=np.float32 if is_single else np.float64)
 
 
-def _described(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:
+def _described(problem: Problem) -> dict[str, Any]:
+    """Return what the compiled code needs to know of a compilable problem, apart from its samples."""
+    bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
+    metrics = (problem.metric, *(required.metric for required in problem.requirements))
+    each = zip(metrics, problem.own["forms"], bounds, strict=True)
+    return {
+        "single": problem.scores.dtype == namespace(problem.scores).float32,
+        "support": _wide(problem.truth.support),
+        "forms": [_described_form(*one, n_classes=problem.n_classes) for one in each],
+        "worst": problem.metric.worst_objective_value(problem.n_classes),
+    }
+
+
+def _described_form(metric: Metric, form: Form, bounds: tuple[float, float], *, n_classes: int) -> tuple[Any, ...]:
     none = np.zeros((n_classes, 3))
     numerator, denominator = (none if x is None else x for x in (form.numerator, form.denominator))
     kind, direction = _kernel.KINDS.index(form.kind), _DIRECTIONS[metric.direction]

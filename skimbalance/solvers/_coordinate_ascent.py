@@ -23,9 +23,9 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
-from skimbalance.solvers._compiled import compiled, objective_value, wide_columns
+from skimbalance.solvers._compiled import compiled, compiled_near, is_compilable, objective_value, wide_columns
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
-from skimbalance.solvers._neighbourhood import around, mean_margin
+from skimbalance.solvers._neighbourhood import PairsOnHost, around, is_searched_near, mean_margin, pairs_on_host
 from skimbalance.solvers.binary import solve_binary
 
 __all__ = ["ascend", "demanding", "fewer", "is_searched_nearby", "local_optimum", "prior_offsets", "reachable", "solve"]
@@ -53,6 +53,7 @@ _OF_FEW = 0.15
 """With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
+_CELLS_OF_DENSE = 8_000_000
 _CELLS_NEARBY = 50_000
 _REACH = 0.5
 """With more scores, an ascent from a point near the optimum moves each offset by at most a half in a line search."""
@@ -107,13 +108,21 @@ def local_optimum(
     if problem.n_scores > _CELLS_TO_THE_END:
         least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
-    if (kernel := compiled(problem)) is None:
-        ascent: _Sweeps = _Ascent(problem, start, within)
-    else:
-        near = nearby and is_searched_nearby(problem) and not problem.requirements
-        ascent = _CompiledAscent(kernel, problem, start, within, reach=_REACH if near else float("inf"))
+    ascent = _ascent(problem, start, within, nearby=nearby)
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
     return ascent.offsets, n_iter
+
+
+def _ascent(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
+    """Return the ascent over near pairs where it is faster, else that over all of them, by compiled code if possible."""
+    nearby = nearby and is_searched_nearby(problem) and not problem.requirements
+    is_sparse = nearby or ((problem.is_on_device or problem.n_scores > _CELLS_OF_DENSE) and is_searched_near(problem))
+    if is_sparse and is_compilable(problem):
+        ascent = _NearbyAscent(problem, start, within, reach=2 * _REACH if nearby else None)
+        if ascent.pairs is not None:
+            return ascent
+    kernel = compiled(problem)
+    return _Ascent(problem, start, within) if kernel is None else _CompiledAscent(kernel, problem, start, within)
 
 
 def is_searched_nearby(problem: Problem) -> bool:
@@ -173,12 +182,12 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
         offsets = np.asarray(start, dtype=np.float64)
         best = next((best for at, best in problem.known.get("best", ()) if np.array_equal(at, offsets)), None)
-        kernel.start(wide_columns(problem), offsets, low, high, reach, best)
+        kernel.start(wide_columns(problem), offsets, low, high, best)
         self._start = offsets, kernel.best if best is None else best
 
     def run(self, *, least_gain: float, of_few: float) -> int:
@@ -208,6 +217,42 @@ class _CompiledAscent(_Sweeps):
         """Move `classes` to their best offsets; return those that moved for an expected gain above `least`."""
         moved: _Classes = self.kernel.sweep(classes, least * self.scale)
         return moved
+
+
+class _NearbyAscent(_CompiledAscent):
+    """An ascent in compiled code over near pairs, which problems of the same scores share; None if they are many."""
+
+    def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, reach: float | None) -> None:
+        self.problem, self.within, self.reach = problem, within, reach
+        self.pairs: PairsOnHost | None = problem.known.get(("pairs", reach))
+        offsets = to_numpy(start).astype(np.float64)
+        if self.pairs is None or self.pairs.is_strained_by(offsets):
+            problem.known.pop(("pairs", reach), None)  # keeps one in memory, not two
+            self.pairs = None
+            self.pairs = pairs_on_host(problem, start, reach=reach)
+            problem.known["pairs", reach] = self.pairs
+        if self.pairs is not None:
+            self._begin(offsets)
+
+    def _begin(self, offsets: npt.NDArray[np.float64]) -> None:
+        assert self.pairs is not None
+        low, high = self.pairs.bounds.low, self.pairs.bounds.high
+        if self.within is not None:
+            low, high = np.maximum(low, self.within.low), np.minimum(high, self.within.high)
+        self.kernel = compiled_near(self.problem, self.pairs)
+        self.kernel.start(self.pairs.scores, offsets, low, high)
+
+    def run(self, *, least_gain: float, of_few: float) -> int:
+        """Sweep over the classes until none gains enough; return the number of sweeps."""
+        return _Sweeps.run(self, least_gain=least_gain, of_few=of_few)
+
+    def renew(self) -> None:
+        """Find the near pairs again where an offset is near its bound."""
+        assert self.pairs is not None
+        offsets = self.kernel.offsets
+        if self.pairs.is_strained_by(offsets):
+            self.pairs = pairs_on_host(self.problem, self.offsets, reach=self.reach)
+            self._begin(offsets)
 
 
 class _Ascent(_Sweeps):

@@ -20,21 +20,22 @@ class Ascent:
         *,
         single: bool,
         codes: npt.NDArray[np.intc] | None,
-        shares: _Vector | npt.NDArray[np.float32] | None,
+        shares: npt.NDArray[np.float32 | np.float64] | None,
         weights: _Vector | None,
         support: _Vector,
         forms: Sequence[tuple[Any, ...]],
         rewards: _Vector | None,
         worst: float,
         largest: float,
+        near: tuple[npt.NDArray[np.int64 | np.intc], ...] | None = None,
+        settled: tuple[_Vector, _Vector, float] | None = None,
     ) -> None: ...
     def start(
         self,
-        columns: _Vector,
+        pair_scores: _Vector,
         offsets: _Vector,
         lower: Any,
         upper: Any,
-        reach: float = ...,
         best: npt.NDArray[np.intc] | None = ...,
     ) -> None: ...
     def recount(self) -> None: ...

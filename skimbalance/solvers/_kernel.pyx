@@ -127,21 +127,29 @@ cdef class Ascent:
     """Offsets (K,) for scores (n, K), the decisions and counts that follow, and the search for better ones.
 
     `scores` are float64, and sums are rounded to single precision if `single`. The labels are `codes` (n,) of type
-    intc, or `shares` (K, n) in single or double precision. `weights` are (n,), or None for ones. `forms` are the
-    metrics: the objective, then those of the constraints. Each is a tuple: the code of its kind, its direction (1, -1
-    or 0 for zero), whether it rises with true positives, whether it rises with false positives, the coefficients (K, 3)
-    of true positives, predicted samples and one in the numerator and in the denominator of each class, and its bounds.
-    `rewards` (K, n) are those of predicting a class, for the kind "reward". `worst` is less than any objective value,
-    and `largest` the largest magnitude of a score.
+    intc, or `shares` of each pair of a class and a sample, in single or double precision. `weights` are (n,), or None
+    for ones. `forms` are the metrics: the objective, then those of the constraints. Each is a tuple: the code of its
+    kind, its direction (1, -1 or 0 for zero), whether it rises with true positives, whether it rises with false
+    positives, the coefficients (K, 3) of true positives, predicted samples and one in the numerator and in the
+    denominator of each class, and its bounds. `rewards` are those of predicting a class, of each pair, for the kind
+    "reward". `worst` is less than any objective value, and `largest` the largest magnitude of a score.
+
+    Pairs are in the order of their classes, then of their samples. They are all pairs, in arrays (K, n), if `near` is
+    None. Otherwise `near` are the pairs that the offsets may make decisions: the number of the first pair of each
+    class, and of none (K + 1,), the sample of each pair (m,), the number of the first entry of each sample, and of none
+    (n + 1,), and the class and the pair of each entry (m,). Then `scores` are (1, K), of no meaning, and `settled` are
+    the true positives and the predicted samples (K,) of all samples without pairs, and the sum of their rewards.
     """
 
     cdef readonly int n_classes
     cdef readonly long long n_samples
-    cdef const double[:, ::1] scores, columns, shares, rewards
-    cdef const float[:, ::1] narrow_shares
-    cdef const double[::1] weights, support
-    cdef const int[::1] codes
-    cdef bint single, is_counted, is_hard, is_narrow
+    cdef const double[:, ::1] scores
+    cdef const double[::1] pair_scores, shares, rewards, weights, support, settled_hits, settled_predicted
+    cdef const float[::1] narrow_shares
+    cdef const long long[::1] class_begin, sample_begin
+    cdef const int[::1] codes, sample_of, entry_class, entry_pair
+    cdef bint single, is_counted, is_hard, is_narrow, is_near
+    cdef double settled_reward
     cdef int n_forms, rewarded
     cdef int[::1] kind, direction, rises_with_hits, rises_with_others
     cdef double[:, :, ::1] numerator, denominator
@@ -151,11 +159,11 @@ cdef class Ascent:
     cdef double[::1] offset, lower, upper, hits, predicted
     cdef int[::1] first, second
     cdef double[::1] value1, value2, mass1, mass2
-    cdef double reward, reach
+    cdef double reward
     cdef readonly double objective_value
     # Memory of a line search.
     cdef long long n_near
-    cdef int[::1] near, changed, old_first, old_second
+    cdef int[::1] near, spot, changed, old_first, old_second
     cdef double[::1] margins, old_value1, old_value2, old_mass1, old_mass2, h, p, old_hits, old_predicted
     cdef unsigned char[::1] interval_of
     cdef unsigned char[::1] is_open
@@ -167,8 +175,8 @@ cdef class Ascent:
     cdef Place* places
     cdef Cut* cuts
 
-    def __cinit__(self, scores, *args, **kwargs):
-        cdef long long n = scores.shape[0]
+    def __cinit__(self, scores, *args, near=None, **kwargs):
+        cdef long long n = scores.shape[0] if near is None else near[2].shape[0] - 1
         self.places = <Place*> malloc((n + 1) * sizeof(Place))
         self.cuts = <Cut*> malloc((n + N_INTERVALS + 2) * sizeof(Cut))
         if self.places == NULL or self.cuts == NULL:
@@ -178,21 +186,29 @@ cdef class Ascent:
         free(self.places)
         free(self.cuts)
 
-    def __init__(self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest):
-        cdef long long n = scores.shape[0]
+    def __init__(
+        self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest, near=None,
+        settled=None
+    ):
+        cdef long long n = scores.shape[0] if near is None else near[2].shape[0] - 1
         cdef int k = scores.shape[1], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
-        self.scores, self.support = scores, support
+        self.scores, self.support, self.is_near = scores, support, near is not None
+        if near is None:
+            self.class_begin = n * np.arange(k + 1, dtype=np.int64)
+        else:
+            self.class_begin, self.sample_of, self.sample_begin, self.entry_class, self.entry_pair = near
+        self.settled_hits, self.settled_predicted, self.settled_reward = settled or (np.zeros(k), np.zeros(k), 0.0)
         self.is_hard, self.is_counted = shares is None, shares is None and weights is None
         if self.is_hard:
             self.codes = codes
         elif shares.dtype == np.float32:
-            self.is_narrow, self.narrow_shares = True, shares
+            self.is_narrow, self.narrow_shares = True, shares.reshape(-1)
         else:
-            self.shares = shares
+            self.shares = shares.reshape(-1)
         self.weights = np.ones(n) if weights is None else weights
         if rewards is not None:
-            self.rewards = rewards
+            self.rewards = rewards.reshape(-1)
         kind, direction, hits, others, numerator, denominator, least, most = zip(*forms)
         self.n_forms = len(kind)
         self.kind, self.direction, self.rises_with_hits, self.rises_with_others = (
@@ -209,6 +225,7 @@ cdef class Ascent:
         self.first, self.second, self.near, self.changed, self.old_first, self.old_second = (
             np.empty((6, n), dtype=np.intc)
         )
+        self.spot = self.near if near is None else np.empty(n, dtype=np.intc)
         self.value1, self.value2, self.mass1, self.mass2, self.margins = np.empty((5, n))
         self.old_value1, self.old_value2, self.old_mass1, self.old_mass2 = np.empty((4, n))
         self.interval_of = np.empty(n, dtype=np.uint8)
@@ -220,18 +237,18 @@ cdef class Ascent:
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
-    def start(self, columns, offsets, lower, upper, double reach=INFINITY, best=None):
+    def start(self, pair_scores, offsets, lower, upper, best=None):
         """Set the offsets and their bounds (K,), decide all samples, and count.
 
-        `columns` (K, n) are the scores transposed. A line search moves an offset by at most `reach`. `best` (2, n) are
-        the two best classes of each sample with these offsets, if they are known.
+        `pair_scores` are those of each pair. `best` (2, n) are the two best classes of each sample with these offsets,
+        if they are known.
         """
         cdef long long i
         cdef int first, second
         cdef const int[:, ::1] classes
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
-        self.columns, self.reach = columns, reach
+        self.pair_scores = pair_scores.reshape(-1)
         if best is None:
             with nogil:
                 for i in range(self.n_samples):
@@ -274,7 +291,7 @@ cdef class Ascent:
         return np.asarray(classes)[moved]
 
     def value_at(self, double[::1] offsets):
-        """Return the objective value of decisions with other offsets; the state is kept."""
+        """Return the objective value of decisions with other offsets, by all pairs; the state is kept."""
         cdef long long i
         cdef int c, best
         cdef double value, top, reward = 0, objective_value
@@ -291,7 +308,7 @@ cdef class Ascent:
                 self.h[best] += self._mass(best, i)
                 self.p[best] += self.weights[i]
                 if self.rewarded >= 0:
-                    reward += self.rewards[best, i]
+                    reward += self.rewards[self._pair(best, i)]
             for c in range(self.n_classes):
                 self.h[c] = self._cleared(self.h[c])
                 self.p[c] = self._cleared(self.p[c])
@@ -304,20 +321,36 @@ cdef class Ascent:
     cdef inline double _cleared(self, double x) noexcept nogil:
         return x if x > self.tiny else (x if self.is_counted else 0.0)
 
+    cdef inline long long _pair(self, int c, long long i) noexcept nogil:
+        """Return the number of the pair of class c and sample i."""
+        cdef long long t
+        if not self.is_near:
+            return c * self.n_samples + i
+        t = self.sample_begin[i]
+        while self.entry_class[t] != c:
+            t += 1
+        return self.entry_pair[t]
+
     cdef inline double _mass(self, int c, long long i) noexcept nogil:
         """Return the weight of class c in sample i."""
+        cdef long long t
         if self.is_hard:
             return self.weights[i] if self.codes[i] == c else 0.0
-        return (<double> self.narrow_shares[c, i] if self.is_narrow else self.shares[c, i]) * self.weights[i]
+        t = self._pair(c, i)
+        return (<double> self.narrow_shares[t] if self.is_narrow else self.shares[t]) * self.weights[i]
 
     cdef void _decide(self, long long i) noexcept nogil:
         """Find the two best classes of sample i; of equal ones those that come first."""
-        cdef int c, first = 0, second = 0
+        cdef int c, t, first = 0, second = 0
         cdef double value, value1 = -INFINITY, value2 = -INFINITY
-        cdef const double* row = &self.scores[i, 0]
+        cdef const double* row = &self.scores[0, 0] if self.is_near else &self.scores[i, 0]
+        cdef const int* classes = &self.entry_class[self.sample_begin[i]] if self.is_near else NULL
+        cdef const int* pairs = &self.entry_pair[self.sample_begin[i]] if self.is_near else NULL
         cdef double* offset = &self.offset[0]
-        for c in range(self.n_classes):
-            value = self._rounded(row[c] + offset[c])
+        cdef int n_entries = <int> (self.sample_begin[i + 1] - self.sample_begin[i]) if self.is_near else self.n_classes
+        for t in range(n_entries):
+            c = classes[t] if self.is_near else t
+            value = self._rounded((self.pair_scores[pairs[t]] if self.is_near else row[c]) + offset[c])
             if value > value2:  # seldom
                 if value > value1:
                     second, value2 = first, value1
@@ -328,7 +361,7 @@ cdef class Ascent:
 
     cdef inline double _shifted(self, int c, long long i) noexcept nogil:
         """Return the shifted score of class c in sample i."""
-        return self._rounded(self.columns[c, i] + self.offset[c])
+        return self._rounded(self.pair_scores[self._pair(c, i)] + self.offset[c])
 
     cdef inline void _place(self, long long i, int first, int second, double value1, double value2) noexcept nogil:
         """Set the two best classes of sample i, and their shifted scores."""
@@ -340,15 +373,15 @@ cdef class Ascent:
         cdef long long i
         cdef int c
         for c in range(self.n_classes):
-            self.hits[c] = 0
-            self.predicted[c] = 0
-        self.reward = 0
+            self.hits[c] = self.settled_hits[c]
+            self.predicted[c] = self.settled_predicted[c]
+        self.reward = self.settled_reward
         for i in range(self.n_samples):
             c = self.first[i]
             self.hits[c] += self.mass1[i]
             self.predicted[c] += self.weights[i]
             if self.rewarded >= 0:
-                self.reward += self.rewards[c, i]
+                self.reward += self.rewards[self._pair(c, i)]
         for c in range(self.n_classes):
             self.hits[c] = self._cleared(self.hits[c])
             self.predicted[c] = self._cleared(self.predicted[c])
@@ -555,7 +588,9 @@ cdef class Ascent:
         cdef double weight, own, other, m, low = 0, high = 0, scale, change, value, best, bar
         cdef double least = INFINITY, most = -INFINITY
         cdef double reward = self.reward
-        cdef const double* column = &self.columns[k, 0]
+        cdef long long first_pair = self.class_begin[k], n_pairs = self.class_begin[k + 1] - first_pair
+        cdef const double* column
+        cdef const int* samples = NULL
         cdef double* h = &self.h[0]
         cdef double* p = &self.p[0]
         cdef double* row
@@ -571,30 +606,34 @@ cdef class Ascent:
         cdef double* mass2 = &self.mass2[0]
         cdef double* margins = &self.margins[0]
         cdef int* near = &self.near[0]
-        cdef double left = self.offset[k] - self.reach, right = self.offset[k] + self.reach
+        cdef int* spot = &self.spot[0]
+        cdef double left = self.lower[k], right = self.upper[k]
         cdef unsigned char* interval_of = &self.interval_of[0]
         cdef double* counts = &self.counts[0, 0, 0]
         cdef bint held, single = self.single, rewarded = self.rewarded >= 0
+        if n_pairs == 0:
+            return False
+        column = &self.pair_scores[first_pair]
+        if self.is_near:
+            samples = &self.sample_of[first_pair]
         if self.is_hard:
             codes = &self.codes[0]
         elif self.is_narrow:
-            narrow = &self.narrow_shares[k, 0]
+            narrow = &self.narrow_shares[first_pair]
         else:
-            masses = &self.shares[k, 0]
+            masses = &self.shares[first_pair]
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        bar = right if n_classes > FEW_CLASSES else INFINITY
-        begin = _block_below(value1, column, bar, 0, self.n_samples)
-        while begin < self.n_samples:
-            for i in range(begin, min(begin + AT_ONCE, self.n_samples)):  # a branch would be mispredicted
-                m, other = value1[i], value2[i]
-                m = (other if first[i] == k else m) - column[i]
-                if single:
-                    m = <double> (<float> m)
-                near[n] = <int> i
-                margins[n] = m
-                n += (left <= m) & (m <= right)
-            begin = _block_below(value1, column, bar, begin + AT_ONCE, self.n_samples)
+        for t in range(n_pairs):
+            i = samples[t] if samples != NULL else t
+            m, other = value1[i], value2[i]  # a branch would be mispredicted
+            m = (other if first[i] == k else m) - column[t]
+            if single:
+                m = <double> (<float> m)
+            near[n] = <int> i
+            spot[n] = <int> t
+            margins[n] = m
+            n += (left <= m) & (m <= right)
         for t in range(n):
             i, m = near[t], margins[t]
             least = m if m < least else least
@@ -607,7 +646,7 @@ cdef class Ascent:
                 h[r] += mass2[i]
                 p[r] += weight
                 if rewarded:
-                    reward += self.rewards[r, i] - self.rewards[k, i]
+                    reward += self.rewards[self._pair(r, i)] - self.rewards[first_pair + spot[t]]
         self.n_near = n
         if n == 0:
             return False
@@ -629,9 +668,9 @@ cdef class Ascent:
             else:
                 r, other = first[i], mass1[i]
                 if narrow != NULL:
-                    own = narrow[i] * weights[i]
+                    own = narrow[spot[t]] * weights[i]
                 elif masses != NULL:
-                    own = masses[i] * weights[i]
+                    own = masses[spot[t]] * weights[i]
                 else:
                     own = weights[i] if codes[i] == k else 0.0
             m = (margins[t] - least) * scale
@@ -645,7 +684,7 @@ cdef class Ascent:
             row[2 * r] -= other
             row[2 * r + 1] -= weights[i]
             if rewarded:
-                change = self.rewards[k, i] - self.rewards[r, i]
+                change = self.rewards[first_pair + spot[t]] - self.rewards[self._pair(r, i)]
                 if change > 0:
                     self.rising[b] += change
                 else:
@@ -685,8 +724,7 @@ cdef class Ascent:
         cdef long long i, t, count, n_cuts = 0, number = 0
         cdef int b, c, j, r, after, before = -1, n_classes = self.n_classes
         cdef double low, high, step, value, weight, other, size, rounding, far = 0, best = -INFINITY
-        cdef double least = fmax(self.lower[k], self.offset[k] - self.reach)
-        cdef double most = fmin(self.upper[k], self.offset[k] + self.reach), above = self.objective_value
+        cdef double least = self.lower[k], most = self.upper[k], above = self.objective_value
         cdef Place* places
         cdef Place* left
         cdef Place* right
@@ -769,7 +807,7 @@ cdef class Ascent:
                 p[r] = self._cleared(p[r] - weight)
                 for j in range(self.n_forms):
                     if self.kind[j] == REWARD:
-                        self.sums[j, 0] += self.rewards[k, i] - self.rewards[r, i]
+                        self.sums[j, 0] += self.rewards[self._pair(k, i)] - self.rewards[self._pair(r, i)]
                     elif self.kind[j] == WORST_RECALL:
                         self.sums[j, 0] = h[k] / self.support[k]
                         self.sums[j, 1] = fmin(self.sums[j, 1], h[r] / self.support[r])
@@ -825,7 +863,8 @@ cdef class Ascent:
 
     cdef double _size(self, int k, long long i) noexcept nogil:
         """Return the size of the margin of sample i: the magnitudes of the two numbers whose difference it is."""
-        return fabs(self.value2[i] if self.first[i] == k else self.value1[i]) + fabs(self.columns[k, i])
+        cdef double runner_up = self.value2[i] if self.first[i] == k else self.value1[i]
+        return fabs(runner_up) + fabs(self.pair_scores[self._pair(k, i)])
 
     cdef double _chosen(self, long long n_cuts, double bar, double first, double last, double start) noexcept nogil:
         """Return the middle of the widest interval of a plateau; of several plateaus, of that nearest to `start`."""
@@ -853,10 +892,11 @@ cdef class Ascent:
 
     cdef bint _move(self, int k, double new) noexcept nogil:
         """Set the offset of class k, and update the decisions, if that is better; return whether it is."""
-        cdef long long i, t, begin, n_changed = 0
+        cdef long long i, j, t, begin, n_changed = 0
+        cdef long long first_pair = self.class_begin[k], n_pairs = self.class_begin[k + 1] - first_pair
         cdef int c, first, second
-        cdef const double* column
-        cdef const double* values
+        cdef const double* column = &self.pair_scores[first_pair]
+        cdef const int* samples = &self.sample_of[first_pair] if self.is_near else NULL
         cdef double most, old = self.offset[k], value, value1, value2, weight, old_reward = self.reward, objective_value
         cdef bint falls
         new = self._rounded(new)
@@ -866,13 +906,13 @@ cdef class Ascent:
             self.old_hits[c], self.old_predicted[c] = self.hits[c], self.predicted[c]
         most = fmax(old, new)
         most += 8 * self.epsilon * (2 * self.largest + fabs(most))  # more than the rounding
-        most = most if self.n_classes > FEW_CLASSES else INFINITY
-        column, values = &self.columns[k, 0], &self.value2[0]
-        begin = _block_below(values, column, most, 0, self.n_samples)
-        while begin < self.n_samples:
-            for i in range(begin, min(begin + AT_ONCE, self.n_samples)):
+        most = most if self.n_classes > FEW_CLASSES and not self.is_near else INFINITY
+        begin = _block_below(&self.value2[0], column, most, 0, n_pairs)
+        while begin < n_pairs:
+            for j in range(begin, min(begin + AT_ONCE, n_pairs)):
+                i = samples[j] if samples != NULL else j
                 first, second, value1, value2 = self.first[i], self.second[i], self.value1[i], self.value2[i]
-                value = self._rounded(column[i] + new)
+                value = self._rounded(column[j] + new)
                 if first != k and second != k and (falls or value < value2 or (value == value2 and k > second)):
                     continue
                 t = n_changed
@@ -898,8 +938,8 @@ cdef class Ascent:
                     self.hits[self.first[i]] += self.mass1[i]
                     self.predicted[self.first[i]] += weight
                     if self.rewarded >= 0:
-                        self.reward += self.rewards[self.first[i], i] - self.rewards[first, i]
-            begin = _block_below(values, column, most, begin + AT_ONCE, self.n_samples)
+                        self.reward += self.rewards[self._pair(self.first[i], i)] - self.rewards[self._pair(first, i)]
+            begin = _block_below(&self.value2[0], column, most, begin + AT_ONCE, n_pairs)
         for c in range(self.n_classes):
             self.hits[c], self.predicted[c] = self._cleared(self.hits[c]), self._cleared(self.predicted[c])
         objective_value = self._objective_at(&self.hits[0], &self.predicted[0], self.reward)

@@ -1,5 +1,6 @@
 """The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -31,7 +32,18 @@ from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
 
-__all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
+__all__ = [
+    "AllPairs",
+    "Move",
+    "NearPairs",
+    "Neighbourhood",
+    "PairsOnHost",
+    "around",
+    "is_searched_near",
+    "mean_margin",
+    "pairs_on_host",
+    "top_two",
+]
 
 _Classes = npt.NDArray[np.int64]
 _Offsets = npt.NDArray[Any]
@@ -191,6 +203,9 @@ _FARTHER = 8
 _SAMPLE = 1024
 """Samples from which the reach of a class is estimated."""
 
+_MOST_NEARBY = 1 / 3
+"""Of pairs that are near by the same reach for all classes, the mean sample has at most this share of the classes."""
+
 _FEWER = 128
 """Samples from which the reach of all classes is estimated."""
 
@@ -242,11 +257,7 @@ class Neighbourhood:
     @property
     def is_strained(self) -> bool:
         """Whether some offset has moved more than half of the way to a bound."""
-        if self.bounds is None:
-            return False
-        here, low, high = self.offsets_on_host, self.bounds.low, self.bounds.high
-        room = np.minimum(here - low, high - here)
-        return bool(np.any(room < 0.5 * np.minimum(self._middle - low, high - self._middle)))
+        return self.bounds is not None and _is_strained(self.offsets_on_host, self._middle, self.bounds)
 
     def sorted_sweeps(self, classes: _Classes) -> SortedSweeps:
         """Return the samples in the order in which `classes` win them; each class has at least one."""
@@ -314,6 +325,11 @@ class Neighbourhood:
         self.leaders = tuple(put(x, samples, new) for x, new in zip(self.leaders, leaders, strict=True))
 
 
+def is_searched_near(problem: Problem) -> bool:
+    """Return whether a problem is so large that a sweep covers only samples with small margins."""
+    return problem.scores.shape[0] > _EVERYWHERE_SAMPLES or problem.n_scores > _EVERYWHERE_CELLS
+
+
 def around(problem: Problem, offsets: Array) -> Neighbourhood:
     """Return the neighbourhood of `offsets`, without bounds if the problem is small.
 
@@ -321,21 +337,92 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
     """
     scores, xp = problem.scores, namespace(problem.scores)
     offsets = xp.asarray(bring_like(offsets, scores), copy=True)
-    n_samples, n_classes = scores.shape
-    is_large = n_samples > _EVERYWHERE_SAMPLES or n_samples * n_classes > _EVERYWHERE_CELLS
-    if is_large:
-        reach, pairs_per_sample = _reach(problem, offsets)
-        is_large = pairs_per_sample <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
-    if not is_large:
+    reach = _reach(problem, offsets) if is_searched_near(problem) else None
+    if reach is None:
         every = AllPairs(problem)
         return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
     first, value, counts, *near = _within_reach(scores, offsets, reach)
-    pairs = NearPairs(counts, *near, n_classes=n_classes)
+    pairs = NearPairs(counts, *near, n_classes=problem.n_classes)
     bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
     leaders = first, value, first * 0, value * 0 - float("inf")
     if pairs.lengths.any():
         leaders = pairs.all_top_two(offsets, leaders)
     return Neighbourhood(pairs, offsets, leaders, bounds)
+
+
+@dataclass(frozen=True)
+class PairsOnHost:
+    """The near pairs of a problem, in host memory for compiled code; `middle` are the offsets that they are near to.
+
+    `layout` is the argument `near` of the compiled ascent, and `scores` (m,) are those of the pairs; `largest` is the
+    largest magnitude of a score. The rest is where the scores of the problem are: `classes` (m,) and `samples_of` (m,)
+    of the pairs, the `samples` that have pairs, the `others`, and the classes of these, which are `settled`: no
+    offsets within the `bounds` change them.
+    """
+
+    layout: tuple[npt.NDArray[Any], ...]
+    scores: npt.NDArray[np.float64]
+    largest: float
+    classes: Array
+    samples_of: Array
+    samples: Array
+    others: Array
+    settled: Array
+    middle: _Offsets
+    bounds: Bounds
+
+    def is_strained_by(self, offsets: _Offsets) -> bool:
+        """Return whether some offset is more than half of the way to a bound."""
+        return _is_strained(offsets, self.middle, self.bounds, left=0.1)
+
+
+def pairs_on_host(problem: Problem, offsets: Array, *, reach: float | None = None) -> PairsOnHost | None:
+    """Return the near pairs of a problem, by the same reach for all classes if it is given; None if they are many."""
+    scores, xp = problem.scores, namespace(problem.scores)
+    offsets, n_classes = bring_like(offsets, scores), problem.n_classes
+    if reach is None:
+        reaches = _reach(problem, offsets)
+    else:
+        are_few = _near_per_sample(_margins_of_some(scores, offsets), reach) <= _MOST_NEARBY * n_classes
+        reaches = offsets * 0 + reach if are_few else None
+    if reaches is None:
+        return None
+    first, value, counts, classes, pair_scores = _within_reach(scores, offsets, reaches)
+    is_settled = counts == 0
+    samples, others = xp.nonzero(~is_settled)[0], xp.nonzero(is_settled)[0]
+    if not samples.shape[0]:
+        return None
+    order = xp.argsort(small_codes(classes, n_classes), stable=True)
+    sizes, samples_of = counts[samples], xp.repeat(xp.arange(samples.shape[0], device=device(counts)), counts[samples])
+    entry_class, number, sizes = (to_numpy(x) for x in (classes, order, sizes))
+    class_begin = _begins(np.bincount(entry_class, minlength=n_classes))
+    entry_pair = np.empty(number.size, dtype=np.intc)
+    entry_pair[number] = np.arange(number.size, dtype=np.intc)
+    sample_of, samples_of = to_numpy(samples_of[order]).astype(np.intc), samples[samples_of[order]]
+    return PairsOnHost(
+        (class_begin, sample_of, _begins(sizes), entry_class.astype(np.intc), entry_pair),
+        to_numpy(pair_scores[order]).astype(np.float64),
+        largest_magnitude(scores),
+        classes[order],
+        samples_of,
+        samples,
+        others,
+        first[others],
+        to_numpy(offsets).astype(np.float64),
+        _bounds(offsets, reaches, largest=largest_magnitude(value)),
+    )
+
+
+def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the number of the first element of each group, and of none."""
+    begins: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return begins
+
+
+def _is_strained(offsets: _Offsets, middle: _Offsets, bounds: Bounds, left: float = 0.5) -> bool:
+    """Return whether some offset is more than half of the way from the middle to a bound."""
+    room = np.minimum(offsets - bounds.low, bounds.high - offsets)
+    return bool(np.any(room < left * np.minimum(middle - bounds.low, bounds.high - middle)))
 
 
 def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
@@ -360,17 +447,16 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, .
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
-def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
-    """Return the reach (K,), the largest margin of a near class, and the number of near classes in the mean sample.
+def _reach(problem: Problem, offsets: Array) -> Array | None:
+    """Return the reach (K,), the largest margin of a near class; None if too many classes are near in the mean sample.
 
     Both are estimated on a subsample.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
     n_samples, n_classes = scores.shape
-    sample = scores[:: max(1, n_samples // _SAMPLE), :] + offsets
-    count = sample.shape[0]
-    margins = xp.max(sample, axis=1, keepdims=True) - sample
+    margins = _margins_of_some(scores, offsets)
+    count = margins.shape[0]
     predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
     share = _PER_OWN_SAMPLE * xp.maximum(support / xp.sum(support), predicted)
     share = xp.clip(share, min(_LEAST_SAMPLES / n_samples, _CLASSES_PER_SAMPLE / n_classes), None)
@@ -384,7 +470,19 @@ def _reach(problem: Problem, offsets: Array) -> tuple[Array, float]:
     least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
     reach = xp.clip(xp.maximum(quantile(share), own), least, None)
-    return reach, float(xp.sum(xp.astype(margins <= reach, xp.float64))) / count
+    return reach if _near_per_sample(margins, reach) <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes) else None
+
+
+def _near_per_sample(margins: Array, reach: Array | float) -> float:
+    """Return the number of near classes in the mean sample of a subsample."""
+    xp = namespace(margins)
+    return float(xp.sum(xp.astype(margins <= reach, xp.float64))) / int(margins.shape[0])
+
+
+def _margins_of_some(scores: Array, offsets: Array) -> Array:
+    """Return the margins of all classes in a subsample."""
+    sample = scores[:: max(1, scores.shape[0] // _SAMPLE), :] + offsets
+    return namespace(scores).max(sample, axis=1, keepdims=True) - sample
 
 
 def _nearest_own(problem: Problem, offsets: Array) -> Array:
