@@ -37,6 +37,7 @@ from skimbalance.solvers import (
     is_searched_nearby,
     local_optimum,
     objective_value,
+    optimum_of_fewer,
     prior_offsets,
     satisfy_shares,
     solve,
@@ -63,11 +64,7 @@ _TAUS = tuple(_TAU_STEP * number for number in range(-4, 5))
 need negative ones."""
 
 _CELLS_OF_FEWEST = 200_000
-"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores. The
-ascent continues with these, with a larger subsample, and with all scores."""
-
-_CLASSES_OF_FEWEST = 100
-"""If there are more classes, the smallest subsample has too few samples of each for an ascent."""
+"""The best multiple of `-log prior`, where an ascent starts, is chosen on a subsample of about so many scores."""
 
 _CELLS_FOR_ALL_BOOTSTRAPS = 400_000
 """Where there is much to average over already, fewer bootstraps do."""
@@ -157,11 +154,7 @@ def _start(problem: Problem, *, least_gain: float) -> tuple[Array, bool]:
     prior = to_numpy(prior_offsets(problem.truth.support))
     fewest = fewer(problem, n_scores=_CELLS_OF_FEWEST)
     start = _best_multiple(fewest, prior)
-    subsamples = [fewest, fewer(problem)] if problem.n_classes <= _CLASSES_OF_FEWEST else [fewer(problem)]
-    subsamples = [few for few in subsamples if few is not problem]
-    for number, few in enumerate(subsamples):
-        start, _ = local_optimum(few, start, least_gain=least_gain, nearby=number > 0)
-    return start, bool(subsamples)
+    return optimum_of_fewer(problem, start, least_gain=least_gain)
 
 
 def _reweighted(problem: Problem, weights: Array, start: Array, least_gain: float) -> Array:

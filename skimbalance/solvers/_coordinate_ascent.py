@@ -28,7 +28,17 @@ from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import PairsOnHost, around, is_searched_near, mean_margin, pairs_on_host
 from skimbalance.solvers.binary import solve_binary
 
-__all__ = ["ascend", "demanding", "fewer", "is_searched_nearby", "local_optimum", "prior_offsets", "reachable", "solve"]
+__all__ = [
+    "ascend",
+    "demanding",
+    "fewer",
+    "is_searched_nearby",
+    "local_optimum",
+    "optimum_of_fewer",
+    "prior_offsets",
+    "reachable",
+    "solve",
+]
 
 _Classes = npt.NDArray[np.int64]
 
@@ -54,9 +64,16 @@ _OF_FEW = 0.15
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
 _CELLS_OF_DENSE = 8_000_000
+_CELLS_OF_DENSE_NEARBY = 1_000_000
+"""With more scores in host memory, an ascent is over near pairs; with fewer, finding these takes longer than it
+saves."""
+
 _CELLS_NEARBY = 50_000
 _REACH = 0.5
 """With more scores, an ascent from a point near the optimum moves each offset by at most a half in a line search."""
+
+_HELD_BACK = 0.05
+"""An ascent over near pairs continues if so many offsets are at bounds, whatever it gains."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
@@ -72,6 +89,14 @@ _CELLS_FOR_ALL_STARTS = 1_000_000
 
 _CELLS_FOR_CHOICE = 1_000_000
 """The best start is chosen on a subsample of about so many scores."""
+
+_CELLS_OF_SUBSAMPLES = (200_000, 1_000_000, 10_000_000, 100_000_000)
+_PER_CLASS_OF_SUBSAMPLE = 10
+"""An ascent over many scores continues from the optimum of ever larger subsamples, of about so many scores, that have
+at least so many samples of the mean class."""
+
+_CELLS_OF_HOST_SUBSAMPLE = 2_000_000
+"""A subsample of up to so many scores is on the host, where a search of few scores is fastest."""
 
 _CELLS_PER_RESTART = 20_000
 _MAX_RESTARTS = 48
@@ -116,13 +141,31 @@ def local_optimum(
 def _ascent(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
     """Return the ascent over near pairs where it is faster, else that over all of them, by compiled code if possible."""
     nearby = nearby and is_searched_nearby(problem) and not problem.requirements
-    is_sparse = nearby or ((problem.is_on_device or problem.n_scores > _CELLS_OF_DENSE) and is_searched_near(problem))
-    if is_sparse and is_compilable(problem):
-        ascent = _NearbyAscent(problem, start, within, reach=2 * _REACH if nearby else None)
+    is_dense = not problem.is_on_device and problem.n_scores <= (_CELLS_OF_DENSE_NEARBY if nearby else _CELLS_OF_DENSE)
+    if not is_dense and is_searched_near(problem) and is_compilable(problem):
+        ascent = _NearbyAscent(problem, start, within, nearby=nearby)
         if ascent.pairs is not None:
             return ascent
-    kernel = compiled(problem)
-    return _Ascent(problem, start, within) if kernel is None else _CompiledAscent(kernel, problem, start, within)
+    if (kernel := compiled(problem)) is None:
+        return _Ascent(problem, start, within)
+    return _CompiledAscent(kernel, problem, start, within, reach=_REACH if nearby else math.inf)
+
+
+def optimum_of_fewer(problem: Problem, start: Array, *, least_gain: float = 0.0) -> tuple[Array, bool]:
+    """Return the optimum of ever larger subsamples, from `start`, and whether there are any: else it is `start`.
+
+    A subsample has enough samples of the mean class.
+    """
+    few, is_found = problem, False
+    for n_scores in _CELLS_OF_SUBSAMPLES:
+        if n_scores < _PER_CLASS_OF_SUBSAMPLE * problem.n_classes**2:
+            continue
+        few = fewer(problem, n_scores=n_scores)
+        if few is problem:
+            break
+        start, _ = local_optimum(few, start, least_gain=least_gain, nearby=is_found)
+        is_found = True
+    return start, is_found
 
 
 def is_searched_nearby(problem: Problem) -> bool:
@@ -153,6 +196,11 @@ class _Sweeps(ABC):
         """Prepare for another sweep over all classes."""
 
     @property
+    def is_held_back(self) -> bool:
+        """Whether many offsets are at bounds, which `renew` moves."""
+        return False
+
+    @property
     def scale(self) -> float:
         """The reference of relative gains: the objective value, but zero while a constraint is violated."""
         missed = self.objective_value < self.problem.metric.worst_objective_value(self.problem.n_classes)
@@ -167,12 +215,12 @@ class _Sweeps(ABC):
             sweeps, before = sweeps + 1, self.objective_value
             active = self.sweep(active, least=least)
             self.recount()
-            if improves(before + of_few * self.scale, self.objective_value):  # by more than the rounding of sums
-                break
-            if active.size > _FEW * everyone.size:
+            gains = not improves(before + of_few * self.scale, self.objective_value)  # by more than the rounding of sums
+            if gains and active.size > _FEW * everyone.size:
                 continue
             # Classes that did not move wait until the others are at their best offsets; then all are tried again.
-            if not improves(self.objective_value, last + least_gain * self.scale):
+            gains = gains and improves(self.objective_value, last + least_gain * self.scale)
+            if not gains and not self.is_held_back:
                 break
             self.renew()
             active, last = everyone, self.objective_value
@@ -182,12 +230,12 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None) -> None:
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
         self.problem, self.kernel = problem, kernel
         low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
         offsets = np.asarray(start, dtype=np.float64)
         best = next((best for at, best in problem.known.get("best", ()) if np.array_equal(at, offsets)), None)
-        kernel.start(wide_columns(problem), offsets, low, high, best)
+        kernel.start(wide_columns(problem), offsets, low, high, reach, best)
         self._start = offsets, kernel.best if best is None else best
 
     def run(self, *, least_gain: float, of_few: float) -> int:
@@ -222,15 +270,15 @@ class _CompiledAscent(_Sweeps):
 class _NearbyAscent(_CompiledAscent):
     """An ascent in compiled code over near pairs, which problems of the same scores share; None if they are many."""
 
-    def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, reach: float | None) -> None:
-        self.problem, self.within, self.reach = problem, within, reach
-        self.pairs: PairsOnHost | None = problem.known.get(("pairs", reach))
+    def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> None:
+        self.problem, self.within, self.nearby = problem, within, nearby
+        self.pairs: PairsOnHost | None = problem.known.get(("pairs", nearby))
         offsets = to_numpy(start).astype(np.float64)
-        if self.pairs is None or self.pairs.is_strained_by(offsets):
-            problem.known.pop(("pairs", reach), None)  # keeps one in memory, not two
+        if self.pairs is None or self.pairs.strained_by(offsets).any():
+            problem.known.pop(("pairs", nearby), None)  # keeps one in memory, not two
             self.pairs = None
-            self.pairs = pairs_on_host(problem, start, reach=reach)
-            problem.known["pairs", reach] = self.pairs
+            self.pairs = pairs_on_host(problem, start, nearby=nearby)
+            problem.known["pairs", nearby] = self.pairs
         if self.pairs is not None:
             self._begin(offsets)
 
@@ -246,12 +294,18 @@ class _NearbyAscent(_CompiledAscent):
         """Sweep over the classes until none gains enough; return the number of sweeps."""
         return _Sweeps.run(self, least_gain=least_gain, of_few=of_few)
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether many offsets are at bounds, which `renew` moves."""
+        assert self.pairs is not None
+        return bool(np.mean(self.pairs.strained_by(self.kernel.offsets)) > _HELD_BACK)
+
     def renew(self) -> None:
         """Find the near pairs again where an offset is near its bound."""
         assert self.pairs is not None
         offsets = self.kernel.offsets
-        if self.pairs.is_strained_by(offsets):
-            self.pairs = pairs_on_host(self.problem, self.offsets, reach=self.reach)
+        if self.pairs.strained_by(offsets).any():
+            self.pairs = pairs_on_host(self.problem, self.offsets, nearby=self.nearby) or self.pairs
             self._begin(offsets)
 
 
@@ -428,16 +482,13 @@ def _starts(problem: Problem) -> dict[str, Array]:
 
 
 def fewer(problem: Problem, *, n_scores: int = _CELLS_FOR_CHOICE) -> Problem:
-    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many.
-
-    A subsample is on the host, where a search of few scores is fastest.
-    """
+    """Return the problem of a subsample of about `n_scores`, or the problem itself if it has not twice as many."""
     step = problem.n_scores // n_scores
     if step <= 1:
         return problem
     samples, truth = problem.truth.thinned(step)
     scores = namespace(samples).take(problem.scores, samples, axis=0)
-    if problem.is_on_device:
+    if problem.is_on_device and math.prod(scores.shape) <= _CELLS_OF_HOST_SUBSAMPLE:
         scores, truth = to_numpy(scores), truth.on_host()
     return replace(problem, scores=scores, truth=truth, groups=None)
 

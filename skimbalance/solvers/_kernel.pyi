@@ -36,6 +36,7 @@ class Ascent:
         offsets: _Vector,
         lower: Any,
         upper: Any,
+        reach: float = ...,
         best: npt.NDArray[np.intc] | None = ...,
     ) -> None: ...
     def recount(self) -> None: ...

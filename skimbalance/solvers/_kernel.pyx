@@ -159,7 +159,7 @@ cdef class Ascent:
     cdef double[::1] offset, lower, upper, hits, predicted
     cdef int[::1] first, second
     cdef double[::1] value1, value2, mass1, mass2
-    cdef double reward
+    cdef double reward, reach
     cdef readonly double objective_value
     # Memory of a line search.
     cdef long long n_near
@@ -237,18 +237,18 @@ cdef class Ascent:
         self.is_open = np.empty(m, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
-    def start(self, pair_scores, offsets, lower, upper, best=None):
+    def start(self, pair_scores, offsets, lower, upper, double reach=INFINITY, best=None):
         """Set the offsets and their bounds (K,), decide all samples, and count.
 
-        `pair_scores` are those of each pair. `best` (2, n) are the two best classes of each sample with these offsets,
-        if they are known.
+        `pair_scores` are those of each pair. A line search moves an offset by at most `reach`. `best` (2, n) are the
+        two best classes of each sample with these offsets, if they are known.
         """
         cdef long long i
         cdef int first, second
         cdef const int[:, ::1] classes
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
-        self.pair_scores = pair_scores.reshape(-1)
+        self.pair_scores, self.reach = pair_scores.reshape(-1), reach
         if best is None:
             with nogil:
                 for i in range(self.n_samples):
@@ -607,7 +607,8 @@ cdef class Ascent:
         cdef double* margins = &self.margins[0]
         cdef int* near = &self.near[0]
         cdef int* spot = &self.spot[0]
-        cdef double left = self.lower[k], right = self.upper[k]
+        cdef double left = fmax(self.lower[k], self.offset[k] - self.reach)
+        cdef double right = fmin(self.upper[k], self.offset[k] + self.reach)
         cdef unsigned char* interval_of = &self.interval_of[0]
         cdef double* counts = &self.counts[0, 0, 0]
         cdef bint held, single = self.single, rewarded = self.rewarded >= 0
@@ -624,16 +625,20 @@ cdef class Ascent:
             masses = &self.shares[first_pair]
         for c in range(n_classes):
             h[c], p[c] = self.hits[c], self.predicted[c]
-        for t in range(n_pairs):
-            i = samples[t] if samples != NULL else t
-            m, other = value1[i], value2[i]  # a branch would be mispredicted
-            m = (other if first[i] == k else m) - column[t]
-            if single:
-                m = <double> (<float> m)
-            near[n] = <int> i
-            spot[n] = <int> t
-            margins[n] = m
-            n += (left <= m) & (m <= right)
+        bar = right if n_classes > FEW_CLASSES and not self.is_near else INFINITY
+        begin = _block_below(value1, column, bar, 0, n_pairs)
+        while begin < n_pairs:
+            for t in range(begin, min(begin + AT_ONCE, n_pairs)):
+                i = samples[t] if samples != NULL else t
+                m, other = value1[i], value2[i]  # a branch would be mispredicted
+                m = (other if first[i] == k else m) - column[t]
+                if single:
+                    m = <double> (<float> m)
+                near[n] = <int> i
+                spot[n] = <int> t
+                margins[n] = m
+                n += (left <= m) & (m <= right)
+            begin = _block_below(value1, column, bar, begin + AT_ONCE, n_pairs)
         for t in range(n):
             i, m = near[t], margins[t]
             least = m if m < least else least
@@ -724,7 +729,8 @@ cdef class Ascent:
         cdef long long i, t, count, n_cuts = 0, number = 0
         cdef int b, c, j, r, after, before = -1, n_classes = self.n_classes
         cdef double low, high, step, value, weight, other, size, rounding, far = 0, best = -INFINITY
-        cdef double least = self.lower[k], most = self.upper[k], above = self.objective_value
+        cdef double least = fmax(self.lower[k], self.offset[k] - self.reach)
+        cdef double most = fmin(self.upper[k], self.offset[k] + self.reach), above = self.objective_value
         cdef Place* places
         cdef Place* left
         cdef Place* right

@@ -1,7 +1,7 @@
 """The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ from skimbalance._core.array_api import (
     transposed,
 )
 from skimbalance._core.typing import Array
-from skimbalance.solvers._base import Problem, without
+from skimbalance.solvers._base import Problem, stored, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
 
 __all__ = [
@@ -203,8 +203,18 @@ _FARTHER = 8
 _SAMPLE = 1024
 """Samples from which the reach of a class is estimated."""
 
-_MOST_NEARBY = 1 / 3
-"""Of pairs that are near by the same reach for all classes, the mean sample has at most this share of the classes."""
+_ERRORS, _MOST_WIDTH = 8.0, 0.5
+"""The optimum of a subsample is nearby: a class of n samples moves by at most `8 / sqrt(n)`, and at most by a half,
+until pairs are found again. With a tenth of the samples in the subsample these are two to three standard errors."""
+
+_ROOM = 0.1
+"""Pairs are found again for offsets that have less than this share of their way to a bound left."""
+
+_SCALES = (1.0, 0.5, 0.25)
+_MOST_NEARBY = 1 / 2
+_PAIRS = 1_000_000
+"""These are multiplied by the greatest of the scales by which there are at most so many pairs, and in the mean sample at
+most this share of the classes."""
 
 _FEWER = 128
 """Samples from which the reach of all classes is estimated."""
@@ -257,7 +267,9 @@ class Neighbourhood:
     @property
     def is_strained(self) -> bool:
         """Whether some offset has moved more than half of the way to a bound."""
-        return self.bounds is not None and _is_strained(self.offsets_on_host, self._middle, self.bounds)
+        if self.bounds is None:
+            return False
+        return bool(_strained(self.offsets_on_host, self._middle, self.bounds, room=0.5).any())
 
     def sorted_sweeps(self, classes: _Classes) -> SortedSweeps:
         """Return the samples in the order in which `classes` win them; each class has at least one."""
@@ -338,12 +350,14 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
     scores, xp = problem.scores, namespace(problem.scores)
     offsets = xp.asarray(bring_like(offsets, scores), copy=True)
     reach = _reach(problem, offsets) if is_searched_near(problem) else None
-    if reach is None:
+    if reach is None or _pairs_per_sample(_margins_of_some(scores, offsets), *reach) > max(
+        _MOST_PER_SAMPLE, _MOST_OF_CLASSES * problem.n_classes
+    ):
         every = AllPairs(problem)
         return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
-    first, value, counts, *near = _within_reach(scores, offsets, reach)
+    first, value, counts, *near = _within_reach(scores, offsets, *reach)
     pairs = NearPairs(counts, *near, n_classes=problem.n_classes)
-    bounds = _bounds(offsets, reach, largest=largest_magnitude(value))
+    bounds = _bounds(offsets, *reach, largest=largest_magnitude(value))
     leaders = first, value, first * 0, value * 0 - float("inf")
     if pairs.lengths.any():
         leaders = pairs.all_top_two(offsets, leaders)
@@ -371,23 +385,28 @@ class PairsOnHost:
     middle: _Offsets
     bounds: Bounds
 
-    def is_strained_by(self, offsets: _Offsets) -> bool:
-        """Return whether some offset is more than half of the way to a bound."""
-        return _is_strained(offsets, self.middle, self.bounds, left=0.1)
+    def strained_by(self, offsets: _Offsets) -> npt.NDArray[np.bool_]:
+        """Return whether each of the offsets (K,) is at a bound, or nearly so."""
+        return _strained(offsets, self.middle, self.bounds, room=_ROOM)
 
 
-def pairs_on_host(problem: Problem, offsets: Array, *, reach: float | None = None) -> PairsOnHost | None:
-    """Return the near pairs of a problem, by the same reach for all classes if it is given; None if they are many."""
+def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnHost | None:
+    """Return the near pairs of a problem; None if they are many.
+
+    If the optimum is `nearby`, the reach is the same for all classes, and the smaller the more samples there are.
+    """
     scores, xp = problem.scores, namespace(problem.scores)
     offsets, n_classes = bring_like(offsets, scores), problem.n_classes
-    if reach is None:
-        reaches = _reach(problem, offsets)
+    margins, most = _margins_of_some(scores, offsets), _PAIRS / scores.shape[0]
+    if nearby:
+        most, width = min(_MOST_NEARBY * n_classes, most), _width(problem)
+        tried = [(scale * width, scale * width) for scale in _SCALES]
     else:
-        are_few = _near_per_sample(_margins_of_some(scores, offsets), reach) <= _MOST_NEARBY * n_classes
-        reaches = offsets * 0 + reach if are_few else None
-    if reaches is None:
+        tried, most = [_reach(problem, offsets)], most if problem.is_on_device else float("inf")
+    reach = next((reach for reach in tried if _pairs_per_sample(margins, *reach) <= most), None)
+    if reach is None:  # of more pairs the operations of a device are faster
         return None
-    first, value, counts, classes, pair_scores = _within_reach(scores, offsets, reaches)
+    first, value, counts, classes, pair_scores = _within_reach(scores, offsets, *reach)
     is_settled = counts == 0
     samples, others = xp.nonzero(~is_settled)[0], xp.nonzero(is_settled)[0]
     if not samples.shape[0]:
@@ -402,14 +421,14 @@ def pairs_on_host(problem: Problem, offsets: Array, *, reach: float | None = Non
     return PairsOnHost(
         (class_begin, sample_of, _begins(sizes), entry_class.astype(np.intc), entry_pair),
         to_numpy(pair_scores[order]).astype(np.float64),
-        largest_magnitude(scores),
+        stored(problem.known, "largest", partial(largest_magnitude, scores)),
         classes[order],
         samples_of,
         samples,
         others,
         first[others],
         to_numpy(offsets).astype(np.float64),
-        _bounds(offsets, reaches, largest=largest_magnitude(value)),
+        _bounds(offsets, *reach, largest=largest_magnitude(value)),
     )
 
 
@@ -419,24 +438,26 @@ def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return begins
 
 
-def _is_strained(offsets: _Offsets, middle: _Offsets, bounds: Bounds, left: float = 0.5) -> bool:
-    """Return whether some offset is more than half of the way from the middle to a bound."""
-    room = np.minimum(offsets - bounds.low, bounds.high - offsets)
-    return bool(np.any(room < left * np.minimum(middle - bounds.low, bounds.high - middle)))
+def _strained(offsets: _Offsets, middle: _Offsets, bounds: Bounds, *, room: float) -> npt.NDArray[np.bool_]:
+    """Return which offsets have less than this share of the way from the middle to a bound left."""
+    left = np.minimum(offsets - bounds.low, bounds.high - offsets)
+    strained: npt.NDArray[np.bool_] = left < room * np.minimum(middle - bounds.low, bounds.high - middle)
+    return strained
 
 
-def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, ...]:
+def _within_reach(scores: Array, offsets: Array, rise: Array, fall: Array) -> tuple[Array, ...]:
     """Return the best class of each sample, its shifted score, and the number, codes and scores of the classes near it.
 
-    A sample to which no other class is near has none.
+    A class is near if it may be the best where the offset of each class rises, or falls, by so much (K,). A sample to
+    which no other class is near has none.
     """
     xp = namespace(scores)
     parts = []
     for samples, block in shifted_blocks(scores, offsets):
         first = xp.argmax(block, axis=1)
         value = block[xp.arange(first.shape[0], device=device(scores)), first]
-        block += reach
-        close = xp.nonzero(flat(block >= value[:, None]))[0]
+        block += rise
+        close = xp.nonzero(flat(block >= (value - fall[first])[:, None]))[0]
         row = close // scores.shape[1]
         counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
         several = xp.nonzero(counts[row] > 1)[0]
@@ -447,10 +468,19 @@ def _within_reach(scores: Array, offsets: Array, reach: Array) -> tuple[Array, .
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
-def _reach(problem: Problem, offsets: Array) -> Array | None:
-    """Return the reach (K,), the largest margin of a near class; None if too many classes are near in the mean sample.
+def _width(problem: Problem) -> Array:
+    """Return by how much each offset may differ (K,) from the optimum of a subsample: some of its standard errors."""
+    support = problem.truth.support
+    xp, n_samples = namespace(support), problem.scores.shape[0]
+    size = xp.clip(support * (n_samples / float(xp.sum(support))), 1.0, None)
+    return bring_like(xp.clip(_ERRORS / xp.sqrt(size), None, _MOST_WIDTH), problem.scores)
 
-    Both are estimated on a subsample.
+
+def _reach(problem: Problem, offsets: Array) -> tuple[Array, Array]:
+    """Return by how much each offset may rise, and by how much it may fall, (K,) each, from a subsample.
+
+    Every offset may fall by half of the least reach, and rise by the rest of its own reach. The reach is the largest
+    margin of a near class.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
@@ -470,13 +500,15 @@ def _reach(problem: Problem, offsets: Array) -> Array | None:
     least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
     reach = xp.clip(xp.maximum(quantile(share), own), least, None)
-    return reach if _near_per_sample(margins, reach) <= max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes) else None
+    fall = reach * 0 + xp.min(reach) / 2
+    return reach - fall, fall
 
 
-def _near_per_sample(margins: Array, reach: Array | float) -> float:
-    """Return the number of near classes in the mean sample of a subsample."""
+def _pairs_per_sample(margins: Array, rise: Array, fall: Array) -> float:
+    """Return the number of near classes in the mean sample of a subsample, none where only one is near."""
     xp = namespace(margins)
-    return float(xp.sum(xp.astype(margins <= reach, xp.float64))) / int(margins.shape[0])
+    near = xp.sum(xp.astype(margins <= rise + fall[xp.argmin(margins, axis=1)][:, None], xp.float64), axis=1)
+    return float(xp.mean(only(near, near > 1)))
 
 
 def _margins_of_some(scores: Array, offsets: Array) -> Array:
@@ -499,13 +531,12 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     return put(offsets * 0, classes[starts], -segment_maximum(-margins, starts))
 
 
-def _bounds(offsets: Array, reach: Array, *, largest: float) -> Bounds:
+def _bounds(offsets: Array, rise: Array, fall: Array, *, largest: float) -> Bounds:
     """Return the bounds within which no class that is not near can become the best.
 
-    Every offset may fall by half of the least reach, and rise by the rest of its own reach. The bounds leave room for
-    the rounding of shifted scores of size `largest`.
+    They leave room for the rounding of shifted scores of size `largest`.
     """
-    middle, room = (to_numpy(x).astype(np.float64) for x in (offsets, reach))
-    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * (largest + room.max() + np.abs(middle).max())
-    fall = room.min() / 2
-    return Bounds(middle - max(fall - rounding, 0.0), middle + np.maximum(room - fall - rounding, 0.0))
+    middle, up, down = (to_numpy(x).astype(np.float64) for x in (offsets, rise, fall))
+    size = largest + up.max() + down.max() + np.abs(middle).max()
+    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * size
+    return Bounds(middle - np.maximum(down - rounding, 0.0), middle + np.maximum(up - rounding, 0.0))
