@@ -63,6 +63,9 @@ _OF_FEW = 0.15
 """With more scores the ascent stops when a sweep over all K classes improves the objective by less than min(K * 2e-5,
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
+_OF_NEAR = 0.05
+"""This share of these gains is enough over near pairs, whose sweeps are quick, unless a least gain is asked for."""
+
 _CELLS_OF_DENSE = 8_000_000
 _CELLS_OF_DENSE_NEARBY = 1_000_000
 """With more scores in host memory, an ascent is over near pairs; with fewer, finding these takes longer than it
@@ -129,11 +132,11 @@ def local_optimum(
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start).offsets, 1
-    of_few = 0.0
+    ascent, of_few = _ascent(problem, start, within, nearby=nearby), 0.0
     if problem.n_scores > _CELLS_TO_THE_END:
-        least_gain = max(least_gain, min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
+        share = _OF_NEAR if least_gain == 0 and isinstance(ascent, _NearbyAscent) else 1.0
+        least_gain = max(least_gain, share * min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
-    ascent = _ascent(problem, start, within, nearby=nearby)
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
     return ascent.offsets, n_iter
 
