@@ -14,7 +14,7 @@ from skimbalance._core.typing import Array
 from skimbalance.metrics.base import Form, LinearMetric, Metric
 from skimbalance.metrics.counts import HardTruth, SoftTruth
 from skimbalance.solvers._base import Problem, stored
-from skimbalance.solvers._neighbourhood import PairsOnHost
+from skimbalance.solvers._near import PairsOnHost
 
 try:
     from skimbalance.solvers import _kernel
@@ -82,25 +82,26 @@ def compiled_near(problem: Problem, pairs: PairsOnHost) -> "_kernel.Ascent":
 
 
 def is_compilable(problem: Problem) -> bool:
-    """Return whether compiled code knows the metrics of a problem, wherever its scores are."""
-    return _kernel is not None and stored(problem.own, "forms", partial(_forms, problem)) is not None
+    """Return whether there is compiled code for the metrics of a problem, wherever its scores are."""
+    return _kernel is not None and bool(_forms(problem))
 
 
-def _forms(problem: Problem) -> list[Form] | None:
-    """Return the forms of the objective and of the metrics of the constraints; None if one has none."""
-    support = to_numpy(problem.truth.support).astype(np.float64)
-    metrics = (problem.metric, *(required.metric for required in problem.requirements))
-    forms = [form for metric in metrics if metric.is_of_package and (form := metric.form(support)) is not None]
-    if len(forms) < len(metrics) or sum(form.kind == "reward" for form in forms) > 1:
-        return None
-    return forms
+def _forms(problem: Problem) -> list[tuple[Metric, Form]]:
+    """Return the objective and the metrics of the constraints with their forms; nothing if one has none."""
+
+    def make() -> list[tuple[Metric, Form]]:
+        support = _wide(problem.truth.support)
+        metrics = (problem.metric, *(required.metric for required in problem.requirements))
+        forms = [(m, form) for m in metrics if m.is_of_package and (form := m.form(support)) is not None]
+        is_known = len(forms) == len(metrics) and sum(form.kind == "reward" for _, form in forms) <= 1
+        return forms if is_known else []
+
+    return stored(problem.own, "forms", make)
 
 
 def _rewarded(problem: Problem) -> LinearMetric | None:
-    """Return the metric of a compilable problem that is a sum of rewards, if there is one."""
-    metrics = (problem.metric, *(required.metric for required in problem.requirements))
-    kinds = [form.kind for form in problem.own["forms"]]
-    return cast(LinearMetric, metrics[kinds.index("reward")]) if "reward" in kinds else None
+    """Return the metric that is a sum of rewards, if there is one."""
+    return next((cast(LinearMetric, metric) for metric, form in _forms(problem) if form.kind == "reward"), None)
 
 
 def _wide(x: Array) -> _Vector:
@@ -125,14 +126,13 @@ def _contiguous_shares(truth: SoftTruth) -> npt.NDArray[Any]:
 
 
 def _described(problem: Problem) -> dict[str, Any]:
-    """Return what the compiled code needs to know of a compilable problem, apart from its samples."""
+    """Return what the compiled ascent of a compilable problem needs, apart from its samples."""
     bounds = ((-np.inf, np.inf), *((required.low, required.high) for required in problem.requirements))
-    metrics = (problem.metric, *(required.metric for required in problem.requirements))
-    each = zip(metrics, problem.own["forms"], bounds, strict=True)
+    each = zip(_forms(problem), bounds, strict=True)
     return {
         "single": problem.scores.dtype == namespace(problem.scores).float32,
         "support": _wide(problem.truth.support),
-        "forms": [_described_form(*one, n_classes=problem.n_classes) for one in each],
+        "forms": [_described_form(*form, within, n_classes=problem.n_classes) for form, within in each],
         "worst": problem.metric.worst_objective_value(problem.n_classes),
     }
 

@@ -25,7 +25,8 @@ from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
 from skimbalance.solvers._compiled import compiled, compiled_near, is_compilable, objective_value, wide_columns
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
-from skimbalance.solvers._neighbourhood import PairsOnHost, around, is_searched_near, mean_margin, pairs_on_host
+from skimbalance.solvers._near import PairsOnHost, is_searched_near, pairs_on_host
+from skimbalance.solvers._neighbourhood import around, mean_margin
 from skimbalance.solvers.binary import solve_binary
 
 __all__ = [
@@ -64,12 +65,11 @@ _OF_FEW = 0.15
 2%). It also stops when a sweep over the classes that moved last gains less than 15% of that."""
 
 _OF_NEAR = 0.05
-"""This share of these gains is enough over near pairs, whose sweeps are quick, unless a least gain is asked for."""
+"""Over near pairs, where sweeps are quick, an exact search stops at this proportion of these gains."""
 
 _CELLS_OF_DENSE = 8_000_000
 _CELLS_OF_DENSE_NEARBY = 1_000_000
-"""With more scores in host memory, an ascent is over near pairs; with fewer, finding these takes longer than it
-saves."""
+"""With more scores in host memory, an ascent is over near pairs. The second limit is for a start near the optimum."""
 
 _CELLS_NEARBY = 50_000
 _REACH = 0.5
@@ -95,8 +95,8 @@ _CELLS_FOR_CHOICE = 1_000_000
 
 _CELLS_OF_SUBSAMPLES = (200_000, 1_000_000, 10_000_000, 100_000_000)
 _PER_CLASS_OF_SUBSAMPLE = 10
-"""An ascent over many scores continues from the optimum of ever larger subsamples, of about so many scores, that have
-at least so many samples of the mean class."""
+"""An ascent over many scores starts at the optimum of a subsample of about so many. The ascent for that starts at the
+optimum of a smaller one. A subsample has at least ten samples of the mean class."""
 
 _CELLS_OF_HOST_SUBSAMPLE = 2_000_000
 """A subsample of up to so many scores is on the host, where a search of few scores is fastest."""
@@ -142,7 +142,7 @@ def local_optimum(
 
 
 def _ascent(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
-    """Return the ascent over near pairs where it is faster, else that over all of them, by compiled code if possible."""
+    """Return the ascent over near pairs or over all, whichever is faster, by compiled code if possible."""
     nearby = nearby and is_searched_nearby(problem) and not problem.requirements
     is_dense = not problem.is_on_device and problem.n_scores <= (_CELLS_OF_DENSE_NEARBY if nearby else _CELLS_OF_DENSE)
     if not is_dense and is_searched_near(problem) and is_compilable(problem):
@@ -155,10 +155,7 @@ def _ascent(problem: Problem, start: Array, within: Bounds | None, *, nearby: bo
 
 
 def optimum_of_fewer(problem: Problem, start: Array, *, least_gain: float = 0.0) -> tuple[Array, bool]:
-    """Return the optimum of ever larger subsamples, from `start`, and whether there are any: else it is `start`.
-
-    A subsample has enough samples of the mean class.
-    """
+    """Return the optimum of the largest of several subsamples, and whether there is any; it is `start` otherwise."""
     few, is_found = problem, False
     for n_scores in _CELLS_OF_SUBSAMPLES:
         if n_scores < _PER_CLASS_OF_SUBSAMPLE * problem.n_classes**2:
@@ -218,7 +215,8 @@ class _Sweeps(ABC):
             sweeps, before = sweeps + 1, self.objective_value
             active = self.sweep(active, least=least)
             self.recount()
-            gains = not improves(before + of_few * self.scale, self.objective_value)  # by more than the rounding of sums
+            # By more than the rounding of sums:
+            gains = not improves(before + of_few * self.scale, self.objective_value)
             if gains and active.size > _FEW * everyone.size:
                 continue
             # Classes that did not move wait until the others are at their best offsets; then all are tried again.

@@ -1,14 +1,12 @@
 """The samples whose decisions nearby offsets can change, and the two best classes of each of them."""
 
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from skimbalance._core.array_api import (
-    block_samples,
     bring,
     bring_like,
     count_codes,
@@ -26,24 +24,13 @@ from skimbalance._core.array_api import (
     shifted_blocks,
     small_codes,
     to_numpy,
-    transposed,
 )
 from skimbalance._core.typing import Array
-from skimbalance.solvers._base import Problem, stored, without
+from skimbalance.solvers._base import Problem, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
+from skimbalance.solvers._near import bounds_of, has_few_near, is_searched_near, strained, usual_reach, within_reach
 
-__all__ = [
-    "AllPairs",
-    "Move",
-    "NearPairs",
-    "Neighbourhood",
-    "PairsOnHost",
-    "around",
-    "is_searched_near",
-    "mean_margin",
-    "pairs_on_host",
-    "top_two",
-]
+__all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
 
 _Classes = npt.NDArray[np.int64]
 _Offsets = npt.NDArray[Any]
@@ -178,48 +165,6 @@ def _starts(lengths: Array) -> Array:
     return xp.concat([xp.zeros_like(lengths[:1]), xp.cumulative_sum(lengths)])
 
 
-_EVERYWHERE_SAMPLES = 4096
-_EVERYWHERE_CELLS = 1 << 20
-"""Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
-
-_LEAST_SAMPLES = 256
-_PER_OWN_SAMPLE = 4
-"""A sweep over near samples covers at least so many samples, and so many times the support of its class."""
-
-_CLASSES_PER_SAMPLE = 16
-"""At most so many classes are near in the mean sample, apart from ties and from sweeps of majority classes."""
-
-_MOST_PER_SAMPLE = 64
-_MOST_OF_CLASSES = 1 / 8
-"""Ties may make more classes than that, and than that proportion of all, near in the mean sample. Then all classes
-count as near, and no pairs are stored."""
-
-_LEAST_REACH = 1.0
-"""An offset can rise at least so far, a factor e in the odds, unless that makes too many classes near."""
-
-_FARTHER = 8
-"""For samples of its own class, the quantile of near samples is so many times larger."""
-
-_SAMPLE = 1024
-"""Samples from which the reach of a class is estimated."""
-
-_ERRORS, _MOST_WIDTH = 8.0, 0.5
-"""The optimum of a subsample is nearby: a class of n samples moves by at most `8 / sqrt(n)`, and at most by a half,
-until pairs are found again. With a tenth of the samples in the subsample these are two to three standard errors."""
-
-_ROOM = 0.1
-"""Pairs are found again for offsets that have less than this share of their way to a bound left."""
-
-_SCALES = (1.0, 0.5, 0.25)
-_MOST_NEARBY = 1 / 2
-_PAIRS = 1_000_000
-"""These are multiplied by the greatest of the scales by which there are at most so many pairs, and in the mean sample at
-most this share of the classes."""
-
-_FEWER = 128
-"""Samples from which the reach of all classes is estimated."""
-
-
 class Move(NamedTuple):
     """What it takes to undo a move: the samples that it touches, all if None, and their old and new classes."""
 
@@ -269,7 +214,7 @@ class Neighbourhood:
         """Whether some offset has moved more than half of the way to a bound."""
         if self.bounds is None:
             return False
-        return bool(_strained(self.offsets_on_host, self._middle, self.bounds, room=0.5).any())
+        return bool(strained(self.offsets_on_host, self._middle, self.bounds, room=0.5).any())
 
     def sorted_sweeps(self, classes: _Classes) -> SortedSweeps:
         """Return the samples in the order in which `classes` win them; each class has at least one."""
@@ -337,206 +282,21 @@ class Neighbourhood:
         self.leaders = tuple(put(x, samples, new) for x, new in zip(self.leaders, leaders, strict=True))
 
 
-def is_searched_near(problem: Problem) -> bool:
-    """Return whether a problem is so large that a sweep covers only samples with small margins."""
-    return problem.scores.shape[0] > _EVERYWHERE_SAMPLES or problem.n_scores > _EVERYWHERE_CELLS
-
-
 def around(problem: Problem, offsets: Array) -> Neighbourhood:
     """Return the neighbourhood of `offsets`, without bounds if the problem is small.
 
-    In a large problem the pairs are those whose margin is at most the reach of the class.
+    In a large problem the pairs are those of near classes.
     """
     scores, xp = problem.scores, namespace(problem.scores)
     offsets = xp.asarray(bring_like(offsets, scores), copy=True)
-    reach = _reach(problem, offsets) if is_searched_near(problem) else None
-    if reach is None or _pairs_per_sample(_margins_of_some(scores, offsets), *reach) > max(
-        _MOST_PER_SAMPLE, _MOST_OF_CLASSES * problem.n_classes
-    ):
+    reach = usual_reach(problem, offsets) if is_searched_near(problem) else None
+    if reach is None or not has_few_near(problem, offsets, reach):
         every = AllPairs(problem)
         return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
-    first, value, counts, *near = _within_reach(scores, offsets, *reach)
+    first, value, counts, *near = within_reach(scores, offsets, reach)
     pairs = NearPairs(counts, *near, n_classes=problem.n_classes)
-    bounds = _bounds(offsets, *reach, largest=largest_magnitude(value))
+    bounds = bounds_of(offsets, reach, largest=largest_magnitude(value))
     leaders = first, value, first * 0, value * 0 - float("inf")
     if pairs.lengths.any():
         leaders = pairs.all_top_two(offsets, leaders)
     return Neighbourhood(pairs, offsets, leaders, bounds)
-
-
-@dataclass(frozen=True)
-class PairsOnHost:
-    """The near pairs of a problem, in host memory for compiled code; `middle` are the offsets that they are near to.
-
-    `layout` is the argument `near` of the compiled ascent, and `scores` (m,) are those of the pairs; `largest` is the
-    largest magnitude of a score. The rest is where the scores of the problem are: `classes` (m,) and `samples_of` (m,)
-    of the pairs, the `samples` that have pairs, the `others`, and the classes of these, which are `settled`: no
-    offsets within the `bounds` change them.
-    """
-
-    layout: tuple[npt.NDArray[Any], ...]
-    scores: npt.NDArray[np.float64]
-    largest: float
-    classes: Array
-    samples_of: Array
-    samples: Array
-    others: Array
-    settled: Array
-    middle: _Offsets
-    bounds: Bounds
-
-    def strained_by(self, offsets: _Offsets) -> npt.NDArray[np.bool_]:
-        """Return whether each of the offsets (K,) is at a bound, or nearly so."""
-        return _strained(offsets, self.middle, self.bounds, room=_ROOM)
-
-
-def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnHost | None:
-    """Return the near pairs of a problem; None if they are many.
-
-    If the optimum is `nearby`, the reach is the same for all classes, and the smaller the more samples there are.
-    """
-    scores, xp = problem.scores, namespace(problem.scores)
-    offsets, n_classes = bring_like(offsets, scores), problem.n_classes
-    margins, most = _margins_of_some(scores, offsets), _PAIRS / scores.shape[0]
-    if nearby:
-        most, width = min(_MOST_NEARBY * n_classes, most), _width(problem)
-        tried = [(scale * width, scale * width) for scale in _SCALES]
-    else:
-        tried, most = [_reach(problem, offsets)], most if problem.is_on_device else float("inf")
-    reach = next((reach for reach in tried if _pairs_per_sample(margins, *reach) <= most), None)
-    if reach is None:  # of more pairs the operations of a device are faster
-        return None
-    first, value, counts, classes, pair_scores = _within_reach(scores, offsets, *reach)
-    is_settled = counts == 0
-    samples, others = xp.nonzero(~is_settled)[0], xp.nonzero(is_settled)[0]
-    if not samples.shape[0]:
-        return None
-    order = xp.argsort(small_codes(classes, n_classes), stable=True)
-    sizes, samples_of = counts[samples], xp.repeat(xp.arange(samples.shape[0], device=device(counts)), counts[samples])
-    entry_class, number, sizes = (to_numpy(x) for x in (classes, order, sizes))
-    class_begin = _begins(np.bincount(entry_class, minlength=n_classes))
-    entry_pair = np.empty(number.size, dtype=np.intc)
-    entry_pair[number] = np.arange(number.size, dtype=np.intc)
-    sample_of, samples_of = to_numpy(samples_of[order]).astype(np.intc), samples[samples_of[order]]
-    return PairsOnHost(
-        (class_begin, sample_of, _begins(sizes), entry_class.astype(np.intc), entry_pair),
-        to_numpy(pair_scores[order]).astype(np.float64),
-        stored(problem.known, "largest", partial(largest_magnitude, scores)),
-        classes[order],
-        samples_of,
-        samples,
-        others,
-        first[others],
-        to_numpy(offsets).astype(np.float64),
-        _bounds(offsets, *reach, largest=largest_magnitude(value)),
-    )
-
-
-def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the number of the first element of each group, and of none."""
-    begins: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return begins
-
-
-def _strained(offsets: _Offsets, middle: _Offsets, bounds: Bounds, *, room: float) -> npt.NDArray[np.bool_]:
-    """Return which offsets have less than this share of the way from the middle to a bound left."""
-    left = np.minimum(offsets - bounds.low, bounds.high - offsets)
-    strained: npt.NDArray[np.bool_] = left < room * np.minimum(middle - bounds.low, bounds.high - middle)
-    return strained
-
-
-def _within_reach(scores: Array, offsets: Array, rise: Array, fall: Array) -> tuple[Array, ...]:
-    """Return the best class of each sample, its shifted score, and the number, codes and scores of the classes near it.
-
-    A class is near if it may be the best where the offset of each class rises, or falls, by so much (K,). A sample to
-    which no other class is near has none.
-    """
-    xp = namespace(scores)
-    parts = []
-    for samples, block in shifted_blocks(scores, offsets):
-        first = xp.argmax(block, axis=1)
-        value = block[xp.arange(first.shape[0], device=device(scores)), first]
-        block += rise
-        close = xp.nonzero(flat(block >= (value - fall[first])[:, None]))[0]
-        row = close // scores.shape[1]
-        counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
-        several = xp.nonzero(counts[row] > 1)[0]
-        row, close = row[several], close[several]
-        parts.append(
-            (first, value, only(counts, counts > 1), close - row * scores.shape[1], flat(scores[samples, :])[close])
-        )
-    return tuple(xp.concat(column) for column in zip(*parts, strict=True))
-
-
-def _width(problem: Problem) -> Array:
-    """Return by how much each offset may differ (K,) from the optimum of a subsample: some of its standard errors."""
-    support = problem.truth.support
-    xp, n_samples = namespace(support), problem.scores.shape[0]
-    size = xp.clip(support * (n_samples / float(xp.sum(support))), 1.0, None)
-    return bring_like(xp.clip(_ERRORS / xp.sqrt(size), None, _MOST_WIDTH), problem.scores)
-
-
-def _reach(problem: Problem, offsets: Array) -> tuple[Array, Array]:
-    """Return by how much each offset may rise, and by how much it may fall, (K,) each, from a subsample.
-
-    Every offset may fall by half of the least reach, and rise by the rest of its own reach. The reach is the largest
-    margin of a near class.
-    """
-    scores, support = problem.scores, problem.truth.support
-    xp = namespace(scores)
-    n_samples, n_classes = scores.shape
-    margins = _margins_of_some(scores, offsets)
-    count = margins.shape[0]
-    predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
-    share = _PER_OWN_SAMPLE * xp.maximum(support / xp.sum(support), predicted)
-    share = xp.clip(share, min(_LEAST_SAMPLES / n_samples, _CLASSES_PER_SAMPLE / n_classes), None)
-    ordered, begin = flat(xp.sort(transposed(margins), axis=1)), count * xp.arange(n_classes, device=device(scores))
-
-    def quantile(share: Array) -> Array:
-        return ordered[begin + xp.clip(xp.astype(share * count, xp.int64), None, count - 1)]
-
-    each = xp.sort(margins[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_SAMPLE, n_classes - 1)]
-    few = each[each > 0]
-    least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
-    own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
-    reach = xp.clip(xp.maximum(quantile(share), own), least, None)
-    fall = reach * 0 + xp.min(reach) / 2
-    return reach - fall, fall
-
-
-def _pairs_per_sample(margins: Array, rise: Array, fall: Array) -> float:
-    """Return the number of near classes in the mean sample of a subsample, none where only one is near."""
-    xp = namespace(margins)
-    near = xp.sum(xp.astype(margins <= rise + fall[xp.argmin(margins, axis=1)][:, None], xp.float64), axis=1)
-    return float(xp.mean(only(near, near > 1)))
-
-
-def _margins_of_some(scores: Array, offsets: Array) -> Array:
-    """Return the margins of all classes in a subsample."""
-    sample = scores[:: max(1, scores.shape[0] // _SAMPLE), :] + offsets
-    return namespace(scores).max(sample, axis=1, keepdims=True) - sample
-
-
-def _nearest_own(problem: Problem, offsets: Array) -> Array:
-    """Return the least margin (K,) among a few samples of each class, zero for a class without any."""
-    samples, classes = problem.representatives
-    xp = namespace(samples)
-    parts = []
-    for some in block_samples((samples.shape[0], problem.n_classes), problem.scores):
-        shifted = xp.take(problem.scores, samples[some], axis=0) + offsets
-        own = shifted[xp.arange(shifted.shape[0], device=device(samples)), classes[some]]
-        parts.append(xp.max(shifted, axis=1) - own)
-    margins = xp.concat(parts)
-    starts = xp.nonzero(opens_group(classes))[0]
-    return put(offsets * 0, classes[starts], -segment_maximum(-margins, starts))
-
-
-def _bounds(offsets: Array, rise: Array, fall: Array, *, largest: float) -> Bounds:
-    """Return the bounds within which no class that is not near can become the best.
-
-    They leave room for the rounding of shifted scores of size `largest`.
-    """
-    middle, up, down = (to_numpy(x).astype(np.float64) for x in (offsets, rise, fall))
-    size = largest + up.max() + down.max() + np.abs(middle).max()
-    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * size
-    return Bounds(middle - np.maximum(down - rounding, 0.0), middle + np.maximum(up - rounding, 0.0))

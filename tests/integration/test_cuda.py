@@ -81,4 +81,4 @@ def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
 
     monkeypatch.setattr(torch.Tensor, "cpu", watched)
     OffsetTuner("f1_macro", kind="logits").fit(scores, y)
-    assert 0 < max(largest) <= scores.shape[0]
+    assert 0 < max(largest) <= scores.numel() / 2  # near pairs

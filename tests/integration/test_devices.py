@@ -1,4 +1,4 @@
-"""Scores on any device: results live there, and the scores themselves are not copied to the host."""
+"""Scores on any device: results live there, and only near pairs of many scores are copied to the host."""
 
 import sys
 
@@ -14,7 +14,7 @@ from skimbalance._core import array_api
 from skimbalance._core.array_api import device, to_numpy
 from skimbalance.goals import AtLeast, ImbalanceState, Near
 from skimbalance.metrics import geometric_mean_score, imbalance_degree_score, imbalance_state, worst_recall_score
-from skimbalance.solvers import Search
+from skimbalance.solvers import Search, _near
 
 N_ROWS = 60
 
@@ -131,8 +131,12 @@ class TestTuner:
         (2, {"objective": "precision", "constraints": [AtLeast("recall", 0.7, confidence=0.8)]}),
     ],
 )
+@pytest.mark.parametrize("n_pairs", [0, 20_000])
 @pytest.mark.usefixtures("few_restarts")
-def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatch):
+def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, n_pairs, monkeypatch):
+    """Only near pairs are, if they are not many."""
+    for name in ("_PAIRS_OF_DEVICE", "_PAIRS_OF_DEVICE_NEARBY"):
+        monkeypatch.setattr(_near, name, n_pairs)
     xp, copied = library("array_api_strict", "device1"), []
     scores, y = samples(n_classes, n_samples=5000, kind="logits")
     from_dlpack = np.from_dlpack
@@ -144,7 +148,7 @@ def test_the_scores_are_not_copied_to_the_host(n_classes, parameters, monkeypatc
     monkeypatch.setattr(np, "from_dlpack", watched)
     tuner = OffsetTuner(kind="logits", n_bootstraps=2, **parameters).fit(xp.asarray(scores), y)
     tuner.predict(xp.asarray(scores))
-    assert 0 < max(copied) <= len(y)
+    assert 0 < max(copied) <= max(len(y), n_pairs)
 
 
 @pytest.mark.parametrize(("n_classes", "objective"), [(2, "f1"), (4, "f1_macro")])

@@ -14,7 +14,7 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, _compiled, _neighbourhood, solve
+from skimbalance.solvers import Problem, _compiled, _near, _neighbourhood, solve
 from skimbalance.solvers._coordinate_ascent import ascend
 
 pytestmark = pytest.mark.usefixtures("few_restarts")
@@ -115,7 +115,7 @@ def test_near_samples_are_enough_for_many(monkeypatch):
         problem(seed, n_classes=30, n_samples=6000, metric="f1_macro") for seed in range(4 if exhaustive else 2)
     ]
     near = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 10**9)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 10**9)
     full = [ascend(setting, np.zeros(30)).objective_value for setting in settings]
     assert np.mean(near) > 0.98 * np.mean(full)
 
@@ -131,7 +131,7 @@ def test_ten_thousand_ties():
 @pytest.mark.parametrize("metric", thinned(["f1_macro", "geometric_mean", "accuracy"], quick=1))
 def test_near_samples_in_every_library(xp, metric, monkeypatch):
     monkeypatch.setattr(_compiled, "_kernel", None)
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
     monkeypatch.setattr(array_api, "_BLOCK_CELLS", 40)
     here = problem(6, n_classes=5, n_samples=400, metric=metric)
     expected, got = (solve(setting) for setting in (here, in_namespace(here, xp)))
@@ -151,9 +151,9 @@ def test_where_all_classes_tie_no_pairs_are_stored(kind, rng):
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_near_decisions_are_decisions_in_float32(scale, rng, monkeypatch):
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 3)
-    monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.05 * scale)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_CLASSES_PER_SAMPLE", 3)
+    monkeypatch.setattr(_near, "_LEAST_REACH", 0.05 * scale)
     base = problem(2, n_classes=20, n_samples=500)
     scores = (scale * rng.normal(size=(500, 20))).astype(np.float32)
     setting = Problem(scores, base.truth, base.metric)

@@ -9,14 +9,14 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation import FitSpec, _estimate
+from skimbalance.estimation import FitSpec
 from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
 from skimbalance.estimation._estimate import _median, _start, _without_noise, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, fewer, local_optimum, solve
+from skimbalance.solvers import Problem, _coordinate_ascent, local_optimum, solve
 
 EXACT = {"estimate": "empirical", "confidence_level": None}
 
@@ -92,15 +92,14 @@ class TestParts:
             searched.append((few.scores.shape[0], nearby, np.asarray(start), end[0]))
             return end
 
-        monkeypatch.setattr(_estimate, "local_optimum", ascend)
-        monkeypatch.setattr(_estimate, "_CELLS_OF_FEWEST", 1000)
-        monkeypatch.setattr(_estimate, "fewer", lambda problem, n_scores=4000: fewer(problem, n_scores=n_scores))
+        monkeypatch.setattr(_coordinate_ascent, "local_optimum", ascend)
+        monkeypatch.setattr(_coordinate_ascent, "_CELLS_OF_SUBSAMPLES", (1000, 5000, 20_000))
         start, is_optimum_of_few = _start(problem, least_gain=0.0)
         assert is_optimum_of_few
         assert [each[:2] for each in searched] == [(200, False), (1000, True)]
         np.testing.assert_array_equal(searched[1][2], searched[0][3])
         np.testing.assert_array_equal(start, searched[1][3])
-        monkeypatch.setattr(_estimate, "_CLASSES_OF_FEWEST", 4)
+        monkeypatch.setattr(_coordinate_ascent, "_PER_CLASS_OF_SUBSAMPLE", 100)
         searched.clear()
         _start(problem, least_gain=0.0)
         assert [each[:2] for each in searched] == [(1000, False)]

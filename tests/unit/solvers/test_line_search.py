@@ -9,7 +9,7 @@ from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.metrics import Cost
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, _neighbourhood
+from skimbalance.solvers import Problem, _near
 from skimbalance.solvers._line_search import Bounds, Margins, best_cuts, sweep_objective
 from skimbalance.solvers._neighbourhood import around, top_two
 
@@ -48,10 +48,10 @@ def test_ranks_along_equals_counting_afresh(name, truth):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_sweeps_over_near_samples_are_exact_within_bounds(name, weighted, monkeypatch):
     """For every offset within the bounds of a class, the sweep over near samples gives the objective value."""
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
-    monkeypatch.setattr(_neighbourhood, "_LEAST_REACH", 0.3)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 1)
-    monkeypatch.setattr(_neighbourhood, "_PER_OWN_SAMPLE", 0.5)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_LEAST_REACH", 0.3)
+    monkeypatch.setattr(_near, "_CLASSES_PER_SAMPLE", 1)
+    monkeypatch.setattr(_near, "_PER_OWN_SAMPLE", 0.5)
     base = problem(7, n_classes=4, n_samples=900, weighted=weighted)
     setting = Problem(3 * base.scores, base.truth, metric_of(name))
     start, everyone = np.array([0.3, -0.2, 0.1, 0.4]), np.arange(4)
@@ -81,8 +81,8 @@ def test_the_sweep_is_the_same_in_every_array_library(xp):
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_sweep_over_near_samples_is_the_same_in_every_array_library(xp, weighted, soft, monkeypatch):
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 2)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_CLASSES_PER_SAMPLE", 2)
     for name in ("f1_macro", "f1_weighted", "geometric_mean", "worst_recall", "balanced_accuracy", "recall"):
         base = problem(3, n_classes=5, n_samples=300, metric=name, weighted=weighted, soft=soft)
         here = Problem(4 * base.scores.clip(-9), base.truth, base.metric)
@@ -126,8 +126,8 @@ def test_the_cuts_are_the_same_in_every_array_library(xp, rng, dtype, bounded):
 def test_leaders_follow_every_move(xp, rng, near, monkeypatch):
     """After any moves within bounds, and some taken back, decisions are those of a fresh start, ties included."""
     if near:
-        monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
-        monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 2)
+        monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
+        monkeypatch.setattr(_near, "_CLASSES_PER_SAMPLE", 2)
     scores = np.round(rng.normal(size=(200, 6)), 1)
     here = problem(0, n_classes=6, n_samples=200)
     setting = in_namespace(Problem(scores, here.truth, here.metric), xp)
@@ -166,8 +166,8 @@ def test_what_is_second_follows_too(xp, rng):
 
 def test_what_is_second_is_the_same_in_every_array_library(xp, rng, monkeypatch):
     """Among near classes, ties included."""
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
-    monkeypatch.setattr(_neighbourhood, "_CLASSES_PER_SAMPLE", 3)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_CLASSES_PER_SAMPLE", 3)
     here = problem(0, n_classes=7, n_samples=300)
     here = Problem(np.round(rng.normal(size=(300, 7)), 1), here.truth, here.metric)
     places = [around(here, np.zeros(7)), around(in_namespace(here, xp), xp.zeros(7, dtype=xp.float64))]

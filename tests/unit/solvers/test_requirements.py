@@ -15,7 +15,7 @@ from skimbalance.metrics import Cost
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, _coordinate_ascent, _neighbourhood, reachable, solve
+from skimbalance.solvers import Problem, _coordinate_ascent, _near, reachable, solve
 
 pytestmark = pytest.mark.no_cover  # what these cover others do too, and tracing doubles their time
 
@@ -170,7 +170,7 @@ def test_every_library(xp):
 def test_achievable_constraints_are_satisfied_in_near_mode(monkeypatch):
     """A violation is no reference for relative gains: the search goes on until the constraint is satisfied."""
     monkeypatch.setattr(_coordinate_ascent, "_CELLS_TO_THE_END", 0)
-    monkeypatch.setattr(_neighbourhood, "_EVERYWHERE_SAMPLES", 0)
+    monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
     rng = np.random.default_rng(4)
     n_samples, n_classes = 3000, 40
     prior = 1 / np.arange(1, n_classes + 1)

@@ -1,0 +1,299 @@
+"""Which classes are near to a sample: those that are its best with some offsets within bounds.
+
+Of many scores few are near. Compiled code searches these in host memory, wherever the scores are.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skimbalance._core.array_api import (
+    block_samples,
+    bring_like,
+    count_codes,
+    device,
+    flat,
+    largest_magnitude,
+    namespace,
+    only,
+    opens_group,
+    put,
+    segment_maximum,
+    shifted_blocks,
+    small_codes,
+    to_numpy,
+    transposed,
+)
+from skimbalance._core.typing import Array
+from skimbalance.solvers._base import Problem, stored
+from skimbalance.solvers._line_search import Bounds
+
+__all__ = [
+    "PairsOnHost",
+    "Reach",
+    "bounds_of",
+    "has_few_near",
+    "is_searched_near",
+    "pairs_on_host",
+    "strained",
+    "usual_reach",
+    "within_reach",
+]
+
+_Vector = npt.NDArray[np.float64]
+
+_EVERYWHERE_SAMPLES = 4096
+_EVERYWHERE_CELLS = 1 << 20
+"""Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
+
+_SAMPLE = 1024
+"""Samples from which the reach of a class is estimated."""
+
+_FEWER = 128
+"""Samples from which the reach of all classes is estimated."""
+
+_LEAST_SAMPLES = 256
+_PER_OWN_SAMPLE = 4
+"""A sweep over near samples covers at least so many samples, and so many times the support of its class."""
+
+_CLASSES_PER_SAMPLE = 16
+"""At most so many classes are near in the mean sample, apart from ties and from sweeps of majority classes."""
+
+_MOST_PER_SAMPLE = 64
+_MOST_OF_CLASSES = 1 / 8
+"""Ties may make more classes than that, and than that proportion of all, near in the mean sample. Then all classes
+count as near, and no pairs are stored."""
+
+_LEAST_REACH = 1.0
+"""An offset can rise at least so far, a factor e in the odds, unless that makes too many classes near."""
+
+_FARTHER = 8
+"""For samples of its own class, the quantile of near samples is so many times larger."""
+
+_ERRORS, _MOST_CHANGE = 8.0, 0.5
+"""From the optimum of a subsample, the offset of a class of n samples changes by at most `8 / sqrt(n)`, and at most by
+a half. That is two to three standard errors if the subsample has a tenth of the samples."""
+
+_SCALES = (1.0, 0.5, 0.25)
+_PAIRS = 1_000_000
+_MOST_NEARBY = 1 / 2
+"""The change is multiplied by the greatest of these scales that leaves few pairs. These are at most so many, and at
+most this proportion of the classes in the mean sample."""
+
+_PAIRS_OF_DEVICE, _PAIRS_OF_DEVICE_NEARBY = 500_000, 250_000
+"""At most so many pairs of a device are searched on the host. With more, operations of the device are faster: measured
+with `speed.device`, see benchmarks/README.md. The lower limit is for the optimum of a subsample, which is the start of
+several ascents."""
+
+_ROOM = 0.1
+"""Pairs are found again for offsets that have less than this proportion of the way to a bound left."""
+
+
+class Reach(NamedTuple):
+    """By how much the offset of each class (K,) may rise, and by how much it may fall."""
+
+    rise: Array
+    fall: Array
+
+    def scaled(self, factor: float) -> "Reach":
+        """Return the reach times a factor."""
+        return Reach(factor * self.rise, factor * self.fall)
+
+
+def is_searched_near(problem: Problem) -> bool:
+    """Return whether a problem is so large that a sweep covers only samples with small margins."""
+    return problem.scores.shape[0] > _EVERYWHERE_SAMPLES or problem.n_scores > _EVERYWHERE_CELLS
+
+
+def usual_reach(problem: Problem, offsets: Array) -> Reach:
+    """Return a reach by which enough samples of each class are near, estimated on a subsample.
+
+    Every offset may fall by half of the least margin up to which a class is near, and rise by the rest of its own.
+    """
+    scores, support = problem.scores, problem.truth.support
+    xp = namespace(scores)
+    n_samples, n_classes = scores.shape
+    margins = _margins_of_some(scores, offsets)
+    count = margins.shape[0]
+    predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
+    share = _PER_OWN_SAMPLE * xp.maximum(support / xp.sum(support), predicted)
+    share = xp.clip(share, min(_LEAST_SAMPLES / n_samples, _CLASSES_PER_SAMPLE / n_classes), None)
+    ordered, begin = flat(xp.sort(transposed(margins), axis=1)), count * xp.arange(n_classes, device=device(scores))
+
+    def quantile(share: Array) -> Array:
+        return ordered[begin + xp.clip(xp.astype(share * count, xp.int64), None, count - 1)]
+
+    each = xp.sort(margins[:: max(1, count // _FEWER), :], axis=1)[:, min(_CLASSES_PER_SAMPLE, n_classes - 1)]
+    few = each[each > 0]
+    least = min(_LEAST_REACH, float(xp.mean(few))) if few.shape[0] else _LEAST_REACH
+    own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
+    reach = xp.clip(xp.maximum(quantile(share), own), least, None)
+    fall = reach * 0 + xp.min(reach) / 2
+    return Reach(reach - fall, fall)
+
+
+def _reach_of_error(problem: Problem) -> Reach:
+    """Return a reach of some standard errors of each offset at the optimum of a subsample."""
+    support = problem.truth.support
+    xp, n_samples = namespace(support), problem.scores.shape[0]
+    size = xp.clip(support * (n_samples / float(xp.sum(support))), 1.0, None)
+    change = bring_like(xp.clip(_ERRORS / xp.sqrt(size), None, _MOST_CHANGE), problem.scores)
+    return Reach(change, change)
+
+
+def _margins_of_some(scores: Array, offsets: Array) -> Array:
+    """Return the margins of all classes in a subsample."""
+    sample = scores[:: max(1, scores.shape[0] // _SAMPLE), :] + offsets
+    return namespace(scores).max(sample, axis=1, keepdims=True) - sample
+
+
+def _nearest_own(problem: Problem, offsets: Array) -> Array:
+    """Return the least margin (K,) among a few samples of each class, zero for a class without any."""
+    samples, classes = problem.representatives
+    xp = namespace(samples)
+    parts = []
+    for some in block_samples((samples.shape[0], problem.n_classes), problem.scores):
+        shifted = xp.take(problem.scores, samples[some], axis=0) + offsets
+        own = shifted[xp.arange(shifted.shape[0], device=device(samples)), classes[some]]
+        parts.append(xp.max(shifted, axis=1) - own)
+    margins = xp.concat(parts)
+    starts = xp.nonzero(opens_group(classes))[0]
+    return put(offsets * 0, classes[starts], -segment_maximum(-margins, starts))
+
+
+def has_few_near(problem: Problem, offsets: Array, reach: Reach) -> bool:
+    """Return whether few classes are near in the mean sample, as far as a subsample shows."""
+    most = max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * problem.n_classes)
+    return _pairs_per_sample(_margins_of_some(problem.scores, offsets), reach) <= most
+
+
+def _pairs_per_sample(margins: Array, reach: Reach) -> float:
+    """Return the number of near classes in the mean sample of a subsample; one class alone does not count."""
+    xp = namespace(margins)
+    limit = reach.rise + reach.fall[xp.argmin(margins, axis=1)][:, None]
+    near = xp.sum(xp.astype(margins <= limit, xp.float64), axis=1)
+    return float(xp.mean(only(near, near > 1)))
+
+
+def within_reach(scores: Array, offsets: Array, reach: Reach) -> tuple[Array, ...]:
+    """Return the best class of each sample, its shifted score, and the number, codes and scores of the classes near it.
+
+    A sample to which no other class is near has none.
+    """
+    xp = namespace(scores)
+    parts = []
+    for samples, block in shifted_blocks(scores, offsets):
+        first = xp.argmax(block, axis=1)
+        value = block[xp.arange(first.shape[0], device=device(scores)), first]
+        block += reach.rise
+        close = xp.nonzero(flat(block >= (value - reach.fall[first])[:, None]))[0]
+        row = close // scores.shape[1]
+        counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
+        several = xp.nonzero(counts[row] > 1)[0]
+        row, close = row[several], close[several]
+        parts.append(
+            (first, value, only(counts, counts > 1), close - row * scores.shape[1], flat(scores[samples, :])[close])
+        )
+    return tuple(xp.concat(column) for column in zip(*parts, strict=True))
+
+
+def bounds_of(offsets: Array, reach: Reach, *, largest: float) -> Bounds:
+    """Return the bounds within which no class that is not near can become the best.
+
+    They leave room for the rounding of shifted scores of size `largest`.
+    """
+    middle, rise, fall = (to_numpy(x).astype(np.float64) for x in (offsets, *reach))
+    size = largest + rise.max() + fall.max() + np.abs(middle).max()
+    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * size
+    return Bounds(middle - np.maximum(fall - rounding, 0.0), middle + np.maximum(rise - rounding, 0.0))
+
+
+def strained(offsets: npt.NDArray[Any], middle: _Vector, bounds: Bounds, *, room: float) -> npt.NDArray[np.bool_]:
+    """Return which offsets (K,) have less than the proportion `room` of the way from the middle to a bound left."""
+    left = np.minimum(offsets - bounds.low, bounds.high - offsets)
+    is_strained: npt.NDArray[np.bool_] = left < room * np.minimum(middle - bounds.low, bounds.high - middle)
+    return is_strained
+
+
+@dataclass(frozen=True)
+class PairsOnHost:
+    """The near pairs of a problem in host memory, in the order of their classes, for offsets within `bounds`.
+
+    `layout` is the argument `near` of the compiled ascent, `scores` (m,) are those of the pairs, and `largest` is the
+    largest magnitude of any score. `middle` (K,) are the offsets around which the pairs are near. All else is where the
+    scores of the problem are. Pairs have `classes` (m,) and `samples_of` (m,). Some `samples` have pairs. The class of
+    each of the `others` is `settled`.
+    """
+
+    layout: tuple[npt.NDArray[Any], ...]
+    scores: _Vector
+    largest: float
+    middle: _Vector
+    bounds: Bounds
+    classes: Array
+    samples_of: Array
+    samples: Array
+    others: Array
+    settled: Array
+
+    def strained_by(self, offsets: _Vector) -> npt.NDArray[np.bool_]:
+        """Return which of the offsets (K,) are at a bound, or nearly so."""
+        return strained(offsets, self.middle, self.bounds, room=_ROOM)
+
+
+def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnHost | None:
+    """Return the near pairs of a problem; None if they are too many, or there are none.
+
+    If the optimum is `nearby`, the bounds are closer.
+    """
+    scores, xp, n_classes = problem.scores, namespace(problem.scores), problem.n_classes
+    offsets = bring_like(offsets, scores)
+    reach = _reach_of_few(problem, offsets, nearby=nearby)
+    if reach is None:
+        return None
+    first, value, counts, classes, pair_scores = within_reach(scores, offsets, reach)
+    has_pairs = counts > 0
+    samples, others = xp.nonzero(has_pairs)[0], xp.nonzero(~has_pairs)[0]
+    if not samples.shape[0]:
+        return None
+    sizes, order = counts[samples], xp.argsort(small_codes(classes, n_classes), stable=True)
+    number_of = xp.repeat(xp.arange(samples.shape[0], device=device(scores)), sizes)[order]
+    entry_class, pair_entry, sample_of = (to_numpy(x).astype(np.intc) for x in (classes, order, number_of))
+    entry_pair = np.empty_like(pair_entry)
+    entry_pair[pair_entry] = np.arange(len(pair_entry), dtype=np.intc)
+    class_begin, sample_begin = _begins(np.bincount(entry_class, minlength=n_classes)), _begins(to_numpy(sizes))
+    return PairsOnHost(
+        layout=(class_begin, sample_of, sample_begin, entry_class, entry_pair),
+        scores=to_numpy(pair_scores[order]).astype(np.float64),
+        largest=stored(problem.known, "largest", partial(largest_magnitude, scores)),
+        middle=to_numpy(offsets).astype(np.float64),
+        bounds=bounds_of(offsets, reach, largest=largest_magnitude(value)),
+        classes=classes[order],
+        samples_of=samples[number_of],
+        samples=samples,
+        others=others,
+        settled=first[others],
+    )
+
+
+def _reach_of_few(problem: Problem, offsets: Array, *, nearby: bool) -> Reach | None:
+    """Return a reach that leaves few pairs, as far as a subsample shows; None if there is none."""
+    n_samples, is_on_device = problem.scores.shape[0], problem.is_on_device
+    if nearby:
+        tried = [_reach_of_error(problem).scaled(scale) for scale in _SCALES]
+        most = (_PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS) / n_samples
+        most = min(most, _MOST_NEARBY * problem.n_classes)
+    else:
+        tried, most = [usual_reach(problem, offsets)], _PAIRS_OF_DEVICE / n_samples if is_on_device else math.inf
+    margins = _margins_of_some(problem.scores, offsets)
+    return next((reach for reach in tried if _pairs_per_sample(margins, reach) <= most), None)
+
+
+def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the number of the first element of each group, and of none."""
+    begins: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return begins
