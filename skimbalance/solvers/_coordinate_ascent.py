@@ -76,7 +76,7 @@ _REACH = 0.5
 """With more scores, an ascent from a point near the optimum moves each offset by at most a half in a line search."""
 
 _HELD_BACK = 0.05
-"""An ascent over near pairs continues if so many offsets are at bounds, whatever it gains."""
+"""An ascent over near pairs continues if a greater proportion of the offsets is at bounds, whatever it gains."""
 
 _FEW = 0.25
 """If at most this proportion of the classes moved in a sweep, all classes are tried again."""
@@ -132,26 +132,26 @@ def local_optimum(
     """
     if problem.n_classes == 2:
         return solve_binary(problem, start).offsets, 1
-    ascent, of_few = _ascent(problem, start, within, nearby=nearby), 0.0
+    ascent, of_few = _ascent_of(problem, start, within, nearby=nearby), 0.0
     if problem.n_scores > _CELLS_TO_THE_END:
-        share = _OF_NEAR if least_gain == 0 and isinstance(ascent, _NearbyAscent) else 1.0
+        share = _OF_NEAR if least_gain == 0 and isinstance(ascent, _NearAscent) else 1.0
         least_gain = max(least_gain, share * min(_LEAST_GAIN, _LEAST_GAIN_OF_CLASS * problem.n_classes))
         of_few = _OF_FEW * least_gain
     n_iter = ascent.run(least_gain=least_gain, of_few=of_few)
     return ascent.offsets, n_iter
 
 
-def _ascent(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
+def _ascent_of(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
     """Return the ascent over near pairs or over all, whichever is faster, by compiled code if possible."""
     nearby = nearby and is_searched_nearby(problem) and not problem.requirements
     is_dense = not problem.is_on_device and problem.n_scores <= (_CELLS_OF_DENSE_NEARBY if nearby else _CELLS_OF_DENSE)
     if not is_dense and is_searched_near(problem) and is_compilable(problem):
-        ascent = _NearbyAscent(problem, start, within, nearby=nearby)
+        ascent = _NearAscent(problem, start, within, nearby=nearby)
         if ascent.pairs is not None:
             return ascent
     if (kernel := compiled(problem)) is None:
         return _Ascent(problem, start, within)
-    return _CompiledAscent(kernel, problem, start, within, reach=_REACH if nearby else math.inf)
+    return _DenseAscent(kernel, problem, start, within, reach=_REACH if nearby else math.inf)
 
 
 def optimum_of_fewer(problem: Problem, start: Array, *, least_gain: float = 0.0) -> tuple[Array, bool]:
@@ -231,22 +231,7 @@ class _Sweeps(ABC):
 class _CompiledAscent(_Sweeps):
     """An ascent in compiled code."""
 
-    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
-        self.problem, self.kernel = problem, kernel
-        low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
-        offsets = np.asarray(start, dtype=np.float64)
-        best = next((best for at, best in problem.known.get("best", ()) if np.array_equal(at, offsets)), None)
-        kernel.start(wide_columns(problem), offsets, low, high, reach, best)
-        self._start = offsets, kernel.best if best is None else best
-
-    def run(self, *, least_gain: float, of_few: float) -> int:
-        """Sweep over the classes until none gains enough; return the number of sweeps.
-
-        The best classes of each sample at the start and at the end are kept, for ascents that start there.
-        """
-        n_iter = super().run(least_gain=least_gain, of_few=of_few)
-        self.problem.known["best"] = self._start, (self.kernel.offsets, self.kernel.best)
-        return n_iter
+    kernel: Any
 
     @property
     def objective_value(self) -> float:  # type: ignore[override]
@@ -268,11 +253,36 @@ class _CompiledAscent(_Sweeps):
         return moved
 
 
-class _NearbyAscent(_CompiledAscent):
-    """An ascent in compiled code over near pairs, which problems of the same scores share; None if they are many."""
+class _DenseAscent(_CompiledAscent):
+    """An ascent in compiled code over all pairs of a class and a sample."""
+
+    def __init__(self, kernel: Any, problem: Problem, start: Array, within: Bounds | None, *, reach: float) -> None:
+        self.problem, self.kernel = problem, kernel
+        low, high = (-np.inf, np.inf) if within is None else (within.low, within.high)
+        offsets = np.asarray(start, dtype=np.float64)
+        best = next((best for at, best in problem.known.get("best", ()) if np.array_equal(at, offsets)), None)
+        kernel.start(wide_columns(problem), offsets, low, high, reach, best)
+        self._start = offsets, kernel.best if best is None else best
+
+    def run(self, *, least_gain: float, of_few: float) -> int:
+        """Sweep over the classes until none gains enough; return the number of sweeps.
+
+        The best classes of each sample at the start and at the end are kept, for ascents that start there.
+        """
+        n_iter = super().run(least_gain=least_gain, of_few=of_few)
+        self.problem.known["best"] = self._start, (self.kernel.offsets, self.kernel.best)
+        return n_iter
+
+
+class _NearAscent(_CompiledAscent):
+    """An ascent in compiled code over near pairs, which problems of the same scores share.
+
+    `pairs` are None if there are too many for that.
+    """
 
     def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> None:
         self.problem, self.within, self.nearby = problem, within, nearby
+        self.has_other_pairs = True
         self.pairs: PairsOnHost | None = problem.known.get(("pairs", nearby))
         offsets = to_numpy(start).astype(np.float64)
         if self.pairs is None or self.pairs.strained_by(offsets).any():
@@ -284,6 +294,7 @@ class _NearbyAscent(_CompiledAscent):
             self._begin(offsets)
 
     def _begin(self, offsets: npt.NDArray[np.float64]) -> None:
+        """Set the offsets, their bounds and the decisions."""
         assert self.pairs is not None
         low, high = self.pairs.bounds.low, self.pairs.bounds.high
         if self.within is not None:
@@ -291,23 +302,22 @@ class _NearbyAscent(_CompiledAscent):
         self.kernel = compiled_near(self.problem, self.pairs)
         self.kernel.start(self.pairs.scores, offsets, low, high)
 
-    def run(self, *, least_gain: float, of_few: float) -> int:
-        """Sweep over the classes until none gains enough; return the number of sweeps."""
-        return _Sweeps.run(self, least_gain=least_gain, of_few=of_few)
-
     @property
     def is_held_back(self) -> bool:
         """Whether many offsets are at bounds, which `renew` moves."""
         assert self.pairs is not None
-        return bool(np.mean(self.pairs.strained_by(self.kernel.offsets)) > _HELD_BACK)
+        return self.has_other_pairs and bool(np.mean(self.pairs.strained_by(self.kernel.offsets)) > _HELD_BACK)
 
     def renew(self) -> None:
-        """Find the near pairs again where an offset is near its bound."""
+        """Find the near pairs again where an offset is at its bound, or nearly so."""
         assert self.pairs is not None
         offsets = self.kernel.offsets
-        if self.pairs.strained_by(offsets).any():
-            self.pairs = pairs_on_host(self.problem, self.offsets, nearby=self.nearby) or self.pairs
-            self._begin(offsets)
+        if self.has_other_pairs and self.pairs.strained_by(offsets).any():
+            found = pairs_on_host(self.problem, self.offsets, nearby=self.nearby)
+            self.has_other_pairs = found is not None
+            if found is not None:
+                self.pairs = found
+                self._begin(offsets)
 
 
 class _Ascent(_Sweeps):

@@ -17,7 +17,7 @@ from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem, _coordinate_ascent, _near, local_optimum, prior_offsets
 from skimbalance.solvers._compiled import compiled, compiled_near, wide_columns
-from skimbalance.solvers._coordinate_ascent import _NearbyAscent
+from skimbalance.solvers._coordinate_ascent import _ascent_of, _NearAscent
 from skimbalance.solvers._near import pairs_on_host
 
 pytest.importorskip("skimbalance.solvers._kernel")
@@ -136,7 +136,7 @@ def near_always(monkeypatch):
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_pairs_are_found_again_where_offsets_are_at_bounds(truth, monkeypatch):
     """An ascent from far away ends beyond its first bounds, and reports what it reaches."""
-    monkeypatch.setattr(_near, "_MOST_CHANGE", 0.05)
+    monkeypatch.setattr(_near, "_MOST_CHANGE", 0.1)
     monkeypatch.setattr(_near, "_MOST_NEARBY", 1.0)
     found = []
 
@@ -145,14 +145,14 @@ def test_pairs_are_found_again_where_offsets_are_at_bounds(truth, monkeypatch):
         return found[-1]
 
     monkeypatch.setattr(_coordinate_ascent, "pairs_on_host", watched)
-    setting = drawn(truth=truth)
-    start = prior_offsets(setting.truth.support, tau=-0.5)
-    ascent = _coordinate_ascent._ascent(setting, start, None, nearby=True)
-    assert isinstance(ascent, _NearbyAscent)
+    setting = drawn(truth=truth, n_samples=3000)
+    start = prior_offsets(setting.truth.support, tau=-1.0)
+    ascent = _ascent_of(setting, start, None, nearby=True)
+    assert isinstance(ascent, _NearAscent)
     before = ascent.objective_value
     ascent.run(least_gain=0.0, of_few=0.0)
     assert len(found) > 1
-    assert np.abs(ascent.offsets - start).max() > 0.05
+    assert np.abs(ascent.offsets - start).max() > 0.1
     assert ascent.objective_value > before
     assert ascent.objective_value == pytest.approx(setting.objective_value(ascent.offsets), abs=1e-10)
     assert setting.known["pairs", True] is found[0]  # other ascents from there need the first pairs
@@ -162,10 +162,10 @@ def test_pairs_are_found_again_where_offsets_are_at_bounds(truth, monkeypatch):
 def test_problems_of_the_same_scores_share_pairs():
     setting = drawn(truth="soft")
     start = prior_offsets(setting.truth.support)
-    first = _coordinate_ascent._ascent(setting, start, None, nearby=True)
+    first = _ascent_of(setting, start, None, nearby=True)
     other = setting.with_truth(setting.truth.weighted(np.random.default_rng(0).exponential(size=300)))
-    assert _coordinate_ascent._ascent(other, start, None, nearby=True).pairs is first.pairs
-    far = _coordinate_ascent._ascent(other, start + np.eye(N_CLASSES)[0], None, nearby=True)
+    assert _ascent_of(other, start, None, nearby=True).pairs is first.pairs
+    far = _ascent_of(other, start + np.eye(N_CLASSES)[0], None, nearby=True)
     assert far.pairs is not first.pairs
     fresh, _ = local_optimum(replace(other), start, nearby=True)
     np.testing.assert_array_equal(local_optimum(other, start, nearby=True)[0], fresh)
@@ -197,3 +197,17 @@ def test_many_pairs_are_left_to_other_ascents(monkeypatch, nearby):
     apart = replace(setting, scores=100 * np.eye(N_CLASSES)[np.arange(300) % N_CLASSES])
     assert pairs_on_host(apart, np.zeros(N_CLASSES), nearby=True) is None  # no decision can change
     assert math.isfinite(local_optimum(apart, np.zeros(N_CLASSES), nearby=nearby)[0].sum())
+
+
+@pytest.mark.usefixtures("near_always")
+def test_an_ascent_ends_where_no_other_pairs_are_to_be_had(monkeypatch):
+    """Although all its offsets are at bounds."""
+    setting = drawn(n_samples=3000)
+    start = prior_offsets(setting.truth.support, tau=-1.0)
+    monkeypatch.setattr(_near, "_MOST_CHANGE", 0.1)
+    ascent = _ascent_of(setting, start, None, nearby=True)
+    monkeypatch.setattr(_coordinate_ascent, "pairs_on_host", lambda *_, **__: None)
+    assert ascent.run(least_gain=0.0, of_few=0.0) < 20
+    assert ascent.pairs.strained_by(ascent.offsets).any()
+    assert np.abs(ascent.offsets - start).max() <= 0.1
+    assert ascent.objective_value == pytest.approx(setting.objective_value(ascent.offsets), abs=1e-10)
