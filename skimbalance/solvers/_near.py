@@ -5,7 +5,6 @@ Of many scores few are near. Compiled code searches these in host memory, wherev
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ from skimbalance._core.array_api import (
     transposed,
 )
 from skimbalance._core.typing import Array
-from skimbalance.solvers._base import Problem, stored
+from skimbalance.solvers._base import Problem
 from skimbalance.solvers._line_search import Bounds
 
 __all__ = [
@@ -88,6 +87,10 @@ _PAIRS_OF_DEVICE, _PAIRS_OF_DEVICE_NEARBY = 500_000, 250_000
 """At most so many pairs of a device are searched on the host. With more, operations of the device are faster: measured
 with `speed.device`, see benchmarks/README.md. The lower limit is for the optimum of a subsample, which is the start of
 several ascents."""
+
+_PER_CLASS = 1 / 4
+"""A compiled line search reads the counts of all classes. With fewer pairs of the mean class than a fourth of the
+classes, array operations for many classes at once are faster."""
 
 _ROOM = 0.1
 """Pairs are found again for offsets that have less than this proportion of the way to a bound left."""
@@ -224,7 +227,7 @@ class PairsOnHost:
     """The near pairs of a problem in host memory, in the order of their classes, for offsets within `bounds`.
 
     `layout` is the argument `near` of the compiled ascent, `scores` (m,) are those of the pairs, and `largest` is the
-    largest magnitude of any score. `middle` (K,) are the offsets around which the pairs are near. All else is where the
+    largest magnitude of these. `middle` (K,) are the offsets around which the pairs are near. All else is where the
     scores of the problem are. Pairs have `classes` (m,) and `samples_of` (m,). Some `samples` have pairs. The class of
     each of the `others` is `settled`.
     """
@@ -266,10 +269,11 @@ def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnH
     entry_pair = np.empty_like(pair_entry)
     entry_pair[pair_entry] = np.arange(len(pair_entry), dtype=np.intc)
     class_begin, sample_begin = _begins(np.bincount(entry_class, minlength=n_classes)), _begins(to_numpy(sizes))
+    ordered = to_numpy(pair_scores[order]).astype(np.float64)
     return PairsOnHost(
         layout=(class_begin, sample_of, sample_begin, entry_class, entry_pair),
-        scores=to_numpy(pair_scores[order]).astype(np.float64),
-        largest=stored(problem.known, "largest", partial(largest_magnitude, scores)),
+        scores=ordered,
+        largest=largest_magnitude(ordered),
         middle=to_numpy(offsets).astype(np.float64),
         bounds=bounds_of(offsets, reach, largest=largest_magnitude(value)),
         classes=classes[order],
@@ -281,8 +285,9 @@ def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnH
 
 
 def _reach_of_few(problem: Problem, offsets: Array, *, nearby: bool) -> Reach | None:
-    """Return a reach that leaves few pairs, as far as a subsample shows; None if there is none."""
+    """Return a reach that leaves few pairs, but enough of each class, as far as a subsample shows; None without any."""
     n_samples, is_on_device = problem.scores.shape[0], problem.is_on_device
+    least = _PER_CLASS * problem.n_classes**2 / n_samples
     if nearby:
         tried = [_reach_of_error(problem).scaled(scale) for scale in _SCALES]
         most = (_PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS) / n_samples
@@ -290,7 +295,7 @@ def _reach_of_few(problem: Problem, offsets: Array, *, nearby: bool) -> Reach | 
     else:
         tried, most = [usual_reach(problem, offsets)], _PAIRS_OF_DEVICE / n_samples if is_on_device else math.inf
     margins = _margins_of_some(problem.scores, offsets)
-    return next((reach for reach in tried if _pairs_per_sample(margins, reach) <= most), None)
+    return next((reach for reach in tried if least <= _pairs_per_sample(margins, reach) <= most), None)
 
 
 def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
