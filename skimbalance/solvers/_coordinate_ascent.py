@@ -68,8 +68,9 @@ _OF_NEAR = 0.05
 """Over near pairs, where sweeps are quick, an exact search stops at this proportion of these gains."""
 
 _CELLS_OF_DENSE = 8_000_000
-_CELLS_OF_DENSE_NEARBY = 1_000_000
-"""With more scores in host memory, an ascent is over near pairs. The second limit is for a start near the optimum."""
+_CELLS_OF_DENSE_NEARBY, _PER_CLASS_NEARBY = 1_000_000, 300
+"""With more scores in host memory, an ascent is over near pairs. The second limit is for a start near the optimum, and
+more than 300 samples of the mean class."""
 
 _CELLS_NEARBY = 50_000
 _REACH = 0.5
@@ -144,14 +145,21 @@ def local_optimum(
 def _ascent_of(problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> "_Sweeps":
     """Return the ascent over near pairs or over all, whichever is faster, by compiled code if possible."""
     nearby = nearby and is_searched_nearby(problem) and not problem.requirements
-    is_dense = not problem.is_on_device and problem.n_scores <= (_CELLS_OF_DENSE_NEARBY if nearby else _CELLS_OF_DENSE)
-    if not is_dense and is_searched_near(problem) and is_compilable(problem):
+    if _is_sparse(problem, nearby=nearby) and is_compilable(problem):
         ascent = _NearAscent(problem, start, within, nearby=nearby)
         if ascent.pairs is not None:
             return ascent
     if (kernel := compiled(problem)) is None:
         return _Ascent(problem, start, within)
     return _DenseAscent(kernel, problem, start, within, reach=_REACH if nearby else math.inf)
+
+
+def _is_sparse(problem: Problem, *, nearby: bool) -> bool:
+    """Return whether an ascent over near pairs is faster, if they are few."""
+    if problem.is_on_device or problem.n_scores > _CELLS_OF_DENSE:
+        return is_searched_near(problem)
+    n_samples = problem.scores.shape[0]
+    return nearby and problem.n_scores > _CELLS_OF_DENSE_NEARBY and n_samples > _PER_CLASS_NEARBY * problem.n_classes
 
 
 def optimum_of_fewer(problem: Problem, start: Array, *, least_gain: float = 0.0) -> tuple[Array, bool]:

@@ -127,7 +127,13 @@ def test_constraints_and_costs_of_samples(nearby):
 @pytest.fixture
 def near_always(monkeypatch):
     """All ascents are over near pairs."""
-    for name in ("_CELLS_OF_DENSE", "_CELLS_OF_DENSE_NEARBY", "_CELLS_NEARBY", "_CELLS_TO_THE_END"):
+    for name in (
+        "_CELLS_OF_DENSE",
+        "_CELLS_OF_DENSE_NEARBY",
+        "_PER_CLASS_NEARBY",
+        "_CELLS_NEARBY",
+        "_CELLS_TO_THE_END",
+    ):
         monkeypatch.setattr(_coordinate_ascent, name, 0)
     monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
 
