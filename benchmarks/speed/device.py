@@ -23,7 +23,7 @@ SIZES = ((1_000_000, 2), (10_000, 10), (100_000, 100), (1_000_000, 100), (1_000_
 FITS = (("balanced_accuracy", "empirical"), ("f1_macro", "empirical"), ("f1_macro", "plugin"), ("f1_macro", "robust"))
 """The objectives and the estimates. Scores and intervals are computed for the last one only."""
 
-_CELLS_ON_HOST = 3_000_000
+_CELLS_ON_HOST = 10_000_000
 """Fits to more scores are too slow on the host."""
 
 _REPEATS = 3

@@ -283,32 +283,35 @@ class _DenseAscent(_CompiledAscent):
 
 
 class _NearAscent(_CompiledAscent):
-    """An ascent in compiled code over near pairs, which problems of the same scores share.
+    """An ascent in compiled code over near pairs; `pairs` are None if there are too many for that.
 
-    `pairs` are None if there are too many for that.
+    Ascents of the same scores from the same start near the optimum share pairs.
     """
 
     def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> None:
         self.problem, self.within, self.nearby = problem, within, nearby
         self.has_other_pairs = True
-        self.pairs: PairsOnHost | None = problem.known.get(("pairs", nearby))
+        start = bring_like(start, problem.scores)
         offsets = to_numpy(start).astype(np.float64)
-        if self.pairs is None or self.pairs.strained_by(offsets).any():
-            problem.known.pop(("pairs", nearby), None)  # keeps one in memory, not two
+        self.pairs: PairsOnHost | None
+        at, self.pairs = problem.known.get("pairs", (None, None))
+        if not nearby or at is None or not np.array_equal(at, offsets):
+            problem.known.pop("pairs", None)  # keeps one in memory, not two
             self.pairs = None
             self.pairs = pairs_on_host(problem, start, nearby=nearby)
-            problem.known["pairs", nearby] = self.pairs
+            if nearby:
+                problem.known["pairs"] = offsets, self.pairs
         if self.pairs is not None:
-            self._begin(offsets)
+            self._begin(self.pairs, offsets)
 
-    def _begin(self, offsets: npt.NDArray[np.float64]) -> None:
-        """Set the offsets, their bounds and the decisions."""
-        assert self.pairs is not None
-        low, high = self.pairs.bounds.low, self.pairs.bounds.high
+    def _begin(self, pairs: PairsOnHost, offsets: npt.NDArray[np.float64]) -> None:
+        """Set the pairs, the offsets and the decisions."""
+        self.pairs = pairs
+        low, high = pairs.bounds.low, pairs.bounds.high
         if self.within is not None:
             low, high = np.maximum(low, self.within.low), np.minimum(high, self.within.high)
-        self.kernel = compiled_near(self.problem, self.pairs)
-        self.kernel.start(self.pairs.scores, offsets, low, high)
+        self.kernel = compiled_near(self.problem, pairs)
+        self.kernel.start(pairs.scores, offsets, low, high)
 
     @property
     def is_held_back(self) -> bool:
@@ -324,8 +327,7 @@ class _NearAscent(_CompiledAscent):
             found = pairs_on_host(self.problem, self.offsets, nearby=self.nearby)
             self.has_other_pairs = found is not None
             if found is not None:
-                self.pairs = found
-                self._begin(offsets)
+                self._begin(found, offsets)
 
 
 class _Ascent(_Sweeps):

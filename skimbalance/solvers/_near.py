@@ -3,7 +3,6 @@
 Of many scores few are near. Compiled code searches these in host memory, wherever the scores are.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,8 +48,8 @@ _EVERYWHERE_SAMPLES = 4096
 _EVERYWHERE_CELLS = 1 << 20
 """Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
 
-_SAMPLE = 1024
-"""Samples from which the reach of a class is estimated."""
+_SAMPLE, _SAMPLE_FOR_SIZES = 1024, 1 << 14
+"""Samples from which the reach of a class is estimated, and those from which the sizes of classes are."""
 
 _FEWER = 128
 """Samples from which the reach of all classes is estimated."""
@@ -91,6 +90,12 @@ several ascents."""
 _PER_CLASS = 1 / 4
 """A compiled line search reads the counts of all classes. With fewer pairs of the mean class than a fourth of the
 classes, array operations for many classes at once are faster."""
+
+_MOST_PAIRS = 1 << 30
+"""Pairs of compiled code have numbers of 32 bits."""
+
+_ROUNDINGS = 16
+"""Sums of scores and offsets differ from the exact ones by less than so many units in the last place."""
 
 _ROOM = 0.1
 """Pairs are found again for offsets that have less than this proportion of the way to a bound left."""
@@ -139,12 +144,17 @@ def usual_reach(problem: Problem, offsets: Array) -> Reach:
     return Reach(reach - fall, fall)
 
 
-def _reach_of_error(problem: Problem) -> Reach:
-    """Return a reach of some standard errors of each offset at the optimum of a subsample."""
-    support = problem.truth.support
-    xp, n_samples = namespace(support), problem.scores.shape[0]
-    size = xp.clip(support * (n_samples / float(xp.sum(support))), 1.0, None)
-    change = bring_like(xp.clip(_ERRORS / xp.sqrt(size), None, _MOST_CHANGE), problem.scores)
+def _reach_of_error(scores: Array, offsets: Array) -> Reach:
+    """Return a reach of some standard errors of each offset at the optimum of a subsample.
+
+    The size of a class is the number of samples for which it is predicted, and does not depend on labels and weights.
+    """
+    xp = namespace(scores)
+    n_samples, n_classes = scores.shape
+    step = max(1, n_samples // _SAMPLE_FOR_SIZES)
+    predicted = xp.argmax(scores[::step, :] + offsets, axis=1)
+    sizes = xp.clip(step * count_codes(predicted, None, n_classes), 1.0, None)
+    change = bring_like(xp.clip(_ERRORS / xp.sqrt(sizes), None, _MOST_CHANGE), scores)
     return Reach(change, change)
 
 
@@ -170,8 +180,11 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
 
 def has_few_near(problem: Problem, offsets: Array, reach: Reach) -> bool:
     """Return whether few classes are near in the mean sample, as far as a subsample shows."""
-    most = max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * problem.n_classes)
-    return _pairs_per_sample(_margins_of_some(problem.scores, offsets), reach) <= most
+    return _pairs_per_sample(_margins_of_some(problem.scores, offsets), reach) <= _most_near(problem.n_classes)
+
+
+def _most_near(n_classes: int) -> float:
+    return max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
 
 
 def _pairs_per_sample(margins: Array, reach: Reach) -> float:
@@ -185,15 +198,16 @@ def _pairs_per_sample(margins: Array, reach: Reach) -> float:
 def within_reach(scores: Array, offsets: Array, reach: Reach) -> tuple[Array, ...]:
     """Return the best class of each sample, its shifted score, and the number, codes and scores of the classes near it.
 
-    A sample to which no other class is near has none.
+    A sample to which no other class is near has none. Classes that rounding may make the best are near, too.
     """
-    xp = namespace(scores)
-    parts = []
+    xp, parts = namespace(scores), []
+    rounding = _ROUNDINGS * float(xp.finfo(scores.dtype).eps)
+    rise, fall = (change + rounding * (change + xp.abs(offsets)) for change in reach)
     for samples, block in shifted_blocks(scores, offsets):
         first = xp.argmax(block, axis=1)
         value = block[xp.arange(first.shape[0], device=device(scores)), first]
-        block += reach.rise
-        close = xp.nonzero(flat(block >= (value - reach.fall[first])[:, None]))[0]
+        block += rise
+        close = xp.nonzero(flat(block >= (value - fall[first] - rounding * xp.abs(value))[:, None]))[0]
         row = close // scores.shape[1]
         counts = xp.astype(count_codes(row, None, first.shape[0]), xp.int64)
         several = xp.nonzero(counts[row] > 1)[0]
@@ -204,15 +218,10 @@ def within_reach(scores: Array, offsets: Array, reach: Reach) -> tuple[Array, ..
     return tuple(xp.concat(column) for column in zip(*parts, strict=True))
 
 
-def bounds_of(offsets: Array, reach: Reach, *, largest: float) -> Bounds:
-    """Return the bounds within which no class that is not near can become the best.
-
-    They leave room for the rounding of shifted scores of size `largest`.
-    """
+def bounds_of(offsets: Array, reach: Reach) -> Bounds:
+    """Return the bounds within which no class that is not near can become the best."""
     middle, rise, fall = (to_numpy(x).astype(np.float64) for x in (offsets, *reach))
-    size = largest + rise.max() + fall.max() + np.abs(middle).max()
-    rounding = 8 * float(namespace(offsets).finfo(offsets.dtype).eps) * size
-    return Bounds(middle - np.maximum(fall - rounding, 0.0), middle + np.maximum(rise - rounding, 0.0))
+    return Bounds(middle - fall, middle + rise)
 
 
 def strained(offsets: npt.NDArray[Any], middle: _Vector, bounds: Bounds, *, room: float) -> npt.NDArray[np.bool_]:
@@ -258,7 +267,9 @@ def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnH
     reach = _reach_of_few(problem, offsets, nearby=nearby)
     if reach is None:
         return None
-    first, value, counts, classes, pair_scores = within_reach(scores, offsets, reach)
+    first, _, counts, classes, pair_scores = within_reach(scores, offsets, reach)
+    if classes.shape[0] > _MOST_PAIRS:
+        return None
     has_pairs = counts > 0
     samples, others = xp.nonzero(has_pairs)[0], xp.nonzero(~has_pairs)[0]
     if not samples.shape[0]:
@@ -275,7 +286,7 @@ def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnH
         scores=ordered,
         largest=largest_magnitude(ordered),
         middle=to_numpy(offsets).astype(np.float64),
-        bounds=bounds_of(offsets, reach, largest=largest_magnitude(value)),
+        bounds=bounds_of(offsets, reach),
         classes=classes[order],
         samples_of=samples[number_of],
         samples=samples,
@@ -289,11 +300,13 @@ def _reach_of_few(problem: Problem, offsets: Array, *, nearby: bool) -> Reach | 
     n_samples, is_on_device = problem.scores.shape[0], problem.is_on_device
     least = _PER_CLASS * problem.n_classes**2 / n_samples
     if nearby:
-        tried = [_reach_of_error(problem).scaled(scale) for scale in _SCALES]
-        most = (_PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS) / n_samples
-        most = min(most, _MOST_NEARBY * problem.n_classes)
+        reach = _reach_of_error(problem.scores, offsets)
+        tried, most = [reach.scaled(scale) for scale in _SCALES], _MOST_NEARBY * problem.n_classes
+        n_pairs = _PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS
     else:
-        tried, most = [usual_reach(problem, offsets)], _PAIRS_OF_DEVICE / n_samples if is_on_device else math.inf
+        tried, most = [usual_reach(problem, offsets)], _most_near(problem.n_classes)
+        n_pairs = _PAIRS_OF_DEVICE if is_on_device else _MOST_PAIRS
+    most = min(most, n_pairs / n_samples)
     margins = _margins_of_some(problem.scores, offsets)
     return next((reach for reach in tried if least <= _pairs_per_sample(margins, reach) <= most), None)
 

@@ -295,8 +295,7 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
         return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
     first, value, counts, *near = within_reach(scores, offsets, reach)
     pairs = NearPairs(counts, *near, n_classes=problem.n_classes)
-    bounds = bounds_of(offsets, reach, largest=largest_magnitude(value))
     leaders = first, value, first * 0, value * 0 - float("inf")
     if pairs.lengths.any():
         leaders = pairs.all_top_two(offsets, leaders)
-    return Neighbourhood(pairs, offsets, leaders, bounds)
+    return Neighbourhood(pairs, offsets, leaders, bounds_of(offsets, reach))
