@@ -98,6 +98,7 @@ def robust(problem: Problem, spec: FitSpec) -> Solution:
     if problem.n_classes > 2:  # in the binary case one search finds the optimum from anywhere
         start = start if is_large else _best_multiple(mixed, prior_offsets(mixed.truth.support))
         start, _ = local_optimum(mixed, start, least_gain=least_gain, nearby=True)
+    mixed.known.pop("pairs", None)  # bootstraps find those at their start, wherever they run
     count = _affordable(problem, spec.n_bootstraps)
     weights = bootstrap_weights(sample, count=count, seed=spec.seed)
     jobs = (partial(_reweighted, mixed, w, start, least_gain) for w in weights)

@@ -285,7 +285,7 @@ class _DenseAscent(_CompiledAscent):
 class _NearAscent(_CompiledAscent):
     """An ascent in compiled code over near pairs; `pairs` are None if there are too many for that.
 
-    Ascents of the same scores from the same start near the optimum share pairs.
+    Ascents of the same scores near the optimum share pairs, if these are around their starts.
     """
 
     def __init__(self, problem: Problem, start: Array, within: Bounds | None, *, nearby: bool) -> None:
@@ -293,14 +293,13 @@ class _NearAscent(_CompiledAscent):
         self.has_other_pairs = True
         start = bring_like(start, problem.scores)
         offsets = to_numpy(start).astype(np.float64)
-        self.pairs: PairsOnHost | None
-        at, self.pairs = problem.known.get("pairs", (None, None))
-        if not nearby or at is None or not np.array_equal(at, offsets):
+        self.pairs: PairsOnHost | None = problem.known.get("pairs") if nearby else None
+        if self.pairs is None or self.pairs.strained_by(offsets).any():
             problem.known.pop("pairs", None)  # keeps one in memory, not two
             self.pairs = None
             self.pairs = pairs_on_host(problem, start, nearby=nearby)
             if nearby:
-                problem.known["pairs"] = offsets, self.pairs
+                problem.known["pairs"] = self.pairs
         if self.pairs is not None:
             self._begin(self.pairs, offsets)
 

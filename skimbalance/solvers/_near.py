@@ -48,7 +48,7 @@ _EVERYWHERE_SAMPLES = 4096
 _EVERYWHERE_CELLS = 1 << 20
 """Up to so many samples and scores a sweep covers all samples, beyond only those with small margins."""
 
-_SAMPLE, _SAMPLE_FOR_SIZES = 1024, 1 << 14
+_SAMPLE, _SAMPLE_FOR_SIZES = 1024, 4096
 """Samples from which the reach of a class is estimated, and those from which the sizes of classes are."""
 
 _FEWER = 128
