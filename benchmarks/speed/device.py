@@ -1,6 +1,6 @@
 """Times of fits to scores on a CUDA device, beside the same fits on the host.
 
-``python -m benchmarks.speed.device --csv benchmarks/results/device.csv``: ten minutes where there is a GPU. Times are
+``python -m benchmarks.speed.device --csv benchmarks/results/device.csv``: two minutes where there is a GPU. Times are
 wall-clock seconds, with the device synchronised before and after. The floor is one argmax per sample on that device.
 """
 

@@ -1,6 +1,6 @@
 """The compiled ascent: which problems it solves, and what it needs of them.
 
-It is an optional part of the package. Without it, and for arrays on a device, array operations find the same.
+It is an optional part of the package. Without it, array operations find the same.
 """
 
 from functools import partial
@@ -21,10 +21,10 @@ try:
 except ImportError:  # installed without a C compiler
     _kernel = None  # type: ignore[assignment]
 
-__all__ = ["compiled", "compiled_near", "is_compilable", "objective_value", "wide_columns"]
+__all__ = ["compiled", "compiled_near", "is_compilable", "is_dense", "objective_value", "wide_columns"]
 
 _CELLS = 8_000_000
-"""With more scores, array operations over the near classes of each sample are faster."""
+"""Of more scores, only near pairs are searched."""
 
 _DIRECTIONS = {"maximize": 1, "minimize": -1, "zero": 0}
 
@@ -46,7 +46,7 @@ def objective_value(problem: Problem, offsets: Array) -> float:
 
 def _made(problem: Problem) -> "_kernel.Ascent | None":
     scores, truth = problem.scores, problem.truth
-    if not isinstance(scores, np.ndarray) or not 0 < scores.size <= _CELLS or not is_compilable(problem):
+    if not is_dense(problem) or not is_compilable(problem):
         return None
     metric = _rewarded(problem)
     return _kernel.Ascent(
@@ -79,6 +79,11 @@ def compiled_near(problem: Problem, pairs: PairsOnHost) -> "_kernel.Ascent":
         settled=(_wide(settled.hits), _wide(settled.predicted), reward),
         **_described(problem),
     )
+
+
+def is_dense(problem: Problem) -> bool:
+    """Return whether the scores are in host memory, and so few that all pairs are searched."""
+    return isinstance(problem.scores, np.ndarray) and 0 < problem.scores.size <= _CELLS
 
 
 def is_compilable(problem: Problem) -> bool:

@@ -23,7 +23,14 @@ from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Counts
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers._base import Problem, Solution, fit_present_classes, improves
-from skimbalance.solvers._compiled import compiled, compiled_near, is_compilable, objective_value, wide_columns
+from skimbalance.solvers._compiled import (
+    compiled,
+    compiled_near,
+    is_compilable,
+    is_dense,
+    objective_value,
+    wide_columns,
+)
 from skimbalance.solvers._line_search import Bounds, best_cuts, sweep_objective
 from skimbalance.solvers._near import PairsOnHost, is_searched_near, pairs_on_host
 from skimbalance.solvers._neighbourhood import around, mean_margin
@@ -67,10 +74,8 @@ _OF_FEW = 0.15
 _OF_NEAR = 0.05
 """Over near pairs, where sweeps are quick, an exact search stops at this proportion of these gains."""
 
-_CELLS_OF_DENSE = 8_000_000
-_CELLS_OF_DENSE_NEARBY, _PER_CLASS_NEARBY = 1_000_000, 300
-"""With more scores in host memory, an ascent is over near pairs. The second limit is for a start near the optimum, and
-more than 300 samples of the mean class."""
+_CELLS_OF_DENSE, _PER_CLASS_NEARBY = 1_000_000, 300
+"""With more scores, and more samples of the mean class, an ascent from a point near the optimum is over near pairs."""
 
 _CELLS_NEARBY = 50_000
 _REACH = 0.5
@@ -156,10 +161,10 @@ def _ascent_of(problem: Problem, start: Array, within: Bounds | None, *, nearby:
 
 def _is_sparse(problem: Problem, *, nearby: bool) -> bool:
     """Return whether an ascent over near pairs is faster, if they are few."""
-    if problem.is_on_device or problem.n_scores > _CELLS_OF_DENSE:
+    if not is_dense(problem):
         return is_searched_near(problem)
     n_samples = problem.scores.shape[0]
-    return nearby and problem.n_scores > _CELLS_OF_DENSE_NEARBY and n_samples > _PER_CLASS_NEARBY * problem.n_classes
+    return nearby and problem.n_scores > _CELLS_OF_DENSE and n_samples > _PER_CLASS_NEARBY * problem.n_classes
 
 
 def optimum_of_fewer(problem: Problem, start: Array, *, least_gain: float = 0.0) -> tuple[Array, bool]:

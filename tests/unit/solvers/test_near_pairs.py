@@ -19,7 +19,7 @@ from skimbalance.metrics._cost import SampleCost
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
-from skimbalance.solvers import Problem, _coordinate_ascent, _near, local_optimum, prior_offsets
+from skimbalance.solvers import Problem, _compiled, _coordinate_ascent, _near, local_optimum, prior_offsets
 from skimbalance.solvers._compiled import compiled, compiled_near, wide_columns
 from skimbalance.solvers._coordinate_ascent import _ascent_of, _NearAscent
 from skimbalance.solvers._near import pairs_on_host
@@ -138,14 +138,9 @@ def test_constraints_and_costs_of_samples(nearby):
 @pytest.fixture
 def near_always(monkeypatch):
     """All ascents are over near pairs."""
-    for name in (
-        "_CELLS_OF_DENSE",
-        "_CELLS_OF_DENSE_NEARBY",
-        "_PER_CLASS_NEARBY",
-        "_CELLS_NEARBY",
-        "_CELLS_TO_THE_END",
-    ):
+    for name in ("_CELLS_OF_DENSE", "_PER_CLASS_NEARBY", "_CELLS_NEARBY", "_CELLS_TO_THE_END"):
         monkeypatch.setattr(_coordinate_ascent, name, 0)
+    monkeypatch.setattr(_compiled, "_CELLS", 0)
     monkeypatch.setattr(_near, "_EVERYWHERE_SAMPLES", 0)
 
 
