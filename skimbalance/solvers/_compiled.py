@@ -75,7 +75,7 @@ def compiled_near(problem: Problem, pairs: PairsOnHost) -> "_kernel.Ascent":
         weights=None if truth.weights is None else _wide(truth.weights[pairs.samples]),
         rewards=rewards,
         largest=pairs.largest,
-        near=pairs.layout,
+        pairs=pairs.layout,
         settled=(_wide(settled.hits), _wide(settled.predicted), reward),
         **_described(problem),
     )

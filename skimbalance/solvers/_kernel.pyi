@@ -27,7 +27,7 @@ class Ascent:
         rewards: _Vector | None,
         worst: float,
         largest: float,
-        near: tuple[npt.NDArray[np.int64 | np.intc], ...] | None = None,
+        pairs: tuple[npt.NDArray[np.int64 | np.intc], ...] | None = None,
         settled: tuple[_Vector, _Vector, float] | None = None,
     ) -> None: ...
     def start(

@@ -134,11 +134,12 @@ cdef class Ascent:
     denominator of each class, and its bounds. `rewards` are those of predicting a class, of each pair, for the kind
     "reward". `worst` is less than any objective value, and `largest` the largest magnitude of a score.
 
-    Pairs are in the order of their classes, then of their samples. They are all pairs, in arrays (K, n), if `near` is
-    None. Otherwise `near` are the pairs that the offsets may make decisions: the number of the first pair of each
-    class, and of none (K + 1,), the sample of each pair (m,), the number of the first entry of each sample, and of none
-    (n + 1,), and the class and the pair of each entry (m,). Then `scores` are (1, K), of no meaning, and `settled` are
-    the true positives and the predicted samples (K,) of all samples without pairs, and the sum of their rewards.
+    Pairs are in the order of their classes, then of their samples. If `pairs` is None they are all pairs, in arrays
+    (K, n). Otherwise they are some of the pairs, at least two of each sample, as entries in the order of the samples,
+    then of the classes. `pairs` is a tuple: the number of the first pair of each class, and that of all pairs (K + 1,),
+    the sample of each pair (m,), the number of the first entry of each sample, and that of all (n + 1,), and the class
+    and the pair of each entry (m,). Then `scores` are (1, K), of no meaning, and samples without pairs are not among
+    the n. `settled` are the true positives and the predicted samples (K,) of these, and the sum of their rewards.
     """
 
     cdef readonly int n_classes
@@ -175,8 +176,8 @@ cdef class Ascent:
     cdef Place* places
     cdef Cut* cuts
 
-    def __cinit__(self, scores, *args, near=None, **kwargs):
-        cdef long long n = scores.shape[0] if near is None else near[2].shape[0] - 1
+    def __cinit__(self, scores, *args, pairs=None, **kwargs):
+        cdef long long n = scores.shape[0] if pairs is None else pairs[2].shape[0] - 1
         self.places = <Place*> malloc((n + 1) * sizeof(Place))
         self.cuts = <Cut*> malloc((n + N_INTERVALS + 2) * sizeof(Cut))
         if self.places == NULL or self.cuts == NULL:
@@ -187,17 +188,17 @@ cdef class Ascent:
         free(self.cuts)
 
     def __init__(
-        self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest, near=None,
+        self, scores, *, single, codes, shares, weights, support, forms, rewards, worst, largest, pairs=None,
         settled=None
     ):
-        cdef long long n = scores.shape[0] if near is None else near[2].shape[0] - 1
+        cdef long long n = scores.shape[0] if pairs is None else pairs[2].shape[0] - 1
         cdef int k = scores.shape[1], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
-        self.scores, self.support, self.is_near = scores, support, near is not None
-        if near is None:
+        self.scores, self.support, self.is_near = scores, support, pairs is not None
+        if pairs is None:
             self.class_begin = n * np.arange(k + 1, dtype=np.int64)
         else:
-            self.class_begin, self.sample_of, self.sample_begin, self.entry_class, self.entry_pair = near
+            self.class_begin, self.sample_of, self.sample_begin, self.entry_class, self.entry_pair = pairs
         self.settled_hits, self.settled_predicted, self.settled_reward = settled or (np.zeros(k), np.zeros(k), 0.0)
         self.is_hard, self.is_counted = shares is None, shares is None and weights is None
         if self.is_hard:
@@ -225,7 +226,7 @@ cdef class Ascent:
         self.first, self.second, self.near, self.changed, self.old_first, self.old_second = (
             np.empty((6, n), dtype=np.intc)
         )
-        self.spot = self.near if near is None else np.empty(n, dtype=np.intc)
+        self.spot = self.near if pairs is None else np.empty(n, dtype=np.intc)
         self.value1, self.value2, self.mass1, self.mass2, self.margins = np.empty((5, n))
         self.old_value1, self.old_value2, self.old_mass1, self.old_mass2 = np.empty((4, n))
         self.interval_of = np.empty(n, dtype=np.uint8)

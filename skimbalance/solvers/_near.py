@@ -235,7 +235,7 @@ def strained(offsets: npt.NDArray[Any], middle: _Vector, bounds: Bounds, *, room
 class PairsOnHost:
     """The near pairs of a problem in host memory, in the order of their classes, for offsets within `bounds`.
 
-    `layout` is the argument `near` of the compiled ascent, `scores` (m,) are those of the pairs, and `largest` is the
+    `layout` is the argument `pairs` of the compiled ascent, `scores` (m,) are those of the pairs, and `largest` is the
     largest magnitude of these. `middle` (K,) are the offsets around which the pairs are near. All else is where the
     scores of the problem are. Pairs have `classes` (m,) and `samples_of` (m,). Some `samples` have pairs. The class of
     each of the `others` is `settled`.
