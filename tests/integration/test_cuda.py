@@ -67,7 +67,11 @@ def test_constraints():
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=on_cuda)])
-def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
+@pytest.mark.parametrize("n_pairs", [0, 20_000])
+def test_no_copy_of_the_scores_to_the_host(device, n_pairs, monkeypatch):
+    """Only near pairs are copied, if they are not many."""
+    for name in ("_PAIRS_OF_DEVICE", "_PAIRS_OF_DEVICE_NEARBY"):
+        monkeypatch.setattr(f"skimbalance.solvers._near.{name}", n_pairs)
     monkeypatch.setattr(
         "skimbalance.tuner._multiclass.for_search", lambda x: x
     )  # or a tensor of the host would need no copy
@@ -81,4 +85,4 @@ def test_no_copy_of_the_scores_to_the_host(device, monkeypatch):
 
     monkeypatch.setattr(torch.Tensor, "cpu", watched)
     OffsetTuner("f1_macro", kind="logits").fit(scores, y)
-    assert 0 < max(largest) <= scores.numel() / 2  # near pairs
+    assert 0 < max(largest) <= max(scores.shape[0], n_pairs)

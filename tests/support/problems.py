@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem
@@ -37,6 +38,22 @@ def problem(seed, *, n_classes=3, n_samples=20, metric="f1_macro", decimals=None
     else:
         truth = Truth.from_codes(y, n_classes=n_classes, weights=weights)
     return Problem(scores, truth, METRICS[metric].bind(n_classes - 1))
+
+
+def labelled(name, truth, *, seed=0, n_samples=40, n_classes=4, decimals=None, bounds=(), single=False, scale=1.0):
+    """A problem for a metric or "cost", with constraints; `truth` says whether labels are soft, and weighted."""
+    base = problem(
+        seed,
+        n_classes=n_classes,
+        n_samples=n_samples,
+        decimals=decimals,
+        weighted="weighted" in truth,
+        soft="soft" in truth,
+    )
+    costs = np.random.default_rng(seed).integers(-1, 9, (n_classes, n_classes))
+    metric = Cost(costs) if name == "cost" else METRICS[name].bind(n_classes - 1)
+    scores = scale * base.scores.astype(np.float32 if single else np.float64)
+    return Problem(scores, base.truth, metric, bounds)
 
 
 def in_namespace(here, xp):

@@ -9,7 +9,7 @@ import pytest
 from joblib import parallel_config
 from support.effort import crossed, seeds
 from support.oracles import between
-from support.problems import problem
+from support.problems import labelled
 
 from skimbalance import OffsetTuner
 from skimbalance.metrics import Cost, FBeta
@@ -36,20 +36,9 @@ BOUNDS = {
 }
 
 
-def drawn(name, truth, *, seed=0, n_samples=40, n_classes=4, decimals=None, bounds="none", single=False):
+def drawn(name, truth, *, bounds="none", **settings):
     """A problem of four classes with hard or soft labels, weights and constraints."""
-    base = problem(
-        seed,
-        n_classes=n_classes,
-        n_samples=n_samples,
-        decimals=decimals,
-        weighted="weighted" in truth,
-        soft="soft" in truth,
-    )
-    rng = np.random.default_rng(seed)
-    metric = Cost(rng.integers(-1, 9, (n_classes, n_classes))) if name == "cost" else METRICS[name].bind(n_classes - 1)
-    scores = base.scores.astype(np.float32 if single else np.float64)
-    return Problem(scores, base.truth, metric, BOUNDS[bounds])
+    return labelled(name, truth, bounds=BOUNDS[bounds], **settings)
 
 
 @pytest.fixture

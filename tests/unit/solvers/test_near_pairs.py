@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.effort import crossed, seeds
-from support.problems import in_namespace, problem
+from support.problems import in_namespace, labelled
 
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
 from skimbalance.estimation import FitSpec
 from skimbalance.estimation._estimate import robust
-from skimbalance.metrics import Cost
 from skimbalance.metrics._cost import SampleCost
 from skimbalance.metrics.bound import BoundConstraint
 from skimbalance.metrics.counts import Truth
@@ -31,20 +30,9 @@ TRUTHS = ("plain", "weighted", "soft", "soft and weighted")
 N_CLASSES = 6
 
 
-def drawn(name="f1_macro", truth="plain", *, seed=0, n_samples=300, decimals=None, single=False, bounds=()):
-    """A problem of six classes with hard or soft labels and weights."""
-    base = problem(
-        seed,
-        n_classes=N_CLASSES,
-        n_samples=n_samples,
-        decimals=decimals,
-        weighted="weighted" in truth,
-        soft="soft" in truth,
-    )
-    costs = np.random.default_rng(seed).integers(-1, 9, (N_CLASSES, N_CLASSES))
-    metric = Cost(costs) if name == "cost" else METRICS[name].bind(N_CLASSES - 1)
-    scores = 3 * base.scores.astype(np.float32 if single else np.float64)
-    return Problem(scores, base.truth, metric, bounds)
+def drawn(name="f1_macro", truth="plain", *, n_samples=300, **settings):
+    """A problem of six classes whose scores are far apart."""
+    return labelled(name, truth, n_classes=N_CLASSES, n_samples=n_samples, scale=3.0, **settings)
 
 
 @pytest.fixture(params=[True, False], ids=["nearby", "anywhere"])
