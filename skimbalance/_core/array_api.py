@@ -68,8 +68,7 @@ _TRANSPOSED_ROWS = 256
 """Rows per tile of a transposition, so that a tile fits the cache."""
 
 _CELLS_ON_HOST = 1_000_000
-"""Up to so many scores are searched on the host. Fits to a million on a device take less time there than on the host;
-see `speed.device` in benchmarks/README.md."""
+"""Up to so many scores are searched on the host: an estimate, see `speed.device` in benchmarks/README.md."""
 
 _PLACE_BITS = 32
 """Bits of a number to sort that hold the place of a code."""

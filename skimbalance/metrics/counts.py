@@ -332,13 +332,16 @@ class SoftTruth(Truth):
 
     def reward(self, rewards: Array, classes: Array, samples: Array) -> Array:
         """Return `sum_c mass_c * utilities[c, classes[j]]` for each of `samples`."""
-        xp = namespace(samples)
-        places = xp.astype(classes, xp.int64) * self.shares.shape[1] + samples
-        return self._weigh(flat(rewards)[places], samples)
+        return self._weigh(self._at(rewards, classes, samples), samples)
 
     def shares_at(self, classes: Array, samples: Array) -> Array:
         """Return the share of class `classes[j]` in sample `samples[j]`."""
-        return flat(self.shares)[classes * self.shares.shape[1] + samples]
+        return self._at(self.shares, classes, samples)
+
+    def _at(self, values: Array, classes: Array, samples: Array) -> Array:
+        """Return the element of `values` (K, n) of class `classes[j]` and sample `samples[j]`."""
+        xp = namespace(samples)
+        return flat(values)[xp.astype(classes, xp.int64) * self.shares.shape[1] + samples]
 
     def take(self, samples: Array) -> Truth:
         """Return the truth of `samples` only."""

@@ -114,7 +114,7 @@ class Problem:
         return is_on_device(self.scores)
 
     @cached_property
-    def known(self) -> dict[Any, Any]:
+    def known(self) -> dict[str, Any]:
         """A cache of what depends on the scores only, shared by problems that differ in the truth."""
         return {}
 

@@ -69,7 +69,7 @@ def compiled_near(problem: Problem, pairs: PairsOnHost) -> "_kernel.Ascent":
         reward = float(np.sum(to_numpy(problem.reward(metric, pairs.settled, pairs.others)), dtype=np.float64))
         rewards = to_numpy(problem.reward(metric, pairs.classes, pairs.samples_of)).astype(np.float64)
     return _kernel.Ascent(
-        np.zeros((1, problem.n_classes)),
+        None,
         codes=to_numpy(truth.codes[pairs.samples]).astype(np.intc) if isinstance(truth, HardTruth) else None,
         shares=_wide(truth.shares_at(pairs.classes, pairs.samples_of)) if isinstance(truth, SoftTruth) else None,
         weights=None if truth.weights is None else _wide(truth.weights[pairs.samples]),

@@ -97,15 +97,13 @@ _CELLS_FOR_ALL_STARTS = 1_000_000
 """With up to so many scores there is an ascent from every start, with more from the best start only."""
 
 _CELLS_FOR_CHOICE = 1_000_000
-"""The best start is chosen on a subsample of about so many scores."""
+"""The best start is chosen on a subsample of about so many scores. One of no more is on the host, where few scores are
+searched fastest."""
 
 _CELLS_OF_SUBSAMPLES = (200_000, 1_000_000, 10_000_000, 100_000_000)
 _PER_CLASS_OF_SUBSAMPLE = 10
 """An ascent over many scores starts at the optimum of a subsample of about so many. The ascent for that starts at the
 optimum of a smaller one. A subsample has at least ten samples of the mean class."""
-
-_CELLS_OF_HOST_SUBSAMPLE = 2_000_000
-"""A subsample of up to so many scores is on the host, where a search of few scores is fastest."""
 
 _CELLS_PER_RESTART = 20_000
 _MAX_RESTARTS = 48
@@ -513,7 +511,7 @@ def fewer(problem: Problem, *, n_scores: int = _CELLS_FOR_CHOICE) -> Problem:
         return problem
     samples, truth = problem.truth.thinned(step)
     scores = namespace(samples).take(problem.scores, samples, axis=0)
-    if problem.is_on_device and math.prod(scores.shape) <= _CELLS_OF_HOST_SUBSAMPLE:
+    if problem.is_on_device and n_scores <= _CELLS_FOR_CHOICE:
         scores, truth = to_numpy(scores), truth.on_host()
     return replace(problem, scores=scores, truth=truth, groups=None)
 

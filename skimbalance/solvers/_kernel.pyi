@@ -16,7 +16,7 @@ class Ascent:
     best: npt.NDArray[np.intc]
     def __init__(
         self,
-        scores: _Vector,
+        scores: _Vector | None,
         *,
         single: bool,
         codes: npt.NDArray[np.intc] | None,

@@ -138,8 +138,7 @@ cdef class Ascent:
     (K, n). Otherwise they are some of the pairs, at least two of each sample, as entries in the order of the samples,
     then of the classes. `pairs` is a tuple: the number of the first pair of each class, and that of all pairs (K + 1,),
     the sample of each pair (m,), the number of the first entry of each sample, and that of all (n + 1,), and the class
-    and the pair of each entry (m,). Then `scores` are (1, K), of no meaning, and samples without pairs are not among
-    the n. `settled` are the true positives and the predicted samples (K,) of these, and the sum of their rewards.
+    and the pair of each entry (m,). Then `scores` are None, and samples without pairs are not among the n. `settled` are the true positives and the predicted samples (K,) of these, and the sum of their rewards.
     """
 
     cdef readonly int n_classes
@@ -192,11 +191,11 @@ cdef class Ascent:
         settled=None
     ):
         cdef long long n = scores.shape[0] if pairs is None else pairs[2].shape[0] - 1
-        cdef int k = scores.shape[1], m = N_INTERVALS
+        cdef int k = support.shape[0], m = N_INTERVALS
         self.n_samples, self.n_classes, self.single = n, k, single
-        self.scores, self.support, self.is_near = scores, support, pairs is not None
+        self.support, self.is_near = support, pairs is not None
         if pairs is None:
-            self.class_begin = n * np.arange(k + 1, dtype=np.int64)
+            self.scores, self.class_begin = scores, n * np.arange(k + 1, dtype=np.int64)
         else:
             self.class_begin, self.sample_of, self.sample_begin, self.entry_class, self.entry_pair = pairs
         self.settled_hits, self.settled_predicted, self.settled_reward = settled or (np.zeros(k), np.zeros(k), 0.0)
@@ -344,11 +343,18 @@ cdef class Ascent:
         """Find the two best classes of sample i; of equal ones those that come first."""
         cdef int c, t, first = 0, second = 0
         cdef double value, value1 = -INFINITY, value2 = -INFINITY
-        cdef const double* row = &self.scores[0, 0] if self.is_near else &self.scores[i, 0]
-        cdef const int* classes = &self.entry_class[self.sample_begin[i]] if self.is_near else NULL
-        cdef const int* pairs = &self.entry_pair[self.sample_begin[i]] if self.is_near else NULL
+        cdef const double* row = NULL
+        cdef const int* classes = NULL
+        cdef const int* pairs = NULL
         cdef double* offset = &self.offset[0]
-        cdef int n_entries = <int> (self.sample_begin[i + 1] - self.sample_begin[i]) if self.is_near else self.n_classes
+        cdef long long begin
+        cdef int n_entries = self.n_classes
+        if self.is_near:
+            begin = self.sample_begin[i]
+            classes, pairs = &self.entry_class[begin], &self.entry_pair[begin]
+            n_entries = <int> (self.sample_begin[i + 1] - begin)
+        else:
+            row = &self.scores[i, 0]
         for t in range(n_entries):
             c = classes[t] if self.is_near else t
             value = self._rounded((self.pair_scores[pairs[t]] if self.is_near else row[c]) + offset[c])

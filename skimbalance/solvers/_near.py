@@ -3,6 +3,7 @@
 Of many scores few are near. Compiled code searches these in host memory, wherever the scores are.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,8 +35,8 @@ __all__ = [
     "PairsOnHost",
     "Reach",
     "bounds_of",
-    "has_few_near",
     "is_searched_near",
+    "most_per_sample",
     "pairs_on_host",
     "strained",
     "usual_reach",
@@ -83,9 +84,9 @@ _MOST_NEARBY = 1 / 2
 most this proportion of the classes in the mean sample."""
 
 _PAIRS_OF_DEVICE, _PAIRS_OF_DEVICE_NEARBY = 500_000, 250_000
-"""At most so many pairs of a device are searched on the host. With more, operations of the device are faster: measured
-with `speed.device`, see benchmarks/README.md. The lower limit is for the optimum of a subsample, which is the start of
-several ascents."""
+"""At most so many pairs of a device are searched on the host. With more, operations of the device are faster. These are
+estimates, see `speed.device` in benchmarks/README.md. Several ascents start near the optimum, where the limit is
+lower."""
 
 _PER_CLASS = 1 / 4
 """A compiled line search reads the counts of all classes. With fewer pairs of the mean class than a fourth of the
@@ -117,10 +118,11 @@ def is_searched_near(problem: Problem) -> bool:
     return problem.scores.shape[0] > _EVERYWHERE_SAMPLES or problem.n_scores > _EVERYWHERE_CELLS
 
 
-def usual_reach(problem: Problem, offsets: Array) -> Reach:
-    """Return a reach by which enough samples of each class are near, estimated on a subsample.
+def usual_reach(problem: Problem, offsets: Array) -> tuple[Reach, float]:
+    """Return a reach by which enough samples of each class are near, and the number of pairs of the mean sample.
 
-    Every offset may fall by half of the least margin up to which a class is near, and rise by the rest of its own.
+    Both are estimated on a subsample. Every offset may fall by half of the least margin up to which a class is near,
+    and rise by the rest of its own.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
@@ -141,7 +143,8 @@ def usual_reach(problem: Problem, offsets: Array) -> Reach:
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
     reach = xp.clip(xp.maximum(quantile(share), own), least, None)
     fall = reach * 0 + xp.min(reach) / 2
-    return Reach(reach - fall, fall)
+    usual = Reach(reach - fall, fall)
+    return usual, _pairs_per_sample(margins, usual)
 
 
 def _reach_of_error(scores: Array, offsets: Array) -> Reach:
@@ -178,12 +181,8 @@ def _nearest_own(problem: Problem, offsets: Array) -> Array:
     return put(offsets * 0, classes[starts], -segment_maximum(-margins, starts))
 
 
-def has_few_near(problem: Problem, offsets: Array, reach: Reach) -> bool:
-    """Return whether few classes are near in the mean sample, as far as a subsample shows."""
-    return _pairs_per_sample(_margins_of_some(problem.scores, offsets), reach) <= _most_near(problem.n_classes)
-
-
-def _most_near(n_classes: int) -> float:
+def most_per_sample(n_classes: int) -> float:
+    """Return how many pairs the mean sample may have: with more, all classes count as near."""
     return max(_MOST_PER_SAMPLE, _MOST_OF_CLASSES * n_classes)
 
 
@@ -297,18 +296,18 @@ def pairs_on_host(problem: Problem, offsets: Array, *, nearby: bool) -> PairsOnH
 
 def _reach_of_few(problem: Problem, offsets: Array, *, nearby: bool) -> Reach | None:
     """Return a reach that leaves few pairs, but enough of each class, as far as a subsample shows; None without any."""
-    n_samples, is_on_device = problem.scores.shape[0], problem.is_on_device
-    least = _PER_CLASS * problem.n_classes**2 / n_samples
+    scores, is_on_device = problem.scores, problem.is_on_device
+    n_samples, n_classes = scores.shape
     if nearby:
-        reach = _reach_of_error(problem.scores, offsets)
-        tried, most = [reach.scaled(scale) for scale in _SCALES], _MOST_NEARBY * problem.n_classes
-        n_pairs = _PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS
+        margins, widest = _margins_of_some(scores, offsets), _reach_of_error(scores, offsets)
+        scaled = (widest.scaled(scale) for scale in _SCALES)
+        tried: Iterable[tuple[Reach, float]] = ((reach, _pairs_per_sample(margins, reach)) for reach in scaled)
+        n_pairs, most = _PAIRS_OF_DEVICE_NEARBY if is_on_device else _PAIRS, _MOST_NEARBY * n_classes
     else:
-        tried, most = [usual_reach(problem, offsets)], _most_near(problem.n_classes)
-        n_pairs = _PAIRS_OF_DEVICE if is_on_device else _MOST_PAIRS
-    most = min(most, n_pairs / n_samples)
-    margins = _margins_of_some(problem.scores, offsets)
-    return next((reach for reach in tried if least <= _pairs_per_sample(margins, reach) <= most), None)
+        tried = [usual_reach(problem, offsets)]
+        n_pairs, most = _PAIRS_OF_DEVICE if is_on_device else _MOST_PAIRS, most_per_sample(n_classes)
+    least, most = _PER_CLASS * n_classes**2 / n_samples, min(most, n_pairs / n_samples)
+    return next((reach for reach, pairs_per_sample in tried if least <= pairs_per_sample <= most), None)
 
 
 def _begins(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

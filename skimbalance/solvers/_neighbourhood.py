@@ -28,7 +28,14 @@ from skimbalance._core.array_api import (
 from skimbalance._core.typing import Array
 from skimbalance.solvers._base import Problem, without
 from skimbalance.solvers._line_search import Bounds, Margins, SortedSweeps
-from skimbalance.solvers._near import bounds_of, has_few_near, is_searched_near, strained, usual_reach, within_reach
+from skimbalance.solvers._near import (
+    bounds_of,
+    is_searched_near,
+    most_per_sample,
+    strained,
+    usual_reach,
+    within_reach,
+)
 
 __all__ = ["AllPairs", "Move", "NearPairs", "Neighbourhood", "around", "mean_margin", "top_two"]
 
@@ -289,8 +296,11 @@ def around(problem: Problem, offsets: Array) -> Neighbourhood:
     """
     scores, xp = problem.scores, namespace(problem.scores)
     offsets = xp.asarray(bring_like(offsets, scores), copy=True)
-    reach = usual_reach(problem, offsets) if is_searched_near(problem) else None
-    if reach is None or not has_few_near(problem, offsets, reach):
+    is_large = is_searched_near(problem)
+    if is_large:
+        reach, pairs_per_sample = usual_reach(problem, offsets)
+        is_large = pairs_per_sample <= most_per_sample(problem.n_classes)
+    if not is_large:
         every = AllPairs(problem)
         return Neighbourhood(every, offsets, every.all_top_two(offsets, ()), None)
     first, value, counts, *near = within_reach(scores, offsets, reach)
