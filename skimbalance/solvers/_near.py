@@ -121,13 +121,21 @@ def is_searched_near(problem: Problem) -> bool:
 def usual_reach(problem: Problem, offsets: Array) -> tuple[Reach, float]:
     """Return a reach by which enough samples of each class are near, and the number of pairs of the mean sample.
 
-    Both are estimated on a subsample. Every offset may fall by half of the least margin up to which a class is near,
-    and rise by the rest of its own.
+    Both are estimated on a subsample.
+    """
+    margins = _margins_of_some(problem.scores, offsets)
+    reach = _reach_of_quantiles(problem, offsets, margins)
+    return reach, _pairs_per_sample(margins, reach)
+
+
+def _reach_of_quantiles(problem: Problem, offsets: Array, margins: Array) -> Reach:
+    """Return a reach by quantiles of the margins of some samples.
+
+    Every offset may fall by half of the least margin up to which a class is near, and rise by the rest of its own.
     """
     scores, support = problem.scores, problem.truth.support
     xp = namespace(scores)
     n_samples, n_classes = scores.shape
-    margins = _margins_of_some(scores, offsets)
     count = margins.shape[0]
     predicted = xp.mean(xp.astype(margins == 0, xp.float64), axis=0)
     share = _PER_OWN_SAMPLE * xp.maximum(support / xp.sum(support), predicted)
@@ -143,8 +151,7 @@ def usual_reach(problem: Problem, offsets: Array) -> tuple[Reach, float]:
     own = xp.minimum(_nearest_own(problem, offsets) + least, quantile(_FARTHER * share))
     reach = xp.clip(xp.maximum(quantile(share), own), least, None)
     fall = reach * 0 + xp.min(reach) / 2
-    usual = Reach(reach - fall, fall)
-    return usual, _pairs_per_sample(margins, usual)
+    return Reach(reach - fall, fall)
 
 
 def _reach_of_error(scores: Array, offsets: Array) -> Reach:
