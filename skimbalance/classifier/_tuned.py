@@ -569,7 +569,8 @@ class TunedOffsetClassifierCV(CallbackSupportMixin, OffsetClassifier):
         tuner = OffsetTuner(kind=kind, **{name: getattr(self, name) for name in _OF_THE_TUNER})
         with task.running(tuner):
             tuner._fit(**chosen, classes=columns)
-        notes, n_used, n_distinct = tuner.notes_, len(samples["rows"]), len(np.unique(samples["rows"]))
+        notes, n_used = tuner.notes_, len(samples["rows"])
+        n_distinct = np.count_nonzero(np.bincount(samples["rows"]))  # of many integers far faster than np.unique
         if n_scored > n_used:
             notes.append(
                 f"{n_scored - n_used:,} samples were left out: their fold's model had not seen their class, or a tuned "
