@@ -16,6 +16,7 @@ import numpy.typing as npt
 from skimbalance._core.typing import Array, ArrayLike, Namespace
 
 __all__ = [
+    "argsort_flagged",
     "as_array",
     "block_columns",
     "block_samples",
@@ -27,6 +28,7 @@ __all__ = [
     "cumulative_sum",
     "device",
     "flat",
+    "flat_places",
     "for_search",
     "group_numbers",
     "grouped",
@@ -202,6 +204,12 @@ def flat(x: Array) -> Array:
     if type(x) is np.ndarray:
         return x.reshape(-1)
     return namespace(x).reshape(x, (-1,))
+
+
+def flat_places(rows: Array) -> Array:
+    """Return the places, in the vector `flat(x)` of an array (K, n), of the elements x[rows[i], i]; `rows` is (n,)."""
+    xp, n_columns = namespace(rows), rows.shape[0]
+    return xp.astype(rows, xp.int64, copy=False) * n_columns + xp.arange(n_columns, device=device(rows))
 
 
 def only(x: Array, where: Array, *, otherwise: float = 0.0) -> Array:
@@ -449,19 +457,41 @@ def count_where(where: Array, codes: Array, masses: Iterable[Array | None], n_bi
     return [count_codes(codes, where if mass is None else only(mass, where), n_bins) for mass in masses]
 
 
+_INTEGERS = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
+
+
 def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:
     """Return the sorted vector `x` of finite numbers, and the boolean `flags` of its elements, in that order.
 
     With NumPy, x is changed by one unit in the last place at the most: the flag takes the place of the last bit. So
-    numbers alone are sorted, which is several times as fast as finding their order.
+    numbers alone are sorted, which is faster than finding their order. Sorted numbers are not sorted again.
     """
-    kinds = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
-    if type(x) is not np.ndarray or x.dtype not in kinds:
-        order = namespace(x).argsort(x)
-        return x[order], flags[order]
-    packed = x.view(kinds[x.dtype]) & ~1 | flags
-    packed = np.sort(packed.view(x.dtype)).view(packed.dtype)
-    return packed.view(x.dtype), (packed & 1).astype(bool)
+    if not _is_packable(x):
+        order = argsort_flagged(x, flags)
+        return (x, flags) if order is None else (x[order], flags[order])
+    packed = _packed(x, flags)
+    if not _is_ascending(packed):
+        packed = np.sort(packed)
+    return packed, (packed.view(_INTEGERS[x.dtype]) & 1).astype(bool)
+
+
+def argsort_flagged(x: Array, flags: Array) -> Array | None:
+    """Return the order in which `sort_flagged` has the elements of `x`; None if they are in order."""
+    key = _packed(x, flags) if _is_packable(x) else x
+    return None if _is_ascending(key) else namespace(x).argsort(key)
+
+
+def _is_packable(x: Array) -> bool:
+    return type(x) is np.ndarray and x.dtype in _INTEGERS
+
+
+def _packed(x: Array, flags: Array) -> Array:
+    """Return `x` with `flags` in the place of the last bits."""
+    return (x.view(_INTEGERS[x.dtype]) & ~1 | flags).view(x.dtype)
+
+
+def _is_ascending(x: Array) -> bool:
+    return bool(namespace(x).all(x[1:] >= x[:-1]))
 
 
 def put(x: Array, rows: Array, values: Array) -> Array:

@@ -8,11 +8,27 @@ from typing import cast
 
 import numpy as np
 
-from skimbalance._core.array_api import bring, count_codes, device, flat, namespace, put, smallest_normal, to_numpy
+from skimbalance._core.array_api import (
+    bring,
+    count_codes,
+    device,
+    flat,
+    flat_places,
+    namespace,
+    put,
+    smallest_normal,
+    to_numpy,
+)
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.estimation._bootstrap_bounds import shortfalls, slack_of, tightened_by
-from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares, condensed
+from skimbalance.estimation._calibration import (
+    Calibration,
+    MergedProblem,
+    calibrated_shares,
+    condensed,
+    order_to_condense,
+)
 from skimbalance.estimation._certify import Guarantee
 from skimbalance.estimation._cross_fit import (
     cross_fit,
@@ -131,12 +147,10 @@ def half_soft(problem: Problem, *, near: Calibration | None = None) -> Problem:
 
 def _halfway(sample: MergedProblem, shares: Array) -> Problem:
     """Return the problem of the means of the labels and of `shares` (K, n), in place where the library allows it."""
-    xp, n_samples = namespace(shares), shares.shape[1]
-    own = xp.astype(sample.truth.codes, xp.int64) * n_samples + xp.arange(n_samples, device=device(shares))
-    values = flat(shares)
+    own, values = flat_places(sample.truth.codes), flat(shares)
     values = put(values, own, values[own] + 1)
     values /= 2
-    return _soft(sample, xp.reshape(values, shares.shape))
+    return _soft(sample, namespace(shares).reshape(values, shares.shape))
 
 
 def _optimum(problem: Problem, spec: FitSpec, *, least_gain: float) -> tuple[Array, int]:
@@ -274,6 +288,13 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if can_split(problem, spec):
         return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
+    if (
+        fold_of is not None
+        and ESTIMATES[spec.estimate].softness > 0
+        and (order := order_to_condense(problem)) is not None
+    ):
+        given = problem = problem.take(order)
+        fold_of = fold_of[to_numpy(order)]
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
     spec = _with_calibration(spec, problem)
