@@ -102,4 +102,4 @@ def _bootstrap_values(
         copies=new / len(codes) if isinstance(new, int) else 1.0,
         tail=1 - cast(float, constraint.confidence),
     )
-    return metric.values(counts for (counts,) in drawn)
+    return np.concatenate([metric.values(each) for (each,) in drawn])

@@ -97,7 +97,7 @@ def condensed(problem: Problem) -> MergedProblem:
 
 
 def order_to_condense(problem: Problem) -> Array | None:
-    """Return an order in which `condensed` sorts neither the samples nor a part of them; None if it need not do that."""
+    """Return an order in which `condensed` need not sort the samples, nor a part of them; None if it never does."""
     if not _is_merged(problem):
         return None
     return argsort_flagged(problem.scores[:, 1] - problem.scores[:, 0], cast(HardTruth, problem.truth).codes == 1)
@@ -117,7 +117,7 @@ def _condensed(problem: Problem) -> MergedProblem:
         codes, weights, costs = xp.astype(owned, xp.int64), None, None
     else:
         if (order := argsort_flagged(margins, truth.codes == 1)) is not None:
-            margins, truth = margins[order], truth.take(order)
+            margins, truth = margins[order], cast(HardTruth, truth.take(order))
         codes, weights, costs = xp.astype(truth.codes, xp.int64), truth.weights, truth.cost_matrix
     blocks = _blocks(codes, weights, truth.support)
     n_blocks = 2 * _BLOCKS + 1
@@ -451,7 +451,6 @@ def _fit(
     rounding = 0.0 if log_proba.dtype == xp.float64 else _ROUNDING
     # In units of the curvature, a Newton step gains half the squared norm of the gradient.
     gradient_norm = math.sqrt(2 * total * max(_LEAST_GAIN, rounding))
-    ending = {"ftol": _PRECISION, "gtol": gradient_norm / math.sqrt(len(ridge))}
 
     def loss(steps: _Vector, start: _Vector, units: Any) -> tuple[float, _Vector]:
         unbounded = start + units @ steps
@@ -501,7 +500,7 @@ def _fit(
             jac=True,
             bounds=Bounds(-wide, wide),
             method="L-BFGS-B",
-            options=ending,
+            options={"ftol": _PRECISION, "gtol": gradient_norm / math.sqrt(len(ridge))},
         )
         found.x = np.clip(start + units @ found.x, -_REACH, _REACH)
         return found

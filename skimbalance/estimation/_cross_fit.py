@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -247,9 +246,8 @@ class ClassCrossFit(CrossFit):
 
     def redrawn_merits(self, *decisions: Codes) -> Iterator[tuple[float, ...]]:
         """Yield the objective value of each of `decisions` under Bayesian bootstraps of the samples."""
-        drawn = chain.from_iterable(self._redrawn(*decisions))
-        values = self.problem.metric.values(drawn, objective=True).reshape(-1, len(decisions))
-        yield from map(tuple, values.tolist())
+        for drawn in self._redrawn(*decisions):
+            yield from zip(*(self.problem.metric.values(each, objective=True) for each in drawn), strict=True)
 
     def optimism(self) -> float:
         """Return by how much the score of the decisions is too high, since it determines the shrinkage factor.
@@ -260,18 +258,19 @@ class ClassCrossFit(CrossFit):
         none, scaled = self.decisions(0.0), self.decisions()
         if np.array_equal(none, scaled):
             return 0.0
-        metric, drawn, gains = self.problem.metric, chain.from_iterable(self._redrawn(none, scaled)), np.empty(0)
-        while few := list(islice(drawn, 2 * _FEW_DRAWS)):
-            gains = np.append(gains, np.diff(metric.values(few, objective=True).reshape(-1, 2)))
-            if len(gains) == _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
+        metric, gains = self.problem.metric, np.empty(0)
+        for lower, higher in self._redrawn(none, scaled, at_once=_FEW_DRAWS):
+            gains = np.append(gains, metric.values(higher, objective=True) - metric.values(lower, objective=True))
+            if len(gains) >= _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
                 return 0.0  # all draws will gain
         error = gains.std()
         if not error > 0 or (gains >= 0).all():  # the factor is the same in all draws, or the metric is not defined
             return 0.0
         implied = self.expected_gain(none, scaled) - self.merit(scaled) + self.merit(none)
         factors = _factors(gains, gains + implied, error)
-        drawn = chain.from_iterable(self._redrawn(none, scaled))  # again: many confusion matrices could fill the memory
-        return float(np.cov(factors, np.diff(metric.values(drawn).reshape(-1, 2))[:, 0])[0, 1])
+        # Drawn again: a function of a user is not called for both values where the gain is clear.
+        pairs = self._redrawn(none, scaled)
+        return float(np.cov(factors, np.concatenate([metric.values(y) - metric.values(x) for x, y in pairs]))[0, 1])
 
     def score(
         self, decisions: Codes, *, level: float | None, optimism: float = 0.0
@@ -291,12 +290,13 @@ class ClassCrossFit(CrossFit):
         if level is None:
             return score, None
         tail = (1 - level) / 2
-        drawn = metric.values(each for (each,) in self._redrawn(decisions, anew=True, tail=tail))
+        drawn = np.concatenate([metric.values(each) for (each,) in self._redrawn(decisions, anew=True, tail=tail)])
         return score, prediction_interval(
             score, drawn.tolist(), tail=tail, bounds=metric.bounds, groups=self.problem.groups
         )
 
-    def _redrawn(self, *decisions: Codes, anew: bool = False, tail: float = 0.05) -> Iterator[list[Counts]]:
+    def _redrawn(self, *decisions: Codes, **how: Any) -> Iterator[list[Counts]]:
+        """Yield draws of the counts of each of `decisions`; see `posterior_predictive`."""
         return posterior_predictive(
             self.codes,
             self.weights,
@@ -305,9 +305,8 @@ class ClassCrossFit(CrossFit):
             class_order=self.problem.class_order,
             confusion=self.problem.needs_confusion,
             seed=self.seed,
-            anew=anew,
-            tail=tail,
             costs=None if self.cost_matrix is None else self._truth.costs,
+            **how,
         )
 
 

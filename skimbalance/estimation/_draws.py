@@ -3,7 +3,7 @@
 Samples that count alike are merged into kinds, whose weights are drawn at once. Samples of one group share a weight.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -34,8 +34,8 @@ _BEYOND = 5
 """Five draws beyond a quantile are expected, with at least 100 and at most 2,000 draws."""
 
 _AT_ONCE = 100
-_CELLS_AT_ONCE = 5_000_000
-"""At most 100 draws and five million numbers are held in memory."""
+_CELLS_AT_ONCE = 200_000
+"""At most 100 draws at once, and about 200,000 numbers, which fit into the cache."""
 
 _KEYS_PER_SAMPLE = 4
 """Keys up to so many times the number of samples are counted, and others sorted."""
@@ -120,9 +120,12 @@ def posterior_predictive(
     anew: bool = False,
     copies: float = 1.0,
     tail: float = 0.05,
+    at_once: int = _AT_ONCE,
     costs: Floats | None = None,
 ) -> Iterator[list[Counts]]:
     """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
+
+    Each of the counts is of `at_once` draws, or of fewer if there are many kinds of samples.
 
     Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
     are those of unseen samples, `copies` times as many; as many vary twice as much. Samples of one group share a
@@ -147,16 +150,16 @@ def posterior_predictive(
     judged = _with_prior(merged_samples, class_order=class_order, whole=weights is None)
     if costs is not None:
         judged = _with_costs(judged, costs, codes, weights)
-    at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // len(judged.kinds.sizes))
+    n_cells = max(len(judged.kinds.sizes), n_classes**2 if confusion else 0)
+    at_once = min(at_once, 1 + _CELLS_AT_ONCE // n_cells)
     rng = np.random.default_rng(seed)
+    every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
+    counters = [
+        _counter(judged.truth, decided, cost, n_classes=n_classes, confusion=confusion)
+        for decided, cost in zip(judged.decisions, every, strict=True)
+    ]
     for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, copies=copies):
-        support = _totals(mass, judged.truth, n_classes)
-        every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
-        each = [
-            _counts(mass, judged.truth, decided, support, cost, confusion=confusion)
-            for decided, cost in zip(judged.decisions, every, strict=True)
-        ]
-        yield from map(list, zip(*each, strict=True))
+        yield [count(mass) for count in counters]
 
 
 def _with_prior(samples: _Decided, *, class_order: Codes, whole: bool) -> _Decided:
@@ -213,29 +216,40 @@ def _independent_mass(samples: _Decided, *, n_classes: int, whole: bool) -> Floa
     return np.rint(each).clip(1) if whole else each  # an objective may accept no other weights
 
 
-def _counts(
-    mass: Floats, truth: Codes, decided: Codes, support: Floats, cost: Floats | None, *, confusion: bool
-) -> Iterator[Counts]:
-    n_classes = support.shape[1]
-    correct = truth == decided
-    hits = _totals(mass[:, correct], truth[correct], n_classes)
-    predicted = _totals(mass, decided, n_classes)
-    for number, each in enumerate(zip(hits, predicted, support, strict=True)):
-        table = None
-        if confusion:
-            cells = np.bincount(truth * n_classes + decided, mass[number], minlength=n_classes * n_classes)
-            table = cells.reshape(n_classes, n_classes)
-        yield Counts(*each, table, None if cost is None else mass[number] @ cost)
+def _counter(
+    truth: Codes, decided: Codes, cost: Floats | None, *, n_classes: int, confusion: bool
+) -> Callable[[Floats], Counts]:
+    """Return the function from the weight of each kind (draws, kinds) to the counts of these draws."""
+    correct, cell = np.flatnonzero(truth == decided), truth * n_classes + decided
+    hits = _summed_by(truth[correct], n_classes, of=correct)
+    predicted, support = _summed_by(decided, n_classes), _summed_by(truth, n_classes)
+    table = _summed_by(cell, n_classes * n_classes) if confusion else None
+
+    def count(mass: Floats) -> Counts:
+        return Counts(
+            hits(mass),
+            predicted(mass),
+            support(mass),
+            None if table is None else table(mass).reshape(-1, n_classes, n_classes),
+            None if cost is None else mass @ cost,
+        )
+
+    return count
 
 
-def _totals(mass: Floats, labels: Codes, n_labels: int) -> Floats:
-    """Sum the columns of equal label, (draws, n_labels)."""
+def _summed_by(labels: Codes, n_labels: int, *, of: Codes | None = None) -> Callable[[Floats], Floats]:
+    """Return the function that sums the columns, those `of` these numbers, of equal label: (draws, n_labels)."""
     order = np.argsort(labels, kind="stable")
     found, starts = np.unique(labels[order], return_index=True)
-    totals = np.zeros((len(mass), n_labels))
-    if found.size:
-        totals[:, found] = np.add.reduceat(mass[:, order], starts, axis=1)
-    return totals
+    columns = order if of is None else of[order]
+
+    def summed(mass: Floats) -> Floats:
+        totals = np.zeros((len(mass), n_labels))
+        if found.size:
+            totals[:, found] = np.add.reduceat(mass[:, columns], starts, axis=1)
+        return totals
+
+    return summed
 
 
 def independent_counts(codes: Codes, groups: Codes | None, *, n_classes: int) -> Codes:

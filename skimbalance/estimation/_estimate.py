@@ -288,13 +288,11 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
     if can_split(problem, spec):
         return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
-    if (
-        fold_of is not None
-        and ESTIMATES[spec.estimate].softness > 0
-        and (order := order_to_condense(problem)) is not None
-    ):
-        given = problem = problem.take(order)
-        fold_of = fold_of[to_numpy(order)]
+    if fold_of is not None and ESTIMATES[spec.estimate].softness > 0:
+        order = order_to_condense(problem)
+        if order is not None:
+            given = problem = problem.take(order)
+            fold_of = fold_of[to_numpy(order)]
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
     spec = _with_calibration(spec, problem)

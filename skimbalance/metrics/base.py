@@ -1,10 +1,9 @@
 """Base classes of the metrics, and what each metric declares for the solvers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -26,9 +25,6 @@ Proportion = Literal["recall", "false_positive_rate", "precision", "worst_recall
 
 _OF_ONE = ("pooled", "value", "objective_value")
 """A subclass of a user that overrides one of these methods may compute something else than its terms."""
-
-_DRAWS_AT_ONCE = 100
-"""The value of a pooled metric is computed for so many counts at once."""
 
 
 @dataclass(frozen=True)
@@ -177,9 +173,9 @@ class Metric(ABC):
         xp = namespace(counts.hits)
         return float(self.merit(xp.asarray(self.value(counts), dtype=xp.float64)))
 
-    def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
-        """Return the value, or the objective value, for each of several counts on the host."""
-        return np.fromiter(map(self.objective_value if objective else self.value, draws), np.float64)
+    def values(self, draws: Counts, *, objective: bool = False) -> npt.NDArray[np.float64]:
+        """Return the value, or the objective value, for each of several draws of counts on the host."""
+        return np.fromiter(map(self.objective_value if objective else self.value, draws.of_each()), np.float64)
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Compute the value of the metric from the pooled terms of `n_classes` classes."""
@@ -267,24 +263,14 @@ class PooledMetric(Metric):
         """Return the value that a solver maximises, for `counts` of decisions."""
         return float(self.refine(*self.pooled(counts)))
 
-    def values(self, draws: Iterable[Counts], *, objective: bool = False) -> npt.NDArray[np.float64]:
-        """Return the value, or the objective value, for each of several counts on the host, many at once."""
-        if any(getattr(type(self), name) is not getattr(PooledMetric, name) for name in _OF_ONE):
-            return super().values(draws, objective=objective)
-        rows, found = ((each.hits, each.predicted, each.support) for each in draws), [np.empty(0)]
-        while some := list(islice(rows, _DRAWS_AT_ONCE)):  # without their confusion matrices, which may be large
-            found.append(self._stacked_values(Counts(*map(np.stack, zip(*some, strict=True))), objective=objective))
-        return np.concatenate(found)
-
-    def _stacked_values(self, draws: Counts, *, objective: bool) -> npt.NDArray[np.float64]:
-        """Return the value, or the objective value, for each row of counts (draws, K)."""
-        columns = (draws.hits, draws.predicted, draws.support)
+    def values(self, draws: Counts, *, objective: bool = False) -> npt.NDArray[np.float64]:
+        """Return the value, or the objective value, for each of several draws of counts on the host, all at once."""
         counted = self.counted(draws) | (self.label is not None)
-        if (counted != counted[0]).any():
-            each = (Counts(*rows) for rows in zip(*columns, strict=True))
-            return super().values(each, objective=objective)
+        overridden = any(getattr(type(self), name) is not getattr(PooledMetric, name) for name in _OF_ONE)
+        if overridden or (counted != counted[:1]).any() or len(counted) == 0:
+            return super().values(draws, objective=objective)
         kept, chosen = counted[0], self.chosen(draws.support[0])
-        hits, predicted, support = (column[:, kept] for column in columns)
+        hits, predicted, support = (column[:, kept] for column in (draws.hits, draws.predicted, draws.support))
         reduce = np.min if self.decomposition == "minimum" else np.sum
         pooled = tuple(reduce(term, axis=1) for term in self.terms(hits, predicted, support, chosen[kept]))
         found: npt.NDArray[np.float64] = (self.refine if objective else self.pool)(pooled, int(kept.sum()))

@@ -1,6 +1,7 @@
 """The counts from which metrics are computed, and the labels that are counted."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
@@ -40,7 +41,7 @@ class Counts:
 
     `hits` are the true positives of each class, `predicted` the samples predicted as it, `support` the samples of it.
     `confusion` (K, K), one row for each true class, is None unless a metric needs it. `cost` is that of all decisions,
-    weighted, None where samples have no costs of their own.
+    weighted, None where samples have no costs of their own. Counts of several draws have one more axis, the first.
     """
 
     hits: Array
@@ -48,6 +49,12 @@ class Counts:
     support: Array
     confusion: Array | None = None
     cost: Array | None = None
+
+    def of_each(self) -> Iterator["Counts"]:
+        """Yield the counts of each of several draws."""
+        columns = self.hits, self.predicted, self.support, self.confusion, self.cost
+        for draw in range(self.hits.shape[0]):
+            yield Counts(*(None if column is None else column[draw] for column in columns))
 
     def on_host(self) -> "Counts":
         """Return the same counts in host memory."""

@@ -262,16 +262,13 @@ class TestRedrawn:
     def test_moments_are_those_of_sample_weights(self, weighted):
         codes, weights, decided = self.setting()
         weights = weights if weighted else None
-        counts = zip(
-            *posterior_predictive(codes, weights, decided, class_order=np.arange(3), confusion=True, seed=0),
-            strict=True,
-        )
+        (counts,) = posterior_predictive(codes, weights, decided, class_order=np.arange(3), confusion=True, seed=0)
         rng = np.random.default_rng(1)
         samples = rng.exponential(size=(2000, 400)) * (1 if weights is None else weights)
         for each, decision in zip(counts, decided, strict=True):
             for k in range(3):
                 hit = (codes == k) & (decision == k)
-                drawn = np.array([c.hits[k] for c in each])
+                drawn = each.hits[:, k]
                 slow = samples[:, hit].sum(axis=1)
                 assert drawn.mean() == pytest.approx(slow.mean(), abs=4 * slow.std() / 10 + 1)
                 assert drawn.std() == pytest.approx(slow.std(), rel=0.3)
@@ -282,9 +279,9 @@ class TestRedrawn:
             codes, weights, decided, class_order=np.arange(3), confusion=True, seed=0, anew=True
         ):
             for counts in each:
-                np.testing.assert_allclose(counts.confusion.sum(axis=1), counts.support)
-                np.testing.assert_allclose(counts.confusion.sum(axis=0), counts.predicted)
-                np.testing.assert_allclose(np.diag(counts.confusion), counts.hits)
+                np.testing.assert_allclose(counts.confusion.sum(axis=2), counts.support)
+                np.testing.assert_allclose(counts.confusion.sum(axis=1), counts.predicted)
+                np.testing.assert_allclose(np.diagonal(counts.confusion, axis1=1, axis2=2), counts.hits)
 
     def test_equal_decisions_get_equal_draws(self):
         codes, weights, decided = self.setting()
@@ -296,14 +293,14 @@ class TestRedrawn:
     def test_no_recall_is_certain(self):
         codes = np.repeat([0, 1], [50, 3])
         drawn = posterior_predictive(codes, None, [codes], class_order=np.arange(2), confusion=False, seed=0)
-        recalls = np.array([counts.hits[1] / counts.support[1] for (counts,) in drawn])
+        recalls = np.concatenate([counts.hits[:, 1] / counts.support[:, 1] for (counts,) in drawn])
         assert recalls.std() > 0.05
         assert recalls.max() < 1
 
     def test_unseen_data_vary_twice_as_much_and_may_lack_a_class(self):
         codes, _, decided = self.setting()
         old, new = (
-            np.array(
+            np.concatenate(
                 [
                     counts.support
                     for (counts,) in posterior_predictive(
@@ -331,4 +328,16 @@ class TestRedrawn:
             seed=0,
             anew=True,
         )
-        assert min(counts.support[1] for (counts,) in few) == 0
+        assert min(counts.support[:, 1].min() for (counts,) in few) == 0
+
+    def test_many_confusion_matrices_are_drawn_in_parts(self, monkeypatch):
+        codes, _, decided = self.setting()
+        monkeypatch.setattr("skimbalance.estimation._draws._CELLS_AT_ONCE", 300)
+        sizes = []
+        for confusion in (False, True):
+            drawn = posterior_predictive(
+                codes, None, decided[:1], class_order=np.arange(20), confusion=confusion, seed=0
+            )
+            sizes.append([len(counts.hits) for (counts,) in drawn])
+        assert sum(sizes[0]) == sum(sizes[1]) == 100
+        assert max(sizes[1]) == 1 < max(sizes[0])

@@ -202,9 +202,8 @@ def test_draws_vary_as_the_mean_cost_of_samples_does(anew):
     truth = Truth.from_codes(y, n_classes=2, cost_matrix=costs)
     metric, order = SampleCost(0.0, costs.max()), np.arange(2)
     options = {"class_order": order, "confusion": False, "seed": 0, "tail": 0.005, "anew": anew}
-    drawn = [
-        metric.value(counts) for (counts,) in posterior_predictive(y, None, [decisions], costs=truth.costs, **options)
-    ]
+    drawn = posterior_predictive(y, None, [decisions], costs=truth.costs, **options)
+    drawn = np.concatenate([metric.values(counts) for (counts,) in drawn])
     error = each.std() / np.sqrt(1000) * (np.sqrt(2) if anew else 1)
     assert np.mean(drawn) == pytest.approx(each.mean(), rel=0.02)
     assert np.std(drawn) == pytest.approx(error, rel=0.1)
