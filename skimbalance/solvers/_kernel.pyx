@@ -166,7 +166,7 @@ cdef class Ascent:
     cdef int[::1] near, spot, changed, old_first, old_second
     cdef double[::1] margins, old_value1, old_value2, old_mass1, old_mass2, h, p, old_hits, old_predicted
     cdef unsigned char[::1] interval_of
-    cdef unsigned char[::1] is_open
+    cdef unsigned char[::1] is_open, is_settled
     cdef double[:, :, ::1] counts
     cdef double[::1] rising, falling, reward_in, highest
     cdef long long[::1] size, begin
@@ -234,7 +234,7 @@ cdef class Ascent:
         self.counts = np.empty((m, k, 2))
         self.rising, self.falling, self.reward_in, self.highest = np.zeros((4, m))
         self.size, self.begin = np.empty((2, m), dtype=np.int64)
-        self.is_open = np.empty(m, dtype=np.uint8)
+        self.is_open, self.is_settled = np.empty(m, dtype=np.uint8), np.empty(k, dtype=np.uint8)
         self.terms, self.sums = np.empty((self.n_forms, k, N_SUMS)), np.empty((self.n_forms, N_SUMS))
 
     def start(self, pair_scores, offsets, lower, upper, double reach=INFINITY, best=None):
@@ -249,6 +249,7 @@ cdef class Ascent:
         for array, values in ((self.offset, offsets), (self.lower, lower), (self.upper, upper)):
             np.asarray(array)[:] = values
         self.pair_scores, self.reach = pair_scores.reshape(-1), reach
+        np.asarray(self.is_settled)[:] = False
         if best is None:
             with nogil:
                 for i in range(self.n_samples):
@@ -277,7 +278,10 @@ cdef class Ascent:
             self._recount()
 
     def sweep(self, long long[::1] classes, double least):
-        """Move each of `classes` to its best offset if that gains more than `least`; return those that moved."""
+        """Move each of `classes` to its best offset if that gains more than `least`; return those that moved.
+
+        A class is settled, and is not searched, as long as no other has moved since it was searched.
+        """
         cdef long long j
         cdef int k
         cdef double offset = 0, gain = 0
@@ -286,8 +290,12 @@ cdef class Ascent:
         with nogil:
             for j in range(classes.shape[0]):
                 k = <int> classes[j]
-                if self._search(k, &offset, &gain) and gain > least:
-                    flags[j] = self._move(k, offset)
+                if self.is_settled[k]:
+                    continue
+                flags[j] = self._search(k, &offset, &gain) and gain > least and self._move(k, offset)
+                if flags[j]:
+                    memset(&self.is_settled[0], False, self.n_classes)
+                self.is_settled[k] = not flags[j] or self.reach == INFINITY  # it may be as far away as it may move
         return np.asarray(classes)[moved]
 
     def value_at(self, double[::1] offsets):
