@@ -626,7 +626,7 @@ cdef class Ascent:
         cdef double right = fmin(self.upper[k], self.offset[k] + self.reach)
         cdef unsigned char* interval_of = &self.interval_of[0]
         cdef double* counts = &self.counts[0, 0, 0]
-        cdef bint held, single = self.single, rewarded = self.rewarded >= 0
+        cdef bint inside, single = self.single, rewarded = self.rewarded >= 0
         if n_pairs == 0:
             return False
         column = &self.pair_scores[first_pair]
@@ -652,25 +652,14 @@ cdef class Ascent:
                 near[n] = <int> i
                 spot[n] = <int> t
                 margins[n] = m
-                n += (left <= m) & (m <= right)
+                inside = (left <= m) & (m <= right)
+                least = m if inside & (m < least) else least
+                most = m if inside & (m > most) else most
+                n += inside
             begin = _block_below(value1, column, bar, begin + AT_ONCE, n_pairs)
-        for t in range(n):
-            i, m = near[t], margins[t]
-            least = m if m < least else least
-            most = m if m > most else most
-            if first[i] == k:  # to the class that wins it without class k
-                r = second[i]
-                weight = weights[i]
-                h[k] -= mass1[i]
-                p[k] -= weight
-                h[r] += mass2[i]
-                p[r] += weight
-                if rewarded:
-                    reward += self.rewards[self._pair(r, i)] - self.rewards[first_pair + spot[t]]
         self.n_near = n
         if n == 0:
             return False
-        h[k], p[k] = self._cleared(h[k]), self._cleared(p[k])
         n_intervals = <int> (n // (PER_INTERVAL + PER_CLASS * n_classes))
         n_intervals = 1 if n_intervals < 2 else (N_INTERVALS if n_intervals > N_INTERVALS else n_intervals)
         scale = n_intervals / (most - least) if most > least else 0.0
@@ -683,8 +672,14 @@ cdef class Ascent:
             memset(&self.falling[0], 0, n_intervals * sizeof(double))
         for t in range(n):
             i = near[t]
-            if first[i] == k:
-                r, other, own = second[i], mass2[i], mass1[i]
+            if first[i] == k:  # to the class that wins it without class k
+                r, other, own, weight = second[i], mass2[i], mass1[i], weights[i]
+                h[k] -= own
+                p[k] -= weight
+                h[r] += other
+                p[r] += weight
+                if rewarded:
+                    reward += self.rewards[self._pair(r, i)] - self.rewards[first_pair + spot[t]]
             else:
                 r, other = first[i], mass1[i]
                 if narrow != NULL:
@@ -709,6 +704,7 @@ cdef class Ascent:
                     self.rising[b] += change
                 else:
                     self.falling[b] += change
+        h[k], p[k] = self._cleared(h[k]), self._cleared(p[k])
         # The bound of each interval; then its counts become those before it.
         best = self._objective_at(h, p, reward)
         for b in range(n_intervals):
