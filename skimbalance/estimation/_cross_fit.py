@@ -259,7 +259,7 @@ class ClassCrossFit(CrossFit):
         if np.array_equal(none, scaled):
             return 0.0
         metric, gains = self.problem.metric, np.empty(0)
-        for lower, higher in self._redrawn(none, scaled, at_once=_FEW_DRAWS):
+        for lower, higher in self._redrawn(none, scaled, first=_FEW_DRAWS):
             gains = np.append(gains, metric.values(higher, objective=True) - metric.values(lower, objective=True))
             if len(gains) >= _FEW_DRAWS and gains.mean() > _CERTAIN * gains.std():
                 return 0.0  # all draws will gain

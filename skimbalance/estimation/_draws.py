@@ -5,6 +5,7 @@ Samples that count alike are merged into kinds, whose weights are drawn at once.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,15 +84,26 @@ def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None)
 
 
 def draw_mass(
-    kinds: Kinds, rng: np.random.Generator, *, tail: float, anew: bool, at_once: int, copies: float = 1.0
+    kinds: Kinds,
+    rng: np.random.Generator,
+    *,
+    tail: float,
+    anew: bool,
+    at_once: int,
+    first: int | None = None,
+    copies: float = 1.0,
 ) -> Iterator[Floats]:
     """Yield the weight of each kind (draws, kinds) under Bayesian bootstraps, enough of them for such a tail.
 
-    With `anew` unseen samples, `copies` times as many, are drawn at these rates: the posterior predictive distribution.
+    They are at most `at_once`, those that come `first` at most so many. With `anew` unseen samples, `copies` times as
+    many, are drawn at these rates: the posterior predictive distribution.
     """
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
-    for start in range(0, n_draws, at_once):
-        rates = rng.gamma(kinds.sizes, size=(min(at_once, n_draws - start), len(kinds.sizes)))
+    starts = [*range(0, n_draws, at_once), n_draws]
+    if first is not None and first < at_once:
+        starts.insert(1, first)
+    for start, end in pairwise(starts):
+        rates = rng.gamma(kinds.sizes, size=(end - start, len(kinds.sizes)))
         if anew:
             numbers = rng.poisson(copies * rates).astype(np.float64)
             rates = np.where(numbers.any(axis=1, keepdims=True), numbers, rates)
@@ -120,12 +132,13 @@ def posterior_predictive(
     anew: bool = False,
     copies: float = 1.0,
     tail: float = 0.05,
-    at_once: int = _AT_ONCE,
+    first: int | None = None,
     costs: Floats | None = None,
 ) -> Iterator[list[Counts]]:
     """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
 
-    Each of the counts is of `at_once` draws, or of fewer if there are many kinds of samples.
+    Each of the counts is of 100 draws, or of fewer if there are many kinds of samples; those that come `first` are of
+    at most so many.
 
     Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
     are those of unseen samples, `copies` times as many; as many vary twice as much. Samples of one group share a
@@ -151,14 +164,14 @@ def posterior_predictive(
     if costs is not None:
         judged = _with_costs(judged, costs, codes, weights)
     n_cells = max(len(judged.kinds.sizes), n_classes**2 if confusion else 0)
-    at_once = min(at_once, 1 + _CELLS_AT_ONCE // n_cells)
+    at_once = min(_AT_ONCE, 1 + _CELLS_AT_ONCE // n_cells)
     rng = np.random.default_rng(seed)
     every: Sequence[Floats | None] = judged.costs or [None] * len(judged.decisions)
     counters = [
         _counter(judged.truth, decided, cost, n_classes=n_classes, confusion=confusion)
         for decided, cost in zip(judged.decisions, every, strict=True)
     ]
-    for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, copies=copies):
+    for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, first=first, copies=copies):
         yield [count(mass) for count in counters]
 
 
