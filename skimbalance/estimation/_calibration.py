@@ -147,12 +147,22 @@ def _blocks(codes: Array, weights: Array | None, support: Array) -> Array:
 
     Half of a sample is before its middle, so that the order of the classes does not matter.
     """
-    xp, blocks = namespace(codes), 0 * codes
+    xp, here, starts = namespace(codes), device(codes), []
     for label, part in enumerate(_BLOCKS * (1 - 1e-9) / support):
-        owned = xp.astype(codes == label, xp.float64)
-        mass = owned if weights is None else owned * weights
-        blocks = blocks + xp.astype((cumulative_sum(mass) - mass / 2) * part, xp.int64)
-    return blocks
+        own = xp.nonzero(codes == label)[0]
+        levels = xp.arange(1, _BLOCKS, dtype=xp.float64, device=here) / part
+        if weights is None:
+            middle = xp.ceil(levels) - 0.5
+            place = xp.astype(middle, xp.int64)
+        else:
+            ends = cumulative_sum(weights[own])
+            place = xp.searchsorted(ends, levels)
+            middle = (ends - weights[own] / 2)[place]
+        # The sample whose weight contains the level: the block begins with it, or after it.
+        starts.append(own[place] + xp.astype(middle < levels, xp.int64))
+    ordered = xp.sort(xp.concat(starts))
+    lengths = xp.diff(ordered, prepend=0 * ordered[:1], append=0 * ordered[:1] + codes.shape[0])
+    return xp.repeat(xp.arange(lengths.shape[0], device=here), lengths)
 
 
 _BIAS_RIDGE = 4.0
