@@ -369,7 +369,7 @@ def _check_proba(x: Array, name: str) -> Array:
             "If these are logits or log-probabilities, pass kind='logits' or kind='log_proba'"
         )
     if x.ndim == 2:
-        _check_sums(_row_sums(x), "kind='proba'", "sum to one", name)
+        _check_sums(_sums_of_samples(x), "kind='proba'", "sum to one", name)
     return x
 
 
@@ -383,12 +383,12 @@ def _check_log_proba(x: Array, name: str) -> Array:
             "If these are probabilities or logits, pass kind='proba' or kind='logits'"
         )
     if x.ndim == 2:
-        _check_sums(_row_sums(xp.exp(x)), "kind='log_proba'", "have exponentials that sum to one", name)
+        _check_sums(_sums_of_samples(xp.exp(x)), "kind='log_proba'", "have exponentials that sum to one", name)
     return x
 
 
-def _row_sums(x: Array) -> Array:
-    """Return the sum of each row (n, K), of two columns many times as fast as by a reduction."""
+def _sums_of_samples(x: Array) -> Array:
+    """Return the sum of each row (n, K); a sum of two columns is many times as fast as a reduction."""
     return x[:, 0] + x[:, 1] if x.shape[1] == 2 else namespace(x).sum(x, axis=1)
 
 

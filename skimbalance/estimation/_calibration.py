@@ -96,9 +96,12 @@ def condensed(problem: Problem) -> MergedProblem:
     return stored(problem.own, "condensed", partial(_condensed, problem))
 
 
-def order_to_condense(problem: Problem) -> Array | None:
-    """Return an order in which `condensed` need not sort the samples, nor a part of them; None if it never does."""
-    if not _is_merged(problem):
+def order_to_condense(problem: Problem, *, fewest: int) -> Array | None:
+    """Return an order of the samples in which `condensed` sorts no part of them; None if they are in it.
+
+    It is None as well if the parts, of which the smallest has the `fewest` samples, are not all merged.
+    """
+    if not _is_merged(problem) or fewest <= _UNMERGED:
         return None
     return argsort_flagged(problem.scores[:, 1] - problem.scores[:, 0], cast(HardTruth, problem.truth).codes == 1)
 

@@ -57,7 +57,7 @@ _ROUNDING = 1 << 10
 """Gains are multiples of so many units in the last place: sums in another order differ by less."""
 
 _FEW_DRAWS, _CERTAIN = 20, 6.0
-"""If the mean gain of so many draws is so many standard deviations, all draws gain."""
+"""If the mean gain of so many draws, or of more, is so many standard deviations, all draws gain."""
 
 _PARTS = (1.0, 0.75, 0.5, 0.25)
 """If offsets that are shrunk by the factor still lose one standard error, the largest of these parts that does not is

@@ -36,7 +36,8 @@ _BEYOND = 5
 
 _AT_ONCE = 100
 _CELLS_AT_ONCE = 200_000
-"""At most 100 draws at once, and about 200,000 numbers, which fit into the cache."""
+"""At most 100 draws are made at once, of about 200,000 weights or cells of confusion matrices, which fit into the
+cache."""
 
 _KEYS_PER_SAMPLE = 4
 """Keys up to so many times the number of samples are counted, and others sorted."""
@@ -95,8 +96,8 @@ def draw_mass(
 ) -> Iterator[Floats]:
     """Yield the weight of each kind (draws, kinds) under Bayesian bootstraps, enough of them for such a tail.
 
-    They are at most `at_once`, those that come `first` at most so many. With `anew` unseen samples, `copies` times as
-    many, are drawn at these rates: the posterior predictive distribution.
+    The draws come in blocks of `at_once`; the first block has `first` draws, if these are fewer. With `anew` unseen
+    samples, `copies` times as many, are drawn at these rates: the posterior predictive distribution.
     """
     n_draws = int(np.clip(_BEYOND / tail, _DRAWS, _MOST_DRAWS))
     starts = [*range(0, n_draws, at_once), n_draws]
@@ -137,8 +138,8 @@ def posterior_predictive(
 ) -> Iterator[list[Counts]]:
     """Yield counts of each vector of decisions under Bayesian bootstraps of the samples, or of unseen ones.
 
-    Each of the counts is of 100 draws, or of fewer if there are many kinds of samples; those that come `first` are of
-    at most so many.
+    Counts are of 100 draws, or of fewer if there are many kinds of samples. Those that come `first` are of so many at
+    most.
 
     Samples of one kind count alike, so that their exponential weights are drawn as one gamma. With `anew` the counts
     are those of unseen samples, `copies` times as many; as many vary twice as much. Samples of one group share a
@@ -233,19 +234,16 @@ def _counter(
     truth: Codes, decided: Codes, cost: Floats | None, *, n_classes: int, confusion: bool
 ) -> Callable[[Floats], Counts]:
     """Return the function from the weight of each kind (draws, kinds) to the counts of these draws."""
-    correct, cell = np.flatnonzero(truth == decided), truth * n_classes + decided
+    correct = np.flatnonzero(truth == decided)
     hits = _summed_by(truth[correct], n_classes, of=correct)
     predicted, support = _summed_by(decided, n_classes), _summed_by(truth, n_classes)
-    table = _summed_by(cell, n_classes * n_classes) if confusion else None
 
     def count(mass: Floats) -> Counts:
-        return Counts(
-            hits(mass),
-            predicted(mass),
-            support(mass),
-            None if table is None else table(mass).reshape(-1, n_classes, n_classes),
-            None if cost is None else mass @ cost,
-        )
+        tables = None
+        if confusion:
+            each = [np.bincount(truth * n_classes + decided, drawn, minlength=n_classes**2) for drawn in mass]
+            tables = np.stack(each).reshape(-1, n_classes, n_classes)
+        return Counts(hits(mass), predicted(mass), support(mass), tables, None if cost is None else mass @ cost)
 
     return count
 

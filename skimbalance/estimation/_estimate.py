@@ -289,7 +289,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     if fold_of is not None and ESTIMATES[spec.estimate].softness > 0:
-        order = order_to_condense(problem)
+        order = order_to_condense(problem, fewest=len(fold_of) - int(np.bincount(fold_of).max()))
         if order is not None:
             given = problem = problem.take(order)
             fold_of = fold_of[to_numpy(order)]

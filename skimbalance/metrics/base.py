@@ -265,9 +265,11 @@ class PooledMetric(Metric):
 
     def values(self, draws: Counts, *, objective: bool = False) -> npt.NDArray[np.float64]:
         """Return the value, or the objective value, for each of several draws of counts on the host, all at once."""
-        counted = self.counted(draws) | (self.label is not None)
         overridden = any(getattr(type(self), name) is not getattr(PooledMetric, name) for name in _OF_ONE)
-        if overridden or (counted != counted[:1]).any() or len(counted) == 0:
+        if overridden or len(draws.hits) == 0:
+            return super().values(draws, objective=objective)
+        counted = self.counted(draws) | (self.label is not None)
+        if (counted != counted[0]).any():
             return super().values(draws, objective=objective)
         kept, chosen = counted[0], self.chosen(draws.support[0])
         hits, predicted, support = (column[:, kept] for column in (draws.hits, draws.predicted, draws.support))

@@ -159,7 +159,7 @@ cdef class Ascent:
     cdef double[::1] offset, lower, upper, hits, predicted
     cdef int[::1] first, second
     cdef double[::1] value1, value2, mass1, mass2
-    cdef double reward, reach
+    cdef double reward, reach, least_gain
     cdef readonly double objective_value
     # Memory of a line search.
     cdef long long n_near
@@ -250,6 +250,7 @@ cdef class Ascent:
             np.asarray(array)[:] = values
         self.pair_scores, self.reach = pair_scores.reshape(-1), reach
         np.asarray(self.is_settled)[:] = False
+        self.least_gain = 0
         if best is None:
             with nogil:
                 for i in range(self.n_samples):
@@ -280,7 +281,8 @@ cdef class Ascent:
     def sweep(self, long long[::1] classes, double least):
         """Move each of `classes` to its best offset if that gains more than `least`; return those that moved.
 
-        A class is settled, and is not searched, as long as no other has moved since it was searched.
+        A class is settled, and is not searched, as long as no other has moved since it was searched, and `least` is no
+        lower.
         """
         cdef long long j
         cdef int k
@@ -288,6 +290,9 @@ cdef class Ascent:
         moved = np.zeros(classes.shape[0], dtype=bool)
         cdef unsigned char[::1] flags = moved.view(np.uint8)
         with nogil:
+            if least < self.least_gain:
+                memset(&self.is_settled[0], False, self.n_classes)
+            self.least_gain = least
             for j in range(classes.shape[0]):
                 k = <int> classes[j]
                 if self.is_settled[k]:
@@ -295,7 +300,7 @@ cdef class Ascent:
                 flags[j] = self._search(k, &offset, &gain) and gain > least and self._move(k, offset)
                 if flags[j]:
                     memset(&self.is_settled[0], False, self.n_classes)
-                self.is_settled[k] = not flags[j] or self.reach == INFINITY  # it may be as far away as it may move
+                self.is_settled[k] = not flags[j] or self.reach == INFINITY  # within a finite reach it may move on
         return np.asarray(classes)[moved]
 
     def value_at(self, double[::1] offsets):

@@ -75,6 +75,20 @@ def test_the_order_of_classes_has_no_influence(estimate, n_classes):
     assert (other.score_, *other.score_interval_) == pytest.approx((one.score_, *one.score_interval_))
 
 
+@pytest.mark.parametrize("n_samples", [4500, 6000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_order_of_two_classes_has_no_influence_where_samples_are_merged(n_samples, weighted, rng):
+    """Of 4,500 samples those of training folds are not merged."""
+    y = (rng.random(n_samples) < 0.1).astype(int)
+    margins = rng.normal(size=n_samples) + 3 * y - 3
+    proba = np.column_stack([1 / (1 + np.exp(margins)), 1 / (1 + np.exp(-margins))])
+    weights = rng.exponential(size=n_samples) if weighted else None
+    one = OffsetTuner("f1_macro").fit(proba, y, sample_weight=weights)
+    other = OffsetTuner("f1_macro").fit(proba[:, ::-1], 1 - y, sample_weight=weights)
+    np.testing.assert_allclose(other.offsets_, one.offsets_[::-1], atol=1e-9)
+    assert (other.score_, *other.score_interval_) == pytest.approx((one.score_, *one.score_interval_), abs=1e-9)
+
+
 @pytest.mark.parametrize("estimate", ["plugin", "empirical"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_whole_weights_are_repeated_samples(estimate, n_classes, rng):

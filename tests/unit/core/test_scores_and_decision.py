@@ -165,6 +165,21 @@ class TestDoor:
         assert np.all(np.diff(ordered) >= 0)
         assert np.all(np.abs(ordered - x[order]) <= np.spacing(np.abs(x[order])))
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_argsort_flagged(self, xp, rng, dtype):
+        x, flags = rng.normal(size=200).round(1).astype(dtype), rng.random(200) > 0.5
+        x[:4] = 0.0, -0.0, 1e-40, -1e30
+        order = array_api.to_numpy(array_api.argsort_flagged(xp.asarray(x), xp.asarray(flags)))
+        expected, carried = (array_api.to_numpy(a) for a in array_api.sort_flagged(xp.asarray(x), xp.asarray(flags)))
+        np.testing.assert_allclose(x[order], expected, rtol=1e-6, atol=1e-37)
+        ordered = xp.asarray(x[order]), xp.asarray(flags[order])
+        assert array_api.argsort_flagged(*ordered) is None
+        assert array_api.argsort_flagged(xp.asarray(x[order][::-1].copy()), ordered[1]) is not None
+        again = [array_api.to_numpy(each) for each in array_api.sort_flagged(*ordered)]
+        np.testing.assert_array_equal(again[0], expected)
+        if xp is np:  # of equal numbers, flagged ones come last
+            np.testing.assert_array_equal(flags[order], carried)
+
     @pytest.mark.parametrize("n_samples", [0, 1, 100])
     def test_shifted_blocks(self, xp, rng, monkeypatch, n_samples):
         monkeypatch.setattr(array_api, "_BLOCK_CELLS", 64)

@@ -7,7 +7,7 @@ import pytest
 from support.problems import in_namespace
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation._calibration import condensed
+from skimbalance.estimation._calibration import _blocks, condensed, order_to_condense
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
@@ -81,6 +81,41 @@ def test_few_samples_and_multiclass_problems_stay_as_they_are(n_samples, n_class
     y = np.arange(n_samples) % n_classes
     problem = Problem(np.zeros((n_samples, n_classes)), Truth.from_codes(y, n_classes=n_classes), METRICS["accuracy"])
     assert condensed(problem).problem is problem
+
+
+@pytest.mark.parametrize("weights", ["none", "random", "unequal"])
+@pytest.mark.parametrize("share", [0.5, 0.03, 0.0006])
+def test_blocks_by_their_definition(weights, share, rng):
+    """Before the middle of a sample is half of it, and all samples of its class that come earlier."""
+    for _ in range(5):
+        codes = (rng.random(5000) < share).astype(int)
+        codes[rng.integers(5000)] = 1
+        drawn = {"none": None, "random": rng.random(5000), "unequal": np.exp(20 * rng.normal(size=5000))}[weights]
+        mass = np.ones(5000) if drawn is None else drawn
+        expected = np.zeros(5000, dtype=int)
+        for label in (0, 1):
+            own = np.where(codes == label, mass, 0.0)
+            before = np.cumsum(own) - own / 2
+            expected += (before * (1021 * (1 - 1e-9) / own.sum())).astype(int)
+        np.testing.assert_array_equal(_blocks(codes, drawn, np.bincount(codes, mass)), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_part_of_ordered_samples_is_sorted(weighted, xp):
+    problem = in_namespace(large(n_samples=9000, decimals=2, weighted=weighted), xp)
+    ordered = problem.take(order_to_condense(problem, fewest=6000))
+    some = np.flatnonzero(np.arange(9000) % 3)
+    pieces = [each.take(xp.asarray(some)) for each in (ordered, ordered.take(xp.asarray(np.arange(9000)[::-1].copy())))]
+    assert order_to_condense(ordered, fewest=6000) is None
+    assert order_to_condense(pieces[0], fewest=6000) is None
+    assert order_to_condense(pieces[1], fewest=6000) is not None
+
+
+def test_samples_are_not_ordered_where_a_part_stays_as_it_is():
+    problem = large(n_samples=5000)
+    assert order_to_condense(problem, fewest=4096) is None
+    assert order_to_condense(problem, fewest=4097) is not None
+    assert order_to_condense(large(n_samples=4000), fewest=4000) is None
 
 
 def test_every_library(xp):

@@ -145,3 +145,16 @@ def test_values_of_several_counts_are_those_that_a_subclass_computes(overridden)
     for objective, one in ((False, metric.value), (True, metric.objective_value)):
         found = metric.values(stacked(draws), objective=objective)
         np.testing.assert_allclose(found, [one(counts) for counts in draws])
+
+
+def test_a_subclass_is_asked_about_one_draw_at_a_time():
+    class Minority(FBeta):
+        def counted(self, counts):
+            return np.arange(len(counts.support)) != int(np.argmax(counts.support))
+
+        def value(self, counts):
+            return float(self.pool(*self.pooled(counts)))
+
+    metric = Minority(average="macro")
+    draws = [drawn_counts(np.random.default_rng(seed), 3) for seed in range(9)]
+    np.testing.assert_allclose(metric.values(stacked(draws)), [metric.value(counts) for counts in draws])

@@ -147,6 +147,22 @@ def test_offsets_stay_within_bounds_and_near():
     assert kernel.objective_value > before
 
 
+@pytest.mark.parametrize("reach", [np.inf, 0.2])
+@pytest.mark.parametrize("name", ["f1_macro", "cost", "geometric_mean"])
+def test_a_settled_class_has_nothing_to_gain(name, reach):
+    """An ascent that starts anew before each sweep searches all classes, and moves the same ones as far."""
+    for seed in seeds(40, quick=8):
+        setting = drawn(name, "soft and weighted", seed=seed, n_samples=150, n_classes=6)
+        kernel, start = compiled(setting), np.random.default_rng(seed).normal(size=6)
+        kernel.start(wide_columns(setting), start, -np.inf, np.inf, reach)
+        anew, everyone = compiled(replace(setting)), np.arange(6)
+        for least in (1e-2, 1e-2, 1e-3, 1e-2, 0.0, 0.0, 0.0, 0.0):
+            anew.start(wide_columns(setting), kernel.offsets, -np.inf, np.inf, reach)
+            np.testing.assert_array_equal(kernel.sweep(everyone, least), anew.sweep(everyone, least))
+            np.testing.assert_array_equal(kernel.offsets, anew.offsets)
+            kernel.recount()
+
+
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("single", [False, True])
 def test_of_many_classes_only_samples_near_a_class_are_searched(truth, single):
