@@ -70,8 +70,8 @@ class Overlap(PooledMetric):
 
     def form(self, support: npt.NDArray[np.float64]) -> Form:
         """Return the form for compiled code."""
-        scale = np.stack([np.ones_like(support), np.ones_like(support), support], axis=1)
-        hits, predicted, constant = scale * np.eye(3)[:, None, :]  # (K, 3) each, a column for each coefficient
+        hits, predicted, constant = np.zeros((3, len(support), 3))  # a column for each coefficient
+        hits[:, 0], predicted[:, 1], constant[:, 2] = 1, 1, support
         numerator, denominator = self.fraction(hits, predicted, constant)
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)

@@ -130,14 +130,14 @@ class Problem:
     @cached_property
     def class_order(self) -> _Places:
         """The classes (K,), those with the least support first, of equal support those with the lowest margins."""
-        keys = [to_numpy(self.truth.support)]
-        if is_ordered(self.scores) and len(np.unique(keys[0])) < self.n_classes:
+        support = to_numpy(self.truth.support)
+        order: _Places = np.argsort(support, kind="stable")
+        if is_ordered(self.scores) and (support[order[1:]] == support[order[:-1]]).any():
             codes, margins = to_numpy(self.truth.likeliest), self._own_margins
             least, most = np.full((2, self.n_classes), np.inf)
             np.minimum.at(least, codes, margins)
             np.minimum.at(most, codes, -margins)
-            keys = [most, least, *keys]
-        order: _Places = np.lexsort(keys)
+            order = np.lexsort([most, least, support])
         return order
 
     @property
