@@ -75,9 +75,11 @@ class Overlap(PooledMetric):
         numerator, denominator = self.fraction(hits, predicted, constant)
         if self.average == "micro":
             return Form("ratio_of_sums", numerator=numerator, denominator=denominator)
-        parts = {"binary": self.chosen(support), "macro": 1 / len(support), "weighted": support / support.sum()}
-        scaled = np.reshape(parts[self.average], (-1, 1)) * numerator
-        return Form("sum_of_ratios", numerator=scaled, denominator=denominator)
+        if self.average == "macro":
+            part = np.full(len(support), 1 / len(support))
+        else:
+            part = self.chosen(support) if self.average == "binary" else support / support.sum()
+        return Form("sum_of_ratios", numerator=part[:, None] * numerator, denominator=denominator)
 
     def pool(self, pooled: tuple[Array, ...], n_classes: int) -> Array:
         """Compute the average from the summed terms."""

@@ -225,7 +225,8 @@ class _Sweeps(ABC):
         while sweeps < _MAX_SWEEPS:
             sweeps, before = sweeps + 1, self.objective_value
             active = self.sweep(active, least=least)
-            self.recount()
+            if active.size:
+                self.recount()
             # By more than the rounding of sums:
             gains = not improves(before + of_few * self.scale, self.objective_value)
             if gains and active.size > _FEW * everyone.size:
