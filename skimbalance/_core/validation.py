@@ -42,6 +42,7 @@ __all__ = [
     "column_names",
     "column_order",
     "count_samples",
+    "distinct_labels",
     "is_finite",
     "is_missing",
     "is_multilabel",
@@ -506,6 +507,11 @@ def check_columns(classes: ArrayLike, *, n_columns: int) -> npt.NDArray[Any]:
     if columns.shape != (n_columns,) or len(set(columns.tolist())) != n_columns:
         raise ValueError(f"classes must hold {n_columns} distinct labels, one for each column; got {abridged(columns)}")
     return columns
+
+
+def distinct_labels(name: str, values: ArrayLike) -> npt.NDArray[Any]:
+    """Return the sorted distinct labels."""
+    return _encode(name, values)[0]
 
 
 def _encode(name: str, values: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

@@ -15,7 +15,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from skimbalance._core.array_api import on_host, to_numpy
 from skimbalance._core.sklearn import FitTask, take_params, take_samples
 from skimbalance._core.typing import ArrayLike
-from skimbalance._core.validation import abridged, check_codes, check_present, check_sample_weight, is_multilabel
+from skimbalance._core.validation import (
+    abridged,
+    check_codes,
+    check_present,
+    check_sample_weight,
+    distinct_labels,
+    is_multilabel,
+)
 from skimbalance.classifier.response import Response, ask, is_frozen, pooled, respond, respond_labels, sure_of
 from skimbalance.estimation import FitSpec
 from skimbalance.nn import ends_in_net, targets_for
@@ -102,7 +109,7 @@ class ClassTargets:
         if isinstance(cv, float):
             splitter = StratifiedShuffleSplit(n_splits=1, test_size=cv, random_state=seed)
         else:
-            splitter = check_cv(cv, self.y, classifier=True)
+            splitter = check_cv(cv, self.present[:2], classifier=True)  # it only asks whether they are labels
         return list(splitter.split(X, self.y, **params))
 
     def fit(self, estimator: Any, X: Any, samples: _Samples | None = None, **params: Any) -> Any:
@@ -140,8 +147,11 @@ class ClassTargets:
     def judged(self, folds: list[Fold], columns: npt.NDArray[Any]) -> dict[str, Any]:
         """Return the scored samples, without those of a class that the model of their fold had not seen."""
         seen = np.array([np.isin(columns, fold.response.classes[fold.response.known_columns()]) for fold in folds])
-        codes = check_codes("y", self.y, labels=columns)
-        kept = [known[codes[fold.samples]] for known, fold in zip(seen, folds, strict=True)]
+        if seen.all():
+            kept = [np.ones(len(fold.samples), dtype=bool) for fold in folds]
+        else:
+            codes = check_codes("y", self.y, labels=columns)
+            kept = [known[codes[fold.samples]] for known, fold in zip(seen, folds, strict=True)]
         return _judged(self, folds, scores=pooled([fold.response for fold in folds], columns), seen=seen, kept=kept)
 
 
@@ -228,7 +238,7 @@ def class_targets(y: ArrayLike, sample_weight: ArrayLike | None) -> ClassTargets
     check_classification_targets(y)
     labels = column_or_1d(y, warn=True)
     weights = check_sample_weight(sample_weight, like=np.zeros(len(labels)))
-    present = np.unique(labels)
+    present = distinct_labels("y", labels)
     if len(present) < 2:
         raise ValueError(f"y must hold at least two classes; got one class, {abridged(present)}")
     if weights is not None and len(np.unique(labels[weights > 0])) < 2:
