@@ -47,7 +47,7 @@ from skimbalance._core.typing import Array
 from skimbalance._core.validation import LARGEST_SINGLE
 from skimbalance.estimation._draws import independent_counts
 from skimbalance.metrics.counts import HardTruth, Truth
-from skimbalance.solvers import Problem, is_dense, stored
+from skimbalance.solvers import Problem, stored
 
 __all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed", "order_to_condense"]
 
@@ -117,11 +117,11 @@ def _condensed(problem: Problem) -> MergedProblem:
     truth = cast(HardTruth, problem.truth)
     if truth.weights is None and truth.cost_matrix is None:
         margins, owned = sort_flagged(margins, truth.codes == 1)
-        codes, weights, costs = xp.astype(owned, xp.int64), None, None
+        codes, weights, costs = xp.astype(owned, xp.int8), None, None
     else:
         if (order := argsort_flagged(margins, truth.codes == 1)) is not None:
             margins, truth = margins[order], cast(HardTruth, truth.take(order))
-        codes, weights, costs = xp.astype(truth.codes, xp.int64), truth.weights, truth.cost_matrix
+        codes, weights, costs = truth.codes, truth.weights, truth.cost_matrix
     blocks = _blocks(codes, weights, truth.support)
     n_blocks = 2 * _BLOCKS + 1
     cells = 2 * blocks + codes
@@ -304,10 +304,9 @@ class Calibration:
         chosen = _chosen(to_numpy(codes), sample.problem.n_classes)
         if chosen is not None:
             samples, factors = (bring(x, to=scores) for x in chosen)
-            log_proba = _log_proba(sample.problem, samples)
-            codes, mass = codes[samples], mass[samples] * factors
+            log_proba, codes, mass = _log_proba(scores, samples), codes[samples], mass[samples] * factors
         elif log_proba is None:
-            log_proba = _log_proba(sample.problem)
+            log_proba = _log_proba(scores)
         bends = _Bends.of(log_proba, codes, mass) if bent and scores.shape[1] == 2 else None
         curves = None if bends is None else bends.at(log_proba)
         is_near = near is not None and near.prior.shape == prior.shape
@@ -345,7 +344,7 @@ class Calibration:
 def calibrated_shares(sample: MergedProblem, *, near: Calibration | None = None) -> Array:
     """Return the calibrated probability (K, n) of each class in each merged sample."""
     scores = sample.problem.scores
-    log_proba = _log_proba(sample.problem) if scores.shape[0] <= _most_samples(scores.shape[1]) else None
+    log_proba = _log_proba(scores) if scores.shape[0] <= _most_samples(scores.shape[1]) else None
     return Calibration.of(sample, near=near, log_proba=log_proba).shares(scores, log_proba=log_proba)
 
 
@@ -355,29 +354,26 @@ def _dtype_of(shape: tuple[int, int], scores: Array) -> Any:
     return namespace(scores).float32 if is_large and largest_magnitude(scores) <= LARGEST_SINGLE else scores.dtype
 
 
-def _log_proba(problem: Problem, samples: Array | None = None) -> Array:
+def _log_proba(scores: Array, samples: Array | None = None) -> Array:
     """Return the log-probabilities (K, n) of all or some samples, each less the highest of its sample.
 
     Calibrated probabilities do not depend on a constant of a sample, and differences of small numbers are precise.
     """
-    scores = problem.scores
     xp, n_samples = namespace(scores), (scores if samples is None else samples).shape[0]
-    dtype = _dtype_of((n_samples, scores.shape[1]), scores)
-    if samples is None and problem.n_classes > 2 and is_dense(problem) and scores.dtype == np.float64:
-        highest, lowered = np.max(problem.columns, axis=0), np.empty(problem.columns.shape, dtype)
-        for own, column in zip(lowered, problem.columns, strict=True):  # the ascents need the columns anyway
-            own[:] = column - highest
-        return lowered
     parts = block_samples((n_samples, scores.shape[1]), scores)
+    dtype = _dtype_of((n_samples, scores.shape[1]), scores)
     blocks = (scores[p, :] if samples is None else xp.take(scores, samples[p], axis=0) for p in parts)
     return side_by_side((_lowered(block, dtype) for block in blocks), n_columns=n_samples)
 
 
 def _lowered(scores: Array, dtype: Any) -> Array:
     """Return `scores` transposed, (K, n), less the highest of each sample, in a precision, their own if it is None."""
-    xp = namespace(scores)
-    lowered = scores - xp.max(scores, axis=1, keepdims=True)
-    return transposed(lowered if dtype is None else xp.astype(lowered, dtype, copy=False))
+    xp, lowered = namespace(scores), transposed(scores)  # the highest of a column is found much faster than of a row
+    if type(lowered) is np.ndarray:
+        lowered -= np.max(lowered, axis=0)
+    else:
+        lowered = lowered - xp.max(lowered, axis=0)
+    return lowered if dtype is None else xp.astype(lowered, dtype, copy=False)
 
 
 def _most_samples(n_classes: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import block_diag, csr_array, diags_array
 
+from skimbalance._core.array_api import small_codes
 from skimbalance.metrics.counts import Counts
 
 __all__ = [
@@ -65,11 +66,12 @@ def merged(keys: npt.NDArray[Any], weights: Floats | None, groups: Codes | None)
     if few:  # without sorting
         counts = np.bincount(keys)
         present = np.flatnonzero(counts)
-        number = np.zeros(len(counts), dtype=np.int64)
-        number[present] = np.arange(len(present))
-        inverse, sizes = number[keys], counts[present].astype(np.float64)
-        example = np.zeros(len(present), dtype=np.int64)
-        example[inverse] = np.arange(len(keys))
+        example, number = np.zeros((2, len(counts)), dtype=np.int64)
+        example[keys], number[present] = np.arange(len(keys)), np.arange(len(present))
+        example, sizes = example[present], counts[present].astype(np.float64)
+        if weights is None and groups is None:
+            return Kinds(example, sizes, sizes)
+        inverse = number[keys]
     else:
         _, example, inverse = np.unique(keys, return_index=True, return_inverse=True)
         sizes = np.bincount(inverse).astype(np.float64)
@@ -146,14 +148,16 @@ def posterior_predictive(
     weight, or a number of copies. Draws follow `class_order`, the classes (K,) in an order that does not depend on that
     of the columns. Samples that differ in `costs` (K, n), the cost of predicting each class, are of different kinds.
     """
-    n_classes, place = len(class_order), np.argsort(class_order)
+    n_classes = len(class_order)
+    place = small_codes(np.argsort(class_order), n_classes ** (1 + len(decisions)))  # keys take little memory
     keys = place[codes]
     for decided in decisions:
         keys = keys * n_classes + place[decided]
     each_cost = None if costs is None else [costs[decided, np.arange(len(codes))] for decided in decisions]
     if each_cost is not None:
         distinct, number = np.unique(np.stack(each_cost), axis=1, return_inverse=True)
-        keys = keys * distinct.shape[1] + number.reshape(-1)  # NumPy 2.0 keeps an axis of length one
+        number = number.reshape(-1)  # NumPy 2.0 keeps an axis of length one
+        keys = keys.astype(np.int64) * distinct.shape[1] + number
     kinds = merged(keys, weights, groups)
     merged_samples = _Decided(
         kinds,

@@ -293,6 +293,7 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         if order is not None:
             given = problem = problem.take(order)
             fold_of = fold_of[to_numpy(order)]
+            del order  # takes as much memory as the scores of a class
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
     spec = _with_calibration(spec, problem)

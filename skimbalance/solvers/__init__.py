@@ -11,7 +11,7 @@ from skimbalance.solvers._base import (
 )
 from skimbalance.solvers._bias_adjustment import adjust_biases, path_state
 from skimbalance.solvers._black_box import default_budget, search
-from skimbalance.solvers._compiled import is_dense, objective_value
+from skimbalance.solvers._compiled import objective_value
 from skimbalance.solvers._coordinate_ascent import (
     ascend,
     demanding,
@@ -53,7 +53,6 @@ __all__ = [
     "fit_present_classes",
     "get_solver",
     "improves",
-    "is_dense",
     "is_ordered",
     "is_searched_nearby",
     "line_of",

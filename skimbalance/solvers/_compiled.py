@@ -121,8 +121,6 @@ def _wide_scores(problem: Problem) -> _Vector:
 
 def wide_columns(problem: Problem) -> _Vector:
     """Return the scores transposed, (K, n), in double precision."""
-    if problem.scores.dtype == np.float64:
-        return cast(_Vector, problem.columns)
     return stored(problem.known, "wide_columns", lambda: transposed(_wide_scores(problem)))
 
 
