@@ -116,12 +116,16 @@ def rank_of(row):
 
 
 def test_the_figure_on_speed_is_that_of_the_results():
-    with (ROOT / "benchmarks" / "results" / "speed.csv").open(encoding="utf-8") as file:
-        rows = {row["contender"]: row for row in csv.DictReader(file) if row["workload"] == "classifier_100000"}
-    ours, theirs = (
-        100 * (float(rows[name]["over_floor"]) - 1)
-        for name in ("TunedOffsetClassifierCV", "TunedThresholdClassifierCV")
-    )
+    """Of this package it is the time of tuning alone: a difference of whole fits is less precise."""
+
+    def over_floor(results, workload, contender):
+        with (ROOT / "benchmarks" / "results" / results).open(encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if (row["workload"], row["contender"]) == (workload, contender)]
+        (row,) = rows
+        return float(row["over_floor"])
+
+    ours = 100 * over_floor("defaults.csv", "classifier_100000x2", "TunedOffsetClassifierCV, without its fits")
+    theirs = 100 * (over_floor("speed.csv", "classifier_100000", "TunedThresholdClassifierCV") - 1)
     assert f"tuning adds {ours:.0f}% to the training" in README
     page = " ".join((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").split())
     assert f"the default adds {ours:.0f}% to the six fits" in page
