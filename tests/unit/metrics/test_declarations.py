@@ -150,7 +150,9 @@ def test_values_of_several_counts_are_those_that_a_subclass_computes(overridden)
 def test_a_subclass_is_asked_about_one_draw_at_a_time():
     class Minority(FBeta):
         def counted(self, counts):
-            return np.arange(len(counts.support)) != int(np.argmax(counts.support))
+            kept = np.ones(3, dtype=bool)
+            kept[int(np.argmax(counts.support))] = False
+            return kept
 
         def value(self, counts):
             return float(self.pool(*self.pooled(counts)))
