@@ -458,6 +458,7 @@ def count_where(where: Array, codes: Array, masses: Iterable[Array | None], n_bi
 
 
 _INTEGERS = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
+"""The integers of as many bits."""
 
 
 def sort_flagged(x: Array, flags: Array) -> tuple[Array, Array]:

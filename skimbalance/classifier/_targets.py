@@ -109,7 +109,7 @@ class ClassTargets:
         if isinstance(cv, float):
             splitter = StratifiedShuffleSplit(n_splits=1, test_size=cv, random_state=seed)
         else:
-            splitter = check_cv(cv, self.present[:2], classifier=True)  # it only asks whether they are labels
+            splitter = check_cv(cv, self.present[:2], classifier=True)  # all that it asks is whether y holds classes
         return list(splitter.split(X, self.y, **params))
 
     def fit(self, estimator: Any, X: Any, samples: _Samples | None = None, **params: Any) -> Any:

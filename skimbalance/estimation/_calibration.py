@@ -13,8 +13,7 @@ samples contradict.
 """
 
 import math
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
@@ -25,12 +24,10 @@ from scipy.sparse import diags_array
 from scipy.special import logit
 
 from skimbalance._core.array_api import (
-    argsort_flagged,
     block_columns,
     block_samples,
     bring,
     count_codes,
-    cumulative_sum,
     device,
     flat,
     flat_places,
@@ -38,135 +35,17 @@ from skimbalance._core.array_api import (
     namespace,
     side_by_side,
     smallest_normal,
-    sort_flagged,
     sums_of_products,
     to_numpy,
     transposed,
 )
 from skimbalance._core.typing import Array
 from skimbalance._core.validation import LARGEST_SINGLE
-from skimbalance.estimation._draws import independent_counts
-from skimbalance.metrics.counts import HardTruth, Truth
-from skimbalance.solvers import Problem, stored
+from skimbalance.estimation._condense import MergedProblem
 
-__all__ = ["Calibration", "MergedProblem", "calibrated_shares", "condensed", "order_to_condense"]
+__all__ = ["Calibration", "calibrated_shares"]
 
 _Vector = npt.NDArray[np.float64]
-
-_UNMERGED, _BLOCKS = 4096, 1021
-"""Of more than 4,096 binary samples neighbours are merged. A block holds at most this fraction of the samples of either
-class. Since the number is prime, blocks of whole samples are the same from both ends."""
-
-
-class MergedProblem(NamedTuple):
-    """A problem of merged samples, and how many samples each of them stands for: `sizes` (n,), None for one."""
-
-    problem: Problem
-    sizes: Array | None
-
-    @property
-    def truth(self) -> HardTruth:
-        """The labels."""
-        return cast(HardTruth, self.problem.truth)
-
-    @property
-    def n_samples(self) -> float:
-        """The number of samples that the merged ones stand for; those of one group and class count once.
-
-        Whole weights sum to it: they count repeated samples. Others give the weight of samples, and not their number.
-        """
-        groups, weights = self.problem.groups, self.truth.weights
-        if groups is not None:
-            codes = to_numpy(self.truth.codes).astype(np.int64)
-            return float(independent_counts(codes, groups, n_classes=self.problem.n_classes).sum())
-        if weights is not None and bool(namespace(weights).all(weights == namespace(weights).round(weights))):
-            return float(namespace(weights).sum(weights))
-        if self.sizes is None:
-            return float(self.problem.scores.shape[0])
-        return float(namespace(self.sizes).sum(self.sizes))
-
-
-def condensed(problem: Problem) -> MergedProblem:
-    """Return a large binary problem with its samples merged into few, and others as they are.
-
-    Samples in groups stay as they are: merged samples cannot be drawn group by group. Costs of samples are averaged.
-    """
-    if not _is_merged(problem):
-        return MergedProblem(problem, None)  # not stored: a cycle of references would keep the scores in memory
-    return stored(problem.own, "condensed", partial(_condensed, problem))
-
-
-def order_to_condense(problem: Problem, *, fewest: int) -> Array | None:
-    """Return an order of the samples in which `condensed` sorts no part of them; None if they are in it.
-
-    It is None as well if the parts, of which the smallest has the `fewest` samples, are not all merged.
-    """
-    if not _is_merged(problem) or fewest <= _UNMERGED:
-        return None
-    return argsort_flagged(problem.scores[:, 1] - problem.scores[:, 0], cast(HardTruth, problem.truth).codes == 1)
-
-
-def _is_merged(problem: Problem) -> bool:
-    return problem.n_classes == 2 and problem.scores.shape[0] > _UNMERGED and problem.groups is None
-
-
-def _condensed(problem: Problem) -> MergedProblem:
-    """Return a problem of its samples merged into few."""
-    xp = namespace(problem.scores)
-    margins = problem.scores[:, 1] - problem.scores[:, 0]
-    truth = cast(HardTruth, problem.truth)
-    if truth.weights is None and truth.cost_matrix is None:
-        margins, owned = sort_flagged(margins, truth.codes == 1)
-        codes, weights, costs = xp.astype(owned, xp.int8), None, None
-    else:
-        if (order := argsort_flagged(margins, truth.codes == 1)) is not None:
-            margins, truth = margins[order], cast(HardTruth, truth.take(order))
-        codes, weights, costs = truth.codes, truth.weights, truth.cost_matrix
-    blocks = _blocks(codes, weights, truth.support)
-    n_blocks = 2 * _BLOCKS + 1
-    cells = 2 * blocks + codes
-    counts = count_codes(cells, None, 2 * n_blocks)
-    kept = xp.nonzero(counts > 0)[0]
-    if problem.class_order[0] == 0:  # bootstraps follow an order that does not depend on that of the columns
-        kept = xp.flip(kept)
-    totals = count_codes(blocks, xp.astype(margins, xp.float64, copy=False), n_blocks)
-    middle = xp.astype(totals[kept // 2] / (counts[::2] + counts[1::2])[kept // 2], margins.dtype)
-    mass = sizes = counts[kept]
-    if weights is not None:
-        mass = count_codes(cells, weights, 2 * n_blocks)[kept]
-        squares = count_codes(cells, weights * weights, 2 * n_blocks)[kept]
-        # Squares of tiny weights vanish: such samples then count as alike.
-        sizes = xp.where(squares > 0, mass * mass / xp.where(squares > 0, squares, squares + 1), sizes)
-    if costs is not None:
-        weighted = costs if weights is None else costs * weights[:, None, None]
-        sums = [count_codes(cells, weighted[:, c, k], 2 * n_blocks)[kept] / mass for c in (0, 1) for k in (0, 1)]
-        costs = xp.reshape(xp.stack(sums, axis=1), (kept.shape[0], 2, 2))
-    few = Truth.from_codes(kept % 2, n_classes=2, weights=mass, cost_matrix=costs)
-    return MergedProblem(replace(problem, scores=xp.stack([0 * middle, middle], axis=1), truth=few), sizes)
-
-
-def _blocks(codes: Array, weights: Array | None, support: Array) -> Array:
-    """Return the block of each sorted sample: each class (0 and 1) begins a new one after an equal part of its own.
-
-    Half of a sample is before its middle, so that the order of the classes does not matter.
-    """
-    xp, here, starts = namespace(codes), device(codes), []
-    for label, part in enumerate(_BLOCKS * (1 - 1e-9) / support):
-        own = xp.nonzero(codes == label)[0]
-        levels = xp.arange(1, _BLOCKS, dtype=xp.float64, device=here) / part
-        if weights is None:
-            middle = xp.ceil(levels) - 0.5
-            place = xp.astype(middle, xp.int64)
-        else:
-            ends = cumulative_sum(weights[own])
-            place = xp.searchsorted(ends, levels)
-            middle = (ends - weights[own] / 2)[place]
-        # The sample whose weight contains the level: the block begins with it, or after it.
-        starts.append(own[place] + xp.astype(middle < levels, xp.int64))
-    ordered = xp.sort(xp.concat(starts))
-    lengths = xp.diff(ordered, prepend=0 * ordered[:1], append=0 * ordered[:1] + codes.shape[0])
-    return xp.repeat(xp.arange(lengths.shape[0], device=here), lengths)
-
 
 _BIAS_RIDGE = 4.0
 _TEMPERATURE_RIDGE = 1.0
@@ -426,6 +305,23 @@ def _lapse(parameters: _Vector, n_samples: float) -> float:
     return 1 / (1 + 2 * n_samples * math.exp(-parameters[1]))
 
 
+class _Block(NamedTuple):
+    """Some samples, and what the likelihood needs of them: `places` are those of their classes in a flat array."""
+
+    log_proba: Array
+    own_log: Array
+    codes: Array
+    places: Array
+    mass: Array
+    own_prior: Array
+    curves: Array | None
+
+    def thinned(self, step: int) -> tuple[Array, Array, Array | None]:
+        """Return one in `step` samples, for all: their log-probabilities, weights and bends."""
+        curves = None if self.curves is None else self.curves[:, ::step]
+        return self.log_proba[:, ::step], step * self.mass[::step], curves
+
+
 def _fit(
     log_proba: Array,
     codes: Array,
@@ -451,7 +347,7 @@ def _fit(
         ]
     )
     blocks = [
-        (
+        _Block(
             log_proba[:, part],
             own_log[part],
             codes[part],
@@ -473,21 +369,22 @@ def _fit(
         parameters = np.clip(unbounded, -_REACH, _REACH)
         slope, lapse = math.exp(parameters[0]), _lapse(parameters, total)
         likelihood, gradient = 0.0, np.zeros_like(parameters)
-        for block, own_here, codes_here, places, weights, prior_here, curves_here in blocks:
-            raised, sums = _raised(block, parameters, prior, curves_here)
-            own = flat(raised)[places] / sums
+        for block in blocks:
+            raised, sums = _raised(block.log_proba, parameters, prior, block.curves)
+            own = flat(raised)[block.places] / sums
             # Both may be zero in samples that weigh next to nothing.
-            mixed = xp.clip((1 - lapse) * own + lapse * prior_here, smallest_normal(own), None)
-            pull = weights * (1 - lapse) * own / mixed
-            likelihood += float(xp.sum(weights * xp.log(mixed), dtype=xp.float64))
-            gradient[0] += slope * float(xp.sum(pull * (own_here - sums_of_products(raised, block) / sums)))
-            gradient[1] += lapse * (1 - lapse) * float(xp.sum(weights * (prior_here - own) / mixed))
-            by_class = to_numpy(count_codes(codes_here, pull, n_classes) - raised @ (pull / sums))
+            mixed = xp.clip((1 - lapse) * own + lapse * block.own_prior, smallest_normal(own), None)
+            pull = block.mass * (1 - lapse) * own / mixed
+            likelihood += float(xp.sum(block.mass * xp.log(mixed), dtype=xp.float64))
+            expected = sums_of_products(raised, block.log_proba) / sums
+            gradient[0] += slope * float(xp.sum(pull * (block.own_log - expected)))
+            gradient[1] += lapse * (1 - lapse) * float(xp.sum(block.mass * (block.own_prior - own) / mixed))
+            by_class = to_numpy(count_codes(block.codes, pull, n_classes) - raised @ (pull / sums))
             gradient[2] += log_prior @ by_class
             gradient[_FIRST:end] += by_class
-            if curves_here is not None:
-                second = xp.astype(codes_here == 1, pull.dtype) - raised[1, :] / sums
-                gradient[end:] += to_numpy(curves_here @ (pull * second))
+            if block.curves is not None:
+                second = xp.astype(block.codes == 1, pull.dtype) - raised[1, :] / sums
+                gradient[end:] += to_numpy(block.curves @ (pull * second))
         penalty = float(ridge @ (unbounded * unbounded)) / 2
         slopes: _Vector = units.T @ (ridge * unbounded - gradient * (parameters == unbounded))
         return penalty - likelihood, slopes
@@ -499,11 +396,8 @@ def _fit(
             curvature = np.array([total, 1.0, support @ log_prior**2, *support])
             units: Any = diags_array(1 / np.sqrt(ridge + curvature))
         else:
-            parts = (
-                _curvature(block[:, ::step], step * w[::step], None if c is None else c[:, ::step], start, prior)
-                for block, _, _, _, w, _, c in blocks
-            )
-            curved = cast(_Vector, sum(parts)) + np.diag(ridge)
+            parts = [_curvature(*block.thinned(step), start, prior) for block in blocks]
+            curved = np.sum(parts, axis=0) + np.diag(ridge)
             try:
                 units = solve_triangular(cholesky(curved), np.eye(len(ridge)))
             except LinAlgError:  # the ridge is lost to the rounding of huge weights

@@ -176,8 +176,10 @@ def posterior_predictive(
         _counter(judged.truth, decided, cost, n_classes=n_classes, confusion=confusion)
         for decided, cost in zip(judged.decisions, every, strict=True)
     ]
+    supported = _summed_by(judged.truth, n_classes)
     for mass in draw_mass(judged.kinds, rng, tail=tail, anew=anew, at_once=at_once, first=first, copies=copies):
-        yield [count(mass) for count in counters]
+        support = supported(mass)
+        yield [count(mass, support) for count in counters]
 
 
 def _with_prior(samples: _Decided, *, class_order: Codes, whole: bool) -> _Decided:
@@ -236,18 +238,17 @@ def _independent_mass(samples: _Decided, *, n_classes: int, whole: bool) -> Floa
 
 def _counter(
     truth: Codes, decided: Codes, cost: Floats | None, *, n_classes: int, confusion: bool
-) -> Callable[[Floats], Counts]:
-    """Return the function from the weight of each kind (draws, kinds) to the counts of these draws."""
-    correct = np.flatnonzero(truth == decided)
-    hits = _summed_by(truth[correct], n_classes, of=correct)
-    predicted, support = _summed_by(decided, n_classes), _summed_by(truth, n_classes)
+) -> Callable[[Floats, Floats], Counts]:
+    """Return the function from the weight of each kind (draws, kinds) and the support to the counts of the draws."""
+    correct, cells = np.flatnonzero(truth == decided), truth * n_classes + decided
+    hits, predicted = _summed_by(truth[correct], n_classes, of=correct), _summed_by(decided, n_classes)
 
-    def count(mass: Floats) -> Counts:
+    def count(mass: Floats, support: Floats) -> Counts:
         tables = None
         if confusion:
-            each = [np.bincount(truth * n_classes + decided, drawn, minlength=n_classes**2) for drawn in mass]
+            each = [np.bincount(cells, drawn, minlength=n_classes**2) for drawn in mass]
             tables = np.stack(each).reshape(-1, n_classes, n_classes)
-        return Counts(hits(mass), predicted(mass), support(mass), tables, None if cost is None else mass @ cost)
+        return Counts(hits(mass), predicted(mass), support, tables, None if cost is None else mass @ cost)
 
     return count
 

@@ -22,19 +22,15 @@ from skimbalance._core.array_api import (
 from skimbalance._core.decision import centred
 from skimbalance._core.typing import Array
 from skimbalance.estimation._bootstrap_bounds import shortfalls, slack_of, tightened_by
-from skimbalance.estimation._calibration import (
-    Calibration,
-    MergedProblem,
-    calibrated_shares,
-    condensed,
-    order_to_condense,
-)
+from skimbalance.estimation._calibration import Calibration, calibrated_shares
 from skimbalance.estimation._certify import Guarantee
+from skimbalance.estimation._condense import MergedProblem, condensed, order_to_condense
 from skimbalance.estimation._cross_fit import (
     cross_fit,
     folds_along,
     jackknife_error,
 )
+from skimbalance.estimation._draws import Codes
 from skimbalance.estimation._split import can_split, estimate_by_split, nearest
 from skimbalance.estimation._tighten import ROUNDS, Tightened, cut_tests, following, guarantees_of, tighten
 from skimbalance.estimation.spec import CrossFitResult, FitSpec
@@ -289,11 +285,8 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         return estimate_by_split(problem, spec, fit_of(replace(spec, restarts=False)), estimate)
     fold_of = folds_along(problem, seed=spec.seed) if cross_fits(spec) else None
     if fold_of is not None and ESTIMATES[spec.estimate].softness > 0:
-        order = order_to_condense(problem, fewest=len(fold_of) - int(np.bincount(fold_of).max()))
-        if order is not None:
-            given = problem = problem.take(order)
-            fold_of = fold_of[to_numpy(order)]
-            del order  # takes as much memory as the scores of a class
+        problem, fold_of = _ordered(problem, fold_of)
+        given = problem
     tightened = tighten_for(spec, problem)
     problem, exactly = tightened.problem, not (tightened.achievable and tightened.tightened)
     spec = _with_calibration(spec, problem)
@@ -335,6 +328,12 @@ def estimate(problem: Problem, spec: FitSpec) -> CrossFitResult:
         and (tightened.with_confidence or given.missed(solution.counts) == 0),
         guarantees=guarantees,
     )
+
+
+def _ordered(problem: Problem, fold_of: Codes) -> tuple[Problem, Codes]:
+    """Return the samples and their folds in an order in which `condensed` sorts no training fold."""
+    order = order_to_condense(problem, fewest=len(fold_of) - int(np.bincount(fold_of).max()))
+    return (problem, fold_of) if order is None else (problem.take(order), fold_of[to_numpy(order)])
 
 
 def _with_calibration(spec: FitSpec, problem: Problem) -> FitSpec:

@@ -27,7 +27,8 @@ from skimbalance._core.array_api import bring, device, for_search, namespace, to
 from skimbalance._core.decision import log_scores
 from skimbalance._core.typing import Array, Kind, Run
 from skimbalance._core.validation import abridged, numbered, require_several_groups, shown
-from skimbalance.estimation._calibration import Calibration, MergedProblem, condensed
+from skimbalance.estimation._calibration import Calibration
+from skimbalance.estimation._condense import MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.estimation._mixture import PULL, WEAK_PULL, MixtureFit, likeliest_near
 from skimbalance.estimation._prior_region import PriorRegion

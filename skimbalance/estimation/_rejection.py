@@ -17,8 +17,9 @@ import numpy.typing as npt
 from skimbalance._core.array_api import block_samples, namespace, to_numpy
 from skimbalance._core.typing import Array, Label
 from skimbalance._core.validation import label_values
-from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._calibration import Calibration
 from skimbalance.estimation._certify import Guarantee, GuaranteeKind
+from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._guarantees import (
     certified_cuts,
     effective_sizes,

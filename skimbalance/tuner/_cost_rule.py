@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from skimbalance._core.array_api import bring, namespace, to_numpy
 from skimbalance._core.typing import Array
-from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._calibration import Calibration
+from skimbalance.estimation._condense import condensed
 from skimbalance.solvers import Problem
 
 __all__ = ["CostRule"]

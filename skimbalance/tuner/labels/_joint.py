@@ -14,7 +14,8 @@ import numpy as np
 
 from skimbalance._core.typing import Array
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._calibration import MergedProblem, calibrated_shares, condensed
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import MergedProblem, condensed
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import SoftTruth, Truth
 from skimbalance.metrics.overlap import Overlap

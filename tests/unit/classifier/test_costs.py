@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 
 from skimbalance import OffsetTuner, TunedOffsetClassifierCV
-from skimbalance.estimation._calibration import Calibration, calibrated_shares, condensed
+from skimbalance.estimation._calibration import Calibration, calibrated_shares
+from skimbalance.estimation._condense import condensed
 from skimbalance.metrics import Cost
 from skimbalance.metrics.counts import Truth
 from skimbalance.solvers import Problem

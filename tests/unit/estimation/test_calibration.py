@@ -8,7 +8,8 @@ from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance._core.array_api import to_numpy
-from skimbalance.estimation._calibration import MergedProblem, _shares, calibrated_shares
+from skimbalance.estimation._calibration import _shares, calibrated_shares
+from skimbalance.estimation._condense import MergedProblem
 from skimbalance.metrics.counts import Truth
 from skimbalance.metrics.registry import METRICS
 from skimbalance.solvers import Problem

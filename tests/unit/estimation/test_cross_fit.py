@@ -11,7 +11,8 @@ from support.problems import problem as drawn_problem
 
 from skimbalance import TunedOffsetClassifierCV
 from skimbalance.estimation import FitSpec, _estimate, cross_fit, folds_along, half_soft, jackknife_error
-from skimbalance.estimation._calibration import calibrated_shares, condensed
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._draws import posterior_predictive
 from skimbalance.metrics import Cost
 from skimbalance.metrics.black_box import BlackBox

@@ -7,7 +7,8 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skimbalance.estimation import FitSpec, cross_fit, folds_along, folds_of
-from skimbalance.estimation._calibration import Calibration, condensed
+from skimbalance.estimation._calibration import Calibration
+from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._draws import independent_counts, posterior_predictive
 from skimbalance.estimation._estimate import bootstrap_weights
 from skimbalance.metrics.counts import Truth
@@ -128,14 +129,8 @@ class TestRedraws:
         codes = clustered(rng, n_samples=100)[0]
         decided = np.where(rng.random(100) < 0.7, codes, rng.integers(3, size=100))
         how = {"class_order": np.arange(3), "confusion": False, "seed": 0, "anew": True, "tail": 0.0025}
-        drawn = [
-            [
-                METRICS["f1_macro"].values(counts)
-                for (counts,) in posterior_predictive(codes, None, [decided], groups=groups, **how)
-            ]
-            for groups in (None, np.arange(100))
-        ]
-        drawn = list(map(np.concatenate, drawn))
+        both = (posterior_predictive(codes, None, [decided], groups=groups, **how) for groups in (None, np.arange(100)))
+        drawn = [np.concatenate([METRICS["f1_macro"].values(counts) for (counts,) in each]) for each in both]
         assert np.std(drawn[0]) == pytest.approx(np.std(drawn[1]), rel=0.08)
         assert np.mean(drawn[0]) == pytest.approx(np.mean(drawn[1]), abs=0.01)
 

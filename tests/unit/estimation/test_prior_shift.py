@@ -11,7 +11,8 @@ from support.effort import seeds
 from support.problems import in_namespace, labels, log_proba
 
 from skimbalance.estimation import _prior_shift, in_turn
-from skimbalance.estimation._calibration import Calibration, MergedProblem, calibrated_shares
+from skimbalance.estimation._calibration import Calibration, calibrated_shares
+from skimbalance.estimation._condense import MergedProblem
 from skimbalance.estimation._mixture import MixtureFit, likeliest_prior
 from skimbalance.estimation._prior_shift import (
     estimated_shift,

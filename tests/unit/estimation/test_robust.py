@@ -10,7 +10,8 @@ from support.problems import problem as drawn_problem
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance.estimation import FitSpec
-from skimbalance.estimation._calibration import MergedProblem, calibrated_shares
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import MergedProblem
 from skimbalance.estimation._estimate import _median, _start, _without_noise, plugin, robust
 from skimbalance.exceptions import FewRowsWarning
 from skimbalance.metrics import Cost

@@ -12,7 +12,8 @@ from support.problems import labels, log_proba, problem
 from skimbalance import OffsetTuner
 from skimbalance._core.array_api import to_numpy
 from skimbalance._core.decision import decide
-from skimbalance.estimation._calibration import calibrated_shares, condensed
+from skimbalance.estimation._calibration import calibrated_shares
+from skimbalance.estimation._condense import condensed
 from skimbalance.estimation._cross_fit import cross_fit, folds_along
 from skimbalance.estimation._draws import posterior_predictive
 from skimbalance.estimation.spec import FitSpec
